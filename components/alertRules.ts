@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import { componentError } from "./errors";
+import { componentOptions, hostStep, stepOrder } from "./remote";
+import { alertRulesStep } from "./render/host";
+import { StepName } from "./render/steps";
+import { alertRulesPlan } from "./resolve";
+import { sealed } from "./sealed";
+import { AlertSettings, DrillSettings, HostArgs, PrometheusServer } from "./settings";
+import { alertProblems, hostProblems, missingHostKey, scheduleProblems, serverProblems } from "./validate";
+
+/** Arguments of `AlertRules`. */
+export interface AlertRulesArgs extends HostArgs {
+  /** The server that loads the rules. */
+  prometheus?: PrometheusServer;
+  /** The rules file and what is in it. */
+  alerts?: AlertSettings;
+  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. Every threshold follows from it. */
+  schedule?: string;
+  /** When drills run. Without a schedule no alert asks for one. */
+  drill?: DrillSettings;
+  /** The host's time zone. Defaults to `UTC`. */
+  timeZone?: string;
+  /** A backup smaller than this percentage of the largest of the last week raises an alert. Defaults to 50. */
+  suspectBelowPercent?: number;
+}
+
+/**
+ * Alerts about the backups of a host, loaded by the server itself.
+ *
+ * Writes one rules file after promtool has accepted it, extends `rule_files` if no entry covers it, reloads the server
+ * (it is never restarted) and confirms through its API that the group is loaded. Whatever fails is rolled back.
+ * `destroy` removes the file and the entry and reloads.
+ */
+export class AlertRules extends pulumi.ComponentResource {
+  /** Path of the rules file on the host. */
+  public readonly rulesPath: pulumi.Output<string>;
+  /** What the step reported. */
+  public readonly report: pulumi.Output<string>;
+
+  constructor(name: string, args: AlertRulesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("prometheus-backup:index:AlertRules", name, sealed(args), componentOptions(opts));
+    const problems = [
+      ...hostProblems(args),
+      ...serverProblems(args.prometheus),
+      ...scheduleProblems(args, args.hostName),
+      ...alertProblems(args.alerts),
+      ...missingHostKey(args.connection),
+    ];
+    if (problems.length > 0) {
+      throw componentError(problems, this, name);
+    }
+    const plan = alertRulesPlan(args.alerts, args);
+    const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) });
+    this.rulesPath = pulumi.output(plan.rulesPath);
+    this.report = install.stdout;
+    this.registerOutputs({ rulesPath: this.rulesPath, report: this.report });
+  }
+}

@@ -1,0 +1,101 @@
+import { defaults } from "./defaults";
+import { AlertRulesPlan } from "./render/alertRules";
+import { HostFiles, publicFile } from "./render/files";
+import { adminApiStep, alertRulesStep, backupJobStep, textfileStep } from "./render/host";
+import { paths } from "./render/paths";
+import { RepositoryPlan } from "./render/repositories";
+import { renderStepProgram } from "./render/scripts";
+import { StepContent, StepName } from "./render/steps";
+import { renderToolkit } from "./render/toolkit";
+import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
+import {
+  adminApiPlan, alertRulesPlan, backupJobPlan, jobServer, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi,
+} from "./resolve";
+import { Repository } from "./settings";
+
+/** What `up` puts on one host, known without contacting it. */
+export interface HostArtefacts {
+  /** Whole files, by absolute path. */
+  files: HostFiles;
+  /** What each step is told, in the order of the steps. */
+  steps: Partial<Record<StepName, StepContent>>;
+  /** What is made on the host from what is found there, in words. */
+  notes: string[];
+}
+
+/** Settings that come from a stack's file are plain; only the secret is taken out. */
+function plainRepository({ credentials, ...rest }: Repository): PlainRepository {
+  return { ...rest, hasCredentials: credentials !== undefined } as PlainRepository;
+}
+
+/** The repositories of a host as it sees them. */
+export function hostRepositories(host: FleetHost): RepositoryPlan[] {
+  return (host.repositories ?? []).map(repository => repositoryPlan(plainRepository(repository)));
+}
+
+function steps(host: FleetHost, environment: string): Partial<Record<StepName, StepContent>> {
+  const job = { ...host, prometheus: jobServer(host) };
+  const repositories = hostRepositories(host);
+  return {
+    ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
+    ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
+    [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
+    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.alerts, job)) }),
+  };
+}
+
+/** Whether the host gets files of secrets. */
+function hasSecrets(host: FleetHost): boolean {
+  const secrets = [...(host.repositories ?? []).map(repository => repository.credentials), host.prometheus?.apiCredentials, host.heartbeat];
+  return secrets.some(secret => secret !== undefined);
+}
+
+function notes(host: FleetHost): string[] {
+  const unit = host.prometheus?.unit ?? defaults.prometheus.unit;
+  const rulesPath = host.alerts?.rulesPath ?? defaults.alerts.rulesPath;
+  return [
+    ...(wantsAdminApi(host)
+      ? [`/etc/systemd/system/${unit}.d/zz-prometheus-backup-admin-api.conf is made from the ExecStart in force on the host, with --web.enable-admin-api added. Not at all if the API is on already.`]
+      : []),
+    ...(host.textfile?.enabled === false
+      ? []
+      : [`${paths.configDirectory}/textfile-directory names the directory that node_exporter is found to read; a drop-in for its unit only if it reads none.`]),
+    ...(host.alerts?.enabled === false
+      ? []
+      : [`The prometheus.yml in force gets an entry in rule_files that covers ${rulesPath}, unless one does already.`]),
+    ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
+    `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept when the host leaves the stack.`,
+    `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
+  ];
+}
+
+/** The hosts of a fleet with everything that they share filled in. */
+export function mergedHosts(fleet: PrometheusBackupFleetArgs): FleetHost[] {
+  return fleet.hosts.map(own => withOffsite({ ...mergeSettings(fleet.defaults ?? {}, own) }, fleet.offsiteBucket));
+}
+
+/** What the alert rules of every host are made from, by name of the host; also where no rules are installed. */
+export function fleetAlertRules(fleet: PrometheusBackupFleetArgs): Record<string, AlertRulesPlan> {
+  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.alerts, host).rules]));
+}
+
+/** Everything that `up` puts on every host of a fleet, by name of the host. */
+export function fleetArtefacts(fleet: PrometheusBackupFleetArgs): Record<string, HostArtefacts> {
+  const artefacts: Record<string, HostArtefacts> = {};
+  for (const host of mergedHosts(fleet)) {
+    const all = steps(host, fleet.environment ?? defaults.environment);
+    const files: HostFiles = { [`${paths.steps}/toolkit`]: publicFile(renderToolkit().text) };
+    for (const [step, content] of Object.entries(all)) {
+      Object.assign(files, content.files, content.carried, { [`${paths.steps}/${step}.sh`]: program(step) });
+    }
+    if (hasSecrets(host)) {
+      files[`${paths.steps}/${StepName.credentials}.sh`] = program(StepName.credentials);
+    }
+    artefacts[host.name] = { files, steps: all, notes: notes(host) };
+  }
+  return artefacts;
+}
+
+function program(step: string): { content: string; mode: string; owner: string } {
+  return { content: renderStepProgram(step), mode: "0755", owner: "root:root" };
+}

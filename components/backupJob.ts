@@ -1,0 +1,98 @@
+import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
+import { componentError } from "./errors";
+import { componentOptions, hostStep, stepOrder } from "./remote";
+import { backupJobStep, credentialsStep } from "./render/host";
+import { apiCredentialsName, heartbeatName } from "./render/paths";
+import { RepositoryPlan } from "./render/repositories";
+import { scheduleFacts } from "./render/schedule";
+import { sha256, StepContent, StepName } from "./render/steps";
+import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan } from "./resolve";
+import { sealed } from "./sealed";
+import { HostArgs, JobSettings, Repository } from "./settings";
+import { hostProblems, jobProblems, missingHostKey, missingRepositories, scheduleProblems, serverProblems } from "./validate";
+
+/** Arguments of `BackupJob`. */
+export interface BackupJobArgs extends HostArgs, JobSettings {
+  /** Name of the environment, a label of every metric. Defaults to `default`. */
+  environment?: string;
+  /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
+  textfileDirectory?: string;
+}
+
+/** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */
+function repositoryPlans(repositories: Repository[]): pulumi.Output<RepositoryPlan[]> {
+  const plain = repositories.map(({ credentials, ...rest }) => ({ ...rest, hasCredentials: credentials !== undefined }));
+  return pulumi.output(plain).apply(all => all.map(repository => repositoryPlan(repository as PlainRepository)));
+}
+
+/** The secrets of a job by the name of their file, or nothing if it has none. */
+function credentialTexts(args: BackupJobArgs): Record<string, pulumi.Input<string>> | undefined {
+  const texts: Record<string, pulumi.Input<string>> = {};
+  for (const repository of args.repositories ?? []) {
+    if (repository.credentials !== undefined) {
+      texts[repositoryName(repository)] = repository.credentials;
+    }
+  }
+  if (args.prometheus?.apiCredentials !== undefined) {
+    texts[apiCredentialsName] = args.prometheus.apiCredentials;
+  }
+  if (args.heartbeat !== undefined) {
+    texts[heartbeatName] = args.heartbeat;
+  }
+  return Object.keys(texts).length > 0 ? texts : undefined;
+}
+
+/**
+ * The scheduled backup of one Prometheus server.
+ *
+ * Installs missing packages (`jq`, `curl`, `zstd`, `rclone`), the command `/usr/local/bin/prometheus-backup.sh`, its
+ * settings under `/etc/prometheus-backup/`, a cron entry and log rotation. Secrets travel in a step of their own and
+ * lie in files that only the user of the job can read. `destroy` removes what was installed and leaves backups, log,
+ * packages and `/var/lib/prometheus-backup/`.
+ */
+export class BackupJob extends pulumi.ComponentResource {
+  /** Digest of everything that is installed on the host, secrets apart; changes exactly when that changes. */
+  public readonly installedDigest: pulumi.Output<string>;
+  /** The cron line of this host, moved by its own offset. */
+  public readonly schedule: pulumi.Output<string>;
+  /** Largest time between two runs, in seconds. */
+  public readonly expectedIntervalSeconds: pulumi.Output<number>;
+
+  constructor(name: string, args: BackupJobArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("prometheus-backup:index:BackupJob", name, sealed(args), componentOptions(opts));
+    const problems = [
+      ...hostProblems(args),
+      ...serverProblems(args.prometheus),
+      ...scheduleProblems(args, args.hostName),
+      ...jobProblems(args),
+      ...missingRepositories(args),
+      ...missingHostKey(args.connection),
+    ];
+    if (problems.length > 0) {
+      throw componentError(problems, this, name);
+    }
+    const environment = args.environment ?? defaults.environment;
+    const plan = repositoryPlans(args.repositories ?? []).apply(repositories =>
+      backupJobPlan(args.hostName, environment, args, args.textfileDirectory, repositories),
+    );
+    const texts = credentialTexts(args);
+    let before = stepOrder(name, args, this, opts);
+    if (texts !== undefined) {
+      const content = pulumi.secret(texts).apply((plain): StepContent => credentialsStep(plain, backupUser(args)));
+      const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, { parent: this, dependsOn: before });
+      before = credentials;
+    }
+    const content = plan.apply((plain): StepContent => backupJobStep(plain, defaults.packages));
+    const install = hostStep(StepName.backupJob, `${name}-install`, args, content, { parent: this, dependsOn: before });
+    // From the payload, not from what the host prints, so that the preview knows it.
+    this.installedDigest = install.stdin.apply(payload => `sha256:${sha256(payload ?? "")}`);
+    this.schedule = plan.schedule;
+    this.expectedIntervalSeconds = plan.apply(plain => scheduleFacts(plain.schedule, plain.timeZone).largestGapSeconds);
+    this.registerOutputs({
+      installedDigest: this.installedDigest,
+      schedule: this.schedule,
+      expectedIntervalSeconds: this.expectedIntervalSeconds,
+    });
+  }
+}

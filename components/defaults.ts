@@ -1,0 +1,42 @@
+import { Compression, Exposure, Format, SkipHead, Source } from "./enums";
+
+/** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
+export const defaults = {
+  environment: "default",
+  ssh: { port: 22, user: "root", attempts: 10, attemptTimeoutSeconds: 15 },
+  prometheus: { url: "http://127.0.0.1:9090", unit: "prometheus.service", user: "prometheus", dataDirectory: "", newHost: false, readyTimeoutSeconds: 900 },
+  adminApi: { exposure: Exposure.Loopback, proxyListen: "", loopbackListen: "127.0.0.1:9091", readyTimeoutSeconds: 480 },
+  schedule: "0 2 * * *",
+  spreadMinutes: 0,
+  timeZone: "UTC",
+  source: Source.Snapshot,
+  format: Format.Blocks,
+  archiveCompression: Compression.Gzip,
+  skipHead: SkipHead.Auto,
+  retention: { days: 30, minimum: 3 },
+  orphanGraceHours: 48,
+  suspectBelowPercent: 50,
+  companions: true,
+  textfile: { enabled: true, directory: "", exporterUnit: "", exporterUrl: "http://127.0.0.1:9100/metrics" },
+  alerts: {
+    enabled: true,
+    rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
+    tooSlowSeconds: 1800,
+    exporterJob: "node",
+    runbookBase: "docs/runbooks/",
+  },
+  limits: {
+    parallel: 2,
+    compressionLevel: 3,
+    bandwidth: "",
+    nice: 10,
+    ioniceClass: 2,
+    ioniceLevel: 7,
+    snapshotTimeoutSeconds: 3600,
+    transferTimeoutSeconds: 7200,
+    apiTimeoutSeconds: 10,
+  },
+  packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],
+  endpointRegion: "us-east-1",
+  bucket: { noncurrentVersionDays: 30, abortUploadDays: 7 },
+} as const;

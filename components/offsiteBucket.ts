@@ -1,0 +1,150 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
+import { LockMode } from "./enums";
+import { componentError } from "./errors";
+import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./render/bucket";
+import { bucketProblems } from "./validate";
+
+/** A time in which nobody can delete or overwrite a version. */
+export interface ObjectLock {
+  /** Who may shorten it. */
+  mode: LockMode;
+  /** Days for which each version is locked. Keep it below the backup retention, or pruning only hides what it deletes. */
+  days: number;
+}
+
+/** The bucket itself. */
+export interface OffsiteBucketSettings {
+  /**
+   * Name of the bucket. Plain text chosen by you: names are global, every host's settings carry it, and it must never
+   * change by itself.
+   */
+  bucketName: string;
+  /** Directory in the bucket under which hosts have theirs, without slashes at its ends. Defaults to the bucket itself. */
+  prefix?: string;
+  /** Days for which deleted or overwritten versions can be brought back. Defaults to 30. */
+  noncurrentVersionDays?: number;
+  /** Days after which unfinished uploads are removed. Defaults to 7; shorter than the longest upload loses that upload. */
+  abortUploadDays?: number;
+  /** Object Lock. Only possible from the creation of the bucket on. */
+  objectLock?: ObjectLock;
+  /** Key for encryption, as ARN or alias. Defaults to a key of S3 itself; a KMS key also needs rights for the hosts. */
+  kmsKey?: pulumi.Input<string>;
+  /**
+   * Whether hosts may delete objects in their own directory, which `prune` does. Defaults to true.
+   *
+   * Versions stay for `noncurrentVersionDays` either way. With false, prune with another identity.
+   */
+  hostsMayPrune?: boolean;
+}
+
+/** A host that uses the bucket. */
+export interface OffsiteHost {
+  /** Name of the host, and of its directory. */
+  hostName: string;
+  /** IAM role of the host, by name; gets the host's policy. Without it the policy is only an output. */
+  roleName?: string;
+  /** Names of hosts whose directories it may also read, for a migration. */
+  mayRead?: string[];
+}
+
+/** Arguments of `OffsiteBucket`. */
+export interface OffsiteBucketArgs extends OffsiteBucketSettings {
+  /** The hosts. Plain values, because they decide which policies exist. */
+  hosts: OffsiteHost[];
+}
+
+/**
+ * An S3 bucket for the backups of all hosts.
+ *
+ * Versioned, encrypted, closed to the public, reachable over TLS only; its lifecycle touches nothing but old versions
+ * and unfinished uploads. Each host's policy covers its own directory and no deletion of versions. The bucket and
+ * what guards it are protected: `pulumi destroy --exclude-protected` leaves them and removes the roles' policies, the
+ * plain command stops before it begins.
+ */
+export class OffsiteBucket extends pulumi.ComponentResource {
+  /** Name of the bucket. */
+  public readonly bucketName: pulumi.Output<string>;
+  /** ARN of the bucket. */
+  public readonly bucketArn: pulumi.Output<string>;
+  /** What each host may do, as the JSON text of an IAM policy, by name of the host. */
+  public readonly hostPolicies: pulumi.Output<Record<string, string>>;
+
+  constructor(name: string, args: OffsiteBucketArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("prometheus-backup:index:OffsiteBucket", name, args, opts);
+    const problems = bucketProblems(args);
+    if (problems.length > 0) {
+      throw componentError(problems, this, name);
+    }
+    const kept = { parent: this, protect: true, retainOnDelete: true };
+    const bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: args.objectLock !== undefined }, kept);
+    guard(name, bucket, args, kept);
+    const policies = args.hosts.map(host => [host.hostName, hostPolicy(args, host, bucket.arn)] as const);
+    args.hosts.forEach((host, index) => {
+      const policy = policies[index]?.[1];
+      if (host.roleName !== undefined && policy !== undefined) {
+        new aws.iam.RolePolicy(`${name}-${host.hostName}`, { role: host.roleName, policy }, { parent: this });
+      }
+    });
+    this.bucketName = bucket.bucket;
+    this.bucketArn = bucket.arn;
+    this.hostPolicies = pulumi.output(Object.fromEntries(policies));
+    this.registerOutputs({ bucketName: this.bucketName, bucketArn: this.bucketArn, hostPolicies: this.hostPolicies });
+  }
+}
+
+function hostPolicy(args: OffsiteBucketArgs, host: OffsiteHost, bucketArn: pulumi.Input<string>): pulumi.Output<string> {
+  const { prefix, hostsMayPrune = true } = args;
+  return pulumi
+    .output(bucketArn)
+    .apply(arn => renderHostPolicy({ bucketArn: arn, prefix, hostName: host.hostName, mayRead: host.mayRead ?? [], mayPrune: hostsMayPrune }));
+}
+
+/** Everything that keeps the bucket private and its contents recoverable. */
+function guard(name: string, bucket: aws.s3.Bucket, args: OffsiteBucketArgs, options: pulumi.CustomResourceOptions): void {
+  const block = new aws.s3.BucketPublicAccessBlock(
+    `${name}-public-access`,
+    { bucket: bucket.bucket, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true },
+    options,
+  );
+  new aws.s3.BucketOwnershipControls(`${name}-ownership`, { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, options);
+  const versioning = new aws.s3.BucketVersioning(
+    `${name}-versioning`,
+    { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
+    options,
+  );
+  const encryption =
+    args.kmsKey === undefined ? { sseAlgorithm: "AES256" } : { sseAlgorithm: "aws:kms", kmsMasterKeyId: args.kmsKey };
+  new aws.s3.BucketServerSideEncryptionConfiguration(
+    `${name}-encryption`,
+    { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: args.kmsKey !== undefined }] },
+    options,
+  );
+  new aws.s3.BucketPolicy(
+    `${name}-tls-only`,
+    { bucket: bucket.bucket, policy: bucket.arn.apply(renderBucketPolicy) },
+    { ...options, dependsOn: block },
+  );
+  const days = { ...defaults.bucket, ...definedDays(args) };
+  new aws.s3.BucketLifecycleConfiguration(
+    `${name}-lifecycle`,
+    { bucket: bucket.bucket, rules: lifecycleRules(days) },
+    { ...options, dependsOn: versioning },
+  );
+  if (args.objectLock !== undefined) {
+    new aws.s3.BucketObjectLockConfiguration(
+      `${name}-object-lock`,
+      { bucket: bucket.bucket, rule: { defaultRetention: { mode: args.objectLock.mode, days: args.objectLock.days } } },
+      { ...options, dependsOn: versioning },
+    );
+  }
+}
+
+function definedDays(args: OffsiteBucketSettings): { noncurrentVersionDays?: number; abortUploadDays?: number } {
+  const { noncurrentVersionDays, abortUploadDays } = args;
+  return {
+    ...(noncurrentVersionDays === undefined ? {} : { noncurrentVersionDays }),
+    ...(abortUploadDays === undefined ? {} : { abortUploadDays }),
+  };
+}

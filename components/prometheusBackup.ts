@@ -1,0 +1,85 @@
+import * as pulumi from "@pulumi/pulumi";
+import { AdminApi } from "./adminApi";
+import { AlertRules } from "./alertRules";
+import { BackupJob } from "./backupJob";
+import { jobServer, textfileDirectory, wantsAdminApi } from "./resolve";
+import { componentOptions, stepOrder } from "./remote";
+import { sealed } from "./sealed";
+import { BackupSettings, HostArgs } from "./settings";
+import { TextfileDirectory } from "./textfileDirectory";
+
+/** Arguments of `PrometheusBackup`. */
+export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
+  /** Name of the environment, a label of every metric. Defaults to `default`. */
+  environment?: string;
+}
+
+/**
+ * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own.
+ *
+ * The steps run one after another, each over a connection of its own; a failing one leaves the host as it was before
+ * that step. `destroy` puts the host back as it was found and leaves the backups where they are.
+ */
+export class PrometheusBackup extends pulumi.ComponentResource {
+  /** Digest of the installed job; changes exactly when what is installed changes. */
+  public readonly installedDigest: pulumi.Output<string>;
+  /** The cron line of this host, moved by its own offset. */
+  public readonly schedule: pulumi.Output<string>;
+  /** Largest time between two runs, in seconds. */
+  public readonly expectedIntervalSeconds: pulumi.Output<number>;
+
+  constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
+    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, environment, ...job } = args;
+    const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
+    const prometheus = jobServer(args);
+    const order = new Steps(this, stepOrder(name, args, this, opts));
+    // The credentials of the server come with the job, so the job comes first when the admin API needs them.
+    const needsCredentials = args.prometheus?.apiCredentials !== undefined;
+    const installAdminApi = (): void => {
+      if (wantsAdminApi(args)) {
+        order.after(options => new AdminApi(`${name}-admin-api`, { ...host, prometheus: args.prometheus, adminApi }, options));
+      }
+    };
+    if (!needsCredentials) {
+      installAdminApi();
+    }
+    if (textfile?.enabled !== false) {
+      order.after(options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options));
+    }
+    const backupJob = order.after(
+      options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, textfileDirectory: textfileDirectory(textfile) }, options),
+    );
+    if (needsCredentials) {
+      installAdminApi();
+    }
+    if (alerts?.enabled !== false) {
+      const { schedule, drill, timeZone, suspectBelowPercent } = args;
+      order.after(
+        options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, drill, timeZone, suspectBelowPercent }, options),
+      );
+    }
+    this.installedDigest = backupJob.installedDigest;
+    this.schedule = backupJob.schedule;
+    this.expectedIntervalSeconds = backupJob.expectedIntervalSeconds;
+    this.registerOutputs({
+      installedDigest: this.installedDigest,
+      schedule: this.schedule,
+      expectedIntervalSeconds: this.expectedIntervalSeconds,
+    });
+  }
+}
+
+/** Makes components one after another on one host; two at once would get in each other's way there. */
+class Steps {
+  constructor(
+    private readonly parent: pulumi.Resource,
+    private before: pulumi.ResourceOptions["dependsOn"],
+  ) {}
+
+  after<T extends pulumi.Resource>(make: (options: pulumi.ComponentResourceOptions) => T): T {
+    const made = make({ parent: this.parent, dependsOn: this.before });
+    this.before = made;
+    return made;
+  }
+}

@@ -1,0 +1,147 @@
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
+import { paths } from "./render/paths";
+import { installationName, renderStep, StepContent, StepName } from "./render/steps";
+import { carriedPath, packToolkit, renderToolkit } from "./render/toolkit";
+import { HostArgs, SshBastion, SshConnection } from "./settings";
+
+/** The engine has no time limit of its own. Long enough for packages on a slow line. */
+export const stepTimeoutSeconds = 600;
+
+/** Constant, so that a diff of a step shows its payload and nothing else. */
+function installText(timeoutSeconds: number): string {
+  return `timeout ${timeoutSeconds} sudo -n /bin/bash -s`;
+}
+
+/**
+ * The program that installed knows what it found before. It is told whose installation is meant: a host that is renamed
+ * in the configuration gets its new steps first, and these must not be undone by the old ones. Its input is closed: the
+ * engine sends the payload here too.
+ */
+function removeText(step: StepName, installation: string, timeoutSeconds: number): string {
+  const program = `${paths.steps}/${step}.sh`;
+  return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} remove ${installation} </dev/null; fi'`;
+}
+
+function secret(value: pulumi.Input<string> | undefined): pulumi.Output<string> | undefined {
+  return value === undefined ? undefined : pulumi.secret(value);
+}
+
+function proxyArgs(bastion: SshBastion, connection: SshConnection): command.types.input.remote.ProxyConnectionArgs {
+  return {
+    host: bastion.address,
+    port: bastion.port ?? defaults.ssh.port,
+    user: bastion.user ?? defaults.ssh.user,
+    privateKey: secret(bastion.privateKey ?? connection.privateKey),
+    hostKey: bastion.hostKey,
+    dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
+    perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,
+  };
+}
+
+/** Field by field: the provider prints a whole connection, private key included, when it meets a key it does not know. */
+function connectionArgs(connection: SshConnection): command.types.input.remote.ConnectionArgs {
+  return {
+    host: connection.address,
+    port: connection.port ?? defaults.ssh.port,
+    user: connection.user ?? defaults.ssh.user,
+    ...(connection.privateKey === undefined ? {} : { privateKey: secret(connection.privateKey) }),
+    ...(connection.privateKeyPassword === undefined ? {} : { privateKeyPassword: secret(connection.privateKeyPassword) }),
+    ...(connection.hostKey === undefined ? {} : { hostKey: connection.hostKey }),
+    dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
+    perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,
+    ...(connection.bastion === undefined ? {} : { proxy: proxyArgs(connection.bastion, connection) }),
+  };
+}
+
+/** What tells one machine from another one behind the same resource. */
+function placeOf(connection: SshConnection): pulumi.Output<string> {
+  return pulumi.interpolate`${connection.address}:${connection.port ?? defaults.ssh.port}`;
+}
+
+/** A retired host is forgotten as it is: changes that it has missed, such as those of a new version, would be sent to it. */
+function retiring(host: HostArgs, options: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions {
+  return host.retired === true ? { ...options, retainOnDelete: true, ignoreChanges: ["*"] } : options;
+}
+
+/** The toolkit as a file of this machine, which is what can be copied without lying in the state. */
+function toolkitFile(): string {
+  const toolkit = renderToolkit();
+  const directory = path.join(os.tmpdir(), `prometheus-backup-${os.userInfo().uid}`);
+  const target = path.join(directory, `toolkit-${toolkit.digest}.gz`);
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const temporary = `${target}.${process.pid}`;
+  fs.writeFileSync(temporary, packToolkit(toolkit));
+  fs.renameSync(temporary, target);
+  return target;
+}
+
+/**
+ * Copies the toolkit to a host. A file that is copied is known to the state by its checksum; everything that needs root,
+ * checks or undoing is done by the steps. `destroy` has nothing to do here: the last step removes it.
+ */
+export function carryToolkit(name: string, host: HostArgs, options: pulumi.CustomResourceOptions): command.remote.CopyToRemote {
+  return new command.remote.CopyToRemote(
+    name,
+    {
+      connection: connectionArgs(host.connection),
+      source: new pulumi.asset.FileAsset(toolkitFile()),
+      remotePath: placeOf(host.connection).apply(place => carriedPath(renderToolkit(), place)),
+    },
+    retiring(host, options),
+  );
+}
+
+/**
+ * Options for a component itself: all but what it waits for, which is left to its first step. When that fails, an engine
+ * that goes on with other hosts skips whatever waits for it, and breaks off if a component is among the skipped ones.
+ */
+export function componentOptions(options: pulumi.ComponentResourceOptions | undefined): pulumi.ComponentResourceOptions {
+  const { dependsOn: _left, ...rest } = options ?? {};
+  return rest;
+}
+
+/**
+ * What the first step of a component waits for: what the component waits for (the engine does not hand its `dependsOn`
+ * down to children), and the toolkit, unless somebody has carried it.
+ */
+export function stepOrder(
+  name: string,
+  host: HostArgs,
+  parent: pulumi.Resource,
+  options: pulumi.ComponentResourceOptions | undefined,
+): pulumi.CustomResourceOptions["dependsOn"] {
+  const before = options?.dependsOn;
+  return host.carriesToolkit === false ? before : carryToolkit(`${name}-toolkit`, host, { parent, dependsOn: before });
+}
+
+/**
+ * One step on one host. The payload is readable in the preview unless its content is secret. A retired host's steps
+ * are forgotten instead of undone.
+ */
+export function hostStep(
+  step: StepName,
+  name: string,
+  host: HostArgs,
+  content: pulumi.Input<StepContent>,
+  options: pulumi.CustomResourceOptions,
+  timeoutSeconds = stepTimeoutSeconds,
+): command.remote.Command {
+  return new command.remote.Command(
+    name,
+    {
+      connection: connectionArgs(host.connection),
+      create: installText(timeoutSeconds),
+      update: installText(timeoutSeconds),
+      delete: removeText(step, installationName(name), timeoutSeconds),
+      stdin: pulumi.all([content, placeOf(host.connection)]).apply(([plain, place]) => renderStep(step, plain as StepContent, place, installationName(name))),
+      // The server of the host would have to accept these as environment variables.
+      addPreviousOutputInEnv: false,
+    },
+    retiring(host, options),
+  );
+}

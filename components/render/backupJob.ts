@@ -1,0 +1,193 @@
+import { HostFiles, publicFile } from "./files";
+import { apiCredentialsName, heartbeatName, paths } from "./paths";
+import { renderKnownHosts, renderRclone, RepositoryPlan, repositoryLocation } from "./repositories";
+import { scheduleFacts } from "./schedule";
+import { renderSettings } from "./settings";
+
+/** Which backups are kept; a rule that is left out is off. */
+export interface RetentionPlan {
+  days?: number;
+  keepLast?: number;
+  hourly?: number;
+  daily?: number;
+  weekly?: number;
+  monthly?: number;
+  yearly?: number;
+  minimum: number;
+}
+
+/** How much a run may take, of time and of the machine. */
+export interface LimitsPlan {
+  parallel: number;
+  compressionLevel: number;
+  bandwidth: string;
+  nice: number;
+  ioniceClass: number;
+  ioniceLevel: number;
+  snapshotTimeoutSeconds: number;
+  transferTimeoutSeconds: number;
+  apiTimeoutSeconds: number;
+}
+
+/** Everything that decides the files of the backup job; plain values, nothing secret. */
+export interface BackupJobPlan {
+  hostName: string;
+  environment: string;
+  prometheusUrl: string;
+  prometheusUnit: string;
+  backupUser: string;
+  dataDirectory: string;
+  hasApiCredentials: boolean;
+  hasHeartbeat: boolean;
+  newHost: boolean;
+  readyTimeoutSeconds: number;
+  companions: boolean;
+  /** The cron line of this host, already moved by its offset. */
+  schedule: string;
+  timeZone: string;
+  /** The cron line of the drill, moved as the other one; none runs without it. */
+  drillSchedule?: string;
+  source: string;
+  format: string;
+  archiveCompression: string;
+  skipHead: string;
+  retention: RetentionPlan;
+  orphanGraceHours: number;
+  suspectBelowPercent: number;
+  /** Empty: no metrics. Undefined: the one that is found on the host. */
+  textfileDirectory?: string;
+  repositories: RepositoryPlan[];
+  limits: LimitsPlan;
+}
+
+const HOUR = 3600;
+
+/**
+ * Whether a run leaves the head out. `auto`: a job that runs hourly or more often skips it, because
+ * writing the whole head every time costs more than it saves; everything slower takes it, or it would miss the newest
+ * three hours.
+ */
+export function skipsHead(skipHead: string, gapSeconds: number): boolean {
+  switch (skipHead) {
+    case "always":
+      return true;
+    case "never":
+      return false;
+    default:
+      return gapSeconds <= HOUR;
+  }
+}
+
+function rule(value: number | undefined): string {
+  return value === undefined ? "" : String(value);
+}
+
+function retentionSettings(retention: RetentionPlan): Record<string, string> {
+  return {
+    KEEP_DAYS: rule(retention.days),
+    KEEP_LAST: rule(retention.keepLast),
+    KEEP_HOURLY: rule(retention.hourly),
+    KEEP_DAILY: rule(retention.daily),
+    KEEP_WEEKLY: rule(retention.weekly),
+    KEEP_MONTHLY: rule(retention.monthly),
+    KEEP_YEARLY: rule(retention.yearly),
+    KEEP_MINIMUM: String(retention.minimum),
+  };
+}
+
+function limitSettings(limits: LimitsPlan): Record<string, string> {
+  return {
+    SNAPSHOT_TIMEOUT_SECONDS: String(limits.snapshotTimeoutSeconds),
+    TRANSFER_TIMEOUT_SECONDS: String(limits.transferTimeoutSeconds),
+    API_TIMEOUT_SECONDS: String(limits.apiTimeoutSeconds),
+    PARALLEL: String(limits.parallel),
+    COMPRESSION_LEVEL: String(limits.compressionLevel),
+    BANDWIDTH_LIMIT: limits.bandwidth,
+    NICE: String(limits.nice),
+    IONICE_CLASS: String(limits.ioniceClass),
+    IONICE_LEVEL: String(limits.ioniceLevel),
+  };
+}
+
+function repositorySettings(repositories: RepositoryPlan[]): Record<string, string> {
+  const settings: Record<string, string> = { REPOSITORY_COUNT: String(repositories.length) };
+  repositories.forEach((repository, index) => {
+    const { type, location } = repositoryLocation(repository);
+    settings[`REPOSITORY_${index + 1}_NAME`] = repository.name;
+    settings[`REPOSITORY_${index + 1}_TYPE`] = type;
+    settings[`REPOSITORY_${index + 1}_LOCATION`] = location;
+  });
+  return settings;
+}
+
+/** The settings of the host command, by name. */
+export function hostSettings(plan: BackupJobPlan): Record<string, string> {
+  const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
+  return {
+    HOST_NAME: plan.hostName,
+    ENVIRONMENT: plan.environment,
+    PROMETHEUS_URL: plan.prometheusUrl,
+    PROMETHEUS_UNIT: plan.prometheusUnit,
+    BACKUP_USER: plan.backupUser,
+    DATA_DIR: plan.dataDirectory,
+    API_CURL_CONFIG: plan.hasApiCredentials ? `${paths.credentials}/${apiCredentialsName}` : "",
+    HEARTBEAT_URL_FILE: plan.hasHeartbeat ? `${paths.credentials}/${heartbeatName}` : "",
+    SOURCE: plan.source,
+    FORMAT: plan.format,
+    ARCHIVE_COMPRESSION: plan.archiveCompression,
+    SKIP_HEAD: String(skipsHead(plan.skipHead, largestGapSeconds)),
+    ...retentionSettings(plan.retention),
+    ORPHAN_GRACE_HOURS: String(plan.orphanGraceHours),
+    EXPECTED_INTERVAL_SECONDS: String(largestGapSeconds),
+    DRILL_INTERVAL_SECONDS: plan.drillSchedule === undefined ? "" : String(scheduleFacts(plan.drillSchedule, plan.timeZone).largestGapSeconds),
+    SHRINK_PERCENT: String(plan.suspectBelowPercent),
+    NEW_HOST: String(plan.newHost),
+    COMPANIONS: String(plan.companions),
+    READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
+    // Left out, it is the directory that the step for the textfile directory found on the host.
+    ...(plan.textfileDirectory === undefined ? {} : { TEXTFILE_DIR: plan.textfileDirectory }),
+    ...limitSettings(plan.limits),
+    ...repositorySettings(plan.repositories),
+  };
+}
+
+/** Cron entry: no logic in it, because `%` means a newline there and the path is short. */
+export function renderCron(schedule: string, user: string, drillSchedule?: string): string {
+  const entry = (line: string, command: string): string => `${line} ${user} ${command} >> ${paths.log} 2>&1`;
+  return [
+    "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
+    "SHELL=/bin/sh",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    entry(schedule, paths.hostCommand),
+    ...(drillSchedule === undefined ? [] : [entry(drillSchedule, `${paths.hostCommand} drill`)]),
+    "",
+  ].join("\n");
+}
+
+/** Log rotation; the new log belongs to the user of the job, who appends to it. */
+export function renderLogrotate(user: string): string {
+  return [
+    `${paths.log} {`,
+    "    weekly",
+    "    rotate 12",
+    "    compress",
+    "    delaycompress",
+    "    missingok",
+    "    notifempty",
+    `    create 0644 ${user} ${user}`,
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** The files of the backup job that differ between hosts, by path. */
+export function renderBackupJob(plan: BackupJobPlan): HostFiles {
+  const knownHosts = renderKnownHosts(plan.repositories);
+  return {
+    [paths.settings]: publicFile(renderSettings(hostSettings(plan))),
+    [paths.rclone]: publicFile(renderRclone(plan.repositories)),
+    ...(knownHosts === "" ? {} : { [paths.knownHosts]: publicFile(knownHosts) }),
+    [paths.cron]: publicFile(renderCron(plan.schedule, plan.backupUser, plan.drillSchedule)),
+    [paths.logrotate]: publicFile(renderLogrotate(plan.backupUser)),
+  };
+}

@@ -1,0 +1,102 @@
+import { AlertRulesPlan, renderAlertRules, ruleGroup } from "./alertRules";
+import { BackupJobPlan, renderBackupJob } from "./backupJob";
+import { HostFiles, publicFile } from "./files";
+import { apiCredentialsName, heartbeatName, paths } from "./paths";
+import { renderHostCommand } from "./scripts";
+import { StepContent } from "./steps";
+
+/** What the step for the admin API is told. */
+export interface AdminApiPlan {
+  unit: string;
+  url: string;
+  exposure: string;
+  proxyListen: string;
+  loopbackListen: string;
+  hasApiCredentials: boolean;
+  readyTimeoutSeconds: number;
+}
+
+/** What the step for the textfile directory is told. */
+export interface TextfilePlan {
+  directory: string;
+  exporterUnit: string;
+  exporterUrl: string;
+  owner: string;
+}
+
+/** What the step for the alert rules is told, and the rules. */
+export interface AlertRulesFilePlan {
+  unit: string;
+  url: string;
+  hasApiCredentials: boolean;
+  rulesPath: string;
+  rules: AlertRulesPlan;
+}
+
+/** The curl configuration with the credentials of the server, if it asks for any. */
+export function apiCurlConfig(hasApiCredentials: boolean): string {
+  return hasApiCredentials ? `${paths.credentials}/${apiCredentialsName}` : "";
+}
+
+export function adminApiStep(plan: AdminApiPlan): StepContent {
+  return {
+    settings: {
+      UNIT: plan.unit,
+      URL: plan.url,
+      EXPOSURE: plan.exposure,
+      PROXY_LISTEN: plan.proxyListen,
+      LOOPBACK_LISTEN: plan.exposure === "reverse-proxy" ? plan.loopbackListen : "",
+      API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
+      READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
+    },
+  };
+}
+
+export function textfileStep(plan: TextfilePlan): StepContent {
+  return {
+    settings: {
+      DIRECTORY: plan.directory,
+      EXPORTER_UNIT: plan.exporterUnit,
+      EXPORTER_URL: plan.exporterUrl,
+      OWNER: plan.owner,
+    },
+  };
+}
+
+/** The host command travels in the toolkit: it is the same on every host, and its source is reviewed as source. */
+export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]): StepContent {
+  return {
+    settings: {
+      PACKAGES: packages.join(" "),
+      BACKUP_USER: plan.backupUser,
+      UNIT: plan.prometheusUnit,
+    },
+    files: renderBackupJob(plan),
+    carried: { [paths.hostCommand]: { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
+  };
+}
+
+export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
+  return {
+    settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },
+    files: { [plan.rulesPath]: publicFile(renderAlertRules(plan.rules)) },
+  };
+}
+
+/** The host puts the URL between quotes into a configuration of curl, where a quote or a second line would be a setting of its own. */
+function checkHeartbeat(url: string | undefined): void {
+  if (url !== undefined && !/^https?:\/\/[^\s"\\]+\n?$/.test(url)) {
+    throw new RangeError("the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes");
+  }
+}
+
+/** Secrets by the name of their file. Only the user of the job can read them. Throws `RangeError` on a heartbeat that is no URL. */
+export function credentialsStep(credentials: Record<string, string>, user: string): StepContent {
+  checkHeartbeat(credentials[heartbeatName]);
+  const files: HostFiles = {};
+  for (const [name, text] of Object.entries(credentials)) {
+    const content = text.endsWith("\n") ? text : `${text}\n`;
+    files[`${paths.credentials}/${name}`] = { content, mode: "0600", owner: `${user}:${user}` };
+  }
+  return { settings: {}, files };
+}

@@ -1,0 +1,20 @@
+/** Every path on a host, in one place: scripts, documentation and tests depend on them. */
+export const paths = {
+  hostCommand: "/usr/local/bin/prometheus-backup.sh",
+  configDirectory: "/etc/prometheus-backup",
+  settings: "/etc/prometheus-backup/prometheus-backup.conf",
+  rclone: "/etc/prometheus-backup/rclone.conf",
+  credentials: "/etc/prometheus-backup/credentials",
+  knownHosts: "/etc/prometheus-backup/known_hosts",
+  cron: "/etc/cron.d/prometheus-backup",
+  logrotate: "/etc/logrotate.d/prometheus-backup",
+  log: "/var/log/prometheus-backup.log",
+  state: "/var/lib/prometheus-backup",
+  steps: "/usr/local/lib/prometheus-backup",
+} as const;
+
+/** Name of the credentials file with the curl configuration for the server's API. */
+export const apiCredentialsName = "prometheus-api";
+
+/** Name of the credentials file with the URL of the watcher. */
+export const heartbeatName = "heartbeat";

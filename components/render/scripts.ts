@@ -1,0 +1,66 @@
+import * as fs from "fs";
+import * as path from "path";
+
+/** Where the shell lies, next to the module wherever that is installed. */
+export const scriptsDirectory = path.join(__dirname, "..", "..", "scripts");
+
+const LIBRARY_HEADER = /^(#!.*\n)?# shellcheck shell=bash\n/;
+
+function read(...segments: string[]): string {
+  return fs.readFileSync(path.join(scriptsDirectory, ...segments), "utf8");
+}
+
+function libraries(directory: string): string[] {
+  return fs
+    .readdirSync(path.join(scriptsDirectory, directory))
+    .filter(name => name.endsWith(".sh"))
+    .sort();
+}
+
+/** The directive is for linting a library file by itself; joined, only the first line of the entry counts. */
+function libraryText(directory: string, name: string): string {
+  return read(directory, name).replace(LIBRARY_HEADER, "").trim();
+}
+
+let hostCommand: string | undefined;
+
+/**
+ * The command that runs on every host: entry header, the functions of `scripts/lib` in lexical order, the entry's
+ * own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
+ * in a program that lives long, both must be of one version.
+ */
+export function renderHostCommand(): string {
+  hostCommand ??= joinHostCommand();
+  return hostCommand;
+}
+
+function joinHostCommand(): string {
+  const entry = read("prometheus-backup.sh");
+  // Header and shell options come first, so that they are in force while the functions are read.
+  const header = /^(#.*\n)+/.exec(entry)?.[0] ?? "";
+  const joined = libraries("lib").map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
+  return [header.trimEnd(), ...joined, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
+}
+
+/** Names of the shared parts that a step asks for in its header. */
+function sharedParts(step: string): string[] {
+  const parts = /^# parts: (.+)$/m.exec(read("steps", `${step}.sh`))?.[1];
+  if (parts === undefined) {
+    throw new Error(`scripts/steps/${step}.sh names no parts in its header`);
+  }
+  return parts.trim().split(/ +/);
+}
+
+/** One host step: the shared parts it asks for, its own parts in lexical order, then the step, whose last line calls `main`. */
+export function renderStepProgram(step: string): string {
+  const ownDirectory = path.join("steps", step);
+  const own = fs.existsSync(path.join(scriptsDirectory, ownDirectory)) ? libraries(ownDirectory) : [];
+  return (
+    [
+      "#!/usr/bin/env bash",
+      ...sharedParts(step).map(part => libraryText("steps/common", `${part}.sh`)),
+      ...own.map(name => libraryText(ownDirectory, name)),
+      libraryText("steps", `${step}.sh`),
+    ].join("\n\n") + "\n"
+  );
+}

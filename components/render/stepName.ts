@@ -1,0 +1,9 @@
+/** The host steps, in the order in which they run on a host. */
+export const StepName = {
+  adminApi: "admin-api",
+  textfileDirectory: "textfile-directory",
+  credentials: "credentials",
+  backupJob: "backup-job",
+  alertRules: "alert-rules",
+} as const;
+export type StepName = (typeof StepName)[keyof typeof StepName];

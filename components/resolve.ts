@@ -1,0 +1,178 @@
+import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
+import { Exposure, Source } from "./enums";
+import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
+import { AdminApiPlan, AlertRulesFilePlan, TextfilePlan } from "./render/host";
+import { RepositoryPlan } from "./render/repositories";
+import { scheduleFacts, spreadSchedule } from "./render/schedule";
+import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings } from "./settings";
+
+/** A repository without its secret, every other leaf known. */
+export type PlainRepository = pulumi.Unwrap<Omit<Repository, "credentials">> & { hasCredentials: boolean };
+
+/** What a repository is called when its settings give no name. */
+export function repositoryName(repository: { name?: string; path?: unknown; bucket?: unknown; gcs?: unknown }): string {
+  if (repository.name !== undefined) {
+    return repository.name;
+  }
+  if (repository.path !== undefined) {
+    return "local";
+  }
+  if (repository.bucket !== undefined) {
+    return "offsite";
+  }
+  return repository.gcs !== undefined ? "gcs" : "sftp";
+}
+
+/** A repository as the host sees it. */
+export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
+  const { path, bucket, endpoint, gcs, sftp, prefix, hasCredentials } = repository;
+  const region = repository.region ?? (endpoint === undefined ? undefined : defaults.endpointRegion);
+  return {
+    name: repositoryName(repository),
+    ...(path === undefined ? {} : { path }),
+    ...(bucket === undefined ? {} : { bucket, ...(region === undefined ? {} : { region }) }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(gcs === undefined ? {} : { gcs }),
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? 22 } }),
+    hasCredentials,
+  };
+}
+
+/** Where the job writes its metrics: nowhere, a given directory, or (undefined) the one that is found on the host. */
+export function textfileDirectory(textfile: TextfileSettings | undefined): string | undefined {
+  return textfile?.enabled === false ? "" : textfile?.directory;
+}
+
+/** Whether the admin API is turned on: only snapshots need it. */
+export function wantsAdminApi(settings: BackupSettings): boolean {
+  return settings.adminApi?.enabled ?? (settings.source ?? defaults.source) === "snapshot";
+}
+
+/** User of the job: the server's own, because the data belongs to it; root where the job stops and starts the server's unit. */
+export function backupUser(job: JobSettings): string {
+  return job.source === Source.Cold ? "root" : (job.prometheus?.user ?? defaults.prometheus.user);
+}
+
+/** The server as every step but the one for the admin API sees it: where it has moved to, and who backs it up. */
+export function jobServer(settings: BackupSettings): PrometheusServer {
+  return { ...movedServer(settings), user: backupUser(settings) };
+}
+
+/** Behind a reverse proxy the server has moved to a port of its own; the proxy on the old one denies what a backup needs. */
+function movedServer(settings: BackupSettings): PrometheusServer | undefined {
+  if (!wantsAdminApi(settings) || settings.adminApi?.exposure !== Exposure.ReverseProxy) {
+    return settings.prometheus;
+  }
+  const { pathname } = new URL(settings.prometheus?.url ?? defaults.prometheus.url);
+  const address = settings.adminApi.loopbackListen ?? defaults.adminApi.loopbackListen;
+  return { ...settings.prometheus, url: `http://${address}${pathname === "/" ? "" : pathname}` };
+}
+
+/** The default number of days holds only as long as no other rule says what to keep. */
+function retentionPlan(retention: Retention | undefined): RetentionPlan {
+  const { minimum = defaults.retention.minimum, ...rules } = retention ?? {};
+  const hasRule = Object.values(rules).some(value => value !== undefined);
+  return { ...(hasRule ? rules : { days: defaults.retention.days }), minimum };
+}
+
+/** What decides the files of the backup job, all defaults filled in. Throws `ScheduleError`. */
+export function backupJobPlan(
+  hostName: string,
+  environment: string,
+  job: JobSettings,
+  directory: string | undefined,
+  repositories: RepositoryPlan[],
+): BackupJobPlan {
+  const { prometheus, spreadMinutes = defaults.spreadMinutes } = job;
+  const drill = job.drill?.schedule;
+  return {
+    hostName,
+    environment,
+    prometheusUrl: prometheus?.url ?? defaults.prometheus.url,
+    prometheusUnit: prometheus?.unit ?? defaults.prometheus.unit,
+    backupUser: backupUser(job),
+    dataDirectory: prometheus?.dataDirectory ?? defaults.prometheus.dataDirectory,
+    hasApiCredentials: prometheus?.apiCredentials !== undefined,
+    hasHeartbeat: job.heartbeat !== undefined,
+    newHost: prometheus?.newHost ?? defaults.prometheus.newHost,
+    readyTimeoutSeconds: prometheus?.readyTimeoutSeconds ?? defaults.prometheus.readyTimeoutSeconds,
+    companions: job.companions ?? defaults.companions,
+    schedule: spreadSchedule(job.schedule ?? defaults.schedule, spreadMinutes, hostName),
+    timeZone: job.timeZone ?? defaults.timeZone,
+    ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),
+    source: job.source ?? defaults.source,
+    format: job.format ?? defaults.format,
+    archiveCompression: job.archiveCompression ?? defaults.archiveCompression,
+    skipHead: job.skipHead ?? defaults.skipHead,
+    retention: retentionPlan(job.retention),
+    orphanGraceHours: job.orphanGraceHours ?? defaults.orphanGraceHours,
+    suspectBelowPercent: job.suspectBelowPercent ?? defaults.suspectBelowPercent,
+    ...(directory === undefined ? {} : { textfileDirectory: directory }),
+    repositories,
+    limits: { ...defaults.limits, ...given(job.limits) },
+  };
+}
+
+/** What the step for the admin API is told. */
+export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus: PrometheusServer | undefined): AdminApiPlan {
+  return {
+    unit: prometheus?.unit ?? defaults.prometheus.unit,
+    url: prometheus?.url ?? defaults.prometheus.url,
+    exposure: adminApi?.exposure ?? defaults.adminApi.exposure,
+    proxyListen: adminApi?.proxyListen ?? defaults.adminApi.proxyListen,
+    loopbackListen: adminApi?.loopbackListen ?? defaults.adminApi.loopbackListen,
+    readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? defaults.adminApi.readyTimeoutSeconds,
+    hasApiCredentials: prometheus?.apiCredentials !== undefined,
+  };
+}
+
+/** What the step for the textfile directory is told; the job's user owns the directory. */
+export function textfilePlan(textfile: TextfileSettings | undefined, prometheus: PrometheusServer | undefined): TextfilePlan {
+  return {
+    directory: textfile?.directory ?? defaults.textfile.directory,
+    exporterUnit: textfile?.exporterUnit ?? defaults.textfile.exporterUnit,
+    exporterUrl: textfile?.exporterUrl ?? defaults.textfile.exporterUrl,
+    owner: prometheus?.user ?? defaults.prometheus.user,
+  };
+}
+
+/** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
+export function alertRulesPlan(alerts: AlertSettings | undefined, job: JobSettings): AlertRulesFilePlan {
+  const timeZone = job.timeZone ?? defaults.timeZone;
+  const interval = scheduleFacts(job.schedule ?? defaults.schedule, timeZone).largestGapSeconds;
+  const drill = job.drill?.schedule;
+  return {
+    unit: job.prometheus?.unit ?? defaults.prometheus.unit,
+    url: job.prometheus?.url ?? defaults.prometheus.url,
+    hasApiCredentials: job.prometheus?.apiCredentials !== undefined,
+    rulesPath: alerts?.rulesPath ?? defaults.alerts.rulesPath,
+    rules: {
+      expectedIntervalSeconds: interval,
+      ...(drill === undefined ? {} : { drillIntervalSeconds: scheduleFacts(drill, timeZone).largestGapSeconds }),
+      tooSlowSeconds: alerts?.tooSlowSeconds ?? Math.min(defaults.alerts.tooSlowSeconds, Math.floor(interval / 2)),
+      suspectBelowPercent: job.suspectBelowPercent ?? defaults.suspectBelowPercent,
+      exporterJob: alerts?.exporterJob ?? defaults.alerts.exporterJob,
+      labels: alerts?.labels ?? {},
+      runbookBase: alerts?.runbookBase ?? defaults.alerts.runbookBase,
+    },
+  };
+}
+
+/** The settings that were given; one that is `undefined` must not hide a shared one. */
+function given<T extends object>(settings: T | undefined): Partial<T> {
+  return Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole. */
+export function mergeSettings<Own extends BackupSettings>(shared: BackupSettings, own: Own): Own {
+  const groups = ["prometheus", "adminApi", "textfile", "alerts", "drill", "limits"] as const;
+  const merged = { ...given(shared), ...given(own) } as Own;
+  for (const key of groups) {
+    if (shared[key] !== undefined && own[key] !== undefined) {
+      Object.assign(merged, { [key]: { ...given(shared[key]), ...given(own[key]) } });
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,299 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Compression, Exposure, Format, SkipHead, Source } from "./enums";
+
+/** A host through which another one is reached. */
+export interface SshBastion {
+  /** Name or IP address. May come from another resource. */
+  address: pulumi.Input<string>;
+  /** Port of its SSH server. Defaults to 22. */
+  port?: pulumi.Input<number>;
+  /** User to log in as. Defaults to `root`. */
+  user?: pulumi.Input<string>;
+  /** Private key for the bastion, as the text of the key file. Defaults to the key of the host behind it. */
+  privateKey?: pulumi.Input<string>;
+  /** Public key of the bastion, as `ssh-keyscan -t ed25519 ADDRESS` prints it, without the address in front. */
+  hostKey: pulumi.Input<string>;
+}
+
+/** How a host is reached over SSH. Everything here may come from other resources. */
+export interface SshConnection {
+  /** Name or IP address. Changing it runs the steps again at the new address; resource names do not depend on it. */
+  address: pulumi.Input<string>;
+  /** Port of the SSH server. Defaults to 22. */
+  port?: pulumi.Input<number>;
+  /** User to log in as; needs `sudo` without a password unless it is root. Defaults to `root`. */
+  user?: pulumi.Input<string>;
+  /**
+   * Private key, as the text of the key file; always kept secret. Without it the keys of the SSH agent are tried.
+   *
+   * Changing it runs all steps of the host again, which changes nothing on the host.
+   */
+  privateKey?: pulumi.Input<string>;
+  /** Passphrase of the private key; always kept secret. */
+  privateKeyPassword?: pulumi.Input<string>;
+  /**
+   * Public key of the host, as `ssh-keyscan -t ed25519 ADDRESS` prints it, without the address in front.
+   *
+   * A host that shows another key is refused. Required unless `insecureHostKey` is set.
+   */
+  hostKey?: pulumi.Input<string>;
+  /** Accept whatever key the host shows. Defaults to false; only for throw-away hosts, because anybody in between can then read and change what is sent. */
+  insecureHostKey?: boolean;
+  /** Host through which this one is reached. */
+  bastion?: SshBastion;
+  /** How often a connection is tried before the step fails. Defaults to 10. */
+  attempts?: number;
+  /** Seconds to wait for one attempt. Defaults to 15. */
+  attemptTimeoutSeconds?: number;
+}
+
+/** The server that is backed up. */
+export interface PrometheusServer {
+  /** Base URL as seen from the host itself, with the route prefix if there is one. Defaults to `http://127.0.0.1:9090`. */
+  url?: string;
+  /** The server's systemd unit. Defaults to `prometheus.service`. */
+  unit?: string;
+  /** User that runs the backups: the server's own, because the data belongs to it. Defaults to `prometheus`. With the source `cold` it is root, whatever is set here. */
+  user?: string;
+  /** Data directory. Defaults to what the server itself says; a value that differs from it fails every backup. */
+  dataDirectory?: string;
+  /**
+   * A curl configuration file, such as `user = "name:password"`, for a server that asks for credentials; always
+   * kept secret. It lies on the host with mode 0600.
+   */
+  apiCredentials?: pulumi.Input<string>;
+  /** Accept a server without any block. Defaults to false: an empty TSDB is then a failed backup. */
+  newHost?: boolean;
+  /**
+   * Seconds to wait for the server after a cold backup or a restore has started it. Defaults to 900.
+   *
+   * After that a cold backup counts as failed, and a restore puts the old data back. Replaying the WAL of a big server
+   * takes longer, up to 86400 is allowed.
+   */
+  readyTimeoutSeconds?: number;
+}
+
+/** The admin API of the server, which snapshots need. */
+export interface AdminApiSettings {
+  /** Whether this module turns it on. Defaults to true for the source `snapshot`. */
+  enabled?: boolean;
+  /** How it is guarded. Defaults to `loopback`. */
+  exposure?: Exposure;
+  /** Addresses with ports that nginx listens on with `reverse-proxy`, between blanks. Defaults to the public ones that the server has now. */
+  proxyListen?: string;
+  /** Loopback address and port that the server moves to with `reverse-proxy`. Defaults to `127.0.0.1:9091`. */
+  loopbackListen?: string;
+  /** Seconds to wait for the server after its restart, before the unit is put back. Defaults to 480; replaying the WAL of a big server takes longer, up to 7200 is allowed. */
+  readyTimeoutSeconds?: number;
+}
+
+/** Which backups are kept. A backup stays if any rule wants it; a rule that is left out is off. */
+export interface Retention {
+  /** Age in days up to which every backup is kept, counted from the day it was taken. Defaults to 30 if no other rule is set. */
+  days?: number;
+  /** Number of newest backups to keep. */
+  keepLast?: number;
+  /** Number of hours for which the newest backup is kept. */
+  hourly?: number;
+  /** Number of days for which the newest backup is kept. */
+  daily?: number;
+  /** Number of weeks for which the newest backup is kept. */
+  weekly?: number;
+  /** Number of months for which the newest backup is kept. */
+  monthly?: number;
+  /** Number of years for which the newest backup is kept. */
+  yearly?: number;
+  /** Number of newest complete backups that no rule ever deletes. Defaults to 3. */
+  minimum?: number;
+}
+
+/** A directory on an SFTP server. */
+export interface SftpDirectory {
+  /** Name or IP address of the server. */
+  address: pulumi.Input<string>;
+  /** Port of the server. Defaults to 22. */
+  port?: number;
+  /** User on the server. */
+  user: string;
+  /** Directory on the server; a relative one starts in the user's home. */
+  path: string;
+  /** Public key of the server, as `ssh-keyscan -t ed25519 ADDRESS` prints it, without the address in front. */
+  hostKey: string;
+}
+
+/**
+ * One place for backups. Exactly one of `path`, `bucket`, `gcs` and `sftp` says which kind it is. Every host writes
+ * below a directory of its own name.
+ */
+export interface Repository {
+  /** Name in commands and logs: lower case letters, digits and `-`. Defaults to `local`, `offsite`, `gcs` or `sftp` by kind. */
+  name?: string;
+  /** Absolute directory on the host; also a mounted NAS. */
+  path?: string;
+  /** S3 bucket. In the configuration of a stack and in a fleet, `offsite` means the bucket that is created there. */
+  bucket?: pulumi.Input<string>;
+  /** Region of the S3 bucket. Defaults to what the host's own AWS settings say; with `endpoint` to `us-east-1`. */
+  region?: pulumi.Input<string>;
+  /** URL of an S3-compatible server other than AWS. */
+  endpoint?: pulumi.Input<string>;
+  /** Google Cloud Storage bucket. */
+  gcs?: pulumi.Input<string>;
+  /** Directory inside the bucket, without slashes at its ends. */
+  prefix?: string;
+  /** Directory on an SFTP server. */
+  sftp?: SftpDirectory;
+  /**
+   * The whole text of the credentials file; always kept secret, on the host with mode 0600. For S3 a shared
+   * credentials file of AWS, for Google Cloud Storage the JSON key of a service account, for SFTP a private key.
+   * Without it the host's own identity is used, which is the better way on AWS and Google Cloud.
+   */
+  credentials?: pulumi.Input<string>;
+}
+
+/** Metrics of the backup, served by the node_exporter of the host. */
+export interface TextfileSettings {
+  /** Whether metrics are provided. Defaults to true; without them no alert can work. */
+  enabled?: boolean;
+  /** Directory of the textfile collector. Defaults to the one that the exporter reads; an exporter that reads none gets `/var/lib/node_exporter/textfile_collector`. */
+  directory?: string;
+  /** The exporter's systemd unit. Defaults to the one that is found on the host. */
+  exporterUnit?: string;
+  /** Where the exporter answers, as seen from the host. Defaults to `http://127.0.0.1:9100/metrics`. */
+  exporterUrl?: string;
+}
+
+/** Alert rules, loaded by the server itself. */
+export interface AlertSettings {
+  /** Whether rules are installed. Defaults to true. */
+  enabled?: boolean;
+  /** The rules file on the host. Defaults to `/etc/prometheus/rules/prometheus-backup.yml`. */
+  rulesPath?: string;
+  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. */
+  tooSlowSeconds?: number;
+  /** Name of the scrape job of node_exporter. Defaults to `node`. */
+  exporterJob?: string;
+  /** Labels added to every alert, for routing. */
+  labels?: Record<string, string>;
+  /** What stands in front of the file name of a runbook. Defaults to `docs/runbooks/`, the directory of this module. */
+  runbookBase?: string;
+}
+
+/** How much a run may take, of time and of the machine. */
+export interface Limits {
+  /** Number of blocks that are packed and sent at the same time. Defaults to 2. */
+  parallel?: number;
+  /** Level of zstd, 1 to 19. Defaults to 3. */
+  compressionLevel?: number;
+  /** Bandwidth in the notation of rclone, such as `10M` for ten megabytes a second. Defaults to no limit. */
+  bandwidth?: string;
+  /** CPU priority, 0 (normal) to 19 (lowest). Defaults to 10. */
+  nice?: number;
+  /** I/O class of `ionice`: 1 realtime, 2 best effort, 3 idle. Defaults to 2. */
+  ioniceClass?: number;
+  /** I/O priority within the class, 0 (highest) to 7. Defaults to 7. */
+  ioniceLevel?: number;
+  /** Seconds that the server may take for a snapshot. Defaults to 3600. */
+  snapshotTimeoutSeconds?: number;
+  /** Seconds that the transfer of one object may take. Defaults to 7200. */
+  transferTimeoutSeconds?: number;
+  /** Seconds that the server may take for any other answer. Defaults to 10. */
+  apiTimeoutSeconds?: number;
+}
+
+/** Scheduled proof that backups come back. */
+export interface DrillSettings {
+  /**
+   * When a drill runs: any line of Debian's cron without the command, in the host's time zone. Defaults to none.
+   *
+   * A drill restores the newest backup to scratch, boots a throw-away server on it and reads every block, so it needs
+   * as much space as the data and fetches all of it. `spreadMinutes` moves it as it moves the backup.
+   */
+  schedule?: string;
+}
+
+/** What is backed up, when, how and where to. */
+export interface JobSettings {
+  /** The server. */
+  prometheus?: PrometheusServer;
+  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`, in the host's time zone. */
+  schedule?: string;
+  /**
+   * Minutes over which hosts with the same schedule are spread. Defaults to 0, which moves nothing.
+   *
+   * Each host runs later by an offset below this that follows from its name, so it stays the same when hosts come and go.
+   */
+  spreadMinutes?: number;
+  /** The host's time zone, such as `Europe/Berlin`. Defaults to `UTC`. It changes no run; alerts allow for the longer night when clocks go back. */
+  timeZone?: string;
+  /**
+   * Where backups read from. Defaults to `snapshot`.
+   *
+   * With `cold` the job stops the server's unit and starts it again, so it runs as root instead of `prometheus.user`:
+   * cron entry, log, metrics, credentials and new directories for local repositories then belong to root.
+   */
+  source?: Source;
+  /** Form of backups. Defaults to `blocks`. */
+  format?: Format;
+  /** Compression with the format `archive`. Defaults to `gzip`. */
+  archiveCompression?: Compression;
+  /** Whether the head is left out. Defaults to `auto`. */
+  skipHead?: SkipHead;
+  /** Which backups are kept. A host's rules replace shared ones as a whole. */
+  retention?: Retention;
+  /** Hours before an object that no backup names is deleted. Defaults to 48; runs in progress are younger. */
+  orphanGraceHours?: number;
+  /** A backup smaller than this percentage of the one before is marked suspect, and deletes nothing. Defaults to 50; 0 turns it off. */
+  suspectBelowPercent?: number;
+  /**
+   * Whether a backup holds what is needed to start the server elsewhere: `prometheus.yml`, rule files, file_sd, the
+   * unit. Defaults to true. A configuration with passwords in it goes along with them masked; password files never do.
+   */
+  companions?: boolean;
+  /**
+   * URL of a watcher elsewhere, which is told of every start, success (the URL itself) and failure (`/start`, `/fail`
+   * behind it), because a dead Prometheus cannot alert about its own backups. Defaults to none.
+   *
+   * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file with mode 0600.
+   */
+  heartbeat?: pulumi.Input<string>;
+  /** Where backups go, at least one place. A host's list replaces a shared one as a whole. */
+  repositories?: Repository[];
+  /** Drills. Without a schedule none runs, and no alert asks for one. */
+  drill?: DrillSettings;
+  /** Limits of a run. */
+  limits?: Limits;
+}
+
+/** Everything that hosts share or set for themselves. */
+export interface BackupSettings extends JobSettings {
+  /** The server's admin API. */
+  adminApi?: AdminApiSettings;
+  /** Metrics. */
+  textfile?: TextfileSettings;
+  /** Alert rules. */
+  alerts?: AlertSettings;
+}
+
+/** The host that a component works on. */
+export interface HostArgs {
+  /**
+   * Stable name of the host: lower case letters, digits, `.` and `-`. Plain text, because resources, metrics and the
+   * host's directory in every repository carry it. A new name is a new host with no backups.
+   */
+  hostName: string;
+  /** How the host is reached. */
+  connection: SshConnection;
+  /**
+   * Set before a dead host is removed. Defaults to false.
+   *
+   * Its steps are then forgotten instead of undone: one `pulumi up` with this set, then one without the host. Neither
+   * contacts it.
+   */
+  retired?: boolean;
+  /**
+   * Whether this component copies the toolkit (the host command and the programs of the steps) to the host. Defaults to
+   * true. Set to false where another component that this one depends on has done so for the same host; that saves a
+   * connection.
+   */
+  carriesToolkit?: boolean;
+}

@@ -1,0 +1,275 @@
+import * as pulumi from "@pulumi/pulumi";
+import {
+  addressCheck, bandwidthCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, gcsBucketCheck, hostKeyCheck, hostNameCheck,
+  jobNameCheck, labelNameCheck, labelValueCheck, lineCheck, listenCheck, loopbackCheck, prefixCheck, regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
+  scheduleCheck, timeZoneCheck, unitCheck, urlCheck, userCheck,
+} from "./checks";
+import { defaults } from "./defaults";
+import { Problem } from "./errors";
+import { repositoryName } from "./resolve";
+import {
+  AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, SshConnection, TextfileSettings,
+} from "./settings";
+
+/** Collects complaints; leaves that are not known yet are checked where they are rendered. */
+class Findings {
+  public readonly problems: Problem[] = [];
+
+  text(path: string, value: pulumi.Input<string> | undefined, check: Check): void {
+    if (typeof value === "string") {
+      this.add(path, check(value));
+    }
+  }
+
+  add(path: string, text: string | undefined): void {
+    if (text !== undefined) {
+      this.problems.push({ path, text });
+    }
+  }
+
+  whole(path: string, value: number | undefined, low: number, high: number): void {
+    if (value !== undefined && !(Number.isInteger(value) && value >= low && value <= high)) {
+      this.add(path, `must be a whole number from ${low} to ${high}. Correct it.`);
+    }
+  }
+}
+
+/** What is wrong with the host and the way to it. */
+export function hostProblems(host: HostArgs): Problem[] {
+  const found = new Findings();
+  const { connection } = host;
+  found.text("hostName", host.hostName, hostNameCheck);
+  found.text("connection.address", connection.address, addressCheck);
+  found.text("connection.user", connection.user, userCheck);
+  found.text("connection.hostKey", connection.hostKey, hostKeyCheck);
+  found.whole("connection.attempts", connection.attempts, 1, 100);
+  found.whole("connection.attemptTimeoutSeconds", connection.attemptTimeoutSeconds, 1, 600);
+  found.text("connection.bastion.address", connection.bastion?.address, addressCheck);
+  found.text("connection.bastion.user", connection.bastion?.user, userCheck);
+  found.text("connection.bastion.hostKey", connection.bastion?.hostKey, hostKeyCheck);
+  return found.problems;
+}
+
+/** What is wrong with the description of the server. */
+export function serverProblems(server: PrometheusServer | undefined): Problem[] {
+  const found = new Findings();
+  found.text("prometheus.url", server?.url, urlCheck);
+  found.text("prometheus.unit", server?.unit, unitCheck);
+  found.text("prometheus.user", server?.user, userCheck);
+  found.text("prometheus.dataDirectory", server?.dataDirectory, directoryCheck);
+  found.whole("prometheus.readyTimeoutSeconds", server?.readyTimeoutSeconds, 1, 86_400);
+  return found.problems;
+}
+
+/** What is wrong with the settings of the admin API. */
+export function adminApiProblems(adminApi: AdminApiSettings | undefined): Problem[] {
+  const found = new Findings();
+  found.text("adminApi.proxyListen", adminApi?.proxyListen, listenCheck);
+  found.text("adminApi.loopbackListen", adminApi?.loopbackListen, loopbackCheck);
+  found.whole("adminApi.readyTimeoutSeconds", adminApi?.readyTimeoutSeconds, 1, 7200);
+  return found.problems;
+}
+
+/** A host is never reached without knowing that it is the right one, unless that is said. */
+export function missingHostKey(connection: SshConnection): Problem[] {
+  if (connection.hostKey !== undefined || connection.insecureHostKey === true) {
+    return [];
+  }
+  const text = "is missing. Paste the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address in front.";
+  return [{ path: "connection.hostKey", text }];
+}
+
+/** A job needs a place for its backups. */
+export function missingRepositories(job: JobSettings): Problem[] {
+  const text = "is missing. Say where backups go, for example `[ { path: /backup/prometheus } ]`.";
+  return (job.repositories ?? []).length === 0 ? [{ path: "repositories", text }] : [];
+}
+
+/** A proxy is set up only where one is asked for. */
+export function uselessProxy(adminApi: AdminApiSettings | undefined): Problem[] {
+  const text = "is used only with `exposure: reverse-proxy`. Set that, or remove `proxyListen`.";
+  return adminApi?.proxyListen !== undefined && adminApi.exposure !== "reverse-proxy" ? [{ path: "adminApi.proxyListen", text }] : [];
+}
+
+/** All values that hosts share or set for themselves, each by itself. */
+export function settingsProblems(settings: BackupSettings): Problem[] {
+  return [
+    ...serverProblems(settings.prometheus),
+    ...adminApiProblems(settings.adminApi),
+    ...jobProblems(settings),
+    ...textfileProblems(settings.textfile),
+    ...alertProblems(settings.alerts),
+  ];
+}
+
+/** What is wrong with the textfile settings. */
+export function textfileProblems(textfile: TextfileSettings | undefined): Problem[] {
+  const found = new Findings();
+  found.text("textfile.directory", textfile?.directory, filePathCheck);
+  found.text("textfile.exporterUnit", textfile?.exporterUnit, unitCheck);
+  found.text("textfile.exporterUrl", textfile?.exporterUrl, urlCheck);
+  return found.problems;
+}
+
+/** What is wrong with the alert settings. */
+export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
+  const found = new Findings();
+  found.text("alerts.rulesPath", alerts?.rulesPath, rulesPathCheck);
+  found.whole("alerts.tooSlowSeconds", alerts?.tooSlowSeconds, 1, 31_536_000);
+  found.text("alerts.exporterJob", alerts?.exporterJob, both(lineCheck, jobNameCheck));
+  found.text("alerts.runbookBase", alerts?.runbookBase, labelValueCheck);
+  for (const [name, value] of Object.entries(alerts?.labels ?? {})) {
+    found.text(`alerts.labels.${name}`, name, labelNameCheck);
+    found.text(`alerts.labels.${name}`, value, labelValueCheck);
+  }
+  return found.problems;
+}
+
+/** What is wrong with the schedules. */
+export function scheduleProblems(job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "drill">, hostName: string): Problem[] {
+  const found = new Findings();
+  found.whole("spreadMinutes", job.spreadMinutes, 0, 1439);
+  found.text("timeZone", job.timeZone, timeZoneCheck);
+  if (found.problems.length === 0) {
+    found.add("schedule", scheduleCheck(job.schedule ?? defaults.schedule, job.spreadMinutes ?? defaults.spreadMinutes, hostName));
+    if (job.drill?.schedule !== undefined) {
+      found.add("drill.schedule", scheduleCheck(job.drill.schedule, job.spreadMinutes ?? defaults.spreadMinutes, hostName));
+    }
+  }
+  return found.problems;
+}
+
+function retentionProblems(found: Findings, retention: Retention | undefined): void {
+  for (const [rule, value] of Object.entries(retention ?? {}) as [string, number | undefined][]) {
+    found.whole(`retention.${rule}`, value, 1, 36_500);
+  }
+}
+
+function limitProblems(found: Findings, job: JobSettings): void {
+  const { limits } = job;
+  found.whole("limits.parallel", limits?.parallel, 1, 64);
+  found.whole("limits.compressionLevel", limits?.compressionLevel, 1, 19);
+  found.text("limits.bandwidth", limits?.bandwidth, bandwidthCheck);
+  found.whole("limits.nice", limits?.nice, 0, 19);
+  found.whole("limits.ioniceClass", limits?.ioniceClass, 1, 3);
+  found.whole("limits.ioniceLevel", limits?.ioniceLevel, 0, 7);
+  found.whole("limits.snapshotTimeoutSeconds", limits?.snapshotTimeoutSeconds, 1, 86_400);
+  found.whole("limits.transferTimeoutSeconds", limits?.transferTimeoutSeconds, 1, 86_400);
+  found.whole("limits.apiTimeoutSeconds", limits?.apiTimeoutSeconds, 1, 3600);
+  found.whole("orphanGraceHours", job.orphanGraceHours, 1, 8760);
+  found.whole("suspectBelowPercent", job.suspectBelowPercent, 0, 99);
+}
+
+function repositoryProblems(found: Findings, path: string, repository: Repository): void {
+  const kinds = (["path", "bucket", "gcs", "sftp"] as const).filter(kind => repository[kind] !== undefined);
+  if (kinds.length !== 1) {
+    found.add(path, `must have exactly one of \`path\`, \`bucket\`, \`gcs\` and \`sftp\`, and has ${kinds.length === 0 ? "none" : kinds.length}. Keep one.`);
+    return;
+  }
+  found.text(`${path}.name`, repository.name, repositoryNameCheck);
+  found.text(`${path}.path`, repository.path, directoryCheck);
+  found.text(`${path}.bucket`, repository.bucket, bucketCheck);
+  found.text(`${path}.gcs`, repository.gcs, gcsBucketCheck);
+  found.text(`${path}.region`, repository.region, regionCheck);
+  found.text(`${path}.endpoint`, repository.endpoint, urlCheck);
+  found.text(`${path}.prefix`, repository.prefix, prefixCheck);
+  const { sftp } = repository;
+  found.text(`${path}.sftp.address`, sftp?.address, addressCheck);
+  found.whole(`${path}.sftp.port`, sftp?.port, 1, 65_535);
+  found.text(`${path}.sftp.user`, sftp?.user, userCheck);
+  found.text(`${path}.sftp.path`, sftp?.path, both(lineCheck, sftpPathCheck));
+  found.text(`${path}.sftp.hostKey`, sftp?.hostKey, hostKeyCheck);
+  foreignSettings(found, path, repository, kinds[0] ?? "path");
+}
+
+const sftpPathCheck: Check = value =>
+  value === "" || value.endsWith("/") || value.split("/").includes("..") ? "must be a directory without `..` and a slash at the end. Write it out." : undefined;
+
+const allowed = {
+  path: ["name", "path"],
+  bucket: ["name", "bucket", "region", "endpoint", "prefix", "credentials"],
+  gcs: ["name", "gcs", "endpoint", "prefix", "credentials"],
+  sftp: ["name", "sftp", "credentials"],
+};
+
+function foreignSettings(found: Findings, path: string, repository: Repository, kind: keyof typeof allowed): void {
+  for (const [key, value] of Object.entries(repository)) {
+    if (value !== undefined && !allowed[kind].includes(key)) {
+      found.add(`${path}.${key}`, `means nothing for a repository with \`${kind}\`. Remove it.`);
+    }
+  }
+}
+
+/** What is wrong with the job: repositories, retention, limits. */
+export function jobProblems(job: JobSettings & { environment?: string; textfileDirectory?: string }): Problem[] {
+  const found = new Findings();
+  found.text("environment", job.environment, environmentCheck);
+  retentionProblems(found, job.retention);
+  limitProblems(found, job);
+  const repositories = job.repositories ?? [];
+  repositories.forEach((repository, index) => repositoryProblems(found, `repositories[${index}]`, repository));
+  const names = repositories.map(repository => repositoryName(repository));
+  for (const name of new Set(names.filter((candidate, index) => names.indexOf(candidate) !== index))) {
+    const where = names.flatMap((candidate, index) => (candidate === name ? [`repositories[${index}].name`] : []));
+    found.add(where.join(", "), `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because commands and logs use them. Give each a \`name\` of its own.`);
+  }
+  if (job.textfileDirectory !== undefined && job.textfileDirectory !== "") {
+    found.text("textfileDirectory", job.textfileDirectory, filePathCheck);
+  }
+  return found.problems;
+}
+
+/** An environment is a label of metrics, of any printable text. */
+export const environmentCheck: Check = both(lineCheck, value =>
+  value.length >= 1 && value.length <= 64 ? undefined : "must be 1 to 64 characters. Choose another name.",
+);
+
+/** Hosts that have the same name. */
+export function duplicateNames(hosts: { name: string }[]): Problem[] {
+  const names = hosts.map(host => host.name);
+  const repeated = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+  return repeated.map(name => ({
+    path: names.flatMap((candidate, index) => (candidate === name ? [`hosts[${index}].name`] : [])).join(", "),
+    text: `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must differ because resources and bucket prefixes carry them. Rename one host.`,
+  }));
+}
+
+/** A repository that means the stack's bucket needs one. */
+export function offsiteProblems(fleet: {
+  defaults?: BackupSettings;
+  hosts: BackupSettings[];
+  offsiteBucket?: { bucketName: string };
+}): Problem[] {
+  if (fleet.offsiteBucket !== undefined) {
+    return [];
+  }
+  const uses = (settings: BackupSettings | undefined, path: string): string[] =>
+    (settings?.repositories ?? []).flatMap((repository, index) => (repository.bucket === "offsite" ? [`${path}.repositories[${index}].bucket`] : []));
+  const found = [...uses(fleet.defaults, "defaults"), ...fleet.hosts.flatMap((host, index) => uses(host, `hosts[${index}]`))];
+  const text =
+    "`offsite` means the bucket that this stack creates, and none is described. Describe it, for example `offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.";
+  return found.length > 0 ? [{ path: found.join(", "), text }] : [];
+}
+
+/** What is wrong with the description of a bucket. */
+export function bucketProblems(bucket: {
+  bucketName: string;
+  prefix?: string;
+  noncurrentVersionDays?: number;
+  abortUploadDays?: number;
+  objectLock?: { days: number };
+  hosts?: { hostName: string; roleName?: string; mayRead?: string[] }[];
+}): Problem[] {
+  const found = new Findings();
+  found.text("bucketName", bucket.bucketName, bucketCheck);
+  found.text("prefix", bucket.prefix, prefixCheck);
+  found.whole("noncurrentVersionDays", bucket.noncurrentVersionDays, 1, 3650);
+  found.whole("abortUploadDays", bucket.abortUploadDays, 1, 365);
+  found.whole("objectLock.days", bucket.objectLock?.days, 1, 36_500);
+  bucket.hosts?.forEach((host, index) => {
+    found.text(`hosts[${index}].hostName`, host.hostName, hostNameCheck);
+    found.text(`hosts[${index}].roleName`, host.roleName, roleCheck);
+    host.mayRead?.forEach((name, position) => found.text(`hosts[${index}].mayRead[${position}]`, name, hostNameCheck));
+  });
+  return found.problems;
+}

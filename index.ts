@@ -1,0 +1,4 @@
+import { deploy } from "./components/program";
+
+// Everything is decided by the stack's configuration; `Pulumi.yaml` describes its keys.
+export const { schedules, bucketName, hostPolicies } = deploy();

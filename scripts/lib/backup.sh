@@ -1,0 +1,245 @@
+# shellcheck shell=bash
+# The backup run: snapshot, then for each repository plan, upload, manifest, retention. Repositories do not stop each other.
+
+# command_run ARG...: takes a backup now; what cron calls.
+command_run() {
+  parse_run_options "$@"
+  begin_run
+  require_tools
+  be_gentle
+  log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}")"
+  heartbeat start
+  require_server
+  read_server
+  require_data_directory
+  remove_own_snapshot
+  "source_$SOURCE"
+  if [[ $COMPANIONS == true ]]; then collect_companions; fi
+  describe_source
+  stage_done snapshot
+  store_everywhere
+  log "done backup=$BACKUP newest_sample=${NEWEST_SAMPLE:-none} seconds=$SECONDS"
+}
+
+# parse_run_options ARG...: sets TAKE_OVER and ACCEPT_SMALLER.
+parse_run_options() {
+  TAKE_OVER=false ACCEPT_SMALLER=false
+  while (( $# > 0 )); do
+    case "$1" in
+      --take-over) TAKE_OVER=true ;;
+      --accept-smaller) ACCEPT_SMALLER=true ;;
+      *) usage_error "run does not know '$1'" ;;
+    esac
+    shift
+  done
+}
+
+# begin_run: lock, metrics and name of this run. From here on every end writes the metrics.
+begin_run() {
+  open_state
+  load_metrics
+  take_lock
+  SECONDS=0 STAGE_START=0 NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR=""
+  printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' -1
+  printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' -1
+  CLEANUP_HOOKS+=(record_run remove_own_partials)
+}
+
+# stage_done NAME: writes down how long the stage took.
+stage_done() {
+  set_metric last_stage_duration_seconds $(( SECONDS - STAGE_START )) "stage=$1"
+  STAGE_START=$SECONDS
+}
+
+# record_run STATUS: the metrics of this run, on success and on failure; a failed run keeps the last success.
+record_run() {
+  local status=$1 now
+  printf -v now '%(%s)T' -1
+  set_metric last_run_timestamp_seconds "$now"
+  set_metric last_exit_code "$status"
+  set_metric last_duration_seconds "$SECONDS"
+  if (( status == 0 )); then set_metric last_success_timestamp_seconds "$now"; fi
+  if [[ -n ${ADMIN_API:-} ]]; then set_metric admin_api_enabled "$([[ $ADMIN_API == true ]] && printf 1 || printf 0)"; fi
+  if [[ -n ${DATA_DIRECTORY:-} ]]; then
+    set_metric leftover_snapshots "$(list_snapshots | wc -l)"
+    set_metric leftover_snapshots_bytes "$(du --summarize --bytes -- "$DATA_DIRECTORY/snapshots" 2>/dev/null | cut -f 1 | grep . || printf 0)"
+  fi
+  if (( status != 0 )); then log "failed backup=$BACKUP exit_code=$status seconds=$SECONDS"; fi
+  store_metrics || true
+  if (( status == 0 )); then heartbeat success; else heartbeat fail; fi
+}
+
+# source_snapshot: a snapshot through the admin API; the sources that need none are in source.sh.
+source_snapshot() {
+  require_admin_api
+  read_server_config
+  take_snapshot
+  SOURCE_DIR="$SNAPSHOT_DIR"
+  log "snapshot name=$SNAPSHOT seconds=$(( SECONDS - STAGE_START ))"
+}
+
+# describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, and SOURCE_SAMPLES; ends with 6 if they cannot be trusted.
+describe_source() {
+  local count bytes
+  BLOCKS="$SCRATCH/blocks.json"
+  if ! describe_blocks "$SOURCE_DIR" "$BLOCKS"; then
+    die "$EXIT_SNAPSHOT" "the data directory is damaged: $BLOCK_ERROR" "prometheus-backup.sh heal brings the block back from a backup"
+  fi
+  read -r count bytes SOURCE_SAMPLES < <(jq --raw-output '[length, ([.[].bytes] | add // 0), ([.[].numSamples] | add // 0)] | @tsv' "$BLOCKS")
+  EMPTY_SOURCE=false
+  if (( count == 0 )) && [[ $NEW_HOST == false ]]; then EMPTY_SOURCE=true; fi
+  log "blocks count=$count bytes=$bytes"
+}
+
+# store_everywhere: every repository by itself; ends with the first failure's code after all were tried.
+store_everywhere() {
+  local index status first=0
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    status=0
+    in_background store_in_repository "$index"
+    wait "$CHILD" || status=$?
+    record_repository "${REPOSITORY_NAMES[index]}" "$status"
+    if (( status != 0 && first == 0 )); then first=$status; fi
+  done
+  if (( first != 0 )); then exit "$first"; fi
+  if [[ $EMPTY_SOURCE == true ]]; then
+    die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
+      "look at $DATA_DIRECTORY; on a host that is really new, set newHost: true"
+  fi
+}
+
+# record_repository NAME STATUS: what the job of one repository left for the metrics.
+record_repository() {
+  local name=$1 status=$2 summary="$SCRATCH/summary.$1" key value now
+  printf -v now '%(%s)T' -1
+  set_metric repository_last_exit_code "$status" "repository=$name"
+  if (( status != 0 )) || [[ ! -s $summary ]]; then return 0; fi
+  set_metric repository_last_success_timestamp_seconds "$now" "repository=$name"
+  while IFS=$'\t' read -r key value; do
+    if [[ $key == newest_sample ]]; then NEWEST_SAMPLE=$value; else set_metric "${key%%|*}" "$value" "$(label_of "$key")"; fi
+  done <"$summary"
+}
+
+# label_of KEY: the part behind "|", or nothing.
+label_of() { if [[ $1 == *"|"* ]]; then printf '%s' "${1#*|}"; fi; }
+
+# store_in_repository INDEX: the job for one repository, in a process of its own; its exit code is the repository's result.
+store_in_repository() {
+  local plan started=$SECONDS summary
+  select_repository "$1"
+  repository_open || repository_fault "cannot be listed"
+  require_owner || repository_fault "owner.json"
+  "sweep_$REPOSITORY_TYPE"
+  plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
+  judge_samples "$SOURCE_SAMPLES"
+  if [[ $FORMAT == archive ]]; then store_archive "$plan"; else store_pool "$plan"; fi
+  store_head "$plan" || repository_fault "WAL and head"
+  store_companions "$plan" || repository_fault "companions"
+  compose_manifest "$plan" "$plan.manifest"
+  publish_manifest "$plan.manifest"
+  note_repaired "$plan.uploaded"
+  summarize "$plan.manifest" >"$summary"
+  printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started )) >>"$summary"
+  log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
+  started=$SECONDS
+  if [[ -z $SUSPECT ]]; then prune_after_run; fi
+  printf 'last_stage_duration_seconds|stage=prune\t%s\n' $(( SECONDS - started )) >>"$summary"
+}
+
+# fact NAME FILE: the value of a line "NAME<TAB>VALUE".
+fact() { awk -F '\t' -v name="$1" '$1 == name { print $2; exit }' "$2"; }
+
+# repository_fault WHAT: ends with 7 or 8 and names repository and object.
+repository_fault() {
+  local code=$EXIT_REPOSITORY action="check the mount, the network and the credentials: prometheus-backup.sh check"
+  if [[ $COMMAND == run ]]; then action="no new backup was recorded there, the last one is untouched; the next run resumes"; fi
+  if [[ $REPOSITORY_ERROR == *"No space left"* || $REPOSITORY_ERROR == *"quota exceeded"* ]]; then code=$EXIT_SPACE; fi
+  die "$code" "repository $REPOSITORY ($REPOSITORY_SHOWN): $1: ${REPOSITORY_ERROR:-unknown reason}" "$action"
+}
+
+# store_pool PLAN: sends the blocks that the pool lacks; PLAN.uploaded gets their manifest entries.
+store_pool() {
+  local plan=$1
+  plan_backup "$BLOCKS" "$plan"
+  printf 'null\n' >"$plan.archive"
+  jq --raw-output '"new=\(.upload | length) pooled=\(.reuse | length) covered=\(.covered | length) heads=\(.heads | length) bytes=\([.upload[].bytes, .heads[].bytes] | add // 0)",
+    ((.heads[], .upload[]) | [.ulid, .recorded.object // "-", .recorded.objectSha256 // "-", (if .head then "head" else "block" end), (del(.recorded) | tojson)] | join("\t"))' \
+    "$plan" >"$plan.todo"
+  log "plan repository=$REPOSITORY $(head -n 1 "$plan.todo")"
+  sed -i 1d "$plan.todo"
+  store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
+}
+
+# store_archive PLAN: sends the whole source as one tar, the course's file; the manifest names its blocks without objects.
+store_archive() {
+  local plan=$1 extension=gz object
+  if [[ $ARCHIVE_COMPRESSION == zstd ]]; then extension=zst; fi
+  object="archives/prometheus-backup-${BACKUP:0:8}-${BACKUP:9:6}.tar.$extension"
+  printf '{"reuse":[],"covered":[]}\n' >"$plan"
+  jq --compact-output '.[] + {object: null, objectBytes: 0, objectSha256: null}' "$BLOCKS" >"$plan.uploaded"
+  send "$object" pack_archive || repository_fault "upload"
+  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
+    --arg compression "$ARCHIVE_COMPRESSION" --arg root "${SOURCE_DIR##*/}" '$ARGS.named' >"$plan.archive"
+}
+
+# pack_archive: the tar of an archive backup, with the snapshot's name as its top folder.
+pack_archive() {
+  local compress=(gzip --stdout)
+  if [[ $ARCHIVE_COMPRESSION == zstd ]]; then compress=(zstd --quiet "-$COMPRESSION_LEVEL" "-T$PARALLEL"); fi
+  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${SOURCE_DIR##*/}" | "${compress[@]}"
+}
+
+# judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to the
+# reason, or "".
+judge_samples() {
+  local samples=$1 before
+  SUSPECT=""
+  before="$(last_good_samples)"
+  if [[ $EMPTY_SOURCE == true ]]; then SUSPECT="the server holds no blocks"
+  elif [[ $ACCEPT_SMALLER == false ]] && (( samples * 100 < before * SHRINK_PERCENT )); then
+    SUSPECT="$samples samples instead of $before in the last good backup"
+  fi
+  if [[ -n $SUSPECT ]]; then
+    warn "backup $BACKUP is suspect: $SUSPECT; it is kept, and retention deletes nothing for it. If that is right: prometheus-backup.sh run --accept-smaller"
+  fi
+}
+
+# last_good_samples: samples of the newest backup that is not suspect, or 0.
+last_good_samples() {
+  local name samples
+  while IFS= read -r name; do
+    samples="$(jq 'select(.suspect == null) | .totals.samples' "$MANIFESTS/$name" 2>/dev/null)" || continue
+    if [[ -n $samples ]]; then printf '%s' "$samples"; return 0; fi
+  done < <(find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
+  printf 0
+}
+
+# publish_manifest FILE: looks at the far end once more, then writes the manifest: from here on it is a backup.
+publish_manifest() {
+  local file=$1 missing
+  repository_open || repository_fault "cannot be listed"
+  missing="$(missing_objects "$file" | head -n 3 | tr '\n' ' ')"
+  if [[ -n $missing ]]; then REPOSITORY_ERROR="missing or of another size: $missing"; repository_fault "check before the manifest"; fi
+  send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
+  if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi
+  rm -f -- "$STATE_DIR/journal/$REPOSITORY"
+}
+
+# note_repaired ENTRIES: what was sent just now is no longer damaged; what could not be sent again stays noted.
+note_repaired() {
+  local damaged="$STATE_DIR/damaged/$REPOSITORY"
+  if [[ ! -f $damaged ]]; then return 0; fi
+  jq --raw-output '.object // empty' "$1" >"$SCRATCH/repaired.$REPOSITORY"
+  grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- "$damaged" >"$damaged.new" || true
+  mv -f -- "$damaged.new" "$damaged"
+}
+
+# summarize FILE: the manifest's numbers for the metrics.
+summarize() {
+  jq --raw-output '
+    ["suspect", (if .suspect then 1 else 0 end)], ["size_bytes", .totals.sizeBytes], ["uploaded_bytes", .totals.sentBytes],
+    ["blocks", .totals.blocks], ["samples", .totals.samples],
+    (select(.coverage.newestSample) | ["newest_sample", .coverage.newestSample],
+      ["newest_sample_timestamp_seconds", (.coverage.newestSample | fromdate)]),
+    (select(.coverage.oldestSample) | ["oldest_sample_timestamp_seconds", (.coverage.oldestSample | fromdate)]) | @tsv' "$1"
+}

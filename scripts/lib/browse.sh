@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# A look into a backup without restoring it: a throw-away server on loopback, gone on Ctrl-C.
+
+# command_browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]: prints the address and serves until it is ended.
+command_browse() {
+  local place
+  parse_browse_options "$@"
+  BACKUP_STATE="$STATE_DIR"
+  open_state
+  load_metrics
+  require_tools
+  read_unit
+  resolve_backup "$WANTED"
+  select_blocks
+  require_selected_objects
+  place="${DRILL_DIRECTORY:-$SCRATCH}/browse.$$"
+  DRILL_PLACE="$place"
+  CLEANUP_HOOKS+=(remove_browsed)
+  require_drill_space "$place"
+  fetch_selected "$place"
+  start_scratch_server "$place" || die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" "prove the backup with: prometheus-backup.sh drill $BACKUP"
+  say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
+  printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) | tr ' ' '+'
+  wait "$SCRATCH_PID" || true
+}
+
+# parse_browse_options ARG...: those of drill, and a part of the time.
+parse_browse_options() {
+  local others=() from="" to=""
+  while (( $# > 0 )); do
+    case "$1" in
+      --from) require_value "$@"; from="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
+      --to) require_value "$@"; to="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
+      *) others+=("$1") ;;
+    esac
+    shift
+  done
+  parse_drill_options "${others[@]}"
+  FROM_MS=$from TO_MS=$to
+  if [[ -n $FROM_MS || -n $TO_MS ]]; then PARTIAL=true; fi
+}
+
+# remove_browsed: the restored copy goes away.
+remove_browsed() { rm -rf -- "$DRILL_PLACE"; }

@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# check: the whole chain without a backup. status: where this host stands.
+
+# command_check: one line a link of the chain; ends with the code of the first that failed, after all were tried.
+command_check() {
+  local index
+  CHECKS=0 PASSED=0 FIRST_FAILURE=0
+  open_state
+  load_metrics
+  probe configuration check_configuration
+  probe tools check_tools
+  probe Prometheus check_server
+  # What the job learned is gone with it; the questions that follow need the facts here.
+  SERVER_ANSWERS=$PROBED
+  if [[ $SERVER_ANSWERS == true ]]; then require_server; read_server; fi
+  if [[ $SOURCE == snapshot ]]; then probe "admin API" check_admin_api; fi
+  probe "data directory" check_data_directory
+  probe space check_space
+  for index in "${!REPOSITORY_NAMES[@]}"; do probe "${REPOSITORY_NAMES[index]}" check_repository "$index"; done
+  probe textfile check_textfile
+  probe leftovers check_leftovers
+  say "$HOST_NAME: $PASSED of $CHECKS checks passed"
+  exit "$FIRST_FAILURE"
+}
+
+# probe NAME FUNCTION ARG...: runs one check as a job; its output is the fact, its exit code the result.
+probe() {
+  local name=$1 status=0
+  shift
+  CHECKS=$(( CHECKS + 1 ))
+  in_background "$@" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
+  wait "$CHILD" || status=$?
+  PROBED=false
+  if (( status == 0 )); then
+    PROBED=true PASSED=$(( PASSED + 1 ))
+    printf '  ✔ %-15s %s\n' "$name" "$(cat -- "$SCRATCH/check")" >&2
+    return 0
+  fi
+  if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
+  printf '  ✘ %-15s %s\n' "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)" >&2
+}
+
+check_configuration() { printf '%s' "$CONFIG_FILE"; }
+
+check_tools() {
+  require_tools
+  printf 'jq %s, zstd %s' "$(jq --version | sed 's/^jq-//')" "$(zstd --version | grep --only-matching --extended-regexp '[0-9]+\.[0-9.]+' | head -n 1)"
+  if command -v rclone >/dev/null; then printf ', rclone %s' "$(rclone --config /dev/null version 2>/dev/null | sed -n '1s/^rclone v//p')"; fi
+}
+
+check_server() {
+  require_server
+  read_server
+  printf '%s at %s, ready, retention %s' "$SERVER_VERSION" "$PROMETHEUS_URL" "${RETENTION_TIME:-unknown}"
+}
+
+# need_server: the checks below ask the server; without it they say so and do not ask again.
+need_server() {
+  if [[ $SERVER_ANSWERS == false ]]; then die "$EXIT_SERVER" "not checked, because Prometheus does not answer" "see above"; fi
+}
+
+check_admin_api() {
+  need_server
+  require_admin_api
+  case "$LISTEN_ADDRESS" in
+    127.* | localhost:* | "[::1]"*) printf 'enabled, listens on loopback only' ;;
+    *) printf 'enabled, listens on %s: anybody who reaches it can delete series' "$LISTEN_ADDRESS" ;;
+  esac
+}
+
+check_data_directory() {
+  need_server
+  require_data_directory
+  if is_network_file_system "$DATA_DIRECTORY"; then
+    die "$EXIT_CONFIGURATION" "$DATA_DIRECTORY is on a network file system, which Prometheus does not support" "move it to a local disk"
+  fi
+  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/blocks.json" ||
+    die "$EXIT_SNAPSHOT" "$BLOCK_ERROR in $DATA_DIRECTORY" "prometheus-backup.sh heal brings it back from a backup"
+  printf '%s, %s blocks' "$DATA_DIRECTORY" "$(jq length "$SCRATCH/blocks.json")"
+}
+
+check_space() {
+  need_server
+  if [[ $SOURCE == snapshot ]]; then require_snapshot_space; fi
+  printf '%s free on %s' "$(human_bytes "$(free_bytes "$DATA_DIRECTORY")")" "$DATA_DIRECTORY"
+}
+
+# check_repository INDEX: owner, then write, read and delete of a probe object.
+check_repository() {
+  local object text
+  select_repository "$1"
+  repository_open || repository_fault "list"
+  require_owner || repository_fault "owner.json"
+  object="probe-$$-$BASHPID"
+  printf -v text 'probe %(%s)T' -1
+  printf '%s' "$text" | repository_put "$object" || repository_fault "write"
+  if [[ "$(repository_get "$object")" != "$text" ]]; then repository_fault "read"; fi
+  repository_delete_one "$object" || repository_fault "delete"
+  printf '%s: write, read, delete' "$REPOSITORY_SHOWN"
+}
+
+check_textfile() {
+  if [[ -z $TEXTFILE_DIR ]]; then printf 'not configured'; return 0; fi
+  if [[ ! -d $TEXTFILE_DIR || ! -w $TEXTFILE_DIR ]]; then
+    die "$EXIT_CONFIGURATION" "'$(id -un)' cannot write $TEXTFILE_DIR, so no metric reaches node_exporter" "run 'pulumi up', which sets the owner"
+  fi
+  printf '%s' "$TEXTFILE_DIR"
+}
+
+check_leftovers() {
+  local count
+  need_server
+  count="$(list_snapshots | wc -l)"
+  if (( count == 0 )); then printf 'none'; return 0; fi
+  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" "remove those that nobody needs: $DATA_DIRECTORY/snapshots/NAME"
+}
+
+# command_status [--json]: the server's TSDB, the last runs, leftover snapshots. A dead server is a fact here, not an error.
+command_status() {
+  local json=false server=null tsdb=null
+  case "${1:-}" in
+    "") ;;
+    --json) json=true ;;
+    *) usage_error "status does not know '$1'" ;;
+  esac
+  open_state
+  load_metrics
+  require_tools
+  in_background status_of_server 2>/dev/null
+  if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
+  status_report "$server" "$tsdb" >"$SCRATCH/status.json"
+  if [[ $json == true ]]; then jq . "$SCRATCH/status.json"; else jq --raw-output "$(status_text)" "$SCRATCH/status.json"; fi
+}
+
+# status_of_server: SCRATCH/server and SCRATCH/tsdb as JSON; a job, because it may end with 4.
+status_of_server() {
+  require_server
+  read_server
+  jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
+    --argjson dataBytes "$(du --summarize --bytes --exclude snapshots -- "$DATA_DIRECTORY" 2>/dev/null | cut -f 1 | grep . || printf 0)" \
+    --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
+  api GET /api/v1/status/tsdb
+  api_value '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"
+}
+
+# status_report SERVER TSDB: everything as one JSON object.
+status_report() {
+  local key
+  for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
+    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" '
+      {$host, $environment, $server, $tsdb, metrics: ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {})}'
+}
+
+# status_text: the jq program for people.
+status_text() {
+  cat <<'JQ'
+  def at: if . then todate else "never" end;
+  .metrics as $m
+  | "\(.host) (\(.environment))",
+  (if .server then
+    "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi), \(.server.dataBytes / 1e6 | round) MB in \(.server.dataDirectory)",
+    (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
+    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) end)"
+  else "  server      does not answer" end),
+  "  last good   \($m.last_success_timestamp_seconds | at)",
+  "  last run    \($m.last_run_timestamp_seconds | at), exit code \($m.last_exit_code // "none"), \($m.last_duration_seconds // 0) s",
+  "  last verify \($m.verify_last_success_timestamp_seconds | at)",
+  ($m | to_entries[] | select(.key | startswith("repository_last_success_timestamp_seconds|")) | "  \(.key | split("=")[1])       \(.value | at)")
+JQ
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Constants of the host command: exit codes (docs/exit-codes.md), patterns that names from outside must match, fixed paths.
+
+readonly TOOL_VERSION=1.0.0
+readonly MANIFEST_FORMAT=1
+
+readonly EXIT_UNEXPECTED=1
+readonly EXIT_USAGE=2
+readonly EXIT_CONFIGURATION=3
+readonly EXIT_SERVER=4
+readonly EXIT_ADMIN_API=5
+readonly EXIT_SNAPSHOT=6
+readonly EXIT_SPACE=7
+readonly EXIT_REPOSITORY=8
+readonly EXIT_VERIFICATION=9
+readonly EXIT_LOCKED=10
+readonly EXIT_NOT_FOUND=11
+readonly EXIT_REFUSED=12
+
+# Fixed length since Prometheus 2.23; older names are refused with the version.
+readonly SNAPSHOT_PATTERN='^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}$'
+readonly ULID_PATTERN='^[0-7][0-9A-HJKMNP-TV-Z]{25}$'
+readonly BACKUP_PATTERN='^[0-9]{8}T[0-9]{6}Z$'
+readonly HOST_PATTERN='^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'
+readonly REPOSITORY_PATTERN='^[a-z][a-z0-9-]{0,31}$'
+readonly SHA256_PATTERN='^[0-9a-f]{64}$'
+# Object names as the repository format allows them; nothing else is ever read, written or deleted.
+readonly OBJECT_PATTERN='^(blocks/[0-9A-HJKMNP-TV-Z]{26}(\.r[0-9]{8}T[0-9]{6}Z)?\.tar\.zst|heads/[0-9]{8}T[0-9]{6}Z(-wal)?\.tar\.zst|archives/prometheus-backup-[0-9]{8}-[0-9]{6}\.tar\.(gz|zst)|companions/[0-9a-f]{64}\.tar\.zst|backups/[0-9]{8}T[0-9]{6}Z\.json|pins/[0-9]{8}T[0-9]{6}Z)$'
+
+readonly OLDEST_SERVER=2.39
+# A block cut by head compaction ends on this grid (ms); the head block of a snapshot does not.
+readonly BLOCK_RANGE_MS=7200000
+# What Prometheus preallocates while it writes a block from the head.
+readonly SNAPSHOT_HEADROOM_BYTES=$((512 * 1024 * 1024))
+# What lists, manifests and metrics of one run may take in the state directory.
+readonly STATE_HEADROOM_BYTES=$((16 * 1024 * 1024))
+
+CONFIG_FILE="${PROMETHEUS_BACKUP_CONFIG:-/etc/prometheus-backup/prometheus-backup.conf}"

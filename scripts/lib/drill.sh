@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+# The drill: proof that a backup comes back. Restored to scratch, served by a throw-away server, every block read to its last sample.
+
+# command_drill [BACKUP|latest] [--repository NAME] [--directory DIR]: ends with 9 and names the block if one is not as the manifest says.
+command_drill() {
+  local place started
+  parse_drill_options "$@"
+  BACKUP_STATE="$STATE_DIR"
+  open_state
+  load_metrics
+  require_tools
+  be_gentle
+  read_unit
+  CLEANUP_HOOKS+=(record_drill)
+  resolve_backup "$WANTED"
+  select_blocks
+  require_selected_objects
+  place="${DRILL_DIRECTORY:-$SCRATCH}/drill.$$"
+  DRILL_PLACE="$place"
+  require_drill_space "$place"
+  say "Drill of backup $BACKUP from $REPOSITORY: ${#B_ULID[@]} blocks, $(human_bytes "$(sum "${B_BYTES[@]}")")"
+  started=${EPOCHREALTIME/./}
+  fetch_selected "$place"
+  rm -f -- "$place/digest"
+  start_scratch_server "$place" || die "$EXIT_VERIFICATION" "a server does not start on the restored blocks ($SCRATCH_ERROR)" "choose another backup: prometheus-backup.sh list"
+  DRILL_RESTORE_MS=$(( (${EPOCHREALTIME/./} - started) / 1000 ))
+  check_blocks
+  stop_scratch_server
+}
+
+# parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY and DRILL_DIRECTORY, and what the functions of restore look at.
+parse_drill_options() {
+  WANTED=latest ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED=""
+  RESTORE_MODE=target RESTORE_HOST="$HOST_NAME" PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() PLAN_ONLY=false
+  while (( $# > 0 )); do
+    case "$1" in
+      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
+      --directory) require_value "$@"; DRILL_DIRECTORY=$2; shift ;;
+      -*) usage_error "drill does not know '$1'" ;;
+      *) WANTED=$1 ;;
+    esac
+    shift
+  done
+}
+
+# require_drill_space DIR: ends with 7 if the blocks do not fit.
+require_drill_space() {
+  REFUSALS=()
+  plan_space "$1" 2>/dev/null
+  if (( ${#REFUSALS[@]} > 0 )); then die "${REFUSALS[0]}" "${REFUSALS[1]}" "free space, or name another place with --directory DIR"; fi
+}
+
+# record_drill STATUS: the metrics, on success and on failure; the restored copy goes away.
+record_drill() {
+  local status=$1
+  if [[ -n $DRILL_PLACE ]]; then rm -rf -- "$DRILL_PLACE"; fi
+  set_metric verify_last_exit_code "$status"
+  if [[ -n $FETCH_SPEED ]]; then set_metric restore_bytes_per_second "$FETCH_SPEED"; fi
+  if (( status == 0 )); then
+    set_metric verify_last_success_timestamp_seconds "$EPOCHSECONDS"
+    set_metric drill_last_success_timestamp_seconds "$EPOCHSECONDS"
+    set_metric drill_restore_seconds "$(( DRILL_RESTORE_MS / 1000 )).$(printf '%03d' $(( DRILL_RESTORE_MS % 1000 )))"
+  fi
+  store_metrics || true
+}
+
+# check_blocks: every block by itself, all of them, before the verdict.
+check_blocks() {
+  local index bad=0 marked=()
+  read_expectations
+  for index in "${!B_ULID[@]}"; do
+    progress "reading block $(( index + 1 )) of ${#B_ULID[@]}"
+    if ! check_samples "$index"; then
+      progress_done
+      say "  ✘ block ${B_ULID[index]}: $DRILL_ERROR"
+      bad=$(( bad + 1 ))
+    elif [[ -n $DRILL_NOTE ]]; then marked+=("$DRILL_NOTE"); fi
+  done
+  progress_done
+  if (( bad > 0 )); then
+    die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" "choose another backup: prometheus-backup.sh list"
+  fi
+  if (( ${#marked[@]} > 0 )); then say "  · $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) /\1 blocks /' | tr '\n' ';')"; fi
+  say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
+}
+
+# read_expectations: by block, whether counts may differ: MAY_LACK (deleted series, whose marks are not subtracted) and MAY_EXCEED (another
+# block covers part of the same time, and the server answers for both).
+read_expectations() {
+  local ulid lack exceed chunks
+  declare -gA MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
+  while IFS='|' read -r ulid lack exceed chunks; do
+    BLOCK_CHUNKS[$ulid]=$chunks
+    MAY_LACK[$ulid]=$lack
+    MAY_EXCEED[$ulid]=$exceed
+  done < <(jq --raw-output '. as $all | .[] | . as $block | [.ulid, (.numTombstones > 0 or .tombstones != ""),
+    ([$all[] | select(.ulid != $block.ulid and .minTime < $block.maxTime and .maxTime > $block.minTime)] | length > 0), .numChunks] | join("|")' "$SELECTED")
+}
+
+# check_samples INDEX: counts the block's samples through the server. False sets DRILL_ERROR; DRILL_NOTE says what could not be exact.
+check_samples() {
+  local index=$1 ulid=${B_ULID[$1]} wanted=${B_SAMPLES[$1]}
+  DRILL_ERROR="" DRILL_NOTE=""
+  count_samples "$index" || return 1
+  if (( COUNTED == wanted )); then return 0; fi
+  if (( COUNTED > wanted )); then
+    if [[ ${MAY_EXCEED[$ulid]} == true ]]; then DRILL_NOTE="share their time with others"; return 0; fi
+    DRILL_ERROR="$COUNTED samples instead of $wanted"
+    return 1
+  fi
+  if [[ ${MAY_LACK[$ulid]} == true ]]; then DRILL_NOTE="hold deleted series"; return 0; fi
+  # Queries skip the markers that end a series, and the manifest's number holds them. Each one ends a chunk's run of samples.
+  if (( wanted - COUNTED <= BLOCK_CHUNKS[$ulid] )); then DRILL_NOTE="hold markers of ended series"; return 0; fi
+  DRILL_ERROR="$COUNTED samples instead of $wanted"
+  return 1
+}
+
+# count_samples INDEX: sets COUNTED. Counting drops the metric's name, so each name is counted by itself, a hundred in one query.
+count_samples() {
+  local index=$1 names=() at from=0 range open=0
+  COUNTED=0
+  if version_at_least "${SCRATCH_VERSION:-2}" 3.0; then open=1; fi   # since 3.0 a range leaves out its first millisecond
+  at=$(( B_MAX[index] - 1 ))
+  range=$(( at - B_MIN[index] + open ))
+  if (( range < 1 )); then range=1; fi
+  API_LIMIT=600 api GET /api/v1/label/__name__/values --get --data-urlencode "start=$(decimal "${B_MIN[index]}")" --data-urlencode "end=$(decimal "$at")"
+  api_value '.[] | @json' | mapfile -t names || true
+  while (( from < ${#names[@]} )); do
+    count_names "$(decimal "$at")" "$range" "${names[@]:from:100}" || return 1
+    from=$(( from + 100 ))
+  done
+}
+
+# count_names TIME RANGE-MS JSON-NAME...: adds to COUNTED. False sets DRILL_ERROR with the server's words, such as a checksum that is wrong.
+count_names() {
+  local at=$1 range=$2 name query="" number=0 answer
+  shift 2
+  for name in "$@"; do
+    number=$(( number + 1 ))
+    query+="${query:+ or }label_replace(sum(count_over_time({__name__=$name}[${range}ms])),\"n\",\"$number\",\"\",\"\")"
+  done
+  API_LIMIT=3600 api POST /api/v1/query --data-urlencode "query=sum($query)" --data-urlencode "time=$at"
+  if ! answer="$(api_value '.result | if length == 0 then "0" else .[0].value[1] end')" || [[ ! $answer =~ ^[0-9.e+]+$ ]]; then
+    DRILL_ERROR="$(jq --raw-output '.error // empty' "$API_BODY" 2>/dev/null | head -c 300)"
+    DRILL_ERROR="${DRILL_ERROR:-no answer (HTTP $API_STATUS $API_ERROR)}"
+    return 1
+  fi
+  COUNTED=$(( COUNTED + $(printf '%.0f' "$answer") ))
+}
+
+# decimal MILLISECONDS: seconds with three decimals, as the API takes them.
+decimal() { printf '%d.%03d' $(( $1 / 1000 )) $(( $1 % 1000 )); }

@@ -1,0 +1,178 @@
+# shellcheck shell=bash
+# Finding a backup: which repository holds it whole, and which one is the newest that can be trusted.
+
+# resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote. Sets BACKUP,
+# BACKUP_COMPLETE, MANIFEST (a checked copy) and OPEN_REPOSITORIES, and leaves the repository that holds it selected. An
+# incomplete backup is found by its name, never as latest. Ends with 11 if there is none, 8 if no repository could say.
+resolve_backup() {
+  local wanted=$1 host=${2:-$HOST_NAME}
+  BACKUP="" BACKUP_COMPLETE=false MANIFEST="$SCRATCH/manifest.json" FIND_NOTES=()
+  if [[ $wanted != latest && ! $wanted =~ $BACKUP_PATTERN ]]; then
+    die "$EXIT_NOT_FOUND" "there is no backup '$wanted'" "names look like 20261122T020000Z or 'latest'; see: prometheus-backup.sh list"
+  fi
+  open_repositories "$host"
+  if [[ $wanted == latest ]]; then find_latest "$host"; else find_named "$wanted" "$host"; fi
+  if [[ -z $BACKUP ]]; then no_backup_found "$wanted" "$host"; fi
+}
+
+# open_repositories HOST: reads the list of every repository that answers. Sets OPEN_REPOSITORIES and UNREACHABLE (words).
+open_repositories() {
+  local host=$1 type index
+  OPEN_REPOSITORIES=() UNREACHABLE=()
+  if [[ -n ${ONLY_REPOSITORY:-} ]]; then find_repository "$ONLY_REPOSITORY"; fi
+  for type in path rclone; do
+    for index in "${!REPOSITORY_NAMES[@]}"; do
+      if [[ ${REPOSITORY_TYPES[index]} != "$type" ]]; then continue; fi
+      if [[ -n ${ONLY_REPOSITORY:-} && $index != "$REPOSITORY_INDEX" ]]; then continue; fi
+      select_repository "$index" "$host"
+      if open_for_reading; then OPEN_REPOSITORIES+=("$index"); else UNREACHABLE+=("$REPOSITORY ($REPOSITORY_SHOWN): $REPOSITORY_ERROR"); fi
+    done
+  done
+  if (( ${#OPEN_REPOSITORIES[@]} == 0 )); then
+    die "$EXIT_REPOSITORY" "no repository can be read: $(join_words '; ' "${UNREACHABLE[@]}")" "check the mount, the network and the credentials"
+  fi
+}
+
+# open_for_reading: repository_open that creates nothing: a folder which is not mounted must not pass for an empty repository.
+open_for_reading() {
+  if [[ $REPOSITORY_TYPE != path ]]; then repository_open; return; fi
+  if [[ ! -d ${REPOSITORY_ROOT%/*} ]]; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist"; return 1; fi
+  if [[ -d $REPOSITORY_ROOT ]]; then repository_open; return; fi
+  : >"$OBJECT_LIST"
+}
+
+# find_named NAME HOST: this very backup, whole if some repository has it whole.
+find_named() {
+  local status=0
+  try_backup "$1" "$2" || status=$?
+  if (( status != 1 )); then BACKUP=$1; fi
+}
+
+# find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones it passed over.
+find_latest() {
+  local host=$1 name names=() horizon status skipped=()
+  printf -v horizon '%(%Y%m%dT%H%M%SZ)T' $(( EPOCHSECONDS + 300 ))
+  backup_names "$host" | sort --reverse --unique | mapfile -t names
+  for name in "${names[@]}"; do
+    if [[ $name > $horizon ]]; then skipped+=("$name is dated in the future"); continue; fi
+    status=0
+    try_backup "$name" "$host" || status=$?
+    if (( status == 1 )); then skipped+=("$name cannot be read (${FIND_NOTES[-1]})"); continue; fi
+    if (( status == 2 )); then skipped+=("$name is incomplete (${FIND_NOTES[-1]})"); continue; fi
+    if [[ "$(jq --raw-output '.suspect // ""' "$MANIFEST")" != "" ]]; then
+      skipped+=("$name is suspect ($(jq --raw-output .suspect "$MANIFEST"))")
+      continue
+    fi
+    if is_dwarfed "$name" "$host"; then skipped+=("$name is not trusted ($DWARFED)"); continue; fi
+    BACKUP=$name
+    break
+  done
+  if (( ${#skipped[@]} > 0 )); then warn "passed over: $(join_words '; ' "${skipped[@]:0:5}")"; fi
+  if [[ -n $BACKUP ]] && (( ${#UNREACHABLE[@]} > 0 )); then
+    warn "a newer backup may lie where nothing could be read: $(join_words '; ' "${UNREACHABLE[@]}")"
+  fi
+}
+
+# is_dwarfed NAME HOST: whether another repository calls the backup of MANIFEST suspect, or lacks it and has an older good one beside
+# which it is nearly empty. So look the first backups of a machine that replaced another one, in a repository that is new with it.
+# Sets DWARFED to the reason; what was selected stays selected.
+is_dwarfed() {
+  local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples before
+  DWARFED=""
+  samples="$(jq .totals.samples "$MANIFEST")"
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    if [[ ${REPOSITORY_NAMES[index]} == "$mine" ]]; then here=$index; fi
+    if [[ ${REPOSITORY_NAMES[index]} == "$mine" || -n $DWARFED ]]; then continue; fi
+    select_repository "$index" "$host"
+    if object_bytes "backups/$name.json" >/dev/null; then
+      if read_manifest "$name" "$other" && [[ "$(jq .suspect "$other")" != null ]]; then
+        DWARFED="suspect in $REPOSITORY: $(jq --raw-output .suspect "$other")"
+      fi
+      continue
+    fi
+    while IFS= read -r older; do
+      if ! read_manifest "$older" "$other" || [[ "$(jq .suspect "$other")" != null ]]; then continue; fi
+      before="$(jq .totals.samples "$other")"
+      if (( samples * 100 < before * SHRINK_PERCENT )); then DWARFED="$samples samples, but $before in $older in $REPOSITORY, which lacks it"; fi
+      break
+    done < <(OPEN_REPOSITORIES=("$index") backup_names "$host" | awk -v name="$name" '$0 < name' | sort --reverse)
+  done
+  select_repository "$here" "$host"
+  [[ -n $DWARFED ]]
+}
+
+# backup_names HOST: names of all manifests in the open repositories, a line each.
+backup_names() {
+  local index
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    select_repository "$index" "$1"
+    cut -f 2 "$OBJECT_LIST" | sed --regexp-extended --quiet 's#^backups/([0-9]{8}T[0-9]{6}Z)\.json$#\1#p'
+  done
+}
+
+# try_backup NAME HOST: selects the first repository that has the backup whole and puts its manifest into MANIFEST. Status 2: only
+# an incomplete one was found (selected all the same); 1: none. The reason is added to FIND_NOTES.
+try_backup() {
+  local name=$1 host=$2 index partial="" missing
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    select_repository "$index" "$host"
+    if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
+    if ! read_manifest "$name" "$MANIFEST.$index"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
+    if ! jq --exit-status --arg name "$name" --arg host "$host" '.name == $name and .host == $host' "$MANIFEST.$index" >/dev/null; then
+      FIND_NOTES+=("$REPOSITORY: backups/$name.json is the manifest of another backup or host")
+      continue
+    fi
+    missing="$(missing_objects "$MANIFEST.$index" | wc -l)"
+    if (( missing == 0 )); then
+      mv -f -- "$MANIFEST.$index" "$MANIFEST"
+      BACKUP_COMPLETE=true
+      return 0
+    fi
+    FIND_NOTES+=("$REPOSITORY lacks $missing of its objects")
+    partial="${partial:-$index}"
+  done
+  if [[ -z $partial ]]; then
+    if (( ${#FIND_NOTES[@]} == 0 )); then FIND_NOTES+=("no repository has it"); fi
+    return 1
+  fi
+  select_repository "$partial" "$host"
+  mv -f -- "$MANIFEST.$partial" "$MANIFEST"
+  BACKUP_COMPLETE=false
+  return 2
+}
+
+# no_backup_found NAME HOST: ends with 8 if an unreachable repository may hold it, else with 11.
+no_backup_found() {
+  local what="backup $1" of=""
+  if [[ $1 == latest ]]; then what="complete backup that can be trusted"; fi
+  if [[ $2 != "$HOST_NAME" ]]; then of=" of host '$2'"; fi
+  if (( ${#UNREACHABLE[@]} > 0 )); then
+    die "$EXIT_REPOSITORY" "no repository that answers holds a $what$of, and these do not answer: $(join_words '; ' "${UNREACHABLE[@]}")" \
+      "check the mount, the network and the credentials"
+  fi
+  die "$EXIT_NOT_FOUND" "there is no $what$of${FIND_NOTES[0]:+ (${FIND_NOTES[-1]})}" "see what there is: prometheus-backup.sh list"
+}
+
+# read_copies: COPIES: by "object|bytes" the indexes of the open repositories that list it, the selected first. Read once.
+read_copies() {
+  local index key order=()
+  if [[ -n ${COPIES_READ:-} ]]; then return 0; fi
+  declare -gA COPIES=()
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    if [[ ${REPOSITORY_NAMES[index]} == "$REPOSITORY" ]]; then order=("$index" "${order[@]}"); else order+=("$index"); fi
+  done
+  for index in "${order[@]}"; do
+    while IFS= read -r key; do COPIES[$key]+="$index "; done < <(
+      awk -F '\t' '{ print $2 "|" $1 }' "$SCRATCH/objects.${REPOSITORY_NAMES[index]}.$RESTORE_HOST")
+  done
+  COPIES_READ=true
+}
+
+# join_words SEPARATOR WORD...: the words with the separator between them.
+join_words() {
+  local separator=$1 text=${2:-}
+  shift
+  if (( $# > 0 )); then shift; fi
+  while (( $# > 0 )); do text+="$separator$1"; shift; done
+  printf '%s' "$text"
+}

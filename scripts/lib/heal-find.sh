@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# What is wrong with the blocks of the live server: by structure, by size, by content against the newest backup that has them, and by
+# what is not there at all.
+
+# find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it back. HOPELESS gets
+# the damaged blocks that no backup has. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
+find_wounds() {
+  local ulid reason
+  CHECKED=0 UNKNOWN=0 HOPELESS=()
+  : >"$SCRATCH/wounds"
+  : >"$SCRATCH/healers"
+  collect_stored_blocks
+  find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | { grep --extended-regexp "$ULID_PATTERN" || true; } | sort >"$SCRATCH/live.ulids"
+  while IFS= read -r ulid; do
+    progress "looking at block $ulid"
+    reason=""
+    examine_block "$ulid" || reason="$WOUND"
+    # Compaction or retention may have removed it while we looked.
+    if [[ -n $reason && -d $DATA_DIRECTORY/$ulid ]]; then printf '%s|%s\n' "$ulid" "$reason" >>"$SCRATCH/wounds"; fi
+  done <"$SCRATCH/live.ulids"
+  progress_done
+  choose_healers
+}
+
+# collect_stored_blocks: SCRATCH/stored.json: by ULID the entry of the newest complete manifest that has the block, from all open repositories.
+collect_stored_blocks() {
+  local index name files=() names=()
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    select_repository "$index" "$HOST_NAME"
+    # A repository that holds no backup yet has no such folder.
+    { find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null || true; } | sort --reverse | sed --quiet 1,50p | mapfile -t names
+    for name in "${names[@]}"; do files+=("$MANIFESTS/$name"); done
+  done
+  jq --null-input '[inputs | . as $manifest | select(.layout == "blocks") | .blocks[] | select(.object and (.head | not)) | . + {backup: $manifest.name}]
+    | sort_by(.backup) | reduce .[] as $block ({}; .[$block.ulid] = $block)' "${files[@]}" >"$SCRATCH/stored.json"
+  select_repository "${OPEN_REPOSITORIES[0]}" "$HOST_NAME"
+}
+
+# examine_block ULID: false, with WOUND, if the block is damaged.
+examine_block() {
+  local ulid=$1 directory="$DATA_DIRECTORY/$1" entry bytes
+  WOUND=""
+  if ! jq --exit-status --arg ulid "$ulid" '.ulid == $ulid and (.minTime | type) == "number" and (.maxTime | type) == "number"' "$directory/meta.json" >/dev/null 2>&1; then
+    WOUND="its meta.json is missing or not readable, so the server skips it"
+    return 1
+  fi
+  if [[ ! -s $directory/index ]]; then WOUND="its index is missing or empty"; return 1; fi
+  if [[ -z "$(find "$directory/chunks" -type f -size +0c -print -quit 2>/dev/null)" ]] && jq --exit-status '.stats.numSamples > 0' "$directory/meta.json" >/dev/null; then
+    WOUND="its chunks are missing or empty"
+    return 1
+  fi
+  entry="$SCRATCH/stored.entry"
+  if ! jq --exit-status --compact-output --arg ulid "$ulid" '.[$ulid] // empty' "$SCRATCH/stored.json" >"$entry"; then UNKNOWN=$(( UNKNOWN + 1 )); return 0; fi
+  CHECKED=$(( CHECKED + 1 ))
+  bytes="$(find "$directory" \( -path "$directory/index" -o -path "$directory/chunks/*" \) -printf '%s\n' | awk '{ n += $1 } END { printf "%d", n }')"
+  if [[ $bytes != "$(jq .bytes "$entry")" ]]; then WOUND="its files have $bytes bytes, the backup's $(jq .bytes "$entry")"; return 1; fi
+  if [[ $QUICK == true ]]; then return 0; fi
+  PACK_THREADS=1
+  if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r | cut -c 1-64)" == "$(jq --raw-output .objectSha256 "$entry")" ]]; then return 0; fi
+  differs_from_copy "$entry" "$ulid"
+}
+
+# differs_from_copy ENTRY ULID: false, with WOUND, if chunks or index are not those of the backup. (Another version of zstd packs the same files
+# into other bytes, so the checksum alone is no proof.)
+differs_from_copy() {
+  local entry=$1 ulid=$2 folder="$SCRATCH/compare" file
+  if ! fetch_from_any "$(jq --raw-output .object "$entry")" "$(jq .objectBytes "$entry")" "$(jq --raw-output .objectSha256 "$entry")" "$folder" unpack_block "$ulid"; then
+    warn "block $ulid could not be compared with its backup: ${FETCH_ERROR#* }"
+    rm -rf -- "$folder"
+    return 0
+  fi
+  while IFS= read -r file; do
+    if ! cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file"; then WOUND="its $file is not what was backed up"; break; fi
+  done < <(find "$folder" -type f -printf '%P\n')
+  rm -rf -- "$folder"
+  [[ -z $WOUND ]]
+}
+
+# choose_healers: which stored blocks bring back what is damaged or missing. A damaged block is replaced by its own copy; what is missing
+# altogether, or damaged without a copy of its own, by the blocks of the newest backup that cover its time.
+choose_healers() {
+  blocks_of_server "$SCRATCH/live.json"
+  HEAD_START="$(head_start)"
+  jq --null-input --rawfile wounds "$SCRATCH/wounds" --slurpfile live "$SCRATCH/live.json" --slurpfile stored "$SCRATCH/stored.json" \
+    --slurpfile manifest "$MANIFEST" --argjson head "${HEAD_START:-null}" --argjson now $(( EPOCHSECONDS * 1000 )) \
+    --argjson retention "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson limited "$(size_limited)" "$(healers_filter)" >"$SCRATCH/healers.json"
+  jq .chosen "$SCRATCH/healers.json" >"$SELECTED"
+  jq --raw-output '.hopeless[]' "$SCRATCH/healers.json" | mapfile -t HOPELESS
+  load_selected
+}
+
+# size_limited: whether the server drops blocks by size, so that a missing old one says nothing.
+size_limited() {
+  if [[ ${RETENTION_SIZE:-0B} =~ [1-9] || ${RETENTION_TIME:-} == *B ]]; then printf true; else printf false; fi
+}
+
+# healers_filter: the jq program of choose_healers. Retention explains what is older than it allows; with a limit by size, whatever is older
+# than the oldest block that is still there. The head covers its own time; while it cannot be seen (no server), head blocks stay out.
+healers_filter() {
+  cat <<'JQ'
+  [$wounds | split("\n")[] | select(. != "") | split("|")[0]] as $damaged
+  | ([$live[0][] | select([.ulid] | inside($damaged) | not)] + (if $head == null then [] else [{ulid: "", minTime: $head, maxTime: $now, parents: []}] end)
+    | sort_by(.minTime)) as $healthy
+  | ([$damaged[] | $stored[0][.] // empty]) as $own
+  | ($healthy + $own | sort_by(.minTime)) as $there
+  | ([$there[].maxTime] | max // 0) as $newest
+  | ([$healthy[] | select(.ulid != "") | .minTime] | min) as $oldest
+  | [$manifest[0].blocks[] | . as $block
+      | select([.ulid] | inside([$own[].ulid]) | not)
+      | select($retention == 0 or ([$newest, $now] | max) - .maxTime < $retention)
+      | select(($limited | not) or ($oldest != null and .minTime >= $oldest))
+      | select(if $head == null then (.head | not) else .maxTime <= $head end)
+      | select((reduce $there[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end)) < $block.maxTime)] as $missing
+  | {chosen: ($own + $missing | sort_by(-.maxTime)), missing: [$missing[].ulid],
+     hopeless: [$damaged[] | . as $ulid | select($stored[0][$ulid] == null and ($missing | length) == 0)]}
+JQ
+}

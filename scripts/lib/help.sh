@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# Words for --help, and for calls that make no sense.
+
+# usage_error TEXT: ends with 2.
+usage_error() {
+  die "$EXIT_USAGE" "$1" "see: prometheus-backup.sh ${COMMAND:-} --help"
+}
+
+# print_help COMMAND: its help on standard output; the overview for anything else.
+print_help() {
+  case "$1" in
+    list) printf 'prometheus-backup.sh list [--json] [--repository NAME] [--host NAME]\n  Backups in every repository, newest first.\n' ;;
+    show) printf 'prometheus-backup.sh show BACKUP|latest [--json] [--repository NAME] [--host NAME]\n  What one backup holds; --json prints its manifest.\n' ;;
+    verify) printf 'prometheus-backup.sh verify [BACKUP|latest] [--sample N/T] [--repository NAME]\n  Reads every object of the backup where it lies and compares checksums. --sample 2/7 reads the second of seven parts.\n' ;;
+    prune) printf 'prometheus-backup.sh prune [--dry-run] [--yes] [--repository NAME]\n  Removes what retention does not keep, and objects that no kept backup names. Shows it first and asks.\n' ;;
+    pin | unpin) printf 'prometheus-backup.sh pin|unpin BACKUP\n  Keeps one backup whatever retention says, or lets it go again.\n' ;;
+    check) printf 'prometheus-backup.sh check\n  Proves the whole chain without taking a backup.\n' ;;
+    status) printf 'prometheus-backup.sh status [--json]\n  The server, the last runs, leftover snapshots.\n' ;;
+    run) printf 'prometheus-backup.sh [run] [--accept-smaller] [--take-over]\n  Takes a backup now; what cron calls. --accept-smaller: a server that lost most of its samples is right like that.\n  --take-over: this machine replaces the one that owned the prefix.\n' ;;
+    restore) print_restore_help ;;
+    drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n' ;;
+    browse) printf 'prometheus-backup.sh browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]\n  Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.\n' ;;
+    heal) printf 'prometheus-backup.sh heal [--plan] [--yes] [--quick] [--repository NAME]\n  Brings back just the damaged or missing blocks of the live server. --quick compares sizes, not contents.\n' ;;
+    *) print_overview ;;
+  esac
+}
+
+# print_overview: every command in one line.
+print_overview() {
+  cat <<'TEXT'
+prometheus-backup.sh [COMMAND]: backs up and restores the Prometheus server of this host.
+
+  [run]                     take a backup now; what cron calls
+  list [--json]             backups of this host in every repository
+  show BACKUP [--json]      what one backup holds
+  restore BACKUP|latest     bring the data back; says what will happen and asks first
+  verify [BACKUP|latest]    checksums of every object of a backup
+  drill [BACKUP|latest]     restore to scratch, boot a throw-away Prometheus, compare every block
+  browse BACKUP             look into a backup through a throw-away Prometheus
+  heal                      bring back just the damaged or missing blocks of the live server
+  prune [--dry-run]         remove what retention does not keep
+  pin|unpin BACKUP          keep one backup whatever retention says
+  check                     prove the whole chain without taking a backup
+  status [--json]           the server, the last runs, leftover snapshots
+
+BACKUP is a name such as 20261122T020000Z. COMMAND --help tells more. Exit codes: 0 done, 2 usage, 3 configuration,
+4 server unreachable, 5 admin API off, 6 snapshot failed, 7 no space, 8 repository, 9 verification, 10 locked,
+11 not found, 12 refused for safety.
+TEXT
+}
+
+# print_restore_help: the most important one at 3 a.m.
+print_restore_help() {
+  cat <<'TEXT'
+prometheus-backup.sh restore BACKUP|latest [OPTION...]
+  Prints a plan, asks, downloads while the server runs, stops it for the switch only, and puts the old data back if
+  anything fails.
+
+  --plan              print the plan and stop
+  --yes               do not ask
+  --from T, --to T    only blocks of that time (RFC 3339, or "2h ago"); with --target or --merge
+  --block ULID        only this block (again for more); with --target or --merge
+  --target DIR        into a new or empty directory; no server is touched
+  --merge             into the running server, without a restart
+  --host NAME         another host's backup (reads only)
+  --repository NAME   from this repository
+  --allow-retention-loss   even if the server's retention will delete some of it again
+TEXT
+}

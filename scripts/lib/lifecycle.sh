@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+# One run at a time, and nothing left behind: lock, temporary files, child processes, the exit trap.
+
+# begin: traps and empty lists. The first call of every command.
+begin() {
+  SCRATCH="" CLEANUP_HOOKS=() LOCK_FD="" JOB_LEVEL=0
+  trap 'report_bug "$?" "$LINENO"' ERR
+  trap 'finish "$?"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+# finish STATUS: stops children, runs the hooks newest first, removes what this run made, exits with STATUS.
+finish() {
+  local status=$1 child index
+  trap - ERR EXIT
+  trap '' HUP INT TERM
+  set +e
+  progress_done
+  explain_full_state "$status" || status=$EXIT_SPACE
+  # Only jobs that were not waited for: a number that was may belong to somebody else by now.
+  for child in $(jobs -p); do stop_child "$child"; done
+  for (( index = ${#CLEANUP_HOOKS[@]} - 1; index >= 0; index-- )); do "${CLEANUP_HOOKS[index]}" "$status"; done
+  if [[ -n $SCRATCH ]]; then rm -rf -- "$SCRATCH"; fi
+  exit "$status"
+}
+
+# explain_full_state STATUS: a full file system under our feet breaks whatever comes first, with whatever words. False, and one
+# more line that says so, if STATUS may come from that.
+explain_full_state() {
+  case "$1" in "$EXIT_UNEXPECTED" | "$EXIT_SNAPSHOT" | "$EXIT_REPOSITORY") ;; *) return 0 ;; esac
+  if [[ -z $SCRATCH ]] || head -c 65536 /dev/zero 2>/dev/null >"$SCRATCH/room"; then return 0; fi
+  printf 'prometheus-backup: error: the file system of %s is full (bytes or inodes), which is why this failed; %s\n' "$STATE_DIR" \
+    "free space there; the backups are untouched" >&2
+  return 1
+}
+
+# stop_child PID: ends a background job and what it started.
+stop_child() {
+  local child=$1 grandchild
+  if ! kill -0 "$child" 2>/dev/null; then return 0; fi
+  while IFS= read -r grandchild; do stop_child "$grandchild"; done < <(tr ' ' '\n' <"/proc/$child/task/$child/children" 2>/dev/null)
+  kill -TERM "$child" 2>/dev/null
+  wait "$child" 2>/dev/null
+}
+
+# wait_for COMMAND...: runs COMMAND where a signal can interrupt it (bash handles TERM only between foreground children).
+wait_for() {
+  local child status=0
+  "$@" &
+  child=$!
+  wait "$child" || status=$?
+  return "$status"
+}
+
+# open_state: makes sure that the state directory can be used, and a scratch folder of this run inside it.
+open_state() {
+  local old
+  mkdir -p -- "$STATE_DIR" 2>/dev/null || true
+  if [[ ! -d $STATE_DIR || ! -w $STATE_DIR ]]; then
+    die "$EXIT_CONFIGURATION" "$STATE_DIR cannot be written by '$(id -un)'" "run 'pulumi up', which creates it with the right owner"
+  fi
+  if ! SCRATCH="$(mktemp -d -- "$STATE_DIR/scratch.$$.XXXXXX" 2>/dev/null)"; then
+    SCRATCH=""
+    die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"
+  fi
+  if (( $(free_bytes "$STATE_DIR") < STATE_HEADROOM_BYTES )); then
+    die "$EXIT_SPACE" "less than $(human_bytes "$STATE_HEADROOM_BYTES") are free on the file system of $STATE_DIR" "free space there; the backups are untouched"
+  fi
+  for old in "$STATE_DIR"/scratch.*; do
+    if [[ $old != "$SCRATCH" ]] && ! scratch_in_use "$old"; then rm -rf -- "$old"; fi
+  done
+}
+
+# scratch_in_use DIR: whether the process that made DIR (its pid is in the name) still runs this command.
+scratch_in_use() {
+  local pid=${1##*/scratch.}
+  pid=${pid%%.*}
+  [[ $pid =~ ^[0-9]+$ && -r /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'prometheus-backup'
+}
+
+# take_lock: the one lock of every command that changes something; ends with 10 if another run holds it.
+take_lock() {
+  local holder
+  if ! : 2>/dev/null >>"$STATE_DIR/lock"; then
+    if [[ ! -e $STATE_DIR/lock ]]; then die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"; fi
+    die "$EXIT_CONFIGURATION" "$STATE_DIR/lock cannot be opened" "run 'pulumi up', which sets the owner of $STATE_DIR"
+  fi
+  exec {LOCK_FD}<"$STATE_DIR/lock"
+  if ! flock --nonblock "$LOCK_FD"; then
+    holder="$(head -c 200 -- "$STATE_DIR/lock" | tr -d '\n')"
+    die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" "nothing was done; wait for it, or look at it with 'ps'"
+  fi
+  printf 'pid %d, %s since %(%H:%M:%S)T UTC\n' "$$" "$COMMAND" -1 >"$STATE_DIR/lock.new" || true
+  cat -- "$STATE_DIR/lock.new" >"$STATE_DIR/lock" || true
+  rm -f -- "$STATE_DIR/lock.new"
+  stop_orphans
+}
+
+# stop_orphans: kill -9 reaches a run, but not its jobs: they go on sending from a snapshot that this run removes, and could
+# leave cut-off objects in place of good ones. Every job inherits the lock on STATE_DIR/jobs; who holds it now is an orphan.
+stop_orphans() {
+  local jobs="$STATE_DIR/jobs" orphan
+  if ! : 2>/dev/null >>"$jobs"; then die "$EXIT_SPACE" "$jobs cannot be written" "free space on that file system and check its owner"; fi
+  if ! flock --nonblock "$jobs" true; then
+    warn "jobs of a run that was killed are still at work; they are ended now"
+    while IFS= read -r orphan; do kill -KILL "$orphan" 2>/dev/null || true; done < <(
+      find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$jobs" 2>/dev/null | cut -d / -f 3 | sort --unique)
+    flock --timeout 10 "$jobs" true ||
+      die "$EXIT_LOCKED" "jobs of a run that was killed cannot be ended" "look for rclone and tar of '$(id -un)' with 'ps'; nothing was done"
+  fi
+  exec {JOBS_FD}<"$jobs"
+  flock "$JOBS_FD"
+}
+
+# in_background FUNCTION ARG...: starts a job without the lock (a child that outlives us must not keep it) and sets CHILD.
+in_background() {
+  ( start_job "$@" ) &
+  CHILD=$!
+}
+
+# start_job FUNCTION ARG...: the inside of in_background: set -e and the ERR trap hold here, the EXIT trap is the parent's.
+start_job() {
+  trap - EXIT HUP INT TERM
+  JOB_LEVEL=$BASH_SUBSHELL
+  if [[ -n $LOCK_FD ]]; then exec {LOCK_FD}>&-; LOCK_FD=""; fi
+  "$@"
+}
+
+# be_gentle: low CPU and disk priority for the rest of the run; monitoring comes before its backup.
+be_gentle() {
+  renice --priority "$NICE" --pid $$ >/dev/null 2>&1 || true
+  if command -v ionice >/dev/null 2>&1; then ionice --class "$IONICE_CLASS" --classdata "$IONICE_LEVEL" --pid $$ 2>/dev/null || true; fi
+}

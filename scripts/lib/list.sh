@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# What there is: the list of backups, one backup in detail.
+
+# command_list [--json] [--repository NAME] [--host NAME]: backups of this host in every repository, newest first.
+command_list() {
+  local json=false only="" host=$HOST_NAME index failed=0 now
+  while (( $# > 0 )); do
+    case "$1" in
+      --json) json=true ;;
+      --repository) require_value "$@"; only=$2; shift ;;
+      --host) require_value "$@"; host=$2; shift ;;
+      *) usage_error "list does not know '$1'" ;;
+    esac
+    shift
+  done
+  require_host_name "$host"
+  open_state
+  load_metrics
+  require_tools
+  if [[ -n $only ]]; then find_repository "$only"; fi
+  : >"$SCRATCH/list"
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
+    select_repository "$index" "$host"
+    if ! repository_open; then
+      warn "repository $REPOSITORY ($REPOSITORY_SHOWN) cannot be listed: $REPOSITORY_ERROR"
+      failed=$EXIT_REPOSITORY
+      continue
+    fi
+    list_rows >>"$SCRATCH/list"
+  done
+  printf -v now '%(%s)T' -1
+  if [[ $json == true ]]; then
+    jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list"
+  elif [[ ! -s $SCRATCH/list ]]; then
+    say "no backups of $host yet; take one with: prometheus-backup.sh run"
+  else
+    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns
+  fi
+  if (( failed != 0 )); then exit "$failed"; fi
+}
+
+# require_value OPTION VALUE: ends with 2 when an option came without its value.
+require_value() {
+  if [[ -z ${2:-} || ${2:-} == --* ]]; then usage_error "$1 needs a value"; fi
+}
+
+# require_host_name NAME: a host is a folder of the repository.
+require_host_name() {
+  if [[ ! $1 =~ $HOST_PATTERN ]]; then usage_error "'$1' is not a host name as the configuration allows it"; fi
+}
+
+# list_rows: one JSON line a backup of the selected repository. Complete: every object is
+# listed with its recorded size, and verify found none of them damaged.
+list_rows() {
+  local damaged="$STATE_DIR/damaged/$REPOSITORY"
+  if [[ ! -f $damaged || $REPOSITORY_HOST != "$HOST_NAME" ]]; then damaged=/dev/null; fi
+  read_summaries "$SCRATCH/summaries.list"
+  jq --slurp --compact-output --rawfile damaged "$damaged" --rawfile listing "$OBJECT_LIST" --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
+    (reduce ($listing | split("\n")[] | select(. != "") | split("\t")) as $row ({}; .[$row[1]] = ($row[0] | tonumber))) as $there
+    | (reduce ($damaged | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $bad
+    | .[] | if .damaged then {name, host: $host, repository: $repository, complete: false, suspect: false, suspectReason: null,
+        damaged: true, pinned: ($there["pins/" + .name] != null), startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0,
+        samples: 0, oldestSample: null, newestSample: null}
+      else {name, host, repository: $repository, complete: (.objects | to_entries | all($there[.key] == .value and ($bad[.key] | not))),
+        suspect: (.suspect != null), suspectReason: .suspect, damaged: false, pinned: ($there["pins/" + .name] != null),
+        startedAt, source, layout, head, sizeBytes, sentBytes, blocks, samples, oldestSample, newestSample} end' "$SCRATCH/summaries.list"
+}
+
+# list_table: the jq program for people: one row a backup, tab between columns.
+list_table() {
+  cat <<'JQ'
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+  def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h" else "\(. / 86400 | floor) d" end;
+  def day: if . then .[5:10] + " " + .[11:16] else "?" end;
+  ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "REPOSITORY", "STATE"],
+  (sort_by(.name, .repository) | reverse[] | [
+    .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size), (.sentBytes | size), .blocks,
+    "\(.oldestSample | day) … \(.newestSample | day)", .repository,
+    ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else "INCOMPLETE: objects are missing or damaged" end),
+      (if .suspect then "SUSPECT: " + .suspectReason else empty end), (if .pinned then "pinned" else empty end)] | join(", "))
+  ]) | @tsv
+JQ
+}
+
+# align_columns: tab-separated rows as a table; the last column is free text.
+align_columns() {
+  awk -F '\t' '{ rows[NR] = $0; for (i = 1; i < NF; i++) { n = length($i); gsub(/…/, ".", $i); if (length($i) > w[i]) w[i] = length($i) } }
+    END { for (r = 1; r <= NR; r++) { n = split(rows[r], c, "\t"); line = ""
+      for (i = 1; i < n; i++) { shown = c[i]; plain = shown; gsub(/…/, ".", plain); line = line shown sprintf("%*s", w[i] - length(plain) + 2, "") }
+      print line c[n] } }'
+}
+
+# command_show BACKUP [--json] [--repository NAME] [--host NAME]: what one backup holds; --json prints the manifest.
+command_show() {
+  local json=false backup="" host=$HOST_NAME
+  ONLY_REPOSITORY=""
+  while (( $# > 0 )); do
+    case "$1" in
+      --json) json=true ;;
+      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
+      --host) require_value "$@"; host=$2; shift ;;
+      -*) usage_error "show does not know '$1'" ;;
+      *) backup=$1 ;;
+    esac
+    shift
+  done
+  require_host_name "$host"
+  open_state
+  load_metrics
+  require_tools
+  resolve_backup "${backup:-latest}" "$host"
+  if [[ $json == true ]]; then jq . "$MANIFEST"; return 0; fi
+  jq --raw-output "$(show_text)" "$MANIFEST"
+}
+
+# show_text: the jq program for people.
+show_text() {
+  cat <<'JQ'
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+  def ms: . / 1000 | floor | todate;
+  "Backup \(.name) of \(.host)", "",
+  "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
+  "  state      \(if .suspect then "SUSPECT: " + .suspect else "good" end)",
+  "  server     Prometheus \(.prometheus.version), retention \(.prometheus.retentionTime), data in \(.prometheus.dataDirectory)",
+  "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gaps" end)",
+  (.coverage.gaps[] | "             gap \(.from) … \(.to)"),
+  (.coverage.notCovered[] | "  misses     \(.)"),
+  "  holds      \(.totals.blocks) blocks, \(.totals.samples) samples, \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
+  (if .covered != [] then "  stand-ins  \(.covered | length) compacted blocks are held as the blocks they were made from" else empty end), "",
+  (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones) tombstones" else "" end)")
+JQ
+}

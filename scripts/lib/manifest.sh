@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# The manifest: one JSON file a backup, written last. What has no manifest is no backup. Format: docs/format.md.
+
+# compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change after.
+# PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL and head.
+compose_manifest() {
+  local plan=$1 target=$2 digest
+  jq --null-input --compact-output --sort-keys --slurpfile plan "$plan" --slurpfile uploaded "$plan.uploaded" --arg suspect "$SUSPECT" \
+    --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
+    --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
+    --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
+    --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
+    "$(manifest_filter)" >"$target.canonical"
+  digest="$(openssl dgst -sha256 -r "$target.canonical" | cut -c 1-64)"
+  { printf '{"digest":"%s",' "$digest"; tail -c +2 "$target.canonical"; } >"$target"
+}
+
+# manifest_filter: the jq program of compose_manifest. Its keys are sorted and it has no white space, which is what the digest covers.
+manifest_filter() {
+  cat <<'JQ'
+  def time: if . == null then null else (. / 1000 | floor | todate) end;
+  def gaps: [range(1; length) as $i | {from: (.[:$i] | map(.maxTime) | max), to: .[$i].minTime} | select(.to - .from > 600000)
+    | {from: (.from | time), to: (.to | time)}];
+  ($plan[0].reuse + $uploaded | sort_by(.minTime, .ulid)) as $blocks
+  | ($archive[0] // null) as $tar
+  | (($wal[0].newestSample // null) as $walEnd | ([$blocks[].maxTime - 1, $walEnd] | map(values) | max)) as $newest
+  | (any($uploaded[]; .head) or ($wal[0] != null)) as $withHead
+  | {
+    $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
+    prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
+    $blocks, covered: $plan[0].covered, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
+    coverage: {
+      oldestSample: ($blocks | map(.minTime) | min | time),
+      newestSample: ($newest | time),
+      gaps: ($blocks | gaps), head: $withHead,
+      notCovered: ([(if $withHead then empty else "the head: up to about 3 hours before the start" end),
+        (if $outOfOrderWindow == "" or $outOfOrderWindow == "0s" then empty
+         else "out-of-order samples of the last \($outOfOrderWindow) that are still in memory" end)])
+    },
+    totals: {
+      sizeBytes: (if $tar then $tar.objectBytes else ($blocks | map(.objectBytes) | add // 0) + ($wal[0].objectBytes // 0) end),
+      sentBytes: (if $tar then $tar.objectBytes else ($uploaded | map(.objectBytes) | add // 0) + ($wal[0].objectBytes // 0) end),
+      blocks: ($blocks | length), samples: ($blocks | map(.numSamples) | add // 0), series: ($blocks | map(.numSeries) | max // 0),
+      rawBytes: ($blocks | map(.bytes) | add // 0)
+    }
+  }
+JQ
+}
+
+# manifest_digest FILE: sha256 of the manifest without its digest, keys sorted, no white space.
+manifest_digest() { jq --compact-output --sort-keys 'del(.digest)' "$1" | openssl dgst -sha256 -r | cut -c 1-64; }
+
+# read_manifest BACKUP FILE: a fresh copy from the selected repository, checked against its digest. False with
+# REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know.
+read_manifest() {
+  local backup=$1 target=$2 format
+  if ! repository_get "backups/$backup.json" >"$target"; then return 1; fi
+  if ! format="$(jq --exit-status --raw-output .format "$target" 2>/dev/null)" || [[ -z $format ]]; then
+    REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
+    return 1
+  fi
+  if [[ $format != "$MANIFEST_FORMAT" ]]; then
+    REPOSITORY_ERROR="backups/$backup.json has format $format, this version reads format $MANIFEST_FORMAT"
+    return 1
+  fi
+  if [[ "$(jq --raw-output '.digest // ""' "$target")" != "$(manifest_digest "$target")" ]]; then
+    REPOSITORY_ERROR="backups/$backup.json is damaged: its digest does not match"
+    return 1
+  fi
+  if ! jq --exit-status '[.blocks[].ulid | test("'"$ULID_PATTERN"'")] | all' "$target" >/dev/null; then
+    REPOSITORY_ERROR="backups/$backup.json names something that is no block"
+    return 1
+  fi
+}
+
+# manifest_objects FILE: "bytes<TAB>sha256<TAB>object" of everything that the backup needs.
+manifest_objects() {
+  jq --raw-output '(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[]
+    | [.objectBytes, .objectSha256, .object] | @tsv' "$1" | sort --unique
+}
+
+# missing_objects FILE: names of the manifest's objects that the list of repository_open lacks or has in another size.
+missing_objects() {
+  manifest_objects "$1" | awk -F '\t' 'NR == FNR { there[$2] = $1; next } there[$3] != $1 || !($3 in there) { print $3 }' "$OBJECT_LIST" -
+}

@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# Blocks into a running server: it looks for new directories every minute, so a rename is all it takes and no scrape is missed.
+
+# How long the server may take to notice: it looks every minute.
+readonly MERGE_PATIENCE_SECONDS=100
+
+# restore_merge: the selected blocks whose range the server does not hold, newest first.
+restore_merge() {
+  read_server_facts
+  require_live_server
+  STAGING="$DATA_DIRECTORY/restore-$BACKUP"
+  leave_out_held_blocks
+  plan_merge
+  if (( ${#B_ULID[@]} == 0 )); then say "Nothing to do."; return 0; fi
+  stop_after_plan "Merge these blocks into the running server?"
+  remove_other_staging "$DATA_DIRECTORY/restore-"
+  fetch_selected "$STAGING"
+  move_into_server
+  say "Merged $(blocks_text ${#B_ULID[@]}) of $BACKUP into the running server; it has loaded them."
+}
+
+# require_live_server: the API answers and its data directory is there; ends with 4 or 12 otherwise.
+require_live_server() {
+  if [[ $FACTS_FROM != "the running server" ]]; then
+    die "$EXIT_SERVER" "Prometheus at $PROMETHEUS_URL does not answer (${API_ERROR:-HTTP $API_STATUS}), so nothing can be merged into it" \
+      "start it, or restore without --merge"
+  fi
+  if [[ ! -d $DATA_DIRECTORY ]]; then
+    die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY of the running server is gone" "restore without --merge; that restarts the server"
+  fi
+}
+
+# blocks_of_server FILE: what the server has on disk, as a JSON array of {ulid, minTime, maxTime, parents}. Blocks without a readable
+# meta.json do not exist for the server, so they do not exist here.
+blocks_of_server() {
+  local file files=() summary='{ulid, minTime, maxTime, parents: [.compaction.parents // [] | .[].ulid]} | select(.ulid and .minTime and .maxTime)'
+  for file in "$DATA_DIRECTORY"/*/meta.json; do
+    if [[ -s $file && ${file%/meta.json} =~ /[0-7][0-9A-HJKMNP-TV-Z]{25}$ ]]; then files+=("$file"); fi
+  done
+  : >"$1.lines"
+  if (( ${#files[@]} > 0 )) && ! jq --compact-output "$summary" "${files[@]}" >"$1.lines" 2>/dev/null; then
+    : >"$1.lines"
+    for file in "${files[@]}"; do jq --compact-output "$summary" "$file" >>"$1.lines" 2>/dev/null || true; done
+  fi
+  jq --slurp . "$1.lines" >"$1"
+}
+
+# head_start: time (ms) where the head begins, or nothing if it is empty.
+head_start() {
+  api GET /api/v1/status/tsdb
+  api_value ".headStats.minTime | select(. > 0 and . < $(( (EPOCHSECONDS + 86400) * 1000 )))" || true
+}
+
+# leave_out_held_blocks: drops from the selection what the server holds already, and what overlaps its head. Sets HELD (count),
+# OVERLAPPING_HEAD (count) and HEAD_START.
+leave_out_held_blocks() {
+  local before=${#B_ULID[@]} after
+  blocks_of_server "$SCRATCH/live.json"
+  HEAD_START="$(head_start)"
+  jq --slurpfile live "$SCRATCH/live.json" '
+    ($live[0] | sort_by(.minTime)) as $live
+    | map(select(. as $block | reduce $live[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end)
+      | . < $block.maxTime))' "$SELECTED" >"$SELECTED.new"
+  mv -f -- "$SELECTED.new" "$SELECTED"
+  load_selected
+  after=${#B_ULID[@]}
+  HELD=$(( before - after ))
+  # Samples of the head that a new block covers would be cut off the head: hold such a block back until the head has moved on.
+  keep_selected ".maxTime <= ${HEAD_START:-9e18}"
+  OVERLAPPING_HEAD=$(( after - ${#B_ULID[@]} ))
+}
+
+# plan_merge: prints the plan of a merge and ends with the first reason against it.
+plan_merge() {
+  REFUSALS=()
+  say "Merge of backup $BACKUP${RESTORE_HOST:+ of $RESTORE_HOST} into the running server of $HOST_NAME"
+  say ""
+  if (( ${#B_ULID[@]} > 0 )); then
+    plan_backup_lines
+    plan_fetch
+    plan_space "$STAGING"
+    plan_retention "$(du --summarize --bytes -- "$DATA_DIRECTORY" 2>/dev/null | cut -f 1)"
+    plan_future
+  fi
+  plan_line held "$HELD blocks are left out: the server holds their time already"
+  if (( OVERLAPPING_HEAD > 0 )); then
+    plan_line "" "$OVERLAPPING_HEAD more overlap what is still in the server's memory (since $(minute_text "$HEAD_START") UTC); run this again in about 3 h for them"
+  fi
+  plan_line server "goes on running; it finds the new blocks within about a minute"
+  refuse_if_planned
+}
+
+# move_into_server: staged blocks get their place, newest first, then waits until the server has loaded them. Ends with 9 after taking them
+# out again if it cannot.
+move_into_server() {
+  local ulid failures before moved=()
+  own_staged "$(data_owner)"
+  sync --file-system -- "$STAGING"
+  before="$(server_metric prometheus_tsdb_blocks_loaded)"
+  failures="$(server_metric prometheus_tsdb_reloads_failures_total)"
+  for ulid in "${B_ULID[@]}"; do
+    if [[ -e $DATA_DIRECTORY/$ulid ]]; then continue; fi
+    mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"
+    moved+=("$ulid")
+  done
+  sync -- "$DATA_DIRECTORY"
+  wait_until_loaded $(( ${before:-0} + ${#moved[@]} )) "${failures:-0}" "${moved[@]}"
+  rm -rf -- "$STAGING"
+}
+
+# wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks. Compaction may lower the number meanwhile, so at the end of
+# our patience it is enough that each block is still there or merged into another.
+wait_until_loaded() {
+  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded now_failed gone
+  shift 2
+  while (( EPOCHSECONDS < deadline )); do
+    loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
+    if [[ -n $loaded ]] && (( loaded >= count )); then progress_done; return 0; fi
+    now_failed="$(server_metric prometheus_tsdb_reloads_failures_total)"
+    if (( ${now_failed:-0} > failures )); then
+      for gone in "$@"; do mv --no-target-directory -- "$DATA_DIRECTORY/$gone" "$STAGING/$gone" || true; done
+      rm -rf -- "$STAGING"
+      die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
+    fi
+    progress "waiting for the server to find the blocks (it looks every minute)"
+    wait_for sleep 1
+  done
+  progress_done
+  blocks_of_server "$SCRATCH/live.json"
+  gone="$(printf '%s\n' "$@" | jq --raw-input --slurp --raw-output --slurpfile live "$SCRATCH/live.json" \
+    'split("\n") - [""] - [$live[0][] | .ulid, .parents[]] | join(", ")')"
+  if [[ -n $gone ]]; then die "$EXIT_VERIFICATION" "the server has not kept $gone" "look at: journalctl -u $PROMETHEUS_UNIT"; fi
+}

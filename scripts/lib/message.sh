@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# What people read: one line an event in the log, one line an error, numbers with units.
+
+# log WORD...: one event of a run, with its UTC time, on stderr (cron appends it to the log file).
+log() {
+  printf '%(%Y-%m-%dT%H:%M:%SZ)T %s\n' -1 "$*" >&2
+}
+
+# say TEXT: a line for the person at the terminal.
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+# warn TEXT: something that deserves a look but does not stop the command.
+warn() {
+  printf 'prometheus-backup: warning: %s\n' "$*" >&2
+}
+
+# die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
+die() {
+  printf 'prometheus-backup: error: %s; %s\n' "$2" "$3" >&2
+  exit "$1"
+}
+
+# report_bug STATUS LINE: the ERR trap. A tool's own status must not pass for one of our exit codes.
+report_bug() {
+  trap - ERR
+  if (( BASH_SUBSHELL == JOB_LEVEL )); then
+    printf 'prometheus-backup: error: unexpected failure in %s, line %s (status %s); the messages above say what failed\n' \
+      "${FUNCNAME[1]:-main}" "$2" "$1" >&2
+  fi
+  exit "$EXIT_UNEXPECTED"
+}
+
+# human_bytes N: 1234567 -> "1.2 MB" (powers of ten, as disks and bills count).
+human_bytes() {
+  awk -v n="$1" 'BEGIN {
+    split("B kB MB GB TB", u, " "); i = 1
+    while (n >= 1000 && i < 5) { n /= 1000; i++ }
+    if (i == 1) printf "%d %s", n, u[i]
+    else if (n >= 100) printf "%.0f %s", n, u[i]
+    else printf "%.1f %s", n, u[i]
+  }'
+}
+
+# human_seconds N: 4000 -> "1 h 6 min".
+human_seconds() {
+  local seconds=$1
+  if (( seconds < 0 )); then seconds=0; fi
+  if (( seconds < 120 )); then printf '%d s' "$seconds"
+  elif (( seconds < 7200 )); then printf '%d min' $(( seconds / 60 ))
+  elif (( seconds < 172800 )); then printf '%d h %d min' $(( seconds / 3600 )) $(( seconds % 3600 / 60 ))
+  else printf '%d d' $(( seconds / 86400 )); fi
+}
+
+# is_terminal: whether a person watches stderr.
+is_terminal() { [[ -t 2 ]]; }
+
+# progress TEXT: replaces the current line on a terminal; silent elsewhere.
+progress() {
+  if is_terminal; then printf '\r\033[K  %s' "$*" >&2; fi
+}
+
+# progress_done: clears the progress line.
+progress_done() {
+  if is_terminal; then printf '\r\033[K' >&2; fi
+}
+
+# confirm QUESTION: true when the person types yes. Without a terminal there is nobody to ask, so false.
+confirm() {
+  local answer=""
+  if [[ ! -t 0 ]]; then return 1; fi
+  printf '%s [yes/no] ' "$1" >&2
+  read -r answer || return 1
+  [[ $answer == yes ]]
+}

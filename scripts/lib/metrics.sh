@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# The metrics of this host: kept in the state directory, written whole and atomically to node_exporter's textfile directory.
+
+# metric_table: name, help. Base units; the same HELP in every version, since two differing ones make a series vanish.
+metric_table() {
+  cat <<'TABLE'
+last_success_timestamp_seconds	End of the last complete backup in every repository.
+last_run_timestamp_seconds	End of the last run, whatever its result.
+last_exit_code	Exit code of the last run (docs/exit-codes.md).
+last_duration_seconds	Duration of the last run.
+last_stage_duration_seconds	Duration of each stage of the last run.
+expected_interval_seconds	Largest gap between two runs of the schedule.
+newest_sample_timestamp_seconds	Time of the newest sample in the newest complete backup.
+oldest_sample_timestamp_seconds	Time of the oldest sample in the newest complete backup.
+size_bytes	Size in the repository of all that the newest backup needs.
+uploaded_bytes	Bytes that the last run sent.
+blocks	Blocks that the newest backup names.
+samples	Samples that the newest backup holds.
+suspect	1 if the newest backup is far smaller than the one before.
+leftover_snapshots	Snapshots in the server's data directory after the run.
+leftover_snapshots_bytes	Size of these snapshots, blocks that the server still uses included.
+downtime_seconds	How long the last cold backup or restore kept the server down.
+admin_api_enabled	1 if the server's admin API was on in the last run.
+repository_last_success_timestamp_seconds	End of the last complete backup in this repository.
+repository_last_exit_code	Exit code of the last run for this repository.
+verify_last_success_timestamp_seconds	End of the last verification or drill without a fault.
+verify_last_exit_code	Exit code of the last verification or drill.
+drill_last_success_timestamp_seconds	End of the last drill without a fault.
+drill_restore_seconds	Duration of the restore in the last drill.
+restore_bytes_per_second	Bytes a second of the last download by restore or drill.
+build_info	Always 1; the version of this tool as a label.
+TABLE
+}
+
+# load_metrics: reads the values of earlier runs into METRICS ("name" or "name|label=value" -> value).
+load_metrics() {
+  local key value
+  declare -gA METRICS=()
+  if [[ ! -r $STATE_DIR/metrics.state ]]; then return 0; fi
+  while IFS=$'\t' read -r key value; do
+    if [[ -n $key && $value =~ ^-?[0-9.]+$ ]]; then METRICS[$key]=$value; fi
+  done <"$STATE_DIR/metrics.state"
+}
+
+# set_metric NAME VALUE [LABEL=VALUE]: label values are ours (stage, repository), so they need no escapes.
+set_metric() {
+  local key=$1
+  if [[ -n ${3:-} ]]; then key="$1|$3"; fi
+  METRICS[$key]=$2
+}
+
+# store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command.
+store_metrics() {
+  set_metric expected_interval_seconds "$EXPECTED_INTERVAL_SECONDS"
+  set_metric build_info 1
+  if ! keep_metrics 2>/dev/null; then
+    rm -f -- "$STATE_DIR/metrics.state.new"
+    warn "the metrics could not be kept in $STATE_DIR"
+  fi
+  if [[ -z $TEXTFILE_DIR ]]; then return 0; fi
+  if ! write_textfile; then
+    warn "the metrics could not be written to $TEXTFILE_DIR; node_exporter serves the old ones"
+    return 1
+  fi
+}
+
+# keep_metrics: the state file, whole or not at all.
+keep_metrics() {
+  local key
+  for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done | sort >"$STATE_DIR/metrics.state.new" || return 1
+  mv -f -- "$STATE_DIR/metrics.state.new" "$STATE_DIR/metrics.state"
+}
+
+# write_textfile: one rename, readable by node_exporter; the temporary name must not end in .prom, or it is read half-written.
+write_textfile() {
+  local target="$TEXTFILE_DIR/prometheus_backup.prom" temp
+  temp="$TEXTFILE_DIR/prometheus_backup.prom.$$"
+  if ! { render_metrics >"$temp"; } 2>/dev/null; then rm -f -- "$temp" 2>/dev/null; return 1; fi
+  if chmod 0644 -- "$temp" && mv -f -- "$temp" "$target"; then return 0; fi
+  rm -f -- "$temp"
+  return 1
+}
+
+# render_metrics: the exposition format. No timestamps: one would make node_exporter refuse the whole file.
+render_metrics() {
+  local name help key label labels lines common
+  common="host=\"$HOST_NAME\",environment=\"$(escape_label "$ENVIRONMENT")\""
+  while IFS=$'\t' read -r name help; do
+    lines=""
+    for key in "${!METRICS[@]}"; do
+      if [[ ${key%%|*} != "$name" ]]; then continue; fi
+      labels="$common"
+      # Label values of METRICS are ours (stage, repository): letters, digits and dashes.
+      if [[ $key == *"|"* ]]; then label=${key#*|}; labels+=",${label%%=*}=\"${label#*=}\""; fi
+      if [[ $name == build_info ]]; then labels+=",version=\"$TOOL_VERSION\""; fi
+      lines+="prometheus_backup_$name{$labels} ${METRICS[$key]}"$'\n'
+    done
+    if [[ -n $lines ]]; then
+      printf '# HELP prometheus_backup_%s %s\n# TYPE prometheus_backup_%s gauge\n%s' "$name" "$help" "$name" "$lines"
+    fi
+  done < <(metric_table)
+}
+
+# escape_label TEXT: backslash, quote and newline as the exposition format wants them.
+escape_label() {
+  local text=${1//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '%s' "${text//$'\n'/\\n}"
+}
+
+# last_success_in_words: for error messages.
+last_success_in_words() {
+  local last=${METRICS[last_success_timestamp_seconds]:-0} now
+  printf -v now '%(%s)T' -1
+  if [[ $last == 0 ]]; then printf 'this host has no good backup yet'; return 0; fi
+  printf 'the last good backup is %s old' "$(human_seconds $(( now - last )))"
+}

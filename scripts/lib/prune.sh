@@ -1,0 +1,200 @@
+# shellcheck shell=bash
+# Backup retention: which backups go, and then which objects no kept manifest names. Manifests go first, objects after.
+
+# A pause between two backups counts at most this long in a backup's age, so that a clock that jumps ahead deletes nothing.
+readonly LONGEST_PAUSE_SECONDS=$((7 * 86400))
+
+# command_prune ARG...: shows what would go, asks, removes.
+command_prune() {
+  local yes=false dry_run=false index only="" failed=0
+  while (( $# > 0 )); do
+    case "$1" in
+      --yes) yes=true ;;
+      --dry-run) dry_run=true ;;
+      --repository) require_value "$@"; only=$2; shift ;;
+      *) usage_error "prune does not know '$1'" ;;
+    esac
+    shift
+  done
+  open_state
+  load_metrics
+  require_tools
+  take_lock
+  if [[ -n $only ]]; then find_repository "$only"; fi
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
+    in_background prune_repository "$index" "$yes" "$dry_run" <&0
+    wait "$CHILD" || failed=$?
+  done
+  if (( failed != 0 )); then exit "$failed"; fi
+}
+
+# prune_repository INDEX YES DRY_RUN: one repository of command_prune, as a job.
+prune_repository() {
+  local yes=$2 dry_run=$3 plan="$SCRATCH/prune"
+  select_repository "$1"
+  repository_open || repository_fault "cannot be listed"
+  if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
+  plan_prune "$plan"
+  print_prune "$plan" >&2
+  if [[ $dry_run == true ]] || ! has_work "$plan"; then return 0; fi
+  if [[ $yes == false ]] && ! confirm "Remove these from $REPOSITORY?"; then
+    die "$EXIT_REFUSED" "nothing was removed from $REPOSITORY, because nobody said yes" "answer yes on a terminal, or pass --yes"
+  fi
+  apply_prune "$plan"
+}
+
+# prune_after_run: retention at the end of a good run; never called after a suspect one.
+prune_after_run() {
+  local plan="$SCRATCH/prune.$REPOSITORY"
+  plan_prune "$plan"
+  if ! has_work "$plan"; then return 0; fi
+  # Look again: what the plan deletes must be right for the repository as it is now, and its clock is asked as well.
+  repository_open || repository_fault "cannot be listed before retention"
+  plan_prune "$plan"
+  if ! clock_is_sound; then
+    warn "$CLOCK_DOUBT; retention was left out"
+    return 0
+  fi
+  apply_prune "$plan"
+  log "prune repository=$REPOSITORY backups=$(wc -l <"$SCRATCH/going.manifests") objects=$(wc -l <"$SCRATCH/going.objects")"
+}
+
+# clock_is_sound: whether names tell the age of backups: this run's is the newest, and the repository's own clock wrote it
+# within an hour of that. False sets CLOCK_DOUBT.
+clock_is_sound() {
+  local newest name written
+  newest="$(awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9, 16) "\t" $3 }' "$OBJECT_LIST" | sort | tail -n 1)"
+  if [[ -z $newest ]]; then return 0; fi
+  name="${newest%%$'\t'*}"
+  written="$(date -u --date "${newest#*$'\t'}" +%s)"
+  if (( $(seconds_of_snapshot "$name") > written + 3600 )); then
+    CLOCK_DOUBT="this host's clock is more than an hour ahead of repository $REPOSITORY"
+    if [[ $name != "$BACKUP" ]]; then CLOCK_DOUBT="backup $name in $REPOSITORY was named by a clock more than an hour ahead"; fi
+    return 1
+  fi
+  if [[ $name > $BACKUP ]]; then
+    CLOCK_DOUBT="this host's clock is behind: repository $REPOSITORY holds $name, made before this backup"
+    return 1
+  fi
+}
+
+# has_work PLAN: whether anything would be removed.
+has_work() {
+  local work
+  read -r work <"$1"
+  (( work > 0 ))
+}
+
+# plan_prune FILE: the number of things to remove, then {keep, remove, objects, blocked}, a line each, for the selected
+# repository; needs repository_open.
+plan_prune() {
+  local target=$1 cutoff
+  read_summaries "$SCRATCH/summaries.list"
+  cutoff="$(date -u --date "-$ORPHAN_GRACE_HOURS hours" '+%Y-%m-%d %H:%M:%S')"
+  if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
+    jq --raw-input --raw-output 'fromjson? | .object' "$STATE_DIR/journal/$REPOSITORY" >"$SCRATCH/journaled"
+  else : >"$SCRATCH/journaled"; fi
+  jq --slurp --compact-output --rawfile listing "$OBJECT_LIST" --rawfile journaled "$SCRATCH/journaled" --arg cutoff "$cutoff" \
+    --argjson pause "$(( EXPECTED_INTERVAL_SECONDS * 2 > LONGEST_PAUSE_SECONDS ? EXPECTED_INTERVAL_SECONDS * 2 : LONGEST_PAUSE_SECONDS ))" \
+    --argjson minimum "$KEEP_MINIMUM" --argjson days "${KEEP_DAYS:-null}" --argjson last "${KEEP_LAST:-null}" \
+    --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" --argjson weekly "${KEEP_WEEKLY:-null}" \
+    --argjson monthly "${KEEP_MONTHLY:-null}" --argjson yearly "${KEEP_YEARLY:-null}" \
+    "$(prune_filter)" "$SCRATCH/summaries.list" >"$target"
+}
+
+# prune_filter: the jq program of plan_prune. Input: summaries, oldest first.
+prune_filter() {
+  cat <<'JQ'
+  def lines(text): [text | split("\n")[] | select(. != "")];
+  def seconds: "\(.[0:4])-\(.[4:6])-\(.[6:8])T\(.[9:11]):\(.[11:13]):\(.[13:15])Z" | fromdate;
+  def newest_of(count; key): if count == null then [] else
+    [group_by(.name | key)[] | last.name] | sort | reverse | .[:count] end;
+  [lines($listing)[] | split("\t") | {bytes: (.[0] | tonumber), object: .[1], time: .[2]}] as $there
+  | ([$there[].object | select(startswith("pins/")) | .[5:]]) as $pins
+  | map(select(.damaged | not)) as $readable
+  | ($readable | map(select(.suspect == null))) as $good
+  | (($good | last | .name) // "") as $newest
+  | (reduce ($readable | reverse)[] as $b ({age: 0, at: null, ages: {}};
+      ($b.name | seconds) as $at
+      | (if .at then .age += ([.at - $at, $pause] | min) else . end) | .at = $at | .ages[$b.name] = .age) | .ages) as $ages
+  | ([$days, $last, $hourly, $daily, $weekly, $monthly, $yearly] | all(. == null)) as $unlimited
+  | ([$good[-$minimum:][].name] | if $minimum == 0 then [] else . end) as $floor
+  | (if $last then [$good[-$last:][].name] else [] end) as $lasts
+  | (($good | newest_of($hourly; .[0:11])) + ($good | newest_of($daily; .[0:8]))
+    + ($good | newest_of($weekly; seconds | strftime("%G%V"))) + ($good | newest_of($monthly; .[0:6]))
+    + ($good | newest_of($yearly; .[0:4]))) as $periods
+  | [$readable[] | . as $b | $ages[.name] as $age
+    | (if $unlimited then "no retention is set"
+      elif ($pins | index($b.name)) then "pinned"
+      elif ($floor | index($b.name)) then "one of the newest \($minimum)"
+      elif $days and $age <= $days * 86400 then "younger than \($days) days"
+      elif ($lasts | index($b.name)) then "one of the last \($last)"
+      elif ($periods | index($b.name)) then "newest of its period"
+      elif $b.suspect and ($b.name > $newest or ($days | not)) then "suspect, kept for inspection"
+      else null end) as $why
+    | {name, $why, sizeBytes, $age, objects}] as $judged
+  | (any(.[]; .damaged) or length != ([$there[].object | select(startswith("backups/"))] | length)) as $blocked
+  | (reduce ($judged[] | select(.why)) as $kept ({}; . + $kept.objects) | . + (reduce lines($journaled)[] as $o ({}; .[$o] = 0))) as $needed
+  | {
+    keep: [$judged[] | select(.why) | {name, why}],
+    remove: [$judged[] | select(.why | not) | {name, ageDays: (.age / 86400 | floor)}],
+    objects: (if $blocked then [] else [$there[] | select(.object | test("^(blocks|heads|archives|companions)/"))
+      | select($needed[.object] == null and .time < $cutoff)] end),
+    $blocked
+  } | (.remove | length) + (.objects | length), .
+JQ
+}
+
+# print_prune PLAN: what goes and why, for people.
+print_prune() {
+  jq --raw-output --arg repository "$REPOSITORY" 'objects |
+    "\($repository): \(.keep | length) backups stay, \(.remove | length) go, and \(.objects | length) objects (\([.objects[].bytes] | add // 0) bytes) that no kept backup names",
+    (.remove[] | "  - \(.name)  \(.ageDays) days old, no rule keeps it"),
+    (.objects[:20][] | "  - \(.object)  \(.bytes) bytes"),
+    (if (.objects | length) > 20 then "  - and \((.objects | length) - 20) objects more" else empty end),
+    (if .blocked then "  ! a manifest cannot be read, so no object is removed: nobody knows what it needs. Run: prometheus-backup.sh verify" else empty end)' "$1"
+}
+
+# apply_prune PLAN: manifests first, so that no backup is listed whose objects are going.
+apply_prune() {
+  local plan=$1
+  jq --raw-output 'objects | (.remove[] | "backups/\(.name).json"), .objects[].object' "$plan" >"$SCRATCH/going"
+  grep '^backups/' "$SCRATCH/going" >"$SCRATCH/going.manifests" || true
+  grep --invert-match '^backups/' "$SCRATCH/going" >"$SCRATCH/going.objects" || true
+  repository_delete "$SCRATCH/going.manifests" || repository_fault "retention"
+  if [[ $REPOSITORY_TYPE == rclone ]]; then
+    while IFS= read -r object; do rm -f -- "$MANIFESTS/${object#backups/}"; done <"$SCRATCH/going.manifests"
+  fi
+  repository_delete "$SCRATCH/going.objects" || repository_fault "retention"
+}
+
+# command_pin BACKUP / command_unpin BACKUP: keeps a backup whatever retention says, in every repository that has it.
+command_pin() { change_pin pin "$@"; }
+command_unpin() { change_pin unpin "$@"; }
+
+# change_pin ACTION BACKUP: see command_pin.
+change_pin() {
+  local action=$1 backup=${2:-} index found=0
+  if [[ ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "$action takes the name of a backup, such as 20261122T020000Z"; fi
+  open_state
+  load_metrics
+  require_tools
+  take_lock
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    select_repository "$index"
+    repository_open || repository_fault "cannot be listed"
+    if ! object_bytes "backups/$backup.json" >/dev/null; then continue; fi
+    require_owner || repository_fault "owner.json"
+    found=$(( found + 1 ))
+    if [[ $action == pin ]]; then
+      printf 'pinned\n' | repository_put "pins/$backup" || repository_fault "pins/$backup"
+    else
+      repository_delete_one "pins/$backup" || repository_fault "pins/$backup"
+    fi
+    say "$backup is ${action}ned in $REPOSITORY"
+  done
+  if (( found == 0 )); then
+    die "$EXIT_NOT_FOUND" "no repository has a backup $backup" "see: prometheus-backup.sh list"
+  fi
+}

@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# After a restore that failed or was cut off: the old data come back, from whatever point it had reached. Idempotent, since the
+# way back may be cut off too.
+
+# command_recover [--before-start | --guard | --serve] JOURNAL: --before-start is called by the unit before the server starts, --guard by the
+# restore itself (it waits for the end of its standard input), --serve by later commands. Reads no settings: it must work whatever they say.
+command_recover() {
+  local mode=$1 words=""
+  JOURNAL=$2
+  if [[ $mode == --guard ]]; then
+    trap '' HUP INT PIPE
+    read -r words || true
+    if [[ $words == 'done' ]]; then return 0; fi
+  fi
+  if [[ ! -e $JOURNAL ]]; then return 0; fi
+  if [[ "$(stat --format %u -- "$JOURNAL")" != "$EUID" ]]; then die "$EXIT_REFUSED" "$JOURNAL belongs to somebody else" "look who made it, and remove it"; fi
+  recover_from_journal "$mode"
+}
+
+# recover_interrupted: what every command of root does first.
+recover_interrupted() {
+  if [[ -e $JOURNAL ]]; then recover_from_journal --serve; fi
+}
+
+# recover_from_journal MODE: rolls back unless the restore that wrote the journal is still at work.
+recover_from_journal() {
+  local mode=$1 wait=0
+  if [[ $mode == --guard ]]; then wait=60; fi
+  exec {SWITCH_FD}>>"${JOURNAL%/*}/lock"
+  if ! flock --wait "$wait" "$SWITCH_FD"; then
+    if [[ $mode == --before-start && "$(journal_value phase)" == starting ]]; then return 0; fi
+    die "$EXIT_LOCKED" "a restore is moving the server's data right now" "wait for it; the server must not start in the middle"
+  fi
+  if [[ ! -e $JOURNAL ]]; then exec {SWITCH_FD}>&-; return 0; fi
+  read_journal
+  say "prometheus-backup: the restore of backup $BACKUP was cut off (phase $PHASE)."
+  if lived_on_restored_data; then
+    say "prometheus-backup: the server has been running on the restored data since then, so they stay; the data from before are in $ASIDE."
+    forget_switch "$mode"
+    return 0
+  fi
+  if [[ $mode != --before-start ]] && is_one_of "$PHASE" starting moving-in moving-out; then unit_stop || true; fi
+  put_old_data_back || die "$EXIT_UNEXPECTED" "the data from before could not all be moved back from $ASIDE to $DATA_DIRECTORY" \
+    "look at both and at the messages above; the server must not start before"
+  forget_switch "$mode"
+  say "prometheus-backup: the data from before are back in $DATA_DIRECTORY."
+  if [[ $mode != --before-start ]]; then serve_old_data; fi
+}
+
+# is_one_of WORD WORD...: whether the first is among the others.
+is_one_of() { [[ " ${*:2} " == *" $1 "* ]]; }
+
+# journal_value KEY: from the journal; nothing if it is not there.
+journal_value() { sed --quiet "s/^$1=//p" "$JOURNAL" 2>/dev/null || true; }
+
+# read_journal: what the restore wrote down, into the variables that it used itself.
+read_journal() {
+  PHASE="$(journal_value phase)" BACKUP="$(journal_value backup)" DATA_DIRECTORY="$(journal_value data)" STAGING="$(journal_value staging)"
+  ASIDE="$(journal_value aside)" PROMETHEUS_UNIT="$(journal_value unit)" UNIT_KNOWN="$(journal_value unit_known)"
+  WAS_RUNNING="$(journal_value was_running)" CREATED="$(journal_value created)" READY_TIMEOUT_SECONDS="$(journal_value ready_timeout)"
+  PROMETHEUS_URL="$(journal_value url)" API_CURL_CONFIG="$(journal_value api_curl_config)" UNIT_PID=0
+  if [[ $DATA_DIRECTORY != /?* || $STAGING != /?* || $ASIDE != /?* ]]; then die "$EXIT_UNEXPECTED" "$JOURNAL is damaged" "look at it by hand"; fi
+}
+
+# lived_on_restored_data: whether the server has written to its WAL long after the restore ended. Then its data are the newer truth,
+# and what was put aside is the older one. (Only if nobody was left to roll back at once.)
+lived_on_restored_data() {
+  local since
+  if [[ $PHASE != starting ]]; then return 1; fi
+  since=$(( $(stat --format %Y -- "$JOURNAL") + READY_TIMEOUT_SECONDS + 600 ))
+  [[ -n "$(find "$DATA_DIRECTORY/wal" -type f -newermt "@$since" -print -quit 2>/dev/null)" ]]
+}
+
+# put_old_data_back: by phase. False if something could not be moved; the journal stays then.
+put_old_data_back() {
+  case "$PHASE" in
+    prepared | stopping) ;;
+    moving-out | moving-back) move_back || return 1 ;;
+    *)
+      move_new_out || return 1
+      set_phase moving-back
+      move_back || return 1 ;;
+  esac
+  if [[ $CREATED == true ]]; then rmdir -- "$DATA_DIRECTORY" 2>/dev/null; fi
+  return 0
+}
+
+# move_new_out: restored blocks go back to the staging directory, so that the next try need not fetch them again; what the
+# server made on top of them goes away.
+move_new_out() {
+  local entry
+  while IFS= read -r entry; do
+    if [[ -d $STAGING && ! -e $STAGING/$entry ]] && grep --quiet --line-regexp --fixed-strings -e "$entry" "${JOURNAL%/*}/entries"; then
+      mv --no-target-directory -- "$DATA_DIRECTORY/$entry" "$STAGING/$entry" || return 1
+    else
+      rm -rf -- "${DATA_DIRECTORY:?}/${entry:?}" || return 1
+    fi
+  done < <(tsdb_entries "$DATA_DIRECTORY")
+}
+
+# move_back: everything in ASIDE returns to its place.
+move_back() {
+  local entry
+  if [[ ! -d $ASIDE ]]; then return 0; fi
+  while IFS= read -r entry; do
+    mv --no-target-directory -- "$ASIDE/$entry" "$DATA_DIRECTORY/$entry" || return 1
+  done < <(tsdb_entries "$ASIDE")
+  rmdir -- "$ASIDE" || return 1
+  sync -- "$DATA_DIRECTORY"
+}
+
+# forget_switch MODE: journal and guard go. A unit that is starting right now must not be reloaded under its own feet.
+forget_switch() {
+  rm -f -- "$JOURNAL"
+  PHASE=""
+  if [[ $UNIT_KNOWN == true ]]; then
+    if [[ $1 == --before-start ]]; then rm -f -- "$(guard_file)"; else remove_guard; fi
+  fi
+  exec {SWITCH_FD}>&-
+}
+
+# undo_switch STATUS: the exit hook of a restore that did not get through.
+undo_switch() {
+  if [[ -z ${PHASE:-} || ! -e $JOURNAL ]]; then return 0; fi
+  if [[ $PHASE != prepared ]]; then say "prometheus-backup: putting the data from before back."; fi
+  if is_one_of "$PHASE" starting moving-in moving-out; then unit_stop || true; fi
+  if ! put_old_data_back; then
+    warn "the data from before could not all be moved back from $ASIDE to $DATA_DIRECTORY; look at both. The server is not started."
+    return 0
+  fi
+  dismiss_guardian
+  forget_switch --serve
+  serve_old_data
+}
+
+# serve_old_data: starts the server if it ran before, and says whether it serves.
+serve_old_data() {
+  if [[ $UNIT_KNOWN == false || $WAS_RUNNING == false ]]; then say "prometheus-backup: the server is as it was before: not running."; return 0; fi
+  if unit_start; then
+    say "prometheus-backup: the data from before are served again."
+  else
+    warn "the data from before are in place, but the server does not come up on them either ($START_ERROR); look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
+}

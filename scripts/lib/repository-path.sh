@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# Repository on a mounted path. A write is a new file, flushed, then renamed: there is never half an object under its name.
+
+# list_path: see repository_open. A repository whose own folder is missing is an unmounted disk, not an empty repository.
+list_path() {
+  if [[ ! -d ${REPOSITORY_ROOT%/*} ]]; then
+    REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist; is its file system mounted?"
+    return 1
+  fi
+  if [[ ! -d $REPOSITORY_ROOT ]]; then return 0; fi
+  if ! find "$REPOSITORY_ROOT" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
+}
+
+# put_path OBJECT: see repository_put.
+put_path() {
+  # The name of the error file is made here: in a redirection, BASHPID is that of the child.
+  local target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID"
+  temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
+  if mkdir -p -- "${target%/*}" 2>"$errors" &&
+    cat 2>"$errors" >"$temp" &&
+    sync -- "$temp" 2>"$errors" &&
+    mv -f -- "$temp" "$target" 2>"$errors" &&
+    sync -- "${target%/*}" 2>"$errors"; then rm -f -- "$errors"; return 0; fi
+  rm -f -- "$temp"
+  mv -f -- "$errors" "$SCRATCH/error"
+  path_failed
+  return 1
+}
+
+# get_path OBJECT: see repository_get.
+get_path() {
+  if cat -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
+  path_failed
+  return 1
+}
+
+# delete_path FILE: see repository_delete.
+delete_path() {
+  local object
+  while IFS= read -r object; do
+    if ! rm -f -- "${REPOSITORY_ROOT:?}/$object" 2>"$SCRATCH/error"; then path_failed; return 1; fi
+  done <"$1"
+}
+
+# sweep_path: removes unfinished writes of runs that are dead; called under the lock.
+sweep_path() {
+  find "$REPOSITORY_ROOT" -type f -name '.partial-*' -delete 2>/dev/null || true
+}
+
+# remove_own_partials STATUS: the exit hook of a run. Jobs that a signal stopped leave unfinished writes, which may be large.
+remove_own_partials() {
+  local index
+  if (( $1 == 0 )); then return 0; fi
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    if [[ ${REPOSITORY_TYPES[index]} == path ]]; then
+      timeout 60 find "${REPOSITORY_LOCATIONS[index]}/$HOST_NAME" -type f -name ".partial-$$-*" -delete 2>/dev/null
+    fi
+  done
+  return 0
+}
+
+# hash_path: for object names on standard input, "sha256<TAB>object" lines.
+hash_path() {
+  local object sum
+  while IFS= read -r object; do
+    sum="$(openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
+    printf '%s\t%s\n' "$sum" "$object"
+  done
+}
+
+# path_failed: sets REPOSITORY_ERROR from the tool's words.
+path_failed() {
+  REPOSITORY_ERROR="$(head -c 300 -- "$SCRATCH/error" 2>/dev/null | tail -n 1)"
+  REPOSITORY_ERROR="${REPOSITORY_ERROR#*: }"
+}

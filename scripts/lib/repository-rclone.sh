@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Repository behind rclone: S3, Google Cloud Storage, SFTP. Every call has a time limit; credentials stay in files.
+
+# run_rclone ARG...: rclone with our settings. Its messages go to SCRATCH/rclone.PID; false sets REPOSITORY_ERROR.
+run_rclone() {
+  local errors="$SCRATCH/rclone.$BASHPID" status=0 limits=()
+  if [[ -n $BANDWIDTH_LIMIT ]]; then limits=(--bwlimit "$BANDWIDTH_LIMIT"); fi
+  timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s --timeout 60s \
+    --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size 8M \
+    "${limits[@]}" "$@" 2>"$errors" || status=$?
+  if (( status == 0 )); then rm -f -- "$errors"; return 0; fi
+  mv -f -- "$errors" "$SCRATCH/error"
+  rclone_failed "$status"
+  return 1
+}
+
+# rclone_failed STATUS: sets REPOSITORY_ERROR from rclone's last words, without addresses signed or keys.
+rclone_failed() {
+  local words cause
+  if (( $1 == 124 || $1 == 137 )); then REPOSITORY_ERROR="no end within $TRANSFER_TIMEOUT_SECONDS s"; return 0; fi
+  words="$(grep --extended-regexp --max-count=1 'ERROR|CRITICAL|Failed|error' "$SCRATCH/error" 2>/dev/null | head -c 600)" || words=""
+  words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#request id: [^,]*, ?##; s#host id:[^,]*##' <<<"$words")"
+  # The line below often has the reason, behind a signed address.
+  cause="$(sed --quiet --regexp-extended '/^caused by: /{ s#^caused by: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null | head -c 200)" || cause=""
+  REPOSITORY_ERROR="rclone: ${words:-status $1}${cause:+ ($cause)}"
+  case "$words" in
+    *AccessDenied* | *Forbidden* | *"status code: 403"*)
+      REPOSITORY_ERROR+=" (the host's role or key may not do this on this prefix; 'pulumi up' attaches the policy)" ;;
+    *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *NoCredentialProviders*)
+      REPOSITORY_ERROR+=" (the credentials are missing or wrong; they come from the stack's secrets)" ;;
+  esac
+}
+
+# list_rclone: see repository_open. A prefix that does not exist yet is empty, not an error.
+list_rclone() {
+  if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT"; then return 0; fi
+  if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then REPOSITORY_ERROR=""; return 0; fi
+  return 1
+}
+
+# fetch_manifests: makes MANIFESTS equal to the repository's backups/. Manifests are written once, so their size tells.
+fetch_manifests() {
+  mkdir -p -- "$MANIFESTS"
+  awk -F '\t' '$2 ~ /^backups\// { print $1 "\t" substr($2, 9) }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there"
+  find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
+  if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
+  run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups" "$MANIFESTS"
+}
+
+# put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole.
+put_rclone() { run_rclone rcat -- "$REPOSITORY_ROOT/$1"; }
+
+# get_rclone OBJECT: see repository_get.
+get_rclone() { run_rclone cat -- "$REPOSITORY_ROOT/$1"; }
+
+# delete_rclone FILE: see repository_delete.
+delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT"; }
+
+# sweep_rclone: unfinished uploads are invisible and reaped by the bucket's lifecycle rule.
+sweep_rclone() { :; }
+
+# hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end.
+hash_rclone() {
+  local wanted="$SCRATCH/names.$BASHPID"
+  cat >"$wanted"
+  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT" |
+    sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#'
+}

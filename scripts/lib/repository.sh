@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# A repository: a folder of objects for this host. Two kinds: a path (local disk or NAS) and an rclone remote.
+# Every function below works on the selected one; those that can fail return false and say why in REPOSITORY_ERROR.
+
+# select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS (folder).
+select_repository() {
+  local index=$1 host=${2:-$HOST_NAME}
+  REPOSITORY="${REPOSITORY_NAMES[index]}"
+  REPOSITORY_TYPE="${REPOSITORY_TYPES[index]}"
+  REPOSITORY_HOST="$host"
+  REPOSITORY_ROOT="${REPOSITORY_LOCATIONS[index]}/$host"
+  REPOSITORY_ERROR=""
+  OBJECT_LIST="$SCRATCH/objects.$REPOSITORY.$host"
+  if [[ $REPOSITORY_TYPE == path ]]; then
+    REPOSITORY_SHOWN="$REPOSITORY_ROOT"
+    MANIFESTS="$REPOSITORY_ROOT/backups"
+  else
+    REPOSITORY_SHOWN="$REPOSITORY_ROOT"
+    MANIFESTS="$STATE_DIR/cache/$REPOSITORY/$host/backups"
+  fi
+}
+
+# find_repository NAME: sets REPOSITORY_INDEX; ends with 2 when there is none of that name.
+find_repository() {
+  local index
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    if [[ ${REPOSITORY_NAMES[index]} == "$1" ]]; then REPOSITORY_INDEX=$index; return 0; fi
+  done
+  die "$EXIT_USAGE" "there is no repository '$1'" "choose one of: ${REPOSITORY_NAMES[*]}"
+}
+
+# repository_open: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's
+# clock has it, with tabs) and brings MANIFESTS up to date.
+repository_open() {
+  local listing="$SCRATCH/listing"
+  "list_$REPOSITORY_TYPE" >"$listing" || return 1
+  LC_ALL=C sort -k 2 -t $'\t' -- "$listing" >"$OBJECT_LIST"
+  if [[ $REPOSITORY_TYPE == rclone ]]; then fetch_manifests || return 1; fi
+}
+
+# repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
+repository_put() { check_object "$1" || return 1; "put_$REPOSITORY_TYPE" "$1"; }
+
+# repository_get OBJECT: writes the object to standard output.
+repository_get() { check_object "$1" || return 1; "get_$REPOSITORY_TYPE" "$1"; }
+
+# repository_delete FILE: removes the objects that FILE names, a line each; those that are not there are no error.
+repository_delete() {
+  local object
+  while IFS= read -r object; do check_object "$object" || return 1; done <"$1"
+  if [[ -s $1 ]]; then "delete_$REPOSITORY_TYPE" "$1"; fi
+}
+
+# repository_delete_one OBJECT: the same for one.
+repository_delete_one() {
+  printf '%s\n' "$1" >"$SCRATCH/delete.$BASHPID"
+  repository_delete "$SCRATCH/delete.$BASHPID"
+}
+
+# repository_hash FILE: reads the objects that FILE names at the far end; prints "sha256<TAB>object" for each it could read.
+repository_hash() { "hash_$REPOSITORY_TYPE" <"$1"; }
+
+# check_object NAME: only names of the format ever reach a path or a bucket.
+check_object() {
+  if [[ $1 =~ $OBJECT_PATTERN || $1 == owner.json || $1 =~ ^probe-[a-z0-9.-]+$ ]]; then return 0; fi
+  REPOSITORY_ERROR="'$1' is not an object name of this format"
+  return 1
+}
+
+# object_bytes OBJECT: its size in the list of repository_open; false if it is not there.
+object_bytes() {
+  awk -F '\t' -v object="$1" '$2 == object { print $1; found = 1 } END { exit !found }' "$OBJECT_LIST"
+}
+
+# require_owner: this prefix belongs to this very machine; another host, or a clone of this one, is refused with 12.
+require_owner() {
+  local owner id
+  id="$(host_id)"
+  if ! object_bytes owner.json >/dev/null; then
+    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
+    return 0
+  fi
+  owner="$(repository_get owner.json | jq --raw-output '.id // empty' 2>/dev/null)" || owner=""
+  if [[ -z $owner ]]; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
+  if [[ $owner == "$id" ]]; then return 0; fi
+  if [[ ${TAKE_OVER:-false} == true ]]; then
+    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
+    warn "$REPOSITORY_SHOWN belonged to another machine and now belongs to this one"
+    return 0
+  fi
+  die "$EXIT_REFUSED" "$REPOSITORY_SHOWN belongs to another machine named '$HOST_NAME' (owner.json), and two writers would mix their blocks" \
+    "give this host another name; if it replaces that machine for good, run once: prometheus-backup.sh run --take-over"
+}
+
+# host_id: what tells this machine from another one with the same host name; not the machine id itself, which is confidential.
+host_id() {
+  printf 'prometheus-backup %s %s' "$(cat /etc/machine-id 2>/dev/null || hostname)" "$HOST_NAME" | openssl dgst -sha256 -r | cut -c 1-64
+}

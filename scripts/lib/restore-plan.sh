@@ -1,0 +1,184 @@
+# shellcheck shell=bash
+# The plan: what a restore will do, every line computed, and the reasons why it will not.
+
+# What a staging directory may need beyond the blocks: meta.json, tombstones, directories.
+readonly STAGING_MARGIN_BYTES=$((64 * 1024 * 1024))
+# A clock that runs a little behind is no block from the future.
+readonly CLOCK_TOLERANCE_MS=300000
+
+# plan_full: prints the plan of a full restore and ends with the first reason against it (7 or 12).
+plan_full() {
+  REFUSALS=()
+  say "Restore of backup $BACKUP to $HOST_NAME"
+  say ""
+  plan_backup_lines
+  plan_fetch
+  plan_space "$STAGING"
+  plan_retention 0
+  plan_future
+  plan_access
+  plan_configuration
+  if [[ $SERVER_STATE == unit ]]; then plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only"
+  elif [[ $UNIT_KNOWN == true ]]; then plan_line server "$PROMETHEUS_UNIT is stopped; it is started at the end"
+  else plan_line server "not running, and there is no unit $PROMETHEUS_UNIT: start it yourself at the end"; fi
+  if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then
+    plan_line "today's" "moved to $ASIDE, brought back if anything fails"
+  else
+    plan_line "today's" "none: $DATA_DIRECTORY $(if [[ -d $DATA_DIRECTORY ]]; then printf 'holds no data'; else printf 'does not exist'; fi) (known from $FACTS_FROM)"
+  fi
+  refuse_if_planned
+}
+
+# plan_target PARENT: the same for --target.
+plan_target() {
+  REFUSALS=()
+  say "Restore of backup $BACKUP of $RESTORE_HOST to $TARGET (no server is touched)"
+  say ""
+  STAGING="$TARGET/.prometheus-backup-$BACKUP"
+  plan_backup_lines
+  plan_fetch
+  plan_space "$STAGING"
+  refuse_if_planned
+}
+
+# plan_line NAME TEXT [REST...]: one line of the plan.
+plan_line() {
+  local name=$1
+  shift
+  say "$(printf '  %-10s %s' "$name" "$*")"
+}
+
+# refuse CODE FACT ACTION: notes a reason against the restore; the plan is printed to its end first.
+refuse() { REFUSALS+=("$1" "$2" "$3"); }
+
+# refuse_if_planned: ends with the first reason against the restore, if there is one.
+refuse_if_planned() {
+  local index
+  say ""
+  if (( ${#REFUSALS[@]} == 0 )); then return 0; fi
+  for (( index = 3; index < ${#REFUSALS[@]}; index += 3 )); do warn "${REFUSALS[index + 1]}; ${REFUSALS[index + 2]}"; done
+  die "${REFUSALS[0]}" "${REFUSALS[1]}; nothing was touched" "${REFUSALS[2]}"
+}
+
+# plan_backup_lines: what the backup is and what it covers.
+plan_backup_lines() {
+  local state=complete newest=${B_MAX[0]} oldest gaps size
+  if [[ $BACKUP_COMPLETE == false ]]; then state="INCOMPLETE, but all that is needed is there"; fi
+  if [[ "$(jq .suspect "$MANIFEST")" != null ]]; then state+=", SUSPECT: $(jq --raw-output .suspect "$MANIFEST")"; fi
+  if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
+  size="$(sum "${B_BYTES[@]}")"
+  plan_line backup "$state; ${#B_ULID[@]} blocks, $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
+  oldest="$(printf '%s\n' "${B_MIN[@]}" | sort --numeric-sort | sed --quiet 1p)"
+  gaps="$(jq 'sort_by(.minTime) | [range(1; length) as $i | select(.[$i].minTime - (.[:$i] | map(.maxTime) | max) > 600000)] | length' "$SELECTED")"
+  plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
+  if [[ $RESTORE_MODE == full ]]; then
+    plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
+  elif [[ $PARTIAL == true ]]; then
+    plan_line part "whole blocks that touch the wanted time; $(jq '.blocks | length' "$MANIFEST") blocks are in the backup"
+  fi
+}
+
+# plan_fetch: bytes to download and how long that will take.
+plan_fetch() {
+  local bytes speed=${METRICS[restore_bytes_per_second]:-0} time="no download measured yet" staged
+  selected_objects | awk -F '|' '!seen[$3]++ { n += $1 } END { printf "%d\n", n }' | read -r bytes
+  if (( ${speed%.*} > 0 )); then time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"; fi
+  staged="$(count_staged "$STAGING")"
+  if (( staged > 0 )); then time+="; $staged blocks are there already from an earlier try"; fi
+  plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
+}
+
+# plan_space DIR: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end.
+plan_space() {
+  local place needed free inodes files
+  place="$(nearest_directory "$1")"
+  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES - $(du --summarize --bytes -- "$1" 2>/dev/null | cut -f 1 | grep . || printf 0) ))
+  free="$(free_bytes "$place")"
+  inodes="$(free_inodes "$place")"
+  files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))
+  plan_line space "needs $(human_bytes "$needed"), $(human_bytes "$free") free on the file system of $place"
+  if (( needed > free )); then
+    refuse "$EXIT_SPACE" "$(human_bytes "$free") are free on the file system of $place, the restore needs $(human_bytes "$needed")" \
+      "free space, or restore a part with --target DIR elsewhere"
+  elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) && [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
+    refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" "remove small files there"
+  fi
+}
+
+# plan_retention LIVE-BYTES: server retention counts from the newest block, and the server will soon have cut one that ends now.
+plan_retention() {
+  local time size by_time=0 by_size=0 lost
+  time="$(milliseconds_of "${RETENTION_TIME%% or *}")"
+  size="$(bytes_of "${RETENTION_SIZE:-0B}")"
+  if (( size == 0 )); then size="$(bytes_of "${RETENTION_TIME##* }")"; fi
+  read -r by_time by_size < <(jq --raw-output --argjson time "$time" --argjson size "$size" --argjson used "$1" \
+    --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED")
+  lost=$(( by_time > by_size ? by_time : by_size ))
+  if (( lost == 0 )); then
+    plan_line retention "${RETENTION_TIME:-unknown}$(if (( size > 0 )); then printf ' and %s' "$(human_bytes "$size")"; fi): keeps all of it"
+    return 0
+  fi
+  plan_line retention "! $lost of ${#B_ULID[@]} blocks go beyond this server's $(if (( by_time >= by_size )); then printf '%s' "$RETENTION_TIME"; else human_bytes "$size"; fi) and would be deleted within hours of the restore"
+  plan_line "" "keep them: raise --storage.tsdb.retention.$(if (( by_time >= by_size )); then printf time; else printf size; fi), or restore them elsewhere with --target"
+  if [[ $ALLOW_RETENTION_LOSS == false ]]; then
+    refuse "$EXIT_REFUSED" "the server's retention would delete $lost of ${#B_ULID[@]} blocks again" \
+      "raise the server's retention, or use --target DIR, or pass --allow-retention-loss"
+  fi
+}
+
+# retention_filter: the jq program of plan_retention: "blocks-by-time blocks-by-size". SELECTED is sorted, newest first.
+retention_filter() {
+  cat <<'JQ'
+  ([.[].maxTime, $now] | max) as $newest
+  | [.[] | select($time > 0 and $newest - .maxTime >= $time)] as $old
+  | (reduce .[] as $block ({used: $used, out: 0};
+      .used += $block.bytes | if $size > 0 and .used > $size then .out += 1 else . end)) as $big
+  | "\($old | length) \($big.out)"
+JQ
+}
+
+# plan_access: the server's user must be able to reach its data directory.
+plan_access() {
+  local owner place
+  owner="$(data_owner)"
+  place="$(nearest_directory "${DATA_DIRECTORY%/*}/")"
+  if (( EUID != 0 )) || setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups -- test -x "$place" 2>/dev/null; then return 0; fi
+  plan_line access "! the user '${owner%:*}' cannot enter $place"
+  refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot enter $place, so the server would not start on the restored data" "mend the owner or mode of $place"
+}
+
+# plan_configuration: a running server may have a file on disk that it would not start with; then a restore would end its service.
+plan_configuration() {
+  local checker words
+  if [[ $SERVER_STATE != unit || ${CONFIG_IN_FORCE:-} != /* || ! -r ${CONFIG_IN_FORCE:-} ]]; then return 0; fi
+  checker="$(server_binary)"
+  checker="${checker%/*}/promtool"
+  if [[ ! -x $checker ]] || words="$(timeout 60 "$checker" check config "$CONFIG_IN_FORCE" 2>&1)"; then return 0; fi
+  words="$(tr -s '\n\t ' ' ' <<<"${words##*FAILED:}" | head -c 300)"
+  plan_line config "! $CONFIG_IN_FORCE has an error that the running server has not met yet"
+  refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE ($words)" "mend that file first: promtool check config $CONFIG_IN_FORCE"
+}
+
+# plan_future: a block that ends in the future makes every scrape fail as out of bounds.
+plan_future() {
+  local late
+  late="$(jq --raw-output --argjson limit $(( EPOCHSECONDS * 1000 + CLOCK_TOLERANCE_MS )) \
+    '[.[] | select(.maxTime > $limit)] | if length == 0 then empty else "\(length) blocks end in the future, the last at \(.[0].maxTime / 1000 | floor | todate)" end' "$SELECTED")"
+  if [[ -z $late ]]; then return 0; fi
+  plan_line future "! $late"
+  refuse "$EXIT_REFUSED" "$late, and the server would refuse every new sample until then" \
+    "correct this host's clock if it is wrong (now $(date -u +%FT%TZ)), or restore them elsewhere with --target DIR"
+}
+
+# minute_text MILLISECONDS: "2026-11-22 02:00".
+minute_text() { printf '%(%Y-%m-%d %H:%M)T' $(( $1 / 1000 )); }
+
+# human_count N: 2600000000 -> "2.6 G".
+human_count() { human_bytes "$1" | sed 's/ B$//; s/kB$/k/; s/B$//'; }
+
+# nearest_directory PATH: PATH, or the closest directory above it that exists.
+nearest_directory() {
+  local path=$1
+  while [[ ! -d $path ]]; do path="${path%/*}"; path="${path:-/}"; done
+  printf '%s' "$path"
+}

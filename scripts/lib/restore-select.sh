@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# Which blocks of the backup are wanted, and whether the repositories still hold them.
+
+# select_blocks: the wanted blocks of MANIFEST, newest first, in the arrays B_ULID, B_OBJECT, B_OBJECT_BYTES, B_SHA256, B_BYTES,
+# B_MIN, B_MAX, B_SAMPLES, B_SERIES, and as JSON in SELECTED. Ends with 11 if there are none.
+select_blocks() {
+  local ulids
+  SELECTED="$SCRATCH/selected.json"
+  ulids="$(printf '%s\n' "${ONLY_BLOCKS[@]}" | jq --raw-input --slurp 'split("\n") | map(select(. != ""))')"
+  jq --argjson wanted "$ulids" --argjson from "${FROM_MS:-null}" --argjson to "${TO_MS:-null}" "$(select_filter)" "$MANIFEST" >"$SELECTED"
+  require_named_blocks "$ulids"
+  load_selected
+  if (( ${#B_ULID[@]} == 0 )) && jq --exit-status '.blocks == [] and .wal != null' "$MANIFEST" >/dev/null; then
+    die "$EXIT_NOT_FOUND" "backup $BACKUP was taken before the server had a finished block: it holds only WAL and head" \
+      "stop the server and unpack $(jq --raw-output .wal.object "$MANIFEST") of $REPOSITORY_SHOWN into its data directory"
+  fi
+  if (( ${#B_ULID[@]} == 0 )); then
+    die "$EXIT_NOT_FOUND" "no block of backup $BACKUP lies in that time" "it holds $(jq --raw-output '"\(.coverage.oldestSample) to \(.coverage.newestSample)"' "$MANIFEST")"
+  fi
+}
+
+# select_filter: the jq program of select_blocks. A block that compaction made from stored ones stands for those.
+select_filter() {
+  cat <<'JQ'
+  . as $manifest
+  | ([$wanted[] as $ulid | $manifest.covered[] | select(.ulid == $ulid) | .by[]] + $wanted) as $names
+  | [.blocks[] | select(($names | length) == 0 or ([.ulid] | inside($names)))
+    | select($from == null or .maxTime > $from) | select($to == null or .minTime < $to)]
+  | sort_by(-.maxTime, .ulid)
+JQ
+}
+
+# require_named_blocks JSON-ARRAY: every --block is in the backup; ends with 11 otherwise.
+require_named_blocks() {
+  local unknown
+  unknown="$(jq --raw-output --argjson wanted "$1" '$wanted - ([.blocks[].ulid] + [.covered[].ulid]) | join(", ")' "$MANIFEST")"
+  if [[ -n $unknown ]]; then
+    die "$EXIT_NOT_FOUND" "backup $BACKUP has no block $unknown" "see its blocks: prometheus-backup.sh show $BACKUP"
+  fi
+}
+
+# load_selected: SELECTED into the arrays. The manifest came from outside, so whatever becomes a path is checked.
+load_selected() {
+  local ulid object bytes sha size min max samples series
+  B_ULID=() B_OBJECT=() B_OBJECT_BYTES=() B_SHA256=() B_BYTES=() B_MIN=() B_MAX=() B_SAMPLES=() B_SERIES=()
+  while IFS='|' read -r ulid object bytes sha size min max samples series; do
+    if [[ ! $ulid =~ $ULID_PATTERN || ! $min$max =~ ^-?[0-9]+-?[0-9]+$ || ! $bytes$size$samples$series =~ ^[0-9]+$ ]] ||
+      [[ -n $object && ! ( $object =~ $OBJECT_PATTERN && $sha =~ $SHA256_PATTERN ) ]]; then
+      die "$EXIT_VERIFICATION" "the manifest of $BACKUP describes the block '$ulid' in a way that no backup does" "use another backup or repository"
+    fi
+    B_ULID+=("$ulid") B_OBJECT+=("$object") B_OBJECT_BYTES+=("$bytes") B_SHA256+=("$sha") B_BYTES+=("$size")
+    B_MIN+=("$min") B_MAX+=("$max") B_SAMPLES+=("$samples") B_SERIES+=("$series")
+  done < <(jq --raw-output '.[] | [.ulid, .object // "", .objectBytes, .objectSha256 // "", .bytes, .minTime, .maxTime, .numSamples, .numSeries] | join("|")' "$SELECTED")
+}
+
+# drop_selected FILTER: keeps only the blocks for which the jq FILTER is true.
+keep_selected() {
+  jq "map(select($1))" "$SELECTED" >"$SELECTED.new"
+  mv -f -- "$SELECTED.new" "$SELECTED"
+  load_selected
+}
+
+# selected_objects: "bytes|sha256|object" of what must be fetched for the selected blocks: their objects, or the archive.
+selected_objects() {
+  local index archived=false
+  for index in "${!B_ULID[@]}"; do
+    if [[ -z ${B_OBJECT[index]} ]]; then archived=true; continue; fi
+    printf '%s|%s|%s\n' "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "${B_OBJECT[index]}"
+  done
+  jq --raw-output --argjson archived $archived 'select($archived and .archive) | .archive | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
+  if [[ $RESTORE_MODE != merge && $PARTIAL == false ]]; then
+    jq --raw-output 'select(.wal) | .wal | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
+  fi
+}
+
+# require_selected_objects: some open repository lists every object that is needed; ends with 11 (or 8) otherwise.
+require_selected_objects() {
+  local lists=() index missing
+  if [[ $BACKUP_COMPLETE == true ]]; then return 0; fi
+  for index in "${OPEN_REPOSITORIES[@]}"; do lists+=("$SCRATCH/objects.${REPOSITORY_NAMES[index]}.$RESTORE_HOST"); done
+  selected_objects >"$SCRATCH/wanted"
+  missing="$(cat -- "${lists[@]}" | awk -F '[\t|]' 'NR == FNR { there[$2 "|" $1] = 1; next } !(($3 "|" $1) in there) { print $3 }' - "$SCRATCH/wanted" |
+    sed --quiet 1,3p | tr '\n' ' ')"
+  if [[ -z $missing ]]; then return 0; fi
+  if (( ${#UNREACHABLE[@]} > 0 )); then
+    die "$EXIT_REPOSITORY" "backup $BACKUP is incomplete in $REPOSITORY (missing: ${missing% }), and these do not answer: $(join_words '; ' "${UNREACHABLE[@]}")" \
+      "bring that repository back, or choose another backup"
+  fi
+  die "$EXIT_NOT_FOUND" "backup $BACKUP is incomplete (missing or of another size: ${missing% })" \
+    "choose another backup, or only some of its blocks with --from, --to or --block and --merge or --target"
+}
+
+# sum NUMBER...: their sum.
+sum() {
+  local total=0 number
+  for number in "$@"; do total=$(( total + number )); done
+  printf '%d' "$total"
+}

@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# The way back: find the backup, say what will happen, download while the server runs, then switch.
+
+# command_restore BACKUP|latest [OPTION...]: see --help.
+command_restore() {
+  parse_restore_options "$@"
+  require_restore_user
+  open_root_state
+  recover_interrupted
+  open_state
+  require_tools
+  SECONDS=0
+  if [[ $PLAN_ONLY == false && $RESTORE_MODE != target ]]; then take_common_lock; fi
+  ONLY_REPOSITORY="$RESTORE_REPOSITORY"
+  resolve_backup "$WANTED" "$RESTORE_HOST"
+  select_blocks
+  require_selected_objects
+  "restore_$RESTORE_MODE"
+}
+
+# parse_restore_options ARG...: sets WANTED, RESTORE_MODE (full|target|merge) and what the options say; refuses what contradicts itself.
+parse_restore_options() {
+  WANTED="" PLAN_ONLY=false ASSUME_YES=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() RESTORE_MODE=full TARGET=""
+  RESTORE_HOST="$HOST_NAME" RESTORE_REPOSITORY="" ALLOW_RETENTION_LOSS=false
+  while (( $# > 0 )); do
+    case "$1" in
+      --plan | --dry-run) PLAN_ONLY=true ;;
+      --yes) ASSUME_YES=true ;;
+      --from) require_value "$@"; FROM_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
+      --to) require_value "$@"; TO_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
+      --block) require_value "$@"; ONLY_BLOCKS+=("$2"); shift ;;
+      --merge) if [[ $RESTORE_MODE == target ]]; then usage_error "--merge and --target exclude each other"; fi; RESTORE_MODE=merge ;;
+      --target) require_value "$@"; if [[ $RESTORE_MODE == merge ]]; then usage_error "--merge and --target exclude each other"; fi
+        RESTORE_MODE=target TARGET=$2; shift ;;
+      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
+      --repository) require_value "$@"; RESTORE_REPOSITORY=$2; shift ;;
+      --allow-retention-loss) ALLOW_RETENTION_LOSS=true ;;
+      -*) usage_error "restore does not know '$1'" ;;
+      *) if [[ -n $WANTED ]]; then usage_error "restore takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+    esac
+    shift
+  done
+  check_restore_options
+}
+
+# check_restore_options: what parse_restore_options cannot see before the end.
+check_restore_options() {
+  local ulid
+  if [[ -z $WANTED ]]; then usage_error "restore needs the name of a backup, or 'latest'"; fi
+  if [[ ! $RESTORE_HOST =~ $HOST_PATTERN ]]; then usage_error "'$RESTORE_HOST' is not the name of a host"; fi
+  for ulid in "${ONLY_BLOCKS[@]}"; do
+    if [[ ! $ulid =~ $ULID_PATTERN ]]; then usage_error "'$ulid' is not the ULID of a block"; fi
+  done
+  if [[ -n $FROM_MS && -n $TO_MS ]] && (( FROM_MS >= TO_MS )); then usage_error "--from must be before --to"; fi
+  if [[ $RESTORE_MODE == target && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
+  PARTIAL=false
+  if [[ -n $FROM_MS || -n $TO_MS ]] || (( ${#ONLY_BLOCKS[@]} > 0 )); then PARTIAL=true; fi
+  if [[ $PARTIAL == true && $RESTORE_MODE == full ]]; then
+    die "$EXIT_REFUSED" "a full restore replaces all data of the server, so a part of a backup (--from, --to, --block) would lose the rest" \
+      "add --merge to put these blocks into the running server, or --target DIR to put them elsewhere"
+  fi
+}
+
+# require_restore_user: full restores and merges change the server's files and its unit.
+require_restore_user() {
+  if [[ $RESTORE_MODE != target ]] && (( EUID != 0 )); then
+    die "$EXIT_CONFIGURATION" "a restore into the server must run as root, not as '$(id -un)'" "put sudo in front"
+  fi
+}
+
+# bad_time OPTION TEXT: ends with 2.
+bad_time() { usage_error "$1 '$2' is not a time; write 2026-11-22T02:00:00Z, '2026-11-22 02:00' (UTC) or '2h ago'"; }
+
+# milliseconds_at TIME: RFC 3339, "YYYY-MM-DD [HH:MM[:SS]]" in UTC, "now", or "N s|min|h|d|w ago"; false for anything else.
+milliseconds_at() {
+  local unit
+  if [[ $1 == now ]]; then printf '%d' $(( EPOCHSECONDS * 1000 )); return 0; fi
+  if [[ $1 =~ ^([0-9]{1,6})\ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\ +ago$ ]]; then
+    case "${BASH_REMATCH[2]}" in s*) unit=1 ;; m*) unit=60 ;; h*) unit=3600 ;; d*) unit=86400 ;; *) unit=604800 ;; esac
+    printf '%d' $(( (EPOCHSECONDS - 10#${BASH_REMATCH[1]} * unit) * 1000 ))
+    return 0
+  fi
+  [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt\ ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$ ]] || return 1
+  date -u --date "$1" +%s%3N 2>/dev/null
+}
+
+# restore_full: everything of the backup in place of what the server has.
+restore_full() {
+  local started
+  read_server_facts
+  require_stoppable
+  choose_staging
+  plan_full
+  stop_after_plan "Replace the data of this server?"
+  started=$EPOCHREALTIME
+  make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
+  fetch_selected "$STAGING"
+  switch_data
+  say "Restored $BACKUP: $(blocks_text ${#B_ULID[@]}), downtime $(seconds_text "$DOWNTIME_MS"), all in all $(elapsed_text "$started")."
+  if [[ -n $KEPT_ASIDE ]]; then
+    say "The data from before are in $KEPT_ASIDE. When you are sure that you do not need them: rm -rf ${KEPT_ASIDE@Q}"
+  fi
+}
+
+# stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes.
+stop_after_plan() {
+  if [[ $PLAN_ONLY == true ]]; then exit 0; fi
+  if [[ $ASSUME_YES == true ]]; then return 0; fi
+  if [[ ! -t 0 ]]; then
+    die "$EXIT_REFUSED" "there is no terminal to ask on" "pass --yes to go on without the question; nothing was done"
+  fi
+  if ! confirm "$1"; then die "$EXIT_REFUSED" "not confirmed" "nothing was done"; fi
+}
+
+# restore_target: the selected blocks as a data directory of its own; no server is touched.
+restore_target() {
+  local parent="${TARGET%/*}" owner
+  parent="${parent:-/}"
+  if [[ -e $TARGET && ! -d $TARGET ]]; then die "$EXIT_REFUSED" "$TARGET is not a directory" "name a new or empty one"; fi
+  if [[ -d $TARGET && -n "$(find "$TARGET" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
+    die "$EXIT_REFUSED" "$TARGET is not empty" "name a new or empty directory; blocks of two origins must not mix"
+  fi
+  plan_target "$parent"
+  stop_after_plan "Restore to $TARGET?"
+  ( umask 022; mkdir --parents -- "$TARGET" ) || die "$EXIT_CONFIGURATION" "$TARGET cannot be made by '$(id -un)'" "choose another directory, or put sudo in front"
+  if [[ ! -w $TARGET ]]; then die "$EXIT_CONFIGURATION" "$TARGET cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"; fi
+  STAGING="$TARGET/.prometheus-backup-$BACKUP"
+  fetch_selected "$STAGING"
+  owner="$(stat --format %U:%G -- "$TARGET")"
+  own_staged "$owner"
+  staged_entries | while IFS= read -r entry; do mv --no-target-directory -- "$STAGING/$entry" "$TARGET/$entry"; done
+  rm -rf -- "$STAGING"
+  say "Restored $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET; it is a data directory:"
+  say "  prometheus --config.file=/dev/null --storage.tsdb.path=${TARGET@Q} --storage.tsdb.retention.time=100y --web.listen-address=127.0.0.1:9099"
+}
+
+# blocks_text N: "1 block", "24 blocks".
+blocks_text() { if (( $1 == 1 )); then printf '1 block'; else printf '%d blocks' "$1"; fi; }
+
+# seconds_text MILLISECONDS / elapsed_text SINCE: "1.4 s" / the time since an EPOCHREALTIME.
+seconds_text() { printf '%d.%d s' $(( $1 / 1000 )) $(( $1 % 1000 / 100 )); }
+elapsed_text() { human_seconds $(( (${EPOCHREALTIME/./} - ${1/./}) / 1000000 )); }

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# Restores run as root, but the state directory belongs to the backup user. Root must not follow what that user may have put
+# there, nor leave files there which that user cannot read: so root keeps a directory of its own beside it.
+
+# open_root_state: sets BACKUP_STATE (the backup user's directory) and points STATE_DIR to one that only this user can write.
+open_root_state() {
+  BACKUP_STATE="$STATE_DIR"
+  load_metrics
+  if (( EUID == 0 )); then
+    STATE_DIR="$STATE_DIR-restore"
+    mkdir --parents -- "$STATE_DIR" || die "$EXIT_SPACE" "$STATE_DIR cannot be made" "look at that file system"
+    if [[ -L $STATE_DIR || "$(stat --format %u -- "$STATE_DIR")" != 0 ]]; then
+      die "$EXIT_REFUSED" "$STATE_DIR does not belong to root" "look who made it, and remove it"
+    fi
+    chmod 0700 -- "$STATE_DIR"
+  elif [[ ! -w $STATE_DIR ]]; then
+    STATE_DIR="$(mktemp --directory --tmpdir prometheus-backup.XXXXXX)"
+    CLEANUP_HOOKS+=(remove_private_state)
+  fi
+  JOURNAL="$STATE_DIR/switch/journal"
+  clean_environment
+}
+
+# remove_private_state: the exit hook of a caller who is neither root nor the backup user.
+remove_private_state() { rm -rf -- "$STATE_DIR"; }
+
+# as_backup_user COMMAND...: root runs COMMAND as the backup user; everybody else as themselves.
+as_backup_user() {
+  local user
+  user="$(id -u -- "$BACKUP_USER" 2>/dev/null)" || user=$EUID
+  if (( EUID != 0 || user == 0 )); then "$@"; return $?; fi
+  setpriv --reuid "$user" --regid "$(id -g -- "$BACKUP_USER")" --init-groups -- "$@"
+}
+
+# take_common_lock: the lock that backup runs take too, without writing as root into the backup user's directory. Ends with 10.
+take_common_lock() {
+  local lock="$BACKUP_STATE/lock" holder words
+  if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock"; fi
+  # shellcheck disable=SC2016  # the inner shell expands it
+  if [[ ! -e $lock ]]; then as_backup_user sh -c 'umask 077; : >>"$1"' sh "$lock" || true; fi
+  exec {LOCK_FD}<"$lock" || die "$EXIT_CONFIGURATION" "$lock cannot be opened" "run 'pulumi up', which sets the owner of $BACKUP_STATE"
+  if ! flock --nonblock "$LOCK_FD"; then
+    holder="$(head -c 200 <"$lock" | tr -d '\n')"
+    die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" "nothing was done; wait for it, or look at it with 'ps'"
+  fi
+  printf -v words 'pid %d, %s since %(%H:%M:%S)T UTC' "$$" "$COMMAND" -1
+  # shellcheck disable=SC2016  # the inner shell expands it
+  as_backup_user sh -c 'printf "%s\n" "$2" >"$1"' sh "$lock" "$words" 2>/dev/null || true
+}
+
+# note_metrics NAME VALUE...: adds to the metrics of this host, as the user they belong to. Never ends the command.
+note_metrics() {
+  if [[ ! -d $BACKUP_STATE ]]; then return 0; fi
+  "$BASH" "$(self_path)" note-metrics "$@" || warn "the metrics of this $COMMAND could not be kept"
+}
+
+# command_note_metrics NAME VALUE...: the inside of note_metrics.
+command_note_metrics() {
+  open_state
+  load_metrics
+  while (( $# > 1 )); do set_metric "$1" "$2"; shift 2; done
+  store_metrics || true
+}
+
+# self_path: this program, whatever the directory it was called from.
+self_path() { realpath -- "$0"; }

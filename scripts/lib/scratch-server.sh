@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# A throw-away server over restored blocks: on loopback, without a configuration, and without retention or compaction, which would
+# change the blocks while they are looked at.
+
+# start_scratch_server DIR: sets SCRATCH_URL when it is ready; ends with 4 if it does not start. The exit trap ends it.
+start_scratch_server() {
+  local directory=$1 program port deadline
+  program="$(server_binary)"
+  if [[ -z $program ]]; then die "$EXIT_CONFIGURATION" "there is no prometheus program on this host" "install one, or put it on the PATH"; fi
+  SCRATCH_VERSION="$(binary_version "$program")"
+  port="$(free_port)"
+  SCRATCH_URL="http://127.0.0.1:$port"
+  : >"$SCRATCH/empty.yml"
+  in_background run_scratch_server "$program" "$directory" "$port"
+  SCRATCH_PID=$CHILD
+  deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS ))
+  # The drill asks this server from here on, never the real one.
+  PROMETHEUS_URL="$SCRATCH_URL" API_CURL_CONFIG=""
+  while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
+    if ! kill -0 "$SCRATCH_PID" 2>/dev/null || (( EPOCHSECONDS >= deadline )); then
+      SCRATCH_ERROR="$(grep 'err=\|level=ERROR\|error' "$SCRATCH/server.log" | tail -n 1 | head -c 400)" || SCRATCH_ERROR=""
+      return 1
+    fi
+    wait_for sleep 0.2
+  done
+}
+
+# run_scratch_server PROGRAM DIR PORT: as a job. It dies with this command, even if that is killed.
+run_scratch_server() {
+  exec setpriv --pdeathsig KILL -- "$1" --config.file="$SCRATCH/empty.yml" --storage.tsdb.path="$2" --web.listen-address="127.0.0.1:$3" \
+    --storage.tsdb.retention.time=100y --storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h \
+    --query.max-samples=2000000000 --query.timeout=1h --log.level=warn >"$SCRATCH/server.log" 2>&1
+}
+
+# stop_scratch_server: ends it.
+stop_scratch_server() {
+  kill -TERM "$SCRATCH_PID" 2>/dev/null || true
+  wait "$SCRATCH_PID" 2>/dev/null || true
+}
+
+# free_port: a port of loopback where nobody listens.
+free_port() {
+  local port try
+  for (( try = 0; try < 100; try++ )); do
+    port=$(( 20000 + RANDOM % 12000 ))
+    if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then printf '%d' "$port"; return 0; fi
+  done
+  printf '%d' "$port"
+}

@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# Where the data of a server belong, and what its retention will do: from the server if it answers, else from what is left of it.
+
+# read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE (unit|elsewhere|stopped) and
+# FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources disagree.
+read_server_facts() {
+  read_unit
+  DATA_DIRECTORY="" SERVER_VERSION="" RETENTION_TIME="" RETENTION_SIZE="" ADMIN_API="" FACTS_FROM=""
+  api GET /-/ready
+  if [[ $API_STATUS == 200 ]]; then
+    require_server
+    read_server
+    FACTS_FROM="the running server"
+    SERVER_STATE=elsewhere
+    if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; fi
+  else
+    SERVER_STATE=stopped
+    if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; fi
+    facts_of_dead_server
+  fi
+  DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$DATA_DIRECTORY")"
+  if [[ $DATA_DIRECTORY == / || $DATA_DIRECTORY == *$'\n'* ]]; then
+    die "$EXIT_REFUSED" "the data directory '$DATA_DIRECTORY' cannot be right" "set dataDirectory in this host's configuration"
+  fi
+  if [[ -e $DATA_DIRECTORY && ! -d $DATA_DIRECTORY ]]; then
+    die "$EXIT_REFUSED" "$DATA_DIRECTORY is not a directory" "look at it, and move it away by hand"
+  fi
+}
+
+# facts_of_dead_server: the settings win, then the unit, then what the server said when it last answered, then the backup.
+facts_of_dead_server() {
+  local arguments="$SCRATCH/arguments" saved="$BACKUP_STATE/server.json" unit_path saved_path program
+  unit_arguments >"$arguments"
+  unit_path="$(argument_value storage.tsdb.path "$arguments")"
+  if [[ -n $unit_path && $unit_path != /* ]]; then unit_path="$(unit_working_directory)/$unit_path"; fi
+  unit_path="${unit_path%/}"
+  # Backup runs and restores each keep their own; the newer one counts.
+  if [[ $STATE_DIR/server.json -nt $saved ]]; then saved="$STATE_DIR/server.json"; fi
+  if [[ ! -r $saved ]] || ! jq --exit-status 'type == "object"' "$saved" >/dev/null 2>&1; then saved=/dev/null; fi
+  saved_path="$(jq --raw-output '.dataDirectory // ""' "$saved")"
+  RETENTION_TIME="$(argument_value storage.tsdb.retention.time "$arguments")"
+  RETENTION_SIZE="$(argument_value storage.tsdb.retention.size "$arguments")"
+  if [[ ! $RETENTION_TIME =~ [1-9] ]]; then RETENTION_TIME="$(jq --raw-output '.retentionTime // ""' "$saved")"; fi
+  if [[ ! $RETENTION_SIZE =~ [1-9] ]]; then RETENTION_SIZE="$(jq --raw-output '.retentionSize // ""' "$saved")"; fi
+  if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] && $RESTORE_HOST == "$HOST_NAME" ]]; then
+    RETENTION_TIME="$(jq --raw-output .prometheus.retentionTime "$MANIFEST")" RETENTION_SIZE="$(jq --raw-output .prometheus.retentionSize "$MANIFEST")"
+  fi
+  # What Prometheus does when nobody says anything.
+  if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] ]]; then RETENTION_TIME=15d; fi
+  choose_data_directory "$unit_path" "$saved_path"
+  program="$(server_binary)"
+  if [[ -n $program ]]; then SERVER_VERSION="$(binary_version "$program")"; fi
+  if [[ -z $SERVER_VERSION ]]; then SERVER_VERSION="$(jq --raw-output '.version // ""' "$saved")"; fi
+  if [[ -n $SERVER_VERSION ]] && ! version_at_least "$SERVER_VERSION" "$OLDEST_SERVER"; then
+    die "$EXIT_REFUSED" "Prometheus $SERVER_VERSION is too old: before $OLDEST_SERVER overlapping or restored blocks stop the server" "upgrade Prometheus first"
+  fi
+}
+
+# choose_data_directory FROM-UNIT FROM-STATE: sets DATA_DIRECTORY and FACTS_FROM.
+choose_data_directory() {
+  if [[ -n $DATA_DIR ]]; then
+    DATA_DIRECTORY="${DATA_DIR%/}" FACTS_FROM="dataDirectory in the settings"
+  elif [[ -n $1 && -n $2 && "$(realpath --canonicalize-missing -- "$1")" != "$(realpath --canonicalize-missing -- "$2")" ]]; then
+    die "$EXIT_REFUSED" "the server does not answer, its unit says that the data belong to $1, and when it last answered they were in $2" \
+      "set dataDirectory in this host's configuration to the right one"
+  elif [[ -n $1 ]]; then
+    DATA_DIRECTORY=$1 FACTS_FROM="the unit $PROMETHEUS_UNIT"
+  elif [[ $2 == /* ]]; then
+    DATA_DIRECTORY=$2 FACTS_FROM="the server's last answer"
+  elif [[ $RESTORE_HOST == "$HOST_NAME" && "$(jq --raw-output .prometheus.dataDirectory "$MANIFEST")" == /* ]]; then
+    DATA_DIRECTORY="$(jq --raw-output .prometheus.dataDirectory "$MANIFEST")" FACTS_FROM="the backup"
+  else
+    die "$EXIT_CONFIGURATION" "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
+      "set dataDirectory in this host's configuration, or restore with --target DIR"
+  fi
+}
+
+# unit_working_directory: what a relative data path is relative to.
+unit_working_directory() {
+  local directory
+  directory="$(readlink -- "/proc/$UNIT_PID/cwd" 2>/dev/null)" || directory=""
+  if [[ -z $directory ]]; then directory="$(systemctl show --property=WorkingDirectory --value -- "$PROMETHEUS_UNIT" 2>/dev/null)" || directory=""; fi
+  printf '%s' "${directory:-/}"
+}
+
+# require_stoppable: a full restore stops the server, so it must run under the unit or not at all; ends with 12 otherwise.
+require_stoppable() {
+  local others
+  if [[ $SERVER_STATE == elsewhere ]]; then
+    die "$EXIT_REFUSED" "a server answers at $PROMETHEUS_URL, but not as $PROMETHEUS_UNIT, so it cannot be stopped" \
+      "set prometheusUnit to its unit, stop it by hand, or use --merge or --target DIR"
+  fi
+  require_no_others
+}
+
+# require_no_others: nobody but the unit may have files of the data directory open; ends with 12 otherwise.
+require_no_others() {
+  local others
+  others="$(processes_below "$DATA_DIRECTORY" | sed --quiet '1,3 { s/\t/ (/; s/$/)/; p }' | tr '\n' ' ')"
+  if [[ -n $others ]]; then
+    die "$EXIT_REFUSED" "another process has files in $DATA_DIRECTORY open: pid ${others% }" "stop it first; nothing was touched"
+  fi
+}
+
+# milliseconds_of DURATION: "15d", "1y2w", "1h30m" as Prometheus writes them; 0 for anything else, also for none.
+milliseconds_of() {
+  local rest=$1 total=0
+  local -A unit=([y]=31536000000 [w]=604800000 [d]=86400000 [h]=3600000 [m]=60000 [s]=1000 [ms]=1)
+  while [[ $rest =~ ^([0-9]{1,9})(ms|[ywdhms])(.*)$ ]]; do
+    total=$(( total + 10#${BASH_REMATCH[1]} * ${unit[${BASH_REMATCH[2]}]} ))
+    rest=${BASH_REMATCH[3]}
+  done
+  if [[ -n $rest ]]; then total=0; fi
+  printf '%d' "$total"
+}
+
+# bytes_of SIZE: "512MB" as Prometheus writes sizes (powers of 1024); 0 for anything else.
+bytes_of() {
+  local power
+  if [[ ! $1 =~ ^([0-9]{1,9})([KMGTPE]?)i?B$ ]]; then printf 0; return 0; fi
+  power="${BASH_REMATCH[2]}"
+  case "$power" in '') power=0 ;; K) power=10 ;; M) power=20 ;; G) power=30 ;; T) power=40 ;; P) power=50 ;; E) power=60 ;; esac
+  printf '%d' $(( 10#${BASH_REMATCH[1]} << power ))
+}

@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# Sources without the admin API. hot: hard links of the finished blocks, taken while the server runs. cold: the server is
+# stopped, everything with WAL and head is hard-linked, and the server starts again before anything is sent.
+# Both stage inside the data directory (hard links need one file system) under a name that Prometheus ignores.
+
+readonly STAGE_PREFIX=prometheus-backup-stage
+
+# source_hot: see above. Misses the head, up to about 3 hours.
+source_hot() {
+  read_server_config
+  open_stage
+  link_until_consistent
+  log "hot links seconds=$(( SECONDS - STAGE_START ))"
+}
+
+# source_cold: see above. The server is started again whatever happens, by a cleanup hook if need be.
+source_cold() {
+  local stopped
+  if (( EUID != 0 )); then
+    die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" "set backupUser: root for this host (source: cold does)"
+  fi
+  read_server_config
+  COLD_NEWEST="$(head_max_time)"
+  if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
+    die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" "set prometheusUnit to the unit of this server"
+  fi
+  open_stage
+  CLEANUP_HOOKS+=(start_after_cold)
+  stopped=$EPOCHREALTIME
+  SERVER_STOPPED=true
+  wait_for timeout 300 systemctl stop -- "$PROMETHEUS_UNIT" ||
+    die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT did not stop within 300 s" "look at: journalctl -u $PROMETHEUS_UNIT"
+  link_blocks || die "$EXIT_SNAPSHOT" "the blocks of the stopped server could not be linked" "see the messages above"
+  link_head || die "$EXIT_SNAPSHOT" "WAL and head of the stopped server could not be linked" "see the messages above"
+  start_server
+  DOWNTIME="$(awk -v a="$stopped" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')"
+  set_metric downtime_seconds "$DOWNTIME"
+  log "cold links downtime_seconds=$DOWNTIME"
+}
+
+# head_max_time: the newest sample of the running server in ms, or nothing if its head is empty.
+head_max_time() {
+  api GET /metrics
+  awk '$1 == "prometheus_tsdb_head_max_time" && $2 > 0 { printf "%.0f", $2 }' "$API_BODY"
+}
+
+# start_server: starts the unit and waits until it is ready; ends with 4 if it does not come back.
+start_server() {
+  local deadline=$(( SECONDS + READY_TIMEOUT_SECONDS ))
+  systemctl start -- "$PROMETHEUS_UNIT" || die "$EXIT_SERVER" "$PROMETHEUS_UNIT did not start again" "look at: journalctl -u $PROMETHEUS_UNIT"
+  SERVER_STOPPED=false
+  while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
+    if (( SECONDS > deadline )); then
+      die "$EXIT_SERVER" "$PROMETHEUS_UNIT is not ready $READY_TIMEOUT_SECONDS s after its start" "look at: journalctl -u $PROMETHEUS_UNIT"
+    fi
+    sleep 0.2
+  done
+}
+
+# start_after_cold STATUS: the cleanup hook of source_cold.
+start_after_cold() {
+  if [[ ${SERVER_STOPPED:-false} == true ]]; then systemctl start -- "$PROMETHEUS_UNIT"; fi
+}
+
+# open_stage: an empty folder for the links, gone at the end of the run; sets SOURCE_DIR. Those of dead runs go now.
+open_stage() {
+  local old
+  for old in "$DATA_DIRECTORY/$STAGE_PREFIX".*; do
+    if [[ -d $old ]]; then rm -rf -- "$old"; fi
+  done
+  SOURCE_DIR="$DATA_DIRECTORY/$STAGE_PREFIX.$BACKUP"
+  CLEANUP_HOOKS+=(close_stage)
+  if ! mkdir -- "$SOURCE_DIR" 2>"$SCRATCH/error"; then
+    die "$EXIT_SPACE" "no folder can be made in $DATA_DIRECTORY ($(tail -n 1 "$SCRATCH/error"))" "free space or inodes there"
+  fi
+}
+
+# close_stage STATUS: the cleanup hook of open_stage.
+close_stage() {
+  rm -rf -- "${DATA_DIRECTORY:?}/$STAGE_PREFIX.${BACKUP:?}"
+}
+
+# live_blocks: names of the blocks in the data directory, a line each.
+live_blocks() {
+  find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" | sort || true
+}
+
+# link_until_consistent: links again until the list of blocks did not change meanwhile; compaction and retention may run.
+link_until_consistent() {
+  local try
+  for try in 1 2 3 4 5; do
+    live_blocks >"$SCRATCH/live.before"
+    if link_blocks; then
+      live_blocks >"$SCRATCH/live.after"
+      if cmp --silent -- "$SCRATCH/live.before" "$SCRATCH/live.after"; then return 0; fi
+    fi
+    log "hot try=$try the blocks changed meanwhile"
+    find "$SOURCE_DIR" -mindepth 1 -delete
+    sleep 2
+  done
+  die "$EXIT_SNAPSHOT" "the blocks changed during each of 5 tries" "run again; compaction rarely lasts that long"
+}
+
+# link_blocks: hard links of every block into SOURCE_DIR; false if one vanished on the way. Prometheus replaces meta.json and
+# tombstones by rename, so a link keeps the content of its moment.
+link_blocks() {
+  local ulid
+  while IFS= read -r ulid; do
+    if ! cp --archive --link -- "$DATA_DIRECTORY/$ulid" "$SOURCE_DIR/$ulid" 2>"$SCRATCH/error"; then return 1; fi
+    if [[ ! -s $SOURCE_DIR/$ulid/meta.json || ! -s $SOURCE_DIR/$ulid/index ]]; then
+      # A directory on its way out has lost its files; one that stays like that is damage, which describe_source names.
+      if [[ ! -d $DATA_DIRECTORY/$ulid ]]; then return 1; fi
+    fi
+  done < <(live_blocks)
+}
+
+# link_head: WAL, WBL and head chunks of the stopped server. It opens new segments at its next start and never writes to
+# these again, so links are enough.
+link_head() {
+  local part
+  for part in wal wbl chunks_head; do
+    if [[ -d $DATA_DIRECTORY/$part ]]; then cp --archive --link -- "$DATA_DIRECTORY/$part" "$SOURCE_DIR/$part" || return 1; fi
+  done
+}
+
+# pack_head: what link_head linked, as one object.
+pack_head() {
+  local parts=() part
+  for part in wal wbl chunks_head; do
+    if [[ -d $SOURCE_DIR/$part ]]; then parts+=("$part"); fi
+  done
+  tar --create --directory "$SOURCE_DIR" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${parts[@]}" |
+    zstd --quiet "-$COMPRESSION_LEVEL" "-T$PARALLEL"
+}
+
+# store_head PLAN: sends WAL and head of a cold backup; PLAN.wal gets the manifest entry, or null.
+store_head() {
+  local plan=$1 object="heads/$BACKUP-wal.tar.zst"
+  printf 'null\n' >"$plan.wal"
+  if [[ $SOURCE != cold || ! -d $SOURCE_DIR/wal ]]; then return 0; fi
+  send "$object" pack_head || return 1
+  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
+    --argjson newestSample "${COLD_NEWEST:-null}" '$ARGS.named' >"$plan.wal"
+}

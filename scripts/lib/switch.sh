@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+# The switch of a full restore: old entries out, staged ones in, server stopped meanwhile. Entries are moved, not the directory:
+# it may be a mount point, and other things may live in it. Every step is written down first, so that whoever comes after a
+# crash (the guardian, the unit's next start, the next command) can put the old data back.
+
+# choose_staging: sets STAGING and ASIDE, on the file system of the data directory, so that every move is a rename.
+choose_staging() {
+  local parent="${DATA_DIRECTORY%/*}" base="$DATA_DIRECTORY." stamp
+  parent="${parent:-/}"
+  if [[ -d $DATA_DIRECTORY && ( "$(mount_of "$parent")" != "$(mount_of "$DATA_DIRECTORY")" || ! -w $parent ) ]]; then base="$DATA_DIRECTORY/"; fi
+  printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
+  STAGING="${base}restore-$BACKUP"
+  ASIDE="${base}before-$stamp"
+  if [[ $PLAN_ONLY == false ]]; then remove_other_staging "${base}restore-"; fi
+}
+
+# mount_of PATH: the mount point it lies on; bind mounts of one file system count as different, since no rename crosses them.
+mount_of() { findmnt --noheadings --output TARGET --target "$1" 2>/dev/null || stat --format %m -- "$1"; }
+
+# remove_other_staging PREFIX: downloads of other backups that were never switched in.
+remove_other_staging() {
+  local old
+  for old in "$1"*; do
+    if [[ -d $old && $old != "$STAGING" && ${old#"$1"} =~ $BACKUP_PATTERN ]]; then rm -rf -- "$old"; fi
+  done
+}
+
+# tsdb_entries DIR: names of what a server keeps in its data directory; everything else there is not ours to move.
+tsdb_entries() {
+  if [[ ! -d $1 ]]; then return 0; fi
+  find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' |
+    grep --extended-regexp '^([0-7][0-9A-HJKMNP-TV-Z]{25}(\..*)?|wal|wal\..*|wbl|chunks_head|chunk_snapshot\..*|lock|queries\.active)$' | sort || true
+}
+
+# switch_data: puts the staged blocks in place of the server's data. Sets DOWNTIME_MS and KEPT_ASIDE. Ends with 4, 9 or 12 after the
+# old data are back.
+switch_data() {
+  local stopped
+  KEPT_ASIDE=""
+  prepare_switch
+  stopped=$(( ${EPOCHREALTIME/./} / 1000 ))
+  set_phase stopping
+  unit_stop || switch_failed "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
+  set_phase moving-out
+  move_out || switch_failed "$EXIT_UNEXPECTED" "the data of the server could not be moved aside" "look at $DATA_DIRECTORY and the messages above"
+  set_phase moving-in
+  move_in || switch_failed "$EXIT_UNEXPECTED" "the restored blocks could not be moved in" "look at $DATA_DIRECTORY and the messages above"
+  set_phase starting
+  unit_start || switch_failed "$EXIT_SERVER" "the server does not come up on the restored data ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  DOWNTIME_MS=$(( ${EPOCHREALTIME/./} / 1000 - stopped ))
+  check_restored
+  end_switch
+  note_metrics downtime_seconds "$(( DOWNTIME_MS / 1000 )).$(printf '%03d' $(( DOWNTIME_MS % 1000 )))"
+}
+
+# switch_failed CODE FACT ACTION: ends the command; the exit hook undo_switch puts the old data back.
+switch_failed() { die "$1" "$2" "$3"; }
+
+# prepare_switch: everything that can be done before the server stops.
+prepare_switch() {
+  local owner
+  owner="$(data_owner)"
+  own_staged "$owner"
+  mkdir --parents -- "${JOURNAL%/*}"
+  exec {SWITCH_FD}>"${JOURNAL%/*}/lock"
+  flock --nonblock "$SWITCH_FD" || die "$EXIT_LOCKED" "another restore is switching data right now" "nothing was done; wait for it"
+  staged_entries >"${JOURNAL%/*}/entries"
+  CREATED=false
+  if [[ ! -d $DATA_DIRECTORY ]]; then CREATED=true; fi
+  WAS_RUNNING=$UNIT_RUNS
+  CLEANUP_HOOKS+=(undo_switch)
+  set_phase prepared
+  if [[ $CREATED == true ]]; then make_directories "$DATA_DIRECTORY" "$owner"; fi
+  sync --file-system -- "$STAGING"
+  if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
+  start_guardian
+}
+
+# data_owner: "user:group" for restored files, by name: the unit's, else that of the data directory, else the backup user.
+data_owner() {
+  if [[ $UNIT_KNOWN == true ]]; then printf '%s:%s' "$UNIT_USER" "$UNIT_GROUP"
+  elif [[ -d $DATA_DIRECTORY ]]; then stat --format %U:%G -- "$DATA_DIRECTORY"
+  else printf '%s:%s' "$BACKUP_USER" "$(id --group --name -- "$BACKUP_USER")"; fi
+}
+
+# make_directories PATH USER:GROUP: the directory, and what is missing above it, for the server's user.
+make_directories() {
+  local missing=() path=$1
+  while [[ -n $path && ! -d $path ]]; do missing=("$path" "${missing[@]}"); path="${path%/*}"; done
+  for path in "${missing[@]}"; do
+    mkdir --mode=0755 -- "$path" || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
+    chown -- "$2" "$path"
+  done
+}
+
+# set_phase PHASE: the journal, on disk before the step begins.
+set_phase() {
+  printf '%s\n' "phase=$1" "unit=$PROMETHEUS_UNIT" "unit_known=$UNIT_KNOWN" "data=$DATA_DIRECTORY" "staging=$STAGING" "aside=$ASIDE" \
+    "was_running=$WAS_RUNNING" "created=$CREATED" "backup=$BACKUP" "ready_timeout=$READY_TIMEOUT_SECONDS" "url=$PROMETHEUS_URL" \
+    "api_curl_config=$API_CURL_CONFIG" >"$JOURNAL.new"
+  sync -- "$JOURNAL.new"
+  mv -f -- "$JOURNAL.new" "$JOURNAL"
+  sync -- "${JOURNAL%/*}"
+  PHASE=$1
+}
+
+# move_out: what the server has now goes to ASIDE.
+move_out() {
+  local entries=()
+  tsdb_entries "$DATA_DIRECTORY" | mapfile -t entries
+  if (( ${#entries[@]} == 0 )); then return 0; fi
+  mkdir --mode=0755 -- "$ASIDE" || return 1
+  chown --reference="$DATA_DIRECTORY" -- "$ASIDE" || return 1
+  ( cd -- "$DATA_DIRECTORY" && mv --target-directory="$ASIDE" -- "${entries[@]}" ) || return 1
+  sync -- "$DATA_DIRECTORY" "$ASIDE"
+  KEPT_ASIDE="$ASIDE"
+}
+
+# move_in: the staged entries get their place.
+move_in() {
+  local entries=()
+  mapfile -t entries <"${JOURNAL%/*}/entries"
+  ( cd -- "$STAGING" && mv --target-directory="$DATA_DIRECTORY" -- "${entries[@]}" ) || return 1
+  sync -- "$DATA_DIRECTORY"
+}
+
+# end_switch: from here on the restored data are the data.
+end_switch() {
+  rm -f -- "$JOURNAL"
+  sync -- "${JOURNAL%/*}"
+  PHASE=""
+  dismiss_guardian
+  if [[ $UNIT_KNOWN == true ]]; then remove_guard; fi
+  rm -rf -- "$STAGING" "${JOURNAL%/*}/entries"
+  exec {SWITCH_FD}>&-
+}
+
+# check_restored: the server holds exactly what the manifest says; ends with 9 (and the old data) otherwise.
+check_restored() {
+  local expected loaded
+  if [[ $UNIT_KNOWN == false ]]; then return 0; fi
+  # A block that another one names as its parent is deleted when that one is loaded.
+  expected="$(jq '([.[].meta.compaction.parents // [] | .[].ulid] | unique) as $parents | [.[] | select([.ulid] | inside($parents) | not)] | length' "$SELECTED")"
+  loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
+  if [[ -z $loaded ]]; then warn "the server does not show prometheus_tsdb_blocks_loaded at /metrics, so its blocks were not counted"
+  elif (( loaded != expected )) && [[ $ALLOW_RETENTION_LOSS == false ]]; then
+    switch_failed "$EXIT_VERIFICATION" "the server has loaded $loaded blocks, the backup has $expected" "look at: journalctl -u $PROMETHEUS_UNIT"
+  elif (( loaded != expected )); then warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"; fi
+  check_series
+}
+
+# check_series: the series of the smallest block, counted by the server.
+check_series() {
+  local wanted from to found
+  jq --raw-output 'map(select(.numTombstones == 0 and .numSeries > 0 and .numSeries <= 50000)) | min_by(.numSeries) // empty
+    | "\(.numSeries) \(.minTime / 1000) \((.maxTime - 1) / 1000)"' "$SELECTED" | read -r wanted from to || return 0
+  API_LIMIT=60 api GET /api/v1/series --get --data-urlencode 'match[]={__name__!=""}' --data-urlencode "start=$from" --data-urlencode "end=$to"
+  found="$(api_value length)" || found=""
+  if [[ -z $found ]]; then warn "the server did not list series (HTTP $API_STATUS), so they were not counted"; return 0; fi
+  if (( found < wanted )) && [[ $ALLOW_RETENTION_LOSS == false ]]; then
+    switch_failed "$EXIT_VERIFICATION" "the server finds $found series where the backup has $wanted" "look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
+}

@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Stopping and starting the server's unit, and the guard that keeps it from starting in the middle of a restore.
+
+# How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without killing it.
+readonly STOP_PATIENCE_SECONDS=300
+
+# unit_stop: returns when no process of the unit is left. False, with STOP_ERROR, if it goes on running.
+unit_stop() {
+  local deadline=$(( EPOCHSECONDS + STOP_PATIENCE_SECONDS )) others
+  STOP_ERROR=""
+  if [[ $UNIT_KNOWN == false ]]; then return 0; fi
+  UNIT_PID="$(systemctl show --property=MainPID --value -- "$PROMETHEUS_UNIT")"
+  systemctl stop --no-block -- "$PROMETHEUS_UNIT" || { STOP_ERROR="systemctl stop failed"; return 1; }
+  until unit_is inactive failed && [[ ${UNIT_PID:-0} == 0 || ! -d /proc/$UNIT_PID ]]; do
+    if (( EPOCHSECONDS >= deadline )); then STOP_ERROR="it still runs after $STOP_PATIENCE_SECONDS s"; return 1; fi
+    wait_for sleep 0.05
+  done
+  others="$(processes_below "$DATA_DIRECTORY" | sed --quiet 1p | tr '\t' ' ')"
+  if [[ -n $others ]]; then STOP_ERROR="another process has its data open: pid $others"; return 1; fi
+}
+
+# unit_start: returns when the server is ready. False, with START_ERROR, as soon as the unit has failed.
+unit_start() {
+  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) state
+  START_ERROR=""
+  if [[ $UNIT_KNOWN == false ]]; then return 0; fi
+  systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
+  systemctl start --no-block -- "$PROMETHEUS_UNIT" || { START_ERROR="systemctl start failed"; return 1; }
+  while (( EPOCHSECONDS < deadline )); do
+    if server_is_ready; then return 0; fi
+    state="$(systemctl show --property=ActiveState,SubState,NRestarts -- "$PROMETHEUS_UNIT" | cut -d = -f 2 | sort | tr '\n' ' ')"
+    if [[ " $state" == *" failed "* || " $state" == *" auto-restart "* || ! " $state" =~ " 0 " ]]; then
+      START_ERROR="it ended right after the start: $(last_words)"
+      return 1
+    fi
+    wait_for sleep 0.1
+  done
+  START_ERROR="it was not ready within $READY_TIMEOUT_SECONDS s"
+  return 1
+}
+
+# server_is_ready: one look at /-/ready, while the unit runs.
+server_is_ready() {
+  local code auth=()
+  if [[ -n ${API_CURL_CONFIG:-} && -r ${API_CURL_CONFIG:-} ]]; then auth=(--config "$API_CURL_CONFIG"); fi
+  code="$(curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' "${auth[@]}" -- "$PROMETHEUS_URL/-/ready")" || true
+  [[ $code == 200 ]] && unit_is active
+}
+
+# last_words: the last line of the server's journal that tells of a fault.
+last_words() {
+  journalctl --unit="$PROMETHEUS_UNIT" --lines=40 --output=cat --no-pager 2>/dev/null | grep --ignore-case 'err=\|error\|level=ERROR' | tail -n 1 | head -c 300 || true
+}
+
+# server_metric NAME: the value of one of the server's own metrics without labels, or nothing.
+server_metric() {
+  api GET /metrics
+  if [[ $API_STATUS != 200 ]]; then return 0; fi
+  awk -v name="$1" '$1 == name { printf "%.0f", $2 }' "$API_BODY"
+}
+
+# guard_file: the drop-in of the unit that calls "recover" before each start, while a restore is on its way.
+guard_file() { printf '/etc/systemd/system/%s.d/90-prometheus-backup-restore.conf' "$PROMETHEUS_UNIT"; }
+
+# install_guard: from here on no start of the unit, not even the one after a power cut, finds half a data directory.
+install_guard() {
+  local file directory
+  file="$(guard_file)"
+  directory="${file%/*}"
+  mkdir --parents -- "$directory" && chmod 0755 -- "$directory" || return 1
+  printf '%s\n' '# Written by "prometheus-backup.sh restore" for the time of its switch, and removed by it.' '[Service]' \
+    "ExecStartPre=+$(self_path) recover --before-start $JOURNAL" >"$file" || return 1
+  chmod 0644 -- "$file"
+  sync -- "$file" "$directory"
+  systemctl daemon-reload
+}
+
+# remove_guard: the unit is as it was.
+remove_guard() {
+  local file
+  file="$(guard_file)"
+  rm -f -- "$file"
+  rmdir --ignore-fail-on-non-empty -- "${file%/*}" 2>/dev/null || true
+  systemctl daemon-reload || true
+}
+
+# start_guardian: a process that outlives this one, even a kill -9, and then puts the old data back. It waits for the end of a pipe.
+start_guardian() {
+  local pipe="${JOURNAL%/*}/guard"
+  rm -f -- "$pipe"
+  mkfifo --mode=0600 -- "$pipe"
+  # A grandchild, so that the exit trap does not find it among our jobs and end it. It must not hold our locks.
+  ( setsid "$BASH" "$(self_path)" recover --guard "$JOURNAL" <"$pipe" >/dev/null 2>>"${JOURNAL%/*}/guardian.log" {SWITCH_FD}>&- {LOCK_FD}>&- & )
+  exec {GUARD_FD}>"$pipe"
+  rm -f -- "$pipe"
+}
+
+# dismiss_guardian: the restore has come to its end by itself.
+dismiss_guardian() {
+  if [[ -z ${GUARD_FD:-} ]]; then return 0; fi
+  { printf 'done\n' >&"$GUARD_FD"; } 2>/dev/null || true
+  exec {GUARD_FD}>&-
+  GUARD_FD=""
+}

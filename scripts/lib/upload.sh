@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# From blocks to objects: packed, compressed, hashed and sent in one stream, without a temporary copy.
+
+# pack_block DIR ULID: the object of one block on standard output. The same block always gives the same bytes, so that a
+# damaged object can be replaced under its name; chunks and index never change, meta.json and tombstones go into the manifest.
+pack_block() {
+  tar --create --directory "$1" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 \
+    -- "$2/chunks" "$2/index" | zstd --quiet "-$COMPRESSION_LEVEL" "-T$PACK_THREADS"
+}
+
+# send OBJECT COMMAND...: stores what COMMAND prints as OBJECT. Sets SENT_BYTES and SENT_SHA256; tries three times.
+send() {
+  local object=$1 try
+  check_object "$object" || return 1
+  for try in 1 2 3; do
+    REPOSITORY_ERROR=""
+    if "send_$REPOSITORY_TYPE" "$@"; then return 0; fi
+    if [[ -z $REPOSITORY_ERROR ]]; then REPOSITORY_ERROR="the data could not be read or compressed"; fi
+    case "$REPOSITORY_ERROR" in
+      *"No space left"* | *quota* | *credentials* | *"may not do this"*) REPOSITORY_ERROR="$object: $REPOSITORY_ERROR"; return 1 ;;
+    esac
+    if (( try < 3 )); then sleep $(( try * 2 )); fi
+  done
+  REPOSITORY_ERROR="$object: $REPOSITORY_ERROR (3 tries)"
+  return 1
+}
+
+# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there, flushed, renamed.
+send_path() {
+  local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID"
+  shift
+  temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
+  if mkdir -p -- "${target%/*}" 2>"$errors" && { "$@" >"$temp"; } 2>"$errors" && sync -- "$temp" 2>"$errors" &&
+    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp" | cut -c 1-64)" &&
+    mv -f -- "$temp" "$target" 2>"$errors" && sync -- "${target%/*}"; then return 0; fi
+  rm -f -- "$temp"
+  mv -f -- "$errors" "$SCRATCH/error"
+  path_failed
+  return 1
+}
+
+# send_rclone OBJECT COMMAND...: one try on a remote. Fifos carry the count and the hash of what was sent, because bash does
+# not tell the status of a process substitution.
+send_rclone() {
+  local object=$1 counter hasher status=0 base="$SCRATCH/send.$BASHPID"
+  shift
+  rm -f -- "$base".*
+  mkfifo -- "$base.count" "$base.hash" || return 1
+  wc -c <"$base.count" >"$base.bytes" &
+  counter=$!
+  openssl dgst -sha256 -r <"$base.hash" >"$base.sum" &
+  hasher=$!
+  "$@" | tee -- "$base.count" "$base.hash" | put_rclone "$object" || status=$?
+  wait "$counter" || status=$?
+  wait "$hasher" || status=$?
+  if (( status == 0 )); then
+    SENT_BYTES="$(cat -- "$base.bytes")"
+    SENT_SHA256="$(cut -c 1-64 "$base.sum")"
+    rm -f -- "$base".*
+    return 0
+  fi
+  # The far end took a stream whose source failed: what it holds there now is cut off.
+  if [[ -z $REPOSITORY_ERROR ]] && ! object_bytes "$object" >/dev/null; then repository_delete_one "$object" || true; fi
+  return 1
+}
+
+# store_blocks PLAN DIR: sends the blocks of PLAN.todo (ULID, recorded object, its checksum, kind, manifest entry), PARALLEL at
+# a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with REPOSITORY_ERROR set;
+# what was stored stays noted.
+store_blocks() {
+  local plan=$1 directory=$2 count index=0 running=0 ulid object sha256 kind entry
+  mkdir -p -- "$STATE_DIR/journal"
+  count="$(wc -l <"$plan.todo")"
+  PACK_THREADS=1
+  if (( count < PARALLEL )); then PACK_THREADS=$PARALLEL; fi
+  while IFS=$'\t' read -r ulid object sha256 kind entry; do
+    if (( running >= PARALLEL )); then wait -n || true; running=$(( running - 1 )); fi
+    if grep --quiet --invert-match --line-regexp ok "$plan".*.result 2>/dev/null; then break; fi
+    index=$(( index + 1 ))
+    progress "$REPOSITORY: block $index of $count"
+    printf '%s' "$entry" >"$plan.$index"
+    if [[ $kind == head ]]; then object="heads/$BACKUP.tar.zst" sha256=-; fi
+    in_background store_block "$plan.$index" "$directory" "$ulid" "$object" "$sha256" </dev/null
+    running=$(( running + 1 ))
+  done <"$plan.todo"
+  wait || true
+  progress_done
+  collect_results "$plan" "$count"
+}
+
+# store_block ENTRY-FILE DIR ULID OBJECT SHA256: sends one block, as a job; appends its manifest entry to the journal, so that
+# a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
+# OBJECT and SHA256: what older manifests recorded of this block, or "-".
+store_block() {
+  local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry
+  if [[ $object == - ]]; then object="blocks/$ulid.tar.zst"; fi
+  if [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r | cut -c 1-64)" != "$sha256" ]]; then
+    # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
+    object="blocks/$ulid.r$BACKUP.tar.zst"
+  fi
+  if ! send "$object" pack_block "$directory" "$ulid"; then
+    printf '%s\n' "${REPOSITORY_ERROR:-unknown}" >"$file.result"
+    return 0
+  fi
+  entry="$(<"$file")"
+  printf '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s\n' "$object" "$SENT_BYTES" "$SENT_SHA256" "${entry#\{}" >"$file.done"
+  if [[ $object != heads/* ]]; then
+    # shellcheck disable=SC2016 # expanded by that shell, from its arguments
+    flock -- "$STATE_DIR/journal/$REPOSITORY.lock" sh -c 'cat -- "$1" >>"$2" && sync -- "$2"' sh "$file.done" "$STATE_DIR/journal/$REPOSITORY"
+  fi
+  printf 'ok\n' >"$file.result"
+}
+
+# collect_results PLAN COUNT: PLAN.uploaded from the jobs' results; false if one failed or did not end.
+collect_results() {
+  local plan=$1 count=$2 index result error=""
+  : >"$plan.uploaded"
+  for (( index = 1; index <= count; index++ )); do
+    result="$(cat -- "$plan.$index.result" 2>/dev/null || true)"
+    if [[ $result == ok ]]; then cat -- "$plan.$index.done" >>"$plan.uploaded"
+    elif [[ -z $error ]]; then error="${result:-an upload ended without a result}"; fi
+  done
+  if [[ -n $error ]]; then REPOSITORY_ERROR=$error; return 1; fi
+}

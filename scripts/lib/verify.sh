@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Verification: the bytes in the repository against the manifest. (That they also boot and answer is the drill's proof.)
+
+# command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and names
+# what is damaged. The next run sends damaged blocks again as long as the server still has them.
+command_verify() {
+  local backup=latest sample="" only="" index status worst=0 found=0 now
+  while (( $# > 0 )); do
+    case "$1" in
+      --sample) require_value "$@"; sample=$2; shift ;;
+      --repository) require_value "$@"; only=$2; shift ;;
+      -*) usage_error "verify does not know '$1'" ;;
+      *) backup=$1 ;;
+    esac
+    shift
+  done
+  check_sample "$sample"
+  if [[ $backup != latest && ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "'$backup' is not the name of a backup"; fi
+  open_state
+  load_metrics
+  require_tools
+  be_gentle
+  if [[ -n $only ]]; then find_repository "$only"; fi
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
+    status=0
+    in_background verify_repository "$index" "$backup" "$sample"
+    wait "$CHILD" || status=$?
+    if (( status == EXIT_NOT_FOUND )); then
+      if [[ $backup != latest ]]; then continue; fi
+      warn "repository ${REPOSITORY_NAMES[index]} holds no backup of $HOST_NAME"
+    fi
+    found=$(( found + 1 ))
+    if (( status != 0 && worst != EXIT_VERIFICATION )); then worst=$status; fi
+  done
+  if (( found == 0 )); then die "$EXIT_NOT_FOUND" "no repository has a backup '$backup'" "see: prometheus-backup.sh list"; fi
+  printf -v now '%(%s)T' -1
+  set_metric verify_last_exit_code "$worst"
+  if (( worst == 0 )) && [[ -z $sample ]]; then set_metric verify_last_success_timestamp_seconds "$now"; fi
+  store_metrics || true
+  exit "$worst"
+}
+
+# check_sample TEXT: "N/T" with 1 <= N <= T, or nothing.
+check_sample() {
+  if [[ -z $1 ]]; then return 0; fi
+  if [[ ! $1 =~ ^[1-9][0-9]{0,3}/[1-9][0-9]{0,3}$ ]] || (( ${1%/*} > ${1#*/} )); then
+    usage_error "--sample takes N/T, such as 2/7 for the second of seven parts"
+  fi
+}
+
+# verify_repository INDEX BACKUP SAMPLE: one repository of command_verify, as a job.
+verify_repository() {
+  local backup=$2 sample=$3 started=$SECONDS bad
+  select_repository "$1"
+  repository_open || repository_fault "cannot be listed"
+  if [[ $backup == latest ]]; then
+    backup="$(awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9, 16) }' "$OBJECT_LIST" | sort | tail -n 1)"
+  fi
+  if [[ -z $backup ]] || ! object_bytes "backups/$backup.json" >/dev/null; then exit "$EXIT_NOT_FOUND"; fi
+  MANIFEST="$SCRATCH/verify.json"
+  if ! read_manifest "$backup" "$MANIFEST"; then
+    die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" "use another backup or repository: prometheus-backup.sh list"
+  fi
+  list_expected "$sample" >"$SCRATCH/expected"
+  find_damage
+  bad="$(wc -l <"$SCRATCH/damage")"
+  if (( bad == 0 )); then
+    say "✔ $backup in $REPOSITORY: $(wc -l <"$SCRATCH/expected") objects, $(human_bytes "$(awk -F '\t' '{ n += $1 } END { print n + 0 }' "$SCRATCH/expected")"), all as the manifest says ($(( SECONDS - started )) s)"
+    return 0
+  fi
+  note_damage
+  sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" >&2
+  die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $bad damaged or missing objects (above)" \
+    "the next run repairs what the server still has; restore from another backup or repository meanwhile"
+}
+
+# list_expected SAMPLE: "bytes<TAB>sha256<TAB>object" of the manifest's objects, or of the N-th of T parts of them.
+list_expected() {
+  if [[ -z $1 ]]; then manifest_objects "$MANIFEST"; return 0; fi
+  manifest_objects "$MANIFEST" | awk -v n="${1%/*}" -v t="${1#*/}" 'NR % t == n - 1'
+}
+
+# find_damage: "object<TAB>what is wrong" for each object of SCRATCH/expected that is not as recorded, to SCRATCH/damage.
+find_damage() {
+  cut -f 3 "$SCRATCH/expected" >"$SCRATCH/expected.names"
+  progress "$REPOSITORY: reading $(wc -l <"$SCRATCH/expected.names") objects"
+  repository_hash "$SCRATCH/expected.names" >"$SCRATCH/found" || true
+  progress_done
+  awk -F '\t' 'NR == FNR { sum[$2] = $1; next }
+    !($3 in sum) || sum[$3] == "" { print $3 "\tis missing or cannot be read"; next }
+    sum[$3] != $2 { print $3 "\thas another checksum" }' "$SCRATCH/found" "$SCRATCH/expected" >"$SCRATCH/damage"
+}
+
+# note_damage: what the next run must not count as stored.
+note_damage() {
+  mkdir -p -- "$STATE_DIR/damaged"
+  cut -f 1 "$SCRATCH/damage" | cat - "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null | sort --unique >"$SCRATCH/damaged.new" || true
+  mv -f -- "$SCRATCH/damaged.new" "$STATE_DIR/damaged/$REPOSITORY"
+}

@@ -1,0 +1,55 @@
+/** `npm run check:shell`: shellcheck over every shell file as it lies, and over what is joined from them. */
+import { spawnSync } from "child_process";
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import { renderHostCommand, renderStepProgram, scriptsDirectory } from "../components/render/scripts";
+import { StepName } from "../components/render/steps";
+import { ensurePrograms, LOCAL_PROGRAMS } from "../test/tools/debianPackages";
+
+const root = path.dirname(scriptsDirectory);
+
+function shellFiles(directory: string): string[] {
+  return fs
+    .readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter(name => name.endsWith(".sh") && !name.includes("node_modules"))
+    .map(name => path.join(directory, name));
+}
+
+function shellcheck(files: string[], options: string[]): boolean {
+  const result = spawnSync("shellcheck", ["--shell=bash", ...options, "--", ...files], { stdio: "inherit" });
+  if (result.error) {
+    throw new Error(`shellcheck cannot be run (${result.error.message}); install it with: apt-get install shellcheck`);
+  }
+  return result.status === 0;
+}
+
+function main(): number {
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-lint-"));
+  try {
+    const joined = { "prometheus-backup": renderHostCommand() } as Record<string, string>;
+    for (const step of Object.values(StepName)) {
+      joined[`step-${step}`] = renderStepProgram(step);
+    }
+    const files = Object.entries(joined).map(([name, text]) => {
+      const file = path.join(temporary, `${name}.sh`);
+      fs.writeFileSync(file, text);
+      return file;
+    });
+    const alone = [...shellFiles(scriptsDirectory), ...shellFiles(path.join(root, "test")), path.join(root, ".ci", "run")];
+    // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
+    const good = shellcheck(alone, []) && shellcheck(files, []);
+    return good ? 0 : 1;
+  } finally {
+    fs.rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+ensurePrograms(LOCAL_PROGRAMS)
+  .then(() => {
+    process.exitCode = main();
+  })
+  .catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });

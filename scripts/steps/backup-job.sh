@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# parts: core payload files packages users
+# Host step backup-job: tools, the host command with its configuration, cron entry, log and directories.
+# `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
+# (last results, so that a later install goes on from them) stay, and so do packages.
+
+readonly STEP=backup-job
+readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES'
+readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY=/var/lib/prometheus-backup
+readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
+
+step_install() {
+  local tools
+  require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  require_user "${SETTINGS[BACKUP_USER]}"
+  read -r -a tools <<<"$(setting PACKAGES 'curl jq zstd rclone openssl cron logrotate')"
+  require_names "${tools[@]}"
+  ensure_tools "${tools[@]}"
+  require_cron
+  ensure_local_repositories
+  ensure_own_directory "$STATE_DIRECTORY" 0750
+  put_payload_files
+  ensure_log
+  look_for_second_entry
+}
+
+# require_names NAME...: what becomes an argument of a package manager.
+require_names() {
+  local name
+  for name in "$@"; do
+    if [[ ! $name =~ ^[a-z0-9][a-z0-9+.-]*$ ]]; then
+      die "$EXIT_CONFIGURATION" "setting PACKAGES holds '$name', which is no package name; nothing was changed"
+    fi
+  done
+}
+
+# require_cron: an entry that nobody reads would be a backup that never runs.
+require_cron() {
+  local unit
+  for unit in cron.service crond.service; do
+    if systemctl is-active --quiet "$unit"; then return; fi
+  done
+  die "$EXIT_CONFIGURATION" 'cron does not run on this host, so no backup would start. Run: systemctl enable --now cron (crond on other distributions)'
+}
+
+# ensure_local_repositories: the ones the configuration names. Directories that are there keep their owner, but
+# the backup user must be able to write.
+ensure_local_repositories() {
+  local numbers number path user="${SETTINGS[BACKUP_USER]}"
+  find_payload_file "$CONFIG"
+  mapfile -t numbers < <(sed -n "s/^REPOSITORY_\([0-9]*\)_TYPE='path'\$/\1/p" -- "$FOUND")
+  for number in "${numbers[@]}"; do
+    path="$(sed -n "s/^REPOSITORY_${number}_LOCATION='\(.*\)'\$/\1/p" -- "$FOUND")"
+    path="${path//"'\\''"/"'"}"
+    if [[ $path != /?* || "$path/" == */../* || $path == *[[:cntrl:]]* ]]; then
+      die "$EXIT_CONFIGURATION" "a local repository needs an absolute path, not '$path'"
+    fi
+    ensure_own_directory "${path%/}" 0750
+    if ! as_user "$user" test -w "$path" -a -x "$path"; then
+      die "$EXIT_CONFIGURATION" "user $user cannot write to $path. Run: chown $user $path (and let the user pass the directories above)"
+    fi
+  done
+}
+
+# ensure_own_directory PATH MODE: made for the backup user, and left alone when the step goes.
+ensure_own_directory() {
+  local path="$1" index
+  if [[ -d $path ]]; then return; fi
+  ensure_directory "$path" "${SETTINGS[BACKUP_USER]}:$(id -gn -- "${SETTINGS[BACKUP_USER]}")" "$2"
+  for index in "${!STATE_DIRECTORIES[@]}"; do
+    if [[ ${STATE_DIRECTORIES[index]} == "$path" ]]; then unset "STATE_DIRECTORIES[$index]"; fi
+  done
+  save_state
+}
+
+# ensure_log: exists before the first run, because cron's shell opens it as the backup user.
+ensure_log() {
+  local owner
+  owner="${SETTINGS[BACKUP_USER]}:$(id -gn -- "${SETTINGS[BACKUP_USER]}")"
+  if [[ ! -e $LOG ]]; then
+    : >"$WORK/log"
+    replace_file "$WORK/log" "$owner" 0644 "$LOG"
+  elif ! as_user "${SETTINGS[BACKUP_USER]}" test -w "$LOG"; then
+    # The course's log belongs to root.
+    chown -- "$owner" "$LOG"
+    chmod -- 0644 "$LOG"
+    CHANGED=true
+  fi
+}
+
+# look_for_second_entry: hosts set up by hand have the job in root's crontab, which would now run ours as root.
+look_for_second_entry() {
+  if crontab -u root -l 2>/dev/null | grep -v '^[[:space:]]*#' | grep -qF prometheus-backup.sh; then
+    warn "root's crontab on this host calls prometheus-backup.sh, too. Take that line out: sudo crontab -e"
+  fi
+}
+
+step_remove() {
+  remove_metrics
+  take_back_all
+}
+
+# remove_metrics: a file that nobody writes any more would look like a backup that has stopped.
+remove_metrics() {
+  local directory=''
+  if [[ -r $CONFIG ]]; then
+    directory="$(sed -n "s/^TEXTFILE_DIR='\(.*\)'\$/\1/p" -- "$CONFIG")"
+  fi
+  if [[ -z $directory && -r /etc/prometheus-backup/textfile-directory ]]; then
+    directory="$(head -n 1 -- /etc/prometheus-backup/textfile-directory)"
+  fi
+  if [[ $directory == /* ]]; then
+    rm -f -- "$directory/prometheus_backup.prom"
+  fi
+}
+
+if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; fi

@@ -1,0 +1,187 @@
+# shellcheck shell=bash
+# The server, seen from its host. Needs curl, but no jq: this runs before anything is installed.
+
+HTTP_STATUS='' HTTP_BODY='' BASE_URL='' API_CURL=()
+
+# use_server URL CURL_CONFIG: what the functions below talk to.
+use_server() {
+  BASE_URL="${1%/}"
+  API_CURL=(curl --silent --show-error --noproxy '*' --proto '=http,https')
+  if [[ -n $2 ]]; then API_CURL+=(--config "$2"); fi
+}
+
+# http_get PATH [CURL_ARGUMENT...]: sets HTTP_STATUS (000 without an answer) and HTTP_BODY. Never fails.
+http_get() {
+  local path="$1"
+  shift
+  : >"$WORK/body"
+  HTTP_STATUS="$("${API_CURL[@]}" --max-time 10 --output "$WORK/body" --write-out '%{http_code}' "$@" "$BASE_URL$path" 2>"$WORK/curl")" || HTTP_STATUS=000
+  HTTP_BODY="$(tr -d '\0' <"$WORK/body")"
+}
+
+# json_value KEY: sets VALUE from HTTP_BODY, a flat member that is a string without escapes, or true or false.
+json_value() {
+  local key="${1//./\\.}"
+  VALUE=''
+  if [[ $HTTP_BODY =~ \"$key\":\"([^\"\\]*)\" || $HTTP_BODY =~ \"$key\":(true|false) ]]; then
+    VALUE="${BASH_REMATCH[1]}"
+  fi
+}
+
+# server_flag NAME: sets VALUE to a flag of the running server.
+server_flag() {
+  http_get /api/v1/status/flags
+  if [[ $HTTP_STATUS != 200 || $HTTP_BODY != '{"status":"success"'* ]]; then
+    die "$EXIT_SERVER" "$BASE_URL/api/v1/status/flags answered with HTTP $HTTP_STATUS and not as Prometheus does; nothing was changed. Check the URL with its route prefix, and the credentials"
+  fi
+  json_value "$1"
+}
+
+# wait_ready UNIT SECONDS: true once the server is ready; false when time is up or the unit has given up.
+wait_ready() {
+  local deadline=$((SECONDS + $2)) restarts
+  restarts="$(unit_property "$1" NRestarts)"
+  while true; do
+    http_get /-/ready
+    if [[ $HTTP_STATUS == 200 ]]; then return 0; fi
+    if [[ "$(unit_property "$1" ActiveState)" =~ ^(failed|inactive)$ ]] || (("$(unit_property "$1" NRestarts)" > restarts + 2)); then return 1; fi
+    if ((SECONDS >= deadline)); then return 1; fi
+    sleep 1
+  done
+}
+
+# replays_wal: true if the server answers that it is reading its WAL. A restart would make it begin again.
+replays_wal() {
+  http_get /-/ready
+  if [[ $HTTP_STATUS != 503 ]]; then return 1; fi
+  http_get /api/v1/status/walreplay
+  [[ $HTTP_STATUS == 200 && $HTTP_BODY =~ \"max\":([0-9]+),\"current\":([0-9]+) ]] && ((BASH_REMATCH[2] < BASH_REMATCH[1]))
+}
+
+# require_server UNIT SECONDS: the unit runs and the URL is a Prometheus that is ready.
+require_server() {
+  local patience=15
+  require_unit "$1" Prometheus
+  http_get /-/ready
+  if [[ $HTTP_STATUS == 503 ]]; then patience="$2"; fi
+  if ! wait_ready "$1" "$patience"; then
+    if [[ $HTTP_STATUS == 401 ]]; then
+      die "$EXIT_SERVER" "$BASE_URL asks for credentials; nothing was changed. Give this host an API credentials file in the configuration"
+    fi
+    keep_journal "$1" "$WORK/journal"
+    die_with "$EXIT_SERVER" "$WORK/journal" "Prometheus at $BASE_URL is not ready (HTTP $HTTP_STATUS, $(tail -n 1 -- "$WORK/curl")); nothing was changed. Look at: systemctl status $1"
+  fi
+}
+
+# require_version: 2.39 is the first that takes overlapping blocks, which a restore may bring.
+require_version() {
+  http_get /api/v1/status/buildinfo
+  json_value version
+  if [[ ! $VALUE =~ ^([0-9]+)\.([0-9]+) ]]; then
+    die "$EXIT_SERVER" "$BASE_URL/api/v1/status/buildinfo names no version (HTTP $HTTP_STATUS); nothing was changed. Check that the URL reaches Prometheus"
+  fi
+  if ((BASH_REMATCH[1] < 2 || (BASH_REMATCH[1] == 2 && BASH_REMATCH[2] < 39))); then
+    die "$EXIT_REFUSED" "this is Prometheus $VALUE, and 2.39 is the oldest that starts on overlapping blocks, which a restore can need; nothing was changed. Upgrade Prometheus first"
+  fi
+}
+
+# server_processes UNIT: sets PROCESSES to all processes of the unit.
+server_processes() {
+  local group file
+  group="$(unit_property "$1" ControlGroup)"
+  PROCESSES=("$(unit_property "$1" MainPID)")
+  for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs"; do
+    if [[ -n $group && -r $file ]]; then
+      mapfile -t PROCESSES <"$file"
+      return
+    fi
+  done
+}
+
+# read_listeners UNIT: sets LISTENERS to the addresses that its processes listen on, as the kernel knows them;
+# flags would miss what hides in an environment file or a configuration.
+read_listeners() {
+  local process inodes ports
+  LISTENERS=()
+  server_processes "$1"
+  for process in "${PROCESSES[@]}"; do
+    inodes="$(find "/proc/$process/fd" -maxdepth 1 -lname 'socket:*' -printf '%l ' 2>/dev/null || true)"
+    match_listeners "$process" "$inodes" ''
+  done
+  if ((${#LISTENERS[@]} == 0)); then
+    # In some containers not even root sees whose sockets are whose; there the server's own ports must do.
+    server_flag web.listen-address
+    ports="$(grep -o ':[0-9]*' <<<"$VALUE" | tr '\n' ' ')" || true
+    match_listeners "${PROCESSES[0]}" '' "$ports"
+  fi
+}
+
+# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS.
+match_listeners() {
+  local table address state inode
+  for table in "/proc/$1/net/tcp" "/proc/$1/net/tcp6"; do
+    if [[ ! -r $table ]]; then continue; fi
+    while read -r _ address _ state _ _ _ _ _ inode _; do
+      if [[ $state != 0A ]]; then continue; fi
+      decode_address "$address"
+      if [[ " $2" == *" socket:[$inode] "* || " $3" == *" :${ADDRESS##*:} "* ]]; then
+        LISTENERS+=("$ADDRESS")
+      fi
+    done <"$table"
+  done
+}
+
+# decode_address HEX: sets ADDRESS from the form of /proc/net/tcp and tcp6, whose words are little endian.
+decode_address() {
+  local host="${1%:*}" port=$((16#${1##*:}))
+  if [[ $host == 0000000000000000FFFF0000* ]]; then host="${host:24}"; fi
+  if ((${#host} == 8)); then
+    printf -v ADDRESS '%d.%d.%d.%d:%d' "0x${host:6:2}" "0x${host:4:2}" "0x${host:2:2}" "0x${host:0:2}" "$port"
+  elif [[ $host == 00000000000000000000000000000000 ]]; then
+    ADDRESS="[::]:$port"
+  elif [[ $host == 00000000000000000000000001000000 ]]; then
+    ADDRESS="[::1]:$port"
+  else
+    ADDRESS="[$host]:$port"
+  fi
+}
+
+# read_public_listeners UNIT: sets PUBLIC to those that are reachable from other hosts.
+read_public_listeners() {
+  local address
+  PUBLIC=()
+  read_listeners "$1"
+  for address in "${LISTENERS[@]}"; do
+    if [[ $address != 127.* && $address != '[::1]:'* ]]; then PUBLIC+=("$address"); fi
+  done
+}
+
+# reload_server UNIT SECONDS: true once the server says that it has taken its configuration again. The reload
+# command succeeds even if the server refuses the file, and a unit need not know how to reload.
+reload_server() {
+  local deadline=$((SECONDS + $2)) before was_good
+  http_get /api/v1/status/runtimeinfo
+  json_value reloadConfigSuccess
+  was_good="$VALUE"
+  json_value lastConfigTime
+  before="$VALUE"
+  # The time of the last reload has whole seconds; two in one second could not be told apart.
+  if [[ $before == "$(date -u +%Y-%m-%dT%H:%M:%S)"* ]]; then sleep 1.1; fi
+  if [[ "$(unit_property "$1" CanReload)" == yes ]]; then
+    systemctl reload -- "$1" || return 1
+  else
+    kill -HUP "$(unit_property "$1" MainPID)" || return 1
+  fi
+  while ((SECONDS < deadline)); do
+    http_get /api/v1/status/runtimeinfo
+    json_value lastConfigTime
+    if [[ -n $VALUE && $VALUE != "$before" ]]; then
+      json_value reloadConfigSuccess
+      if [[ $VALUE == true ]]; then return 0; fi
+    fi
+    json_value reloadConfigSuccess
+    if [[ $was_good == true && $VALUE == false ]]; then return 1; fi
+    sleep 0.3
+  done
+  return 1
+}

@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# Units: what they run, drop-ins that add flags to it, and restarts.
+
+RELOADED=false RESTARTED=false
+
+unit_property() { systemctl show --property="$2" --value -- "$1"; }
+
+# require_unit UNIT WHAT: refuses a unit that does not exist or does not run.
+require_unit() {
+  if [[ "$(unit_property "$1" LoadState)" != loaded ]]; then
+    die "$EXIT_CONFIGURATION" "this host has no unit $1; install $2 first, or name its unit in the configuration"
+  fi
+  if [[ "$(unit_property "$1" ActiveState)" != active ]]; then
+    die "$EXIT_SERVER" "$1 does not run ($(unit_property "$1" ActiveState)), so its settings cannot be read; nothing was changed. Look at: systemctl status $1"
+  fi
+}
+
+# find_binary UNIT: sets BINARY to the program that runs; by the unit's word where /proc does not tell.
+find_binary() {
+  local command
+  BINARY="$(readlink -- "/proc/$(unit_property "$1" MainPID)/exe" 2>/dev/null)" || true
+  if [[ -z $BINARY ]]; then
+    command="$(unit_property "$1" ExecStart)"
+    command="${command#*path=}"
+    BINARY="${command%% ;*}"
+  fi
+}
+
+# read_exec_start FILE...: sets EXEC_START to the commands in force, as they are written, given the unit's
+# file and its drop-ins in the order systemd applies them.
+read_exec_start() {
+  local file line text section logical tail
+  EXEC_START=()
+  for file in "$@"; do
+    section='' logical=''
+    while IFS= read -r line || [[ -n $line ]]; do
+      text="${line#"${line%%[![:space:]]*}"}"
+      # systemd skips comments inside a continued line, too.
+      if [[ $text == [#\;]* ]]; then continue; fi
+      tail="${line##*[!\\]}"
+      if ((${#tail} % 2 == 1)); then
+        logical+="${line%\\} "
+        continue
+      fi
+      logical+="$line"
+      apply_unit_line "$logical"
+      logical=''
+    done <"$file"
+    if [[ -n $logical ]]; then apply_unit_line "$logical"; fi
+  done
+}
+
+# apply_unit_line LINE: one logical line; an empty assignment forgets the commands so far.
+apply_unit_line() {
+  local line="${1#"${1%%[![:space:]]*}"}" value
+  line="${line%"${line##*[![:space:]]}"}"
+  if [[ $line == '['*']' ]]; then
+    section="$line"
+  elif [[ $section == '[Service]' && $line =~ ^ExecStart[[:space:]]*=(.*)$ ]]; then
+    value="${BASH_REMATCH[1]}"
+    value="${value#"${value%%[![:space:]]*}"}"
+    if [[ -z $value ]]; then
+      EXEC_START=()
+    else
+      # Where nothing is quoted, the indentation of continued lines is noise.
+      if [[ $value != *[\"\'\\]* ]]; then value="$(tr -s '[:blank:]' ' ' <<<"$value")"; fi
+      EXEC_START+=("$value")
+    fi
+  fi
+}
+
+# why_not_extendable COMMAND: sets REASON if a flag at the end of COMMAND would not reach the program.
+why_not_extendable() {
+  local word
+  REASON=''
+  if [[ " $1 " == *[[:space:]]\;[[:space:]]* ]]; then
+    REASON='it holds several commands'
+    return
+  fi
+  word="${1%%[[:space:]]*}"
+  word="${word#"${word%%[!@:+!|-]*}"}"
+  if [[ ${word##*/} =~ ^(sh|bash|dash|ash|ksh|zsh|busybox)$ || $1 =~ (^|[[:space:]/])(sh|bash|dash|ash|ksh|zsh)[[:space:]]+-[a-z]*c ]]; then
+    REASON='it starts a shell, which would keep the flag for itself'
+  elif [[ $word == *[\"\'%\$]* ]]; then
+    return
+  elif [[ -r $word && "$(head -c 2 -- "$word" | tr -d '\0')" == '#!' ]] && ! grep -q -e '\$@' -e '\$\*' -- "$word"; then
+    REASON="it starts the script $word, which does not hand its arguments on"
+  fi
+}
+
+# find_exec_start UNIT DROPIN: sets EXEC_COMMAND to the one command of UNIT without DROPIN, or refuses.
+find_exec_start() {
+  local path files=()
+  if [[ "$(unit_property "$1" NeedDaemonReload)" == yes ]]; then systemctl daemon-reload; fi
+  for path in "$(unit_property "$1" FragmentPath)" $(unit_property "$1" DropInPaths); do
+    if [[ $path != "$2" && -r $path ]]; then files+=("$path"); fi
+  done
+  read_exec_start "${files[@]}"
+  if ((${#EXEC_START[@]} != 1)); then
+    die "$EXIT_REFUSED" "$1 has ${#EXEC_START[@]} ExecStart= commands where one was expected; nothing was changed. Add the flag to the unit yourself ($3)"
+  fi
+  EXEC_COMMAND="${EXEC_START[0]}"
+  why_not_extendable "$EXEC_COMMAND"
+  if [[ -n $REASON ]]; then
+    die "$EXIT_REFUSED" "the ExecStart= of $1 cannot be extended: $REASON; nothing was changed. Add the flag there yourself ($3)"
+  fi
+}
+
+# unit_mentions UNIT FLAG: true if the command or the environment of UNIT, without our drop-in, has FLAG
+# already; adding it once more would keep the server from starting.
+unit_mentions() {
+  local file
+  if [[ $EXEC_COMMAND == *"$2"* || "$(unit_property "$1" Environment)" == *"$2"* ]]; then return 0; fi
+  while IFS= read -r file; do
+    file="${file% (ignore_errors=*}"
+    if [[ -r $file ]] && grep -v '^[[:space:]]*[#;]' -- "$file" | grep -qF -e "$2"; then return 0; fi
+  done < <(unit_property "$1" EnvironmentFiles)
+  return 1
+}
+
+# put_drop_in UNIT DROPIN COMMAND WHAT: makes COMMAND the command of UNIT.
+put_drop_in() {
+  printf '# Written by prometheus-backup: the ExecStart= of this unit, with %s. Goes when the component goes.\n[Service]\nExecStart=\nExecStart=%s\n' \
+    "$4" "$3" >"$WORK/drop-in"
+  KEPT_FILES+=("$2")
+  if is_installed "$WORK/drop-in" root:root 0644 "$2" && [[ -v STATE_FILES[$2] ]]; then return; fi
+  put_file "$WORK/drop-in" root:root 0644 "$2"
+  reload_units
+  # Another drop-in may sort after ours and win.
+  if [[ "$(unit_property "$1" ExecStart)" != *"${3##* }"* || "$(unit_property "$1" LoadState)" != loaded ]]; then
+    die "$EXIT_REFUSED" "the drop-in $2 does not take effect: another one sets ExecStart= after it. See: systemctl cat $1"
+  fi
+}
+
+reload_units() {
+  RELOADED=true
+  systemctl daemon-reload
+}
+
+# restart_unit UNIT: once a run, or once more on the way back.
+restart_unit() {
+  RESTARTED=true
+  systemctl restart -- "$1" >"$WORK/restart" 2>&1 || return 1
+}
+
+# keep_journal UNIT FILE: the last lines, to be shown with a failure.
+keep_journal() { journalctl --unit "$1" --lines 8 --no-pager --output cat >"$2" 2>&1 || true; }

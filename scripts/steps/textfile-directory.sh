@@ -1,0 +1,203 @@
+# shellcheck shell=bash
+# parts: core payload files packages systemd users
+# Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
+# backup user, proven by a metric that is written as that user and read back through node_exporter.
+# Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:
+# an exporter in a name space of its own would go on reading the old one.
+
+readonly STEP=textfile-directory
+readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL OWNER'
+readonly TEXTFILE_FLAG=--collector.textfile.directory COURSE_DIRECTORY=/var/lib/node_exporter/textfile_collector
+readonly FOUND_FILE=/etc/prometheus-backup/textfile-directory
+readonly PLAIN_PATH='^(/[A-Za-z0-9._@+-]+)+/?$'
+RESTORE_OWNER='' PROBE=''
+
+step_install() {
+  require_setting OWNER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  OWNER="${SETTINGS[OWNER]}" EXPORTER_URL="$(setting EXPORTER_URL http://127.0.0.1:9100/metrics)"
+  DIRECTORY="$(setting DIRECTORY '')" UNIT="$(setting EXPORTER_UNIT '')"
+  if [[ -n $DIRECTORY && ! $DIRECTORY =~ $PLAIN_PATH || "$DIRECTORY/" == */../* ]]; then
+    die "$EXIT_CONFIGURATION" "setting DIRECTORY must be a plain absolute path, not '$DIRECTORY'; nothing was changed"
+  fi
+  DIRECTORY="${DIRECTORY%/}"
+  require_user "$OWNER"
+  ensure_tools curl
+  find_exporter
+  DROP_IN="/etc/systemd/system/$UNIT.d/zz-prometheus-backup-textfile.conf"
+  read_exporter_flags
+  settle_directory
+  if [[ ! $DIRECTORY =~ $PLAIN_PATH ]]; then
+    die "$EXIT_REFUSED" "$UNIT reads '$DIRECTORY', which is not one plain directory; nothing was changed. Name the directory to write to in the configuration"
+  fi
+  make_writable
+  turn_collector_on
+  printf '%s\n' "$DIRECTORY" >"$WORK/found"
+  KEPT_FILES+=("$FOUND_FILE")
+  put_file "$WORK/found" root:root 0644 "$FOUND_FILE"
+  prove_directory
+}
+
+# find_exporter: sets UNIT to the configured unit, or to the one that runs under a usual name.
+find_exporter() {
+  local unit
+  if [[ -z $UNIT ]]; then
+    for unit in prometheus-node-exporter.service node_exporter.service node-exporter.service; do
+      if [[ "$(unit_property "$unit" LoadState)" == loaded ]]; then UNIT="$unit"; fi
+      if [[ "$(unit_property "$unit" ActiveState)" == active ]]; then break; fi
+    done
+  fi
+  if [[ -z $UNIT ]]; then
+    die "$EXIT_CONFIGURATION" 'this host has no node_exporter (prometheus-node-exporter.service or node_exporter.service), which serves the metrics of the backup; install it, or name its unit in the configuration. Nothing was changed'
+  fi
+  require_unit "$UNIT" node_exporter
+}
+
+# read_exporter_flags: sets IN_FORCE to the directory of the running exporter, and FROM_FLAG to whether a flag
+# gave it. Without a flag it is the default of the build, which Debian sets and upstream leaves empty.
+read_exporter_flags() {
+  local pid argument previous=''
+  IN_FORCE='' FROM_FLAG=false COLLECTOR_OFF=false
+  pid="$(unit_property "$UNIT" MainPID)"
+  while IFS= read -r -d '' argument; do
+    if [[ $previous == "$TEXTFILE_FLAG" ]]; then argument="$TEXTFILE_FLAG=$argument"; fi
+    case "$argument" in
+      "$TEXTFILE_FLAG="*)
+        FROM_FLAG=true
+        # Newer exporters read several; the one that is asked for will do.
+        if [[ -z $IN_FORCE || ${IN_FORCE%/} != "$DIRECTORY" ]]; then IN_FORCE="${argument#*=}"; fi
+        ;;
+      --no-collector.textfile | --collector.disable-defaults) COLLECTOR_OFF=true ;;
+    esac
+    previous="$argument"
+  done <"/proc/$pid/cmdline"
+  if tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -e --collector.textfile; then COLLECTOR_OFF=false; fi
+  if [[ $COLLECTOR_OFF == true ]]; then
+    die "$EXIT_REFUSED" "the textfile collector of $UNIT is switched off by its flags; nothing was changed. Take --no-collector.textfile away, or add --collector.textfile"
+  fi
+  if [[ $FROM_FLAG == false ]]; then
+    find_binary "$UNIT"
+    IN_FORCE="$(timeout 10 "$BINARY" --help 2>&1 | sed -n "s|^ *$TEXTFILE_FLAG=\"\{0,1\}\(/[^\" ]*\).*|\1|p")"
+  fi
+  # A default that was never made serves nothing; on a host set up by hand it may even lie in somebody's data.
+  if [[ $FROM_FLAG == false && ! -d $IN_FORCE ]]; then IN_FORCE=''; fi
+  IN_FORCE="${IN_FORCE%/}"
+}
+
+# settle_directory: sets DIRECTORY, and NEEDS_FLAG to whether the exporter must be told.
+settle_directory() {
+  local other
+  NEEDS_FLAG=false
+  if [[ -n $IN_FORCE && ( -z $DIRECTORY || $DIRECTORY == "$IN_FORCE" ) ]]; then
+    DIRECTORY="$IN_FORCE"
+    return
+  fi
+  if [[ $FROM_FLAG == true && ! -v STATE_FILES[$DROP_IN] ]]; then
+    die "$EXIT_REFUSED" "$UNIT reads $IN_FORCE, not $DIRECTORY; nothing was changed. Leave the directory unset to use that one, or change the flag of the unit"
+  fi
+  if [[ -n $IN_FORCE && $FROM_FLAG == false ]]; then
+    for other in "$IN_FORCE"/*.prom; do
+      if [[ -e $other ]]; then
+        die "$EXIT_REFUSED" "$UNIT reads $IN_FORCE, where $other would get lost if it read $DIRECTORY instead; nothing was changed. Leave the directory unset to use that one"
+      fi
+    done
+  fi
+  DIRECTORY="${DIRECTORY:-$COURSE_DIRECTORY}"
+  NEEDS_FLAG=true
+}
+
+# make_writable: a directory of root goes to the backup user; one that somebody else writes to gets its group.
+make_writable() {
+  local owner group mode
+  if [[ ! -d $DIRECTORY ]]; then
+    ensure_directory "$DIRECTORY" "$OWNER:$(id -gn -- "$OWNER")" 0755
+    return
+  fi
+  if as_user "$OWNER" test -w "$DIRECTORY" -a -x "$DIRECTORY"; then return; fi
+  read -r owner group mode <<<"$(stat -c '%u %g %a' -- "$DIRECTORY")"
+  if ((owner != 0)) && { ((group != 0)) && ((8#$mode & 8#020)); }; then
+    die "$EXIT_REFUSED" "$DIRECTORY belongs to $(stat -c '%U:%G, mode %a' -- "$DIRECTORY"), so giving it to $OWNER would take it from others; nothing was changed. Add $OWNER to that group"
+  fi
+  if [[ ! -v STATE_VALUES[owner_before] ]]; then
+    remember_value owner_before "$owner:$group $mode $DIRECTORY"
+  fi
+  RESTORE_OWNER="$owner:$group $mode $DIRECTORY"
+  CHANGING=true CHANGED=true
+  if ((owner == 0)); then
+    chown -- "$OWNER" "$DIRECTORY"
+    chmod -- u+rwx "$DIRECTORY"
+  else
+    chgrp -- "$(id -g -- "$OWNER")" "$DIRECTORY"
+    chmod -- g+rwx "$DIRECTORY"
+  fi
+}
+
+# restore_owner "UID:GID MODE DIRECTORY"
+restore_owner() {
+  local owner mode directory
+  read -r owner mode directory <<<"$1"
+  if [[ -d $directory ]]; then
+    chown -- "$owner" "$directory" && chmod -- "$mode" "$directory"
+  fi
+}
+
+# turn_collector_on: a drop-in with the flag, and the one restart of the exporter.
+turn_collector_on() {
+  if [[ -v STATE_FILES[$DROP_IN] ]]; then KEPT_FILES+=("$DROP_IN"); fi
+  if [[ $NEEDS_FLAG == false ]]; then return; fi
+  find_exec_start "$UNIT" "$DROP_IN" "$TEXTFILE_FLAG=$DIRECTORY"
+  if unit_mentions "$UNIT" "$TEXTFILE_FLAG"; then
+    die "$EXIT_REFUSED" "$UNIT has $TEXTFILE_FLAG in its settings but runs without it; nothing was changed. Run: systemctl restart $UNIT"
+  fi
+  put_drop_in "$UNIT" "$DROP_IN" "$EXEC_COMMAND $TEXTFILE_FLAG=$DIRECTORY" "$TEXTFILE_FLAG"
+  remember_value unit "$UNIT"
+  note "restarting $UNIT to turn its textfile collector on"
+  if ! restart_unit "$UNIT"; then
+    keep_journal "$UNIT" "$WORK/journal"
+    die_with "$EXIT_CONFIGURATION" "$WORK/journal" "$UNIT does not start with $TEXTFILE_FLAG, its last words are above"
+  fi
+}
+
+# prove_directory: a metric written as the backup user must come back through node_exporter.
+prove_directory() {
+  local value="$RANDOM$RANDOM" try
+  PROBE="$DIRECTORY/prometheus_backup_probe.prom"
+  printf '# HELP prometheus_backup_probe Written and removed by the installation of prometheus-backup.\n# TYPE prometheus_backup_probe gauge\nprometheus_backup_probe %s\n' "$value" >"$WORK/probe"
+  # shellcheck disable=SC2016 # expanded by the shell of the backup user
+  as_user "$OWNER" /bin/sh -c 'umask 022; cat >"$1.new" && mv -f "$1.new" "$1"' sh "$PROBE" <"$WORK/probe" ||
+    die "$EXIT_CONFIGURATION" "user $OWNER cannot write to $DIRECTORY; may it pass all directories above it?"
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    if curl --silent --show-error --noproxy '*' --max-time 10 --output "$WORK/metrics" -- "$EXPORTER_URL" 2>"$WORK/curl" &&
+      awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' "$WORK/metrics"; then
+      rm -f -- "$PROBE"
+      return
+    fi
+    if ((try < 10)); then sleep 1; fi
+  done
+  rm -f -- "$PROBE"
+  keep_journal "$UNIT" "$WORK/journal"
+  cat -- "$WORK/curl" >>"$WORK/journal"
+  die_with "$EXIT_VERIFICATION" "$WORK/journal" "$EXPORTER_URL does not serve a metric written to $DIRECTORY; may the user of $UNIT read it, and is the URL that of this exporter?"
+}
+
+step_roll_back() {
+  if [[ -n $PROBE ]]; then rm -f -- "$PROBE" "$PROBE.new"; fi
+  if [[ -n $RESTORE_OWNER ]]; then restore_owner "$RESTORE_OWNER" || return 1; fi
+  if [[ $RELOADED == true ]]; then systemctl daemon-reload; fi
+  if [[ $RESTARTED == true ]]; then systemctl restart -- "$UNIT" || return 1; fi
+}
+
+step_remove() {
+  local unit="${STATE_VALUES[unit]:-}" directory=''
+  if [[ -r $FOUND_FILE ]]; then
+    directory="$(head -n 1 -- "$FOUND_FILE")"
+    rm -f -- "$directory/prometheus_backup.prom" "$directory/prometheus_backup_probe.prom"
+  fi
+  if [[ -n ${STATE_VALUES[owner_before]:-} ]]; then restore_owner "${STATE_VALUES[owner_before]}"; fi
+  take_back_all
+  if [[ -n $unit ]]; then
+    systemctl daemon-reload
+    systemctl try-restart -- "$unit"
+  fi
+}
+
+if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; fi

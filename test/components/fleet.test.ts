@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "../../components";
+import { Recorded, recordResources } from "../recordResources";
+
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";
+
+function host(name: string, more: Partial<FleetHost> = {}): FleetHost {
+  return { name, connection: { address: `${name}.example.org`, hostKey, privateKey: "PRIVATE" }, ...more };
+}
+
+function fleet(hosts: FleetHost[], more: Partial<PrometheusBackupFleetArgs> = {}): () => PrometheusBackupFleet {
+  const args = { environment: "test", defaults: { repositories: [{ bucket: "offsite" }] }, offsiteBucket: { bucketName: "backups" } };
+  return () => new PrometheusBackupFleet("fleet", { ...args, ...more, hosts });
+}
+
+function describe(all: Recorded[]): Record<string, unknown> {
+  const children = all.filter(({ type }) => !type.endsWith(":PrometheusBackupFleet") && !type.endsWith(":OffsiteBucket"));
+  return Object.fromEntries(children.map(({ name, type, inputs }) => [name, { type, inputs }] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+test("the order of hosts means nothing", async () => {
+  const forward = await recordResources(fleet([host("prom-a"), host("prom-b"), host("prom-c")], { defaults: { repositories: [{ path: "/b" }], spreadMinutes: 60 } }));
+  const backward = await recordResources(fleet([host("prom-c"), host("prom-b"), host("prom-a")], { defaults: { repositories: [{ path: "/b" }], spreadMinutes: 60 } }));
+  expect(describe(backward.all)).toEqual(describe(forward.all));
+});
+
+test("a new host changes nothing for the others", async () => {
+  const before = describe((await recordResources(fleet([host("prom-a")]))).all);
+  const after = describe((await recordResources(fleet([host("prom-0"), host("prom-a")]))).all);
+  expect(after).toMatchObject(before);
+});
+
+test("`offsite` is the bucket of the fleet, and hosts wait for it", async () => {
+  const { named } = await recordResources(fleet([host("prom-a", { awsRole: "role-a" })]));
+  expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("| REPOSITORY_1_LOCATION='offsite:backups'\n");
+  expect(named("fleet-offsite-prom-a").inputs["role"]).toBe("role-a");
+});
+
+test("settings of a host go before shared ones: groups by setting, lists and retention as a whole", async () => {
+  const defaults = { repositories: [{ path: "/shared" }], retention: { days: 10 }, limits: { parallel: 4, nice: 5 } };
+  const own = { repositories: [{ path: "/own" }], retention: { keepLast: 2 }, limits: { nice: 0 } };
+  const { named } = await recordResources(fleet([host("prom-a", own)], { defaults }));
+  const payload = String(named("prom-a-backup-job-install").inputs["stdin"]);
+  for (const line of ["REPOSITORY_1_LOCATION='/own'", "KEEP_DAYS=''", "KEEP_LAST='2'", "PARALLEL='4'", "NICE='0'"]) {
+    expect(payload).toContain(`| ${line}\n`);
+  }
+});
+
+test("secrets that hosts share are sealed in the fleet, too", async () => {
+  const defaults = { repositories: [{ path: "/b" }], heartbeat: "https://watcher/BEAT-SECRET" };
+  const { all } = await recordResources(fleet([host("prom-a")], { defaults }));
+  for (const { name, inputs, secretInputs } of all) {
+    expect(JSON.stringify(Object.entries(inputs).filter(([key]) => !secretInputs.includes(key))), name).not.toContain("BEAT-SECRET");
+  }
+});
+
+test("hosts with one name, and `offsite` without a bucket, are refused", () => {
+  const twice = fleet([host("prom-a"), host("prom-b"), host("prom-a")], { offsiteBucket: undefined });
+  expect(twice).toThrow(
+    [
+      'prometheus-backup: 2 settings of "fleet" need a change. No resource was touched.',
+      '  - hosts[0].name, hosts[2].name: both are "prom-a". Names must differ because resources and bucket prefixes carry them. Rename one host.',
+      "  - defaults.repositories[0].bucket: `offsite` means the bucket that this stack creates, and none is described. Describe it, for example `offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.",
+    ].join("\n"),
+  );
+});

@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { alertRules } from "../../components/render/alertRules";
+
+const root = path.join(__dirname, "..", "..");
+const plan = { expectedIntervalSeconds: 86_400, drillIntervalSeconds: 604_800, tooSlowSeconds: 1800, suspectBelowPercent: 50, exporterJob: "node", labels: {}, runbookBase: "docs/runbooks/" };
+const pages = ["README.md", ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".md")).map(name => `docs/${name}`)];
+const read = (page: string): string => readFileSync(path.join(root, page), "utf8");
+
+/** The name of a heading in a link, as GitHub makes it. */
+function anchor(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+}
+
+function anchorsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchor(heading));
+}
+
+test("every alert has a runbook, and every runbook an alert", () => {
+  const alerts = alertRules(plan).map(rule => `${rule.alert}.md`);
+  expect(readdirSync(path.join(root, "docs/runbooks")).sort()).toEqual(alerts.sort());
+});
+
+test.each(readdirSync(path.join(root, "docs/runbooks")))("%s says what an alert means, and what to do", page => {
+  expect([...read(`docs/runbooks/${page}`).matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(["Meaning", "Impact", "Diagnosis", "Mitigation"]);
+});
+
+test.each(pages)("the links in %s lead somewhere", page => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+  const broken = links.filter(([, file = "", heading]) => {
+    const target = file === "" ? page : path.join(path.dirname(page), file);
+    return !existsSync(path.join(root, target)) || (heading !== undefined && !anchorsOf(target).includes(heading));
+  });
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
+test("every exit code of the host command is documented", () => {
+  const codes = [...read("scripts/lib/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
+  const documented = [...read("docs/exit-codes.md").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
+  expect(documented).toEqual(["0", ...codes]);
+});
+
+test("every metric of the host command is documented", () => {
+  const [, table = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/metrics.sh")) ?? [];
+  const names = table.split("\n").filter(line => line !== "").map(line => line.split("\t")[0]);
+  const [, section = ""] = /^## Metrics\n(.*)/ms.exec(read("docs/how-it-works.md")) ?? [];
+  const documented = [...section.matchAll(/`([a-z_]+)(?:\{\w+\})?`/g)].map(([, name]) => name);
+  expect(names.filter(name => !documented.includes(name))).toEqual([]);
+});

@@ -1,0 +1,130 @@
+// F8: what lies in the repository is not what was put there. verify names it, the next run mends it.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sleep } from "../tools/process";
+import { lines, startOwnServer, type OwnServer } from "./server";
+import { openSetting, type Setting } from "./setting";
+import { Site } from "./site";
+
+let setting: Setting;
+let server: OwnServer;
+
+beforeAll(async () => {
+  setting = await openSetting();
+  server = await startOwnServer(setting.host, { name: "sound", port: 9351 });
+});
+
+afterAll(async () => {
+  await server.stop();
+  await setting.stop();
+});
+
+/** Ways to spoil an object: from what it is and what another one is to what it becomes; `undefined` is gone. */
+const WAYS: Record<string, (good: Buffer, other: Buffer) => Buffer | undefined> = {
+  "a byte flipped": good => Buffer.from(good.map((byte, at) => (at === Math.floor(good.length / 2) ? byte ^ 1 : byte))),
+  "cut off": good => good.subarray(0, good.length - 10),
+  "emptied": () => Buffer.alloc(0),
+  "replaced by another block": (_good, other) => other,
+  "gone": () => undefined,
+};
+
+type Place = "local" | "offsite";
+
+async function read(site: Site, place: Place, object: string): Promise<Buffer> {
+  if (place === "offsite") {
+    return site.getOffsite(object);
+  }
+  return Buffer.from(await setting.host.run(`base64 ${site.localPath}/${site.name}/${object}`), "base64");
+}
+
+async function write(site: Site, place: Place, object: string, body: Buffer | undefined): Promise<void> {
+  const file = `${site.localPath}/${site.name}/${object}`;
+  if (body === undefined) {
+    await (place === "offsite" ? site.deleteOffsite([object]) : setting.host.run(`rm ${file}`));
+  } else if (place === "offsite") {
+    await site.putOffsite(object, body);
+  } else {
+    await setting.host.run(`base64 -d >${file}`, { input: body.toString("base64") });
+  }
+}
+
+const damagedLines = (stderr: string) => lines(stderr).filter(line => line.startsWith("  ✘ ")).sort();
+
+describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository %s", place => {
+  test("every kind of damage is named by verify, mended by the next run, and then verify is green", async () => {
+    const name = `damage-${place}`;
+    const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
+    await site.good();
+    const first = await site.manifest();
+    const objects = first.blocks.filter(({ head }) => !head).map(({ object }) => object ?? "");
+    const ways = Object.entries(WAYS);
+    const expected: string[] = [];
+    for (const [index, [, spoil]] of ways.entries()) {
+      const object = objects[index] ?? "";
+      const spoiled = spoil(await read(site, place, object), await read(site, place, objects.at(-1) ?? ""));
+      await write(site, place, object, spoiled);
+      expected.push(`  ✘ ${object}  ${spoiled === undefined ? "is missing or cannot be read" : "has another checksum"}`);
+    }
+
+    const red = await site.command("verify");
+    expect({ code: red.code, damaged: damagedLines(red.stderr) }).toEqual({ code: 9, damaged: expected.sort() });
+    expect(red.stderr).toContain(`backup ${first.name} in repository ${place} has ${ways.length} damaged or missing objects (above); the next run repairs what the server still has;`);
+    const metrics = await site.metrics();
+    expect(metrics.get("verify_last_exit_code")).toBe(9);
+    expect(metrics.get("verify_last_success_timestamp_seconds")).toBeUndefined();
+
+    await sleep(1000);
+    await site.good();
+    await site.good("verify");
+    // The backup from before shares the blocks, so it is whole again as well.
+    await site.good(`verify ${first.name}`);
+    expect((await site.metrics()).get("verify_last_exit_code")).toBe(0);
+    expect((await site.list()).every(({ complete }) => complete)).toBe(true);
+  });
+
+  test("what the listing shows (another size, gone) is mended without any verify before", async () => {
+    const name = `listed-${place}`;
+    const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
+    await site.good();
+    const [cut = "", gone = ""] = (await site.manifest()).blocks.map(({ object }) => object ?? "");
+    await write(site, place, cut, (await read(site, place, cut)).subarray(5));
+    await write(site, place, gone, undefined);
+    expect((await site.list()).map(({ complete }) => complete)).toEqual([false]);
+    await sleep(1000);
+    await site.good();
+    expect((await site.list()).map(({ complete }) => complete)).toEqual([true, true]);
+    await site.good("verify");
+  });
+
+  test("the head of a backup cannot be had again: that backup stays red, the next one is green", async () => {
+    const name = `head-${place}`;
+    const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
+    await site.good();
+    const first = await site.manifest();
+    const head = `heads/${first.name}.tar.zst`;
+    await write(site, place, head, WAYS["a byte flipped"]?.(await read(site, place, head), Buffer.alloc(0)));
+    expect(damagedLines((await site.command("verify")).stderr)).toEqual([`  ✘ ${head}  has another checksum`]);
+    await sleep(1000);
+    await site.good();
+    await site.good("verify");
+    expect((await site.command(`verify ${first.name}`)).code).toBe(9);
+  });
+
+  test.each(place === "local" ? ["a byte flipped", "cut off", "emptied"] : ["cut off"])("a manifest with %s is told by verify, is no backup in list, and stops prune from removing objects", async way => {
+    const name = `manifest-${place}-${way.replaceAll(" ", "-")}`;
+    const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place], settings: { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" } });
+    await site.good();
+    const { name: backup } = await site.manifest();
+    const object = `backups/${backup}.json`;
+    await write(site, place, object, WAYS[way]?.(await read(site, place, object), Buffer.alloc(0)));
+    const red = await site.command("verify");
+    expect(red.code).toBe(9);
+    expect(red.stderr).toMatch(new RegExp(`^prometheus-backup: error: repository ${place}: ${object} is damaged: `, "m"));
+    if (way !== "a byte flipped") {
+      expect((await site.list()).map(({ damaged, complete }) => ({ damaged, complete }))).toEqual([{ damaged: true, complete: false }]);
+    }
+    const blocks = async () => [...(place === "local" ? await site.localObjects() : await site.offsiteObjects()).keys()].filter(key => /^(blocks|heads)/.test(key));
+    const before = await blocks();
+    await site.command("prune --yes");
+    expect(await blocks()).toEqual(before);
+  });
+});

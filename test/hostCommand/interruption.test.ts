@@ -1,0 +1,147 @@
+// F5 and F6: runs that are killed anywhere, and runs that meet.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
+import { waitUntil } from "../tools/process";
+import { COMMAND } from "./install";
+import { chance } from "./random";
+import { lines, startOwnServer, type OwnServer } from "./server";
+import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
+import { Site } from "./site";
+
+let setting: Setting;
+let proxy: S3Proxy;
+
+beforeAll(async () => {
+  setting = await openSetting();
+  proxy = await startS3Proxy({ target: setting.minio.endpointForHosts });
+});
+
+afterAll(async () => {
+  await proxy.stop();
+  await setting.stop();
+});
+
+/** How a run ends too early: whom the signal reaches. */
+const WAYS = {
+  "SIGTERM to the run": (pid: string) => `kill -TERM ${pid}`,
+  "SIGKILL to the run alone": (pid: string) => `kill -KILL ${pid}`,
+  "SIGKILL to the run and all its children, as when the power fails": (pid: string) => `kill -KILL -- -${pid}`,
+};
+
+/** Starts a run in a session of its own, as cron does, and kills it after so many seconds. Returns its exit code. */
+async function killedRun(site: Site, seconds: number, signal: (pid: string) => string): Promise<number> {
+  const { stdout } = await setting.host.exec(
+    `PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run 2>>${site.stateDirectory}/killed.log & pid=$!
+     sleep ${seconds.toFixed(3)}; ${signal("$pid")} 2>/dev/null; wait $pid; echo $?`,
+    { user: "prometheus" },
+  );
+  return Number(stdout);
+}
+
+/** Backups that are listed but not whole: there must never be one. */
+async function halfBackups(site: Site): Promise<string[]> {
+  return (await site.list()).filter(({ complete }) => !complete).map(({ name, repository }) => `${name} in ${repository}`);
+}
+
+describe.concurrent("F5: a run is killed at a random moment", () => {
+  const cases = Object.entries(WAYS).map(([title, signal], index) => ({ title, signal, index }));
+
+  test.for(cases)("$title", async ({ title, signal, index }) => {
+    const random = chance(`F5, ${title}`);
+    const name = `killed-${index}`;
+    const server = await startOwnServer(setting.host, { name, port: 9321 + index });
+    const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint });
+    const kills = 4;
+    const codes: number[] = [];
+    // How long a run takes depends on the machine: one that ended before its kill says so.
+    let longest = 6;
+    while (codes.filter(code => code !== 0).length < kills) {
+      expect(await halfBackups(site)).toEqual([]);
+      const seconds = 0.15 + random.next() * longest;
+      codes.push(await killedRun(site, seconds, signal));
+      if (codes.at(-1) === 143) {
+        // A run that can still act cleans up; only a snapshot that the server has not answered for is left to the next one.
+        expect((await site.leftovers()).filter(left => left !== "snapshot.intent"), `after ${seconds} s`).toEqual([]);
+      }
+      longest = codes.at(-1) === 0 ? seconds * 0.8 : longest;
+    }
+    expect(codes.filter(code => ![0, 137, 143].includes(code)), codes.join(" ")).toEqual([]);
+    console.log(`F5, ${title}: exit codes ${codes.join(" ")}`);
+    // At once, while children of the dead run may still be at work.
+    await site.good();
+    await expectAsNew(site, server, kills);
+    await server.stop();
+  });
+});
+
+test("F5: jobs that outlive a run that was killed are ended before they can collide with the next one", async () => {
+  const name = "orphans";
+  const server = await startOwnServer(setting.host, { name, port: 9330 });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: ["offsite"] });
+  const jobs = async () => lines((await setting.host.exec(`pgrep -f 'rclone --config ${site.directory}/'`)).stdout);
+  proxy.setRules([{ method: "PUT", path: /\/orphans\/blocks\//, fault: { kind: "hang" } }]);
+  const killed = killedRun(site, 8, WAYS["SIGKILL to the run alone"]);
+  await waitUntil("an upload hangs", 20, () => Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes("/orphans/") && fault === "hang")));
+  expect(await killed).toBe(137);
+  expect((await jobs()).length).toBeGreaterThan(0);
+  proxy.setRules([]);
+  const next = await site.good();
+  expect(next.stderr).toContain("prometheus-backup: warning: jobs of a run that was killed are still at work; they are ended now\n");
+  expect(await jobs()).toEqual([]);
+  await site.good("verify");
+  expect(await site.leftovers()).toEqual([]);
+  await server.stop();
+});
+
+/** Nothing tells that runs were killed before: whole backups, nothing left over, hardly anything sent twice. */
+async function expectAsNew(site: Site, server: OwnServer, kills: number): Promise<void> {
+  expect(await site.leftovers()).toEqual([]);
+  expect(await server.snapshots()).toEqual([]);
+  expect(await halfBackups(site)).toEqual([]);
+  expect((await site.good("verify")).stderr.match(/✔/g)).toHaveLength(2);
+
+  const blocks = proxy.stored().filter(path => path.includes(`/${site.name}/blocks/`));
+  expect(new Set(blocks).size).toBe(HISTORY_BLOCKS);
+  // What was on its way when the kill came is sent again: PARALLEL blocks at most.
+  expect(blocks.length - HISTORY_BLOCKS).toBeLessThanOrEqual(2 * kills);
+
+  // Heads of runs that never became a backup wait for retention; everything else belongs to a manifest.
+  const needed = new Set<string>(["owner.json"]);
+  for (const { name, repository } of await site.list()) {
+    const manifest = await site.manifest(name, repository);
+    needed.add(`backups/${name}.json`);
+    manifest.blocks.forEach(({ object }) => object !== null && needed.add(object));
+  }
+  const strangers = [...(await site.offsiteObjects()).keys(), ...(await site.localObjects()).keys()].filter(object => !needed.has(object) && !/^(heads|companions)\//.test(object));
+  expect(strangers).toEqual([]);
+}
+
+test("F6: a run that meets another one exits 10 at once, takes no snapshot and leaves the metrics to the other", async () => {
+  const name = "overlap";
+  const server = await startOwnServer(setting.host, { name, port: 9331 });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint });
+  proxy.setRules([{ method: "PUT", path: /\/overlap\/blocks\//, from: 1, to: 1, fault: { kind: "delay", milliseconds: 4000 } }]);
+  const first = site.command("run");
+  await waitUntil("the first run uploads", 20, () => Promise.resolve(proxy.requests.some(({ fault }) => fault === "delay")));
+  const snapshots = await server.snapshots();
+  expect(snapshots).toHaveLength(1);
+
+  const start = Date.now();
+  const second = await site.command("run");
+  expect(Date.now() - start).toBeLessThan(1500);
+  expect(second).toEqual({
+    code: 10,
+    stdout: "",
+    stderr: expect.stringMatching(/^prometheus-backup: error: another run \(pid \d+, run since \d\d:\d\d:\d\d UTC\) holds the lock; nothing was done; wait for it, or look at it with 'ps'\n$/) as string,
+  });
+  expect(await server.snapshots()).toEqual(snapshots);
+  expect((await site.metrics()).size).toBe(0);
+  for (const words of ["prune --yes", "pin 20260101T000000Z"]) {
+    expect((await site.command(words)).code).toBe(10);
+  }
+
+  expect((await first).code).toBe(0);
+  expect((await site.metrics()).get("last_exit_code")).toBe(0);
+  expect(await site.leftovers()).toEqual([]);
+  await server.stop();
+});

@@ -1,0 +1,212 @@
+// F7 and F12: an S3 server that fails in the middle, lies or refuses; and a prefix that belongs to another machine.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startMinio } from "../servers/minio";
+import { startS3Proxy, type FaultRule, type S3Proxy } from "../servers/s3Proxy";
+import { sleep, waitUntil } from "../tools/process";
+import { COMMAND, writeS3Remote } from "./install";
+import { startOwnServer, type OwnServer } from "./server";
+import { BUCKET, HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
+import { errorOf, expectFailure, Site } from "./site";
+
+let setting: Setting;
+let server: OwnServer;
+
+beforeAll(async () => {
+  setting = await openSetting();
+  server = await startOwnServer(setting.host, { name: "quiet", port: 9341 });
+});
+
+afterAll(async () => {
+  await server.stop();
+  await setting.stop();
+});
+
+const UNTOUCHED = "no new backup was recorded there, the last one is untouched; the next run resumes";
+/** Fewer seconds than a real host waits, so that the tests need not. */
+const IMPATIENT = { TRANSFER_TIMEOUT_SECONDS: "3" };
+
+interface Broken {
+  site: Site;
+  proxy: S3Proxy;
+}
+
+/** A site whose bucket is reached through a proxy of its own. */
+async function behindProxy(name: string, settings: Record<string, string> = IMPATIENT, repositories: ("local" | "offsite")[] = ["offsite"]): Promise<Broken> {
+  const proxy = await startS3Proxy({ target: setting.minio.endpointForHosts });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories, settings });
+  return { site, proxy };
+}
+
+/** After the fault is over, the next run completes the work and sends no block again that was stored. */
+async function expectResumed({ site, proxy }: Broken, sentAgain: number): Promise<void> {
+  proxy.setRules([]);
+  await site.good();
+  expect((await site.list()).every(({ complete }) => complete)).toBe(true);
+  await site.good("verify");
+  const blocks = proxy.stored().filter(path => path.includes("/blocks/"));
+  expect({ different: new Set(blocks).size, again: blocks.length - new Set(blocks).size }).toEqual({ different: HISTORY_BLOCKS, again: sentAgain });
+  await proxy.stop();
+}
+
+describe.concurrent("F7: the repository fails in the middle", () => {
+  const failing: { name: string; title: string; rules: FaultRule[]; message: RegExp; sentAgain?: number }[] = [
+    {
+      name: "nth-object",
+      title: "503 on the fifth block and all after it",
+      rules: [{ method: "PUT", path: /\/blocks\//, from: 5, fault: { kind: "answer", status: 503, code: "SlowDown" } }],
+      message: /^repository offsite \(offsite:backups\/nth-object\): upload: blocks\/01[0-9A-Z]{24}\.tar\.zst: rclone: .*SlowDown.* \(3 tries\); /,
+    },
+    {
+      name: "manifest",
+      title: "503 on the manifest",
+      rules: [{ method: "PUT", path: /\/backups\/manifest\/backups\//, fault: { kind: "answer", status: 503, code: "SlowDown" } }],
+      message: /^repository offsite \(offsite:backups\/manifest\): the manifest: backups\/\d{8}T\d{6}Z\.json: rclone: .*SlowDown.* \(3 tries\); /,
+    },
+    {
+      name: "refused",
+      title: "403 on every write",
+      rules: [{ method: "PUT", path: /./, fault: { kind: "answer", status: 403, code: "AccessDenied" } }],
+      message: /^repository offsite \(offsite:backups\/refused\): owner.json: .*AccessDenied.*\(the host's role or key may not do this on this prefix; 'pulumi up' attaches the policy\); /,
+    },
+    {
+      name: "silent",
+      title: "an upload that is never answered",
+      rules: [{ method: "PUT", path: /\/blocks\//, from: 3, fault: { kind: "hang" } }],
+      message: /^repository offsite \(offsite:backups\/silent\): upload: blocks\/01[0-9A-Z]{24}\.tar\.zst: no end within 3 s \(3 tries\); /,
+    },
+    {
+      name: "cut",
+      title: "connections that break in the middle of a body",
+      rules: [{ method: "PUT", path: /\/blocks\//, from: 2, fault: { kind: "cut", afterBytes: 1000 } }],
+      message: /^repository offsite \(offsite:backups\/cut\): upload: blocks\/01[0-9A-Z]{24}\.tar\.zst: .* \(3 tries\); /,
+    },
+    {
+      name: "no-listing",
+      title: "a listing that breaks off",
+      rules: [{ method: "GET", path: /prefix=/, fault: { kind: "answer", status: 500, code: "InternalError" } }],
+      message: /^repository offsite \(offsite:backups\/no-listing\): cannot be listed: rclone: .*InternalError.*; /,
+    },
+    {
+      name: "hidden",
+      title: "objects that the last look before the manifest does not find",
+      rules: [{ method: "GET", path: /prefix=/, fault: { kind: "hide", objects: /blocks\/01/ } }],
+      message: /^repository offsite \(offsite:backups\/hidden\): check before the manifest: missing or of another size: (blocks\/01[0-9A-Z]{24}\.tar\.zst )+; /,
+    },
+  ];
+
+  test.for(failing)("$title", async ({ name, rules, message, sentAgain = 0 }) => {
+    const broken = await behindProxy(name);
+    broken.proxy.setRules(rules);
+    const start = Date.now();
+    const { stderr } = await expectFailure(broken.site, { code: 8, message });
+    expect(stderr).toContain(UNTOUCHED);
+    expect(Date.now() - start).toBeLessThan(60_000);
+    expect(await broken.site.list().catch(() => [])).toEqual([]);
+    await expectResumed(broken, sentAgain);
+  });
+
+  test("503 after it stored the object: the retry is harmless, the run is good", async () => {
+    const broken = await behindProxy("stored-503");
+    broken.proxy.setRules([
+      { method: "PUT", path: /\/blocks\//, from: 2, to: 3, fault: { kind: "answerAfter", status: 503, code: "SlowDown" } },
+      { method: "PUT", path: /\/stored-503\/backups\//, from: 1, to: 1, fault: { kind: "answerAfter", status: 500, code: "InternalError" } },
+    ]);
+    await broken.site.good();
+    expect(broken.proxy.requests.filter(({ fault }) => fault === "answerAfter")).toHaveLength(3);
+    expect(await broken.site.list()).toHaveLength(1);
+    await expectResumed(broken, 2);
+  });
+
+  test("a manifest that is stored although every answer says it is not: a complete backup, and a failed run", async () => {
+    const { site, proxy } = await behindProxy("stored-manifest");
+    proxy.setRules([{ method: "PUT", path: /\/stored-manifest\/backups\//, fault: { kind: "answerAfter", status: 500, code: "InternalError" } }]);
+    const finished = await site.command("run");
+    expect(finished.code).toBe(8);
+    expect((await site.list()).map(({ complete }) => complete)).toEqual([true]);
+    await site.good("verify");
+    await proxy.stop();
+  });
+
+  test("slowness alone is no fault", async () => {
+    const { site, proxy } = await behindProxy("slow", {});
+    proxy.setRules([{ method: "PUT", path: /\/blocks\//, from: 1, to: 2, fault: { kind: "throttle", bytesPerSecond: 8000 } }]);
+    await site.good();
+    expect(proxy.requests.filter(({ fault }) => fault === "throttle")).toHaveLength(2);
+    await proxy.stop();
+  });
+
+  test("one repository that fails does not stop the other, and the failure is told", async () => {
+    const { site, proxy } = await behindProxy("half", IMPATIENT, ["offsite", "local"]);
+    proxy.setRules([{ method: "PUT", path: /\/blocks\//, fault: { kind: "answer", status: 503, code: "SlowDown" } }]);
+    const finished = await site.command("run");
+    expect({ code: finished.code, message: errorOf(finished) }).toEqual({ code: 8, message: expect.stringMatching(/^repository offsite \(offsite:backups\/half\): upload: /) as string });
+    const metrics = await site.metrics();
+    expect(metrics.get('repository_last_exit_code{repository="offsite"}')).toBe(8);
+    expect(metrics.get('repository_last_exit_code{repository="local"}')).toBe(0);
+    expect(metrics.get("last_success_timestamp_seconds")).toBeUndefined();
+    proxy.setRules([]);
+    expect((await site.list()).map(({ repository, complete }) => ({ repository, complete }))).toEqual([{ repository: "local", complete: true }]);
+    await proxy.stop();
+  });
+
+  test("wrong keys: the real server's refusal, at once and in words, and no key in them", async () => {
+    const site = await Site.create(setting, { name: "wrong-key", prometheusUrl: server.url, repositories: ["offsite"] });
+    const secret = "not-the-right-secret";
+    const { minio, host } = setting;
+    await writeS3Remote(host, `${site.directory}/rclone.conf`, "offsite", { owner: site.name, endpoint: minio.endpointForHosts, region: minio.region, accessKeyId: "wrong-key-id", secretAccessKey: secret });
+    const { stderr } = await expectFailure(site, { code: 8, message: /InvalidAccessKeyId.*\(the credentials are missing or wrong; they come from the stack's secrets\); no new backup/ });
+    expect(stderr).not.toContain(secret);
+  });
+
+  test("the server dies in the middle, is down, and comes back", async () => {
+    const minio = await startMinio();
+    const own: Setting = { ...setting, minio };
+    const site = await Site.create(own, { name: "dying", prometheusUrl: server.url, repositories: ["offsite"], settings: IMPATIENT });
+    const { CreateBucketCommand } = await import("@aws-sdk/client-s3");
+    await minio.client().send(new CreateBucketCommand({ Bucket: BUCKET }));
+    const run = site.command("run");
+    await waitUntil("something is stored", 30, async () => [...(await site.offsiteObjects()).keys()].some(object => object.startsWith("blocks/")), 50);
+    await minio.kill();
+    const died = await run;
+    expect({ code: died.code, message: errorOf(died) }).toEqual({ code: 8, message: expect.stringMatching(/^repository offsite \(offsite:backups\/dying\): upload: blocks\/.*(connection refused|EOF|connection reset by peer|no end within 3 s)/) as string });
+    const down = await site.command("run");
+    expect({ code: down.code, message: errorOf(down) }).toEqual({ code: 8, message: expect.stringMatching(/^repository offsite \(offsite:backups\/dying\): cannot be listed: /) as string });
+    await minio.restart();
+    await site.good();
+    await site.good("verify");
+    expect(await site.leftovers()).toEqual([]);
+    await minio.stop();
+  });
+});
+
+describe.concurrent("F12: the prefix belongs to another machine", () => {
+  /** The command as another machine with the same settings would run it. */
+  const elsewhere = (site: Site, words: string) =>
+    setting.host.exec(
+      `tr 0-9a-f f0-9a-e </etc/machine-id >/run/other-machine-id
+       unshare --mount bash -c 'mount --bind /run/other-machine-id /etc/machine-id && PROMETHEUS_BACKUP_CONFIG=${site.configuration} exec ${COMMAND} ${words}'`,
+    );
+  const refusal = (place: string, name: string) =>
+    `prometheus-backup: error: ${place} belongs to another machine named '${name}' (owner.json), and two writers would mix their blocks; ` +
+    "give this host another name; if it replaces that machine for good, run once: prometheus-backup.sh run --take-over\n";
+
+  test("a clone is refused in both repositories and writes nothing; --take-over moves the prefix for good", async () => {
+    const name = "cloned";
+    const site = await Site.create(setting, { name, prometheusUrl: server.url });
+    await site.good();
+    const before = [await site.localObjects(), await site.offsiteObjects()];
+
+    const refused = await elsewhere(site, "run");
+    expect(refused.code).toBe(12);
+    expect(refused.stderr).toContain(refusal(`${site.localPath}/${name}`, name));
+    expect(refused.stderr).toContain(refusal(`offsite:${BUCKET}/${name}`, name));
+    expect([await site.localObjects(), await site.offsiteObjects()]).toEqual(before);
+    expect((await elsewhere(site, "prune --yes")).code).toBe(12);
+    // Reading is what a migration needs.
+    expect((await elsewhere(site, "list")).code).toBe(0);
+
+    await sleep(1000);
+    expect((await elsewhere(site, "run --take-over")).code).toBe(0);
+    await expectFailure(site, { code: 12, message: /^.* belongs to another machine named 'cloned' \(owner.json\)/ });
+  });
+});

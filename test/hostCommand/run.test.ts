@@ -1,0 +1,91 @@
+// The main job as it happens every night: the cron entry fires, and afterwards everything is where it should be.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { renderCron } from "../../components/render/backupJob";
+import { sleep, waitUntil } from "../tools/process";
+import { LOG, SETTINGS } from "./install";
+import { openSetting, type Setting } from "./setting";
+import { lines } from "./server";
+import { Site } from "./site";
+
+let setting: Setting;
+let site: Site;
+const name = "prom-cron";
+
+beforeAll(async () => {
+  setting = await openSetting();
+  // This one has the real paths, the host's own server and node_exporter; textfile directory and owner as `up` leaves them.
+  await setting.host.run(`
+    set -Eeuo pipefail
+    install -d -o prometheus -g prometheus -m 0755 /var/lib/prometheus/node-exporter /backup
+    printf 'ARGS="--web.listen-address=127.0.0.1:9090 --web.enable-admin-api"\\n' >/etc/default/prometheus
+    systemctl restart prometheus
+    for i in $(seq 100); do curl -fsS 127.0.0.1:9090/-/ready >/dev/null 2>&1 && exit; sleep 0.2; done`);
+  site = await Site.create(setting, {
+    name,
+    prometheusUrl: "http://127.0.0.1:9090",
+    localPath: "/backup/prometheus",
+    settings: { TEXTFILE_DIR: "/var/lib/prometheus/node-exporter", STATE_DIR: "/var/lib/prometheus-backup", KEEP_DAYS: "30" },
+  });
+  await setting.host.run(`cp ${site.configuration} ${SETTINGS}`);
+});
+
+afterAll(async () => {
+  await setting.host.exec("rm -f /etc/cron.d/prometheus-backup");
+  await setting.stop();
+});
+
+test("the cron entry fires: a complete backup in both repositories, metrics served, log written, no snapshot left", async () => {
+  const { host } = setting;
+  await host.writeFile("/etc/cron.d/prometheus-backup", renderCron("* * * * *", "prometheus"));
+  await waitUntil("cron has run a backup", 100, async () => (await host.exec(`grep -q '^[^ ]* done ' ${LOG}`)).code === 0);
+  await host.run("rm /etc/cron.d/prometheus-backup");
+
+  const log = lines(await host.readFile(LOG)).map(line => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "").replace(/\d+(\.\d+)?/g, "#"));
+  expect(log.filter(line => !line.startsWith("snapshot "))).toEqual([
+    "start backup=#T#Z source=snapshot repositories=local,offsite",
+    "blocks count=# bytes=#",
+    "plan repository=local new=# pooled=# covered=# heads=# bytes=#",
+    "stored repository=local blocks=# sent=# seconds=#",
+    "plan repository=offsite new=# pooled=# covered=# heads=# bytes=#",
+    "stored repository=offsite blocks=# sent=# seconds=#",
+    expect.stringMatching(/^done backup=#T#Z newest_sample=#-#-#T#:#:#Z seconds=#$/),
+  ]);
+
+  const listed = await site.list();
+  expect(listed.map(({ repository, complete, suspect }) => ({ repository, complete, suspect }))).toEqual([
+    { repository: "offsite", complete: true, suspect: false },
+    { repository: "local", complete: true, suspect: false },
+  ]);
+  expect(await site.offsiteObjects()).toEqual(await site.localObjects());
+
+  const served = await host.run("curl -fsS http://127.0.0.1:9100/metrics");
+  expect(served).toMatch(new RegExp(`^prometheus_backup_last_exit_code\\{environment="test",host="${name}"\\} 0$`, "m"));
+  expect(served).toContain("node_textfile_scrape_error 0\n");
+  expect((await host.exec("promtool check metrics < /var/lib/prometheus/node-exporter/prometheus_backup.prom")).stderr).toBe("");
+  expect(await host.run("ls -A /var/lib/prometheus/metrics2/snapshots")).toBe("");
+});
+
+test("files have the owner and mode that keeps them readable for whom they are meant and nobody else", async () => {
+  const shown = await setting.host.run(`stat --format '%U %a %n' /var/lib/prometheus/node-exporter/prometheus_backup.prom ${LOG} \
+    /backup/prometheus/${name} /backup/prometheus/${name}/owner.json /var/lib/prometheus-backup/lock
+    find /backup/prometheus /var/lib/prometheus-backup ! -user prometheus -o -type f -perm /077`);
+  expect(lines(shown)).toEqual([
+    "prometheus 644 /var/lib/prometheus/node-exporter/prometheus_backup.prom",
+    `prometheus 644 ${LOG}`,
+    `prometheus 700 /backup/prometheus/${name}`,
+    `prometheus 600 /backup/prometheus/${name}/owner.json`,
+    "prometheus 600 /var/lib/prometheus-backup/lock",
+  ]);
+});
+
+test("the next run sends only the head", async () => {
+  // Names have a resolution of one second.
+  await sleep(1000);
+  const before = await site.localObjects();
+  await site.good();
+  const added = [...(await site.localObjects()).keys()].filter(object => !before.has(object));
+  const { name: backup, totals, blocks } = await site.manifest("latest", "local");
+  expect(added.sort()).toEqual([`backups/${backup}.json`, `heads/${backup}.tar.zst`]);
+  expect(totals.sentBytes).toBe(blocks.find(block => block.head)?.objectBytes);
+  expect((await site.good("verify")).stderr.match(/✔/g)).toHaveLength(2);
+});

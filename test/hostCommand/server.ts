@@ -1,0 +1,76 @@
+// Servers of a test's own, beside the one of the host: their data can be spoiled, and what they do disturbs nobody.
+import { waitForPrometheus, type Host } from "../hosts/host";
+import { waitUntil } from "../tools/process";
+import { HISTORY } from "./setting";
+
+export interface OwnServerOptions {
+  name: string;
+  port: number;
+  /** Defaults to `/srv/sites/NAME/data`. */
+  dataDirectory?: string;
+  /** Defaults to true. */
+  adminApi?: boolean;
+  /** Start with the shared history. Defaults to true. */
+  history?: boolean;
+  /** Let the server compact. Defaults to false, so that blocks stay what the test made them. */
+  compaction?: boolean;
+  flags?: string[];
+}
+
+export interface OwnServer {
+  url: string;
+  unit: string;
+  dataDirectory: string;
+  start(options?: { adminApi?: boolean; compaction?: boolean; flags?: string[] }): Promise<void>;
+  stop(): Promise<void>;
+  /** ULIDs of the blocks that lie in the data directory. */
+  blocks(): Promise<string[]>;
+  /** Snapshots that lie there, of whatever name. */
+  snapshots(): Promise<string[]>;
+}
+
+export async function startOwnServer(host: Host, options: OwnServerOptions): Promise<OwnServer> {
+  const dataDirectory = options.dataDirectory ?? `/srv/sites/${options.name}/data`;
+  const url = `http://127.0.0.1:${options.port}`;
+  const unit = `test-prometheus-${options.name}`;
+  const configuration = `/srv/sites/${options.name}/prometheus.yml`;
+  await host.writeFile(
+    configuration,
+    `global: { scrape_interval: 2s }\nscrape_configs:\n  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }\n`,
+  );
+  await host.run(`
+    set -Eeuo pipefail
+    install -d -o prometheus -g prometheus -m 0755 ${dataDirectory}
+    ${options.history === false ? ":" : `cp -a -- ${HISTORY}/01* ${dataDirectory}/`}`);
+  const server: OwnServer = {
+    url,
+    unit,
+    dataDirectory,
+    start: async (start = {}) => {
+      const flags = [
+        `--config.file=${configuration}`,
+        `--storage.tsdb.path=${dataDirectory}`,
+        `--web.listen-address=127.0.0.1:${options.port}`,
+        "--storage.tsdb.retention.time=10y",
+        ...((start.adminApi ?? options.adminApi ?? true) ? ["--web.enable-admin-api"] : []),
+        ...((start.compaction ?? options.compaction ?? false) ? [] : ["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"]),
+        ...(start.flags ?? options.flags ?? []),
+      ];
+      await host.run(`systemd-run --quiet --unit ${unit} --uid prometheus --gid prometheus --collect /usr/bin/prometheus ${flags.join(" ")}`);
+      await waitForPrometheus(host, 30, url);
+      if ((await host.readFile(configuration)).includes("scrape_configs")) {
+        const question = `curl -fsS '${url}/api/v1/query?query=prometheus_tsdb_head_samples_appended_total'`;
+        await waitUntil(`the head of ${options.name} has samples`, 30, async () => /"[1-9]\d*"\]/.test((await host.exec(question)).stdout));
+      }
+    },
+    stop: async () => {
+      await host.exec(`systemctl stop ${unit}`);
+    },
+    blocks: async () => lines(await host.run(`cd ${dataDirectory} && ls -d 01* 2>/dev/null || true`)),
+    snapshots: async () => lines(await host.run(`ls -A ${dataDirectory}/snapshots 2>/dev/null || true`)),
+  };
+  await server.start();
+  return server;
+}
+
+export const lines = (text: string): string[] => text.split("\n").filter(line => line !== "");

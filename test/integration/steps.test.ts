@@ -1,0 +1,366 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { StepName, type StepContent } from "../../components/render/steps";
+import { startHost, waitForPrometheus, type Host } from "../hosts/host";
+import { renderHostCommand } from "../../components/render/scripts";
+import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
+
+const url = "http://127.0.0.1:9090";
+const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";
+const rules = "groups:\n  - name: prometheus-backup\n    rules:\n      - alert: PrometheusBackupFailed\n        expr: vector(1) > 2\n";
+const hostile = "$(touch /tmp/executed) `id` 'single' \"double\" \\ % ü €";
+
+const adminApi = (settings: Record<string, string> = {}): StepContent => ({
+  settings: { UNIT: "prometheus.service", URL: url, EXPOSURE: "loopback", READY_TIMEOUT_SECONDS: "30", ...settings },
+});
+const textfile = (settings: Record<string, string> = {}): StepContent => ({
+  settings: { DIRECTORY: "", EXPORTER_UNIT: "", EXPORTER_URL: "http://127.0.0.1:9100/metrics", OWNER: "prometheus", ...settings },
+});
+const credentials = (text = hostile): StepContent => ({
+  settings: {},
+  files: { "/etc/prometheus-backup/credentials/offsite": { content: `${text}\n`, mode: "0600", owner: "prometheus:prometheus" } },
+});
+const alertRules = (content = rules, mode = "0644"): StepContent => ({
+  settings: { UNIT: "prometheus.service", URL: url, GROUP: "prometheus-backup" },
+  files: { [rulesPath]: { content, mode, owner: "root:root" } },
+});
+const backupJob = (): StepContent => ({
+  settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: "prometheus", UNIT: "prometheus.service" },
+  files: {
+    "/etc/prometheus-backup/prometheus-backup.conf": {
+      content: `TEXTFILE_DIR=''\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
+      mode: "0644",
+      owner: "root:root",
+    },
+    "/etc/cron.d/prometheus-backup": { content: "SHELL=/bin/sh\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh\n", mode: "0644", owner: "root:root" },
+  },
+  carried: { "/usr/local/bin/prometheus-backup.sh": { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
+});
+const all: [StepName, () => StepContent][] = [
+  [StepName.adminApi, adminApi],
+  [StepName.textfileDirectory, textfile],
+  [StepName.credentials, credentials],
+  [StepName.backupJob, backupJob],
+  [StepName.alertRules, alertRules],
+];
+
+describe.each(["debian", "course"] as const)("on a host in the layout %s", layout => {
+  let host: Host;
+  let before: string;
+  beforeAll(async () => {
+    host = await startHost({ name: `steps-${layout}`, layout });
+    await waitForPrometheus(host);
+    before = await inventory(host);
+  });
+  afterAll(() => host.stop());
+
+  test("all steps install, with one restart of the server", async () => {
+    const first = await serverProcess(host);
+    const results = [];
+    for (const [step, content] of all) {
+      results.push(await install(host, step, content()));
+    }
+    expect(results.map(result => result.code)).toEqual([0, 0, 0, 0, 0]);
+    expect(results.map(result => result.stdout.trim().replace(/[0-9a-f]{64}/, "HEX"))).toEqual([
+      "installed sha256:HEX",
+      "installed sha256:HEX",
+      "installed 1 files",
+      "installed sha256:HEX",
+      "installed sha256:HEX",
+    ]);
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("true");
+    expect(await serverProcess(host)).not.toBe(first);
+    expect(await host.run("journalctl -u prometheus -o cat | grep -c 'Started '")).toBe("2\n");
+  });
+
+  test("the alert group is loaded and the metrics directory is served and writable", async () => {
+    expect(await host.run(`curl -s ${url}/api/v1/rules`)).toContain(`"name":"prometheus-backup","file":"${rulesPath}"`);
+    const directory = (await host.readFile("/etc/prometheus-backup/textfile-directory")).trim();
+    expect(directory).toBe(layout === "debian" ? "/var/lib/prometheus/node-exporter" : "/var/lib/node_exporter/textfile_collector");
+    await host.run(`echo 'prometheus_backup_blocks 7' >'${directory}/prometheus_backup.prom'`, { user: "prometheus" });
+    expect(await host.run("curl -s http://127.0.0.1:9100/metrics")).toContain("\nprometheus_backup_blocks 7\n");
+  });
+
+  test("hostile text arrives as it is, and is not executed", async () => {
+    expect(await host.readFile("/etc/prometheus-backup/credentials/offsite")).toBe(`${hostile}\n`);
+    expect(await host.readFile("/usr/local/bin/prometheus-backup.sh")).toBe(renderHostCommand());
+    expect(await host.run(`. /etc/prometheus-backup/prometheus-backup.conf; printf %s "$X"`)).toBe(hostile);
+    expect(await host.run("stat -c '%U %a %F' /backup/*id*")).toBe("prometheus 750 directory\n");
+    expect((await host.exec("test -e /tmp/executed")).code).toBe(1);
+  });
+
+  test("secrets are readable for their user alone", async () => {
+    expect(await host.run("stat -c '%U:%G %a' /etc/prometheus-backup/credentials/offsite")).toBe("prometheus:prometheus 600\n");
+    expect(await host.run("find /tmp /var/tmp /usr/local/lib/prometheus-backup -newer /etc/hostname -type f -print0 | xargs -0 -r grep -lF 'single' || true")).toBe("");
+  });
+
+  test("installing again changes nothing, not even a time, and restarts nothing", async () => {
+    const seen = [await inventory(host, true), await serverProcess(host), await serverProcess(host, host.paths.nodeExporterUnit)];
+    for (const [step, content] of all) {
+      const result = await install(host, step, content());
+      expect([step, result.code, result.stdout.slice(0, 10)]).toEqual([step, 0, "unchanged "]);
+    }
+    const now = [await inventory(host, true), await serverProcess(host), await serverProcess(host, host.paths.nodeExporterUnit)];
+    expect(now).toEqual(seen);
+  });
+
+  test("a removal that means another installation of the host changes nothing", async () => {
+    const seen = await inventory(host, true);
+    for (const [step] of [...all].reverse()) {
+      expect([step, await remove(host, step, "old-name")]).toMatchObject([step, { code: 0, stdout: "left alone: it belongs to test now\n" }]);
+    }
+    expect(await inventory(host, true)).toBe(seen);
+  });
+
+  test("removing the steps leaves the host as it was found, with backups and log", async () => {
+    await host.run("touch \"$(echo /backup/it*)/backup\"");
+    for (const [step] of [...all].reverse()) {
+      expect([step, await remove(host, step)]).toMatchObject([step, { code: 0, stdout: "removed\n" }]);
+    }
+    expect(await inventory(host)).toBe(before);
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
+    expect(await host.run(`curl -s ${url}/api/v1/rules`)).not.toContain("prometheus-backup");
+    expect(await host.run("ls /backup/*/backup /var/log/prometheus-backup.log")).toContain("/backup");
+  });
+
+  test("removing what is not there succeeds", async () => {
+    for (const [step] of all) {
+      expect(await remove(host, step)).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    }
+  });
+});
+
+describe("a host that is not as expected", () => {
+  let host: Host;
+  beforeAll(async () => {
+    host = await startHost({ name: "steps-odd" });
+    await waitForPrometheus(host);
+  });
+  afterAll(() => host.stop());
+
+  /** Runs an install that must fail, and asserts that nothing on the host has changed. */
+  async function refused(step: StepName, content: StepContent): Promise<{ code: number; word: string; said: string }> {
+    const before = await inventory(host, true);
+    const result = await install(host, step, content);
+    expect(await inventory(host, true)).toBe(before);
+    return { code: result.code, word: lastWord(result), said: result.stderr };
+  }
+
+  test("a broken prometheus.yml stays as it is, with promtool's words", async () => {
+    await host.run("cp -a /etc/prometheus/prometheus.yml /root/ && echo 'nonsense: 1' >>/etc/prometheus/prometheus.yml");
+    const { code, word, said } = await refused(StepName.alertRules, alertRules());
+    expect(code).toBe(3);
+    expect(said).toContain("field nonsense not found in type config.plain");
+    expect(word).toContain("promtool does not accept /etc/prometheus/prometheus.yml as it is in force, before any change,");
+    await host.run("cp -a /root/prometheus.yml /etc/prometheus/");
+  });
+
+  test("broken rules are refused with promtool's words", async () => {
+    const { code, said } = await refused(StepName.alertRules, alertRules(rules.replace("vector(1) > 2", "sum(")));
+    expect(code).toBe(3);
+    expect(said).toContain('could not parse expression: 1:5: parse error: unclosed left parenthesis');
+  });
+
+  test("rules that only the server cannot load are taken back, and the server runs on with the old ones", async () => {
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0 });
+    const process = await serverProcess(host);
+    const { code, word } = await refused(StepName.alertRules, alertRules(rules.replace("> 2", "> 3"), "0600"));
+    expect(code).toBe(3);
+    expect(word).toContain("did not load its configuration");
+    expect(word).toContain("The host is as it was before.");
+    expect(await serverProcess(host)).toBe(process);
+    expect(await host.run(`curl -s ${url}/api/v1/status/runtimeinfo`)).toContain('"reloadConfigSuccess":true');
+    expect(await host.run(`curl -s ${url}/api/v1/rules`)).toContain("vector(1) \\u003e 2");
+    expect(await remove(host, StepName.alertRules)).toMatchObject({ code: 0 });
+  });
+
+  test("a server that does not come up with the flag gets its unit back and runs again", async () => {
+    await host.writeFile("/opt/start", '#!/bin/sh\ncase "$*" in *enable-admin-api*) echo no such flag here; exit 2 ;; esac\nexec /usr/bin/prometheus "$@"\n', { mode: "0755" });
+    await host.writeFile("/etc/systemd/system/prometheus.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/opt/start $ARGS\n");
+    await host.run("systemctl daemon-reload && systemctl restart prometheus");
+    await waitForPrometheus(host);
+    const { code, word, said } = await refused(StepName.adminApi, adminApi());
+    expect(code).toBe(4);
+    expect(said).toContain("no such flag here");
+    expect(word).toContain("did not become ready at http://127.0.0.1:9090 within 30 s with --web.enable-admin-api");
+    expect(word).toContain("The host is as it was before.");
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
+  });
+
+  test("an interrupted install puts the host back", async () => {
+    await host.writeFile("/opt/start", '#!/bin/sh\ncase "$*" in *enable-admin-api*) exec sleep 60 ;; esac\nexec /usr/bin/prometheus "$@"\n', { mode: "0755" });
+    const before = await inventory(host, true);
+    const running = install(host, StepName.adminApi, adminApi());
+    await host.run("for i in $(seq 100); do pgrep -x sleep >/dev/null && break; sleep 0.1; done; sleep 1; pkill -TERM -f 'bash /tmp/tmp[.].* install'");
+    expect((await running).code).toBe(143);
+    expect(await inventory(host, true)).toBe(before);
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
+  });
+
+  test("a unit with a drop-in of its own keeps what that sets", async () => {
+    await host.writeFile("/opt/start", '#!/bin/sh\nexec /usr/bin/prometheus "$@"\n', { mode: "0755" });
+    expect(await install(host, StepName.adminApi, adminApi())).toMatchObject({ code: 0 });
+    expect(await host.readFile("/etc/systemd/system/prometheus.service.d/zz-prometheus-backup-admin-api.conf")).toContain(
+      "\nExecStart=\nExecStart=/opt/start $ARGS --web.enable-admin-api\n",
+    );
+    expect(await remove(host, StepName.adminApi)).toMatchObject({ code: 0 });
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
+    await host.run("rm /etc/systemd/system/prometheus.service.d/override.conf; rmdir /etc/systemd/system/prometheus.service.d; systemctl daemon-reload; systemctl restart prometheus");
+    await waitForPrometheus(host);
+  });
+
+  test("a flag that somebody else has set is neither added nor taken away", async () => {
+    await host.run("cp -a /etc/default/prometheus /root/ && sed -i 's/^ARGS=\"/&--web.enable-admin-api /' /etc/default/prometheus && systemctl restart prometheus");
+    await waitForPrometheus(host);
+    const process = await serverProcess(host);
+    expect(await install(host, StepName.adminApi, adminApi())).toMatchObject({ code: 0 });
+    expect((await host.exec("test -e /etc/systemd/system/prometheus.service.d")).code).toBe(1);
+    expect(await remove(host, StepName.adminApi)).toMatchObject({ code: 0 });
+    expect(await serverProcess(host)).toBe(process);
+    await host.run("cp -a /root/prometheus /etc/default/ && systemctl restart prometheus");
+    await waitForPrometheus(host);
+  });
+
+  test("files that were there before come back, and those that leave the payload go", async () => {
+    await host.writeFile("/etc/prometheus-backup/credentials/offsite", "mine\n", { mode: "0640", owner: "root:prometheus" });
+    const two = credentials();
+    two.files = { ...two.files, "/etc/prometheus-backup/credentials/other": { content: "x\n", mode: "0600", owner: "root:root" } };
+    expect(await install(host, StepName.credentials, two)).toMatchObject({ code: 0 });
+    expect(await install(host, StepName.credentials, credentials("rotated"))).toMatchObject({ code: 0, stdout: "installed 1 files\n" });
+    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite")).toBe("offsite\nrotated\n");
+    expect(await remove(host, StepName.credentials)).toMatchObject({ code: 0 });
+    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite && stat -c '%U:%G %a' offsite")).toBe("offsite\nmine\nroot:prometheus 640\n");
+    await host.run("rm -r /etc/prometheus-backup");
+  });
+
+  test.each([
+    ["a user that does not exist", StepName.textfileDirectory, textfile({ OWNER: "nobody-here" }), 3, "this host has no user nobody-here"],
+    ["a unit that does not exist", StepName.adminApi, adminApi({ UNIT: "prom.service" }), 3, "this host has no unit prom.service"],
+    ["a URL that is not Prometheus", StepName.adminApi, adminApi({ URL: "http://127.0.0.1:9100" }), 4, "http://127.0.0.1:9100/api/v1/status/buildinfo names no version (HTTP 200)"],
+    ["a directory that hides a command", StepName.textfileDirectory, textfile({ DIRECTORY: "/tmp/$(id)" }), 3, "setting DIRECTORY must be a plain absolute path"],
+    ["another directory than the exporter reads", StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/prom" }), 12, "would get lost if it read /srv/prom instead"],
+  ] as const)("%s is refused", async (_what, step, content, code, words) => {
+    await host.run("touch /var/lib/prometheus/node-exporter/other.prom");
+    const result = await refused(step, content);
+    await host.run("rm /var/lib/prometheus/node-exporter/other.prom");
+    expect(result).toMatchObject({ code, word: expect.stringContaining(words) as string });
+  });
+
+  test("a server that is down is not touched", async () => {
+    await host.run("systemctl stop prometheus");
+    const { code, word } = await refused(StepName.adminApi, adminApi());
+    expect(code).toBe(4);
+    expect(word).toContain("prometheus.service does not run (inactive)");
+    await host.run("systemctl start prometheus");
+    await waitForPrometheus(host);
+  });
+});
+
+describe("a host whose disk is full", () => {
+  let host: Host;
+  beforeAll(async () => {
+    host = await startHost({ name: "steps-full", tmpfs: { "/usr/local/lib": "1m" } });
+    await waitForPrometheus(host);
+  });
+  afterAll(() => host.stop());
+
+  test("keeps what it had, and takes the step once there is space", async () => {
+    const before = await inventory(host);
+    const result = await install(host, StepName.textfileDirectory, textfile());
+    expect(result.code).toBe(0);
+    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0 });
+    await host.exec("cat /dev/zero >/usr/local/lib/fill");
+    const full = await install(host, StepName.alertRules, alertRules());
+    expect(full.code).toBe(7);
+    expect(lastWord(full)).toMatch(/^prometheus-backup: error: there is no space left for \/usr\/local\/lib\/prometheus-backup/);
+    await host.run("rm /usr/local/lib/fill");
+    expect(await inventory(host)).toBe(before);
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0 });
+  });
+
+  test("recovers after a kill that left it half-way", async () => {
+    expect(await remove(host, StepName.alertRules)).toMatchObject({ code: 0 });
+    const before = await inventory(host);
+    // Killed without a chance to clean up, in the moment the server is told to reload.
+    await host.writeFile("/etc/systemd/system/prometheus.service.d/slow.conf", "[Service]\nExecReload=\nExecReload=/bin/sleep 5\n");
+    await host.run("systemctl daemon-reload");
+    const running = install(host, StepName.alertRules, alertRules());
+    await host.run("for i in $(seq 100); do pgrep -x sleep >/dev/null && break; sleep 0.1; done; pkill -KILL -f 'bash /tmp/tmp[.].* install'");
+    expect((await running).code).not.toBe(0);
+    await host.run("rm -r /etc/systemd/system/prometheus.service.d; systemctl daemon-reload");
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0 });
+    expect(await remove(host, StepName.alertRules)).toMatchObject({ code: 0 });
+    expect(await inventory(host)).toBe(before);
+  });
+});
+
+describe("a server that listens on all addresses", () => {
+  let host: Host;
+  let before: string;
+  beforeAll(async () => {
+    host = await startHost({ name: "steps-public", listen: "" });
+    await waitForPrometheus(host);
+    before = await inventory(host);
+  });
+  afterAll(() => host.stop());
+  const post = (path: string): Promise<string> =>
+    host.run(`curl -s -o /dev/null -w '%{http_code}' --path-as-is -X POST 'http://${host.ip}:9090${path}'`);
+
+  test("is refused before anything is changed, with the ways out", async () => {
+    const process = await serverProcess(host);
+    const result = await install(host, StepName.adminApi, adminApi());
+    expect(result.code).toBe(12);
+    expect(lastWord(result)).toMatch(
+      /prometheus.service listens on \[::\]:9090, .*--web.listen-address=127.0.0.1:9090.*reverse-proxy.*accept-public/,
+    );
+    expect(await inventory(host)).toBe(before);
+    expect(await serverProcess(host)).toBe(process);
+  });
+
+  test("is accepted with a warning if it is guarded elsewhere", async () => {
+    const result = await install(host, StepName.adminApi, adminApi({ EXPOSURE: "accept-public" }));
+    expect(result.code).toBe(0);
+    expect(result.stdout).toMatch(/^warning: prometheus.service listens on \[::\]:9090: whoever reaches it can delete series/);
+    expect(await remove(host, StepName.adminApi)).toMatchObject({ code: 0 });
+    expect(await inventory(host)).toBe(before);
+  });
+
+  test("moves behind a proxy that denies the admin paths in every spelling", async () => {
+    const result = await install(host, StepName.adminApi, adminApi({ EXPOSURE: "reverse-proxy" }));
+    expect([result.code, result.stderr]).toEqual([0, expect.any(String)]);
+    for (const path of [
+      "/api/v1/admin/tsdb/snapshot",
+      "/api/v1/%61dmin/tsdb/snapshot",
+      "/api//v1///admin/tsdb/snapshot",
+      "/api/v1/x/../admin/tsdb/snapshot",
+      "/api/v1%2Fadmin%2ftsdb/snapshot",
+      "/api/v2/admin/tsdb/delete_series",
+      "/API/V1/Admin/tsdb/snapshot",
+      "/prefix/api/v1/admin/tsdb/clean_tombstones",
+    ]) {
+      expect([path, await post(path)]).toEqual([path, "403"]);
+    }
+    expect(await post("/api/v1/query?query=up")).toBe("200");
+    expect(await host.run(`curl -s -o /dev/null -w '%{http_code}' http://${host.ip}:9090/api/v1/label/admin/values`)).toBe("200");
+    expect(await host.run("curl -s -X POST http://127.0.0.1:9091/api/v1/admin/tsdb/snapshot")).toContain('"success"');
+    expect(await serverFlag(host, "web.external-url")).toBe("http://steps-public:9090/");
+    expect(await serverFlag(host, "web.listen-address")).toBe("127.0.0.1:9091");
+    expect((await host.exec("curl -s http://127.0.0.1:80/")).code).toBe(7);
+  });
+
+  test("stays as it is when the step runs again", async () => {
+    const process = await serverProcess(host);
+    const again = await install(host, StepName.adminApi, adminApi({ EXPOSURE: "reverse-proxy" }));
+    expect([again.code, again.stdout.slice(0, 10), again.stderr]).toEqual([0, "unchanged ", ""]);
+    expect(await serverProcess(host)).toBe(process);
+  });
+
+  test("gets its address back when the step goes", async () => {
+    expect(await remove(host, StepName.adminApi)).toMatchObject({ code: 0 });
+    expect(await serverFlag(host, "web.listen-address")).toBe("0.0.0.0:9090");
+    expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
+    expect(await post("/api/v1/admin/tsdb/snapshot")).toBe("500");
+    expect((await inventory(host)).replaceAll(/^.*\/etc\/(nginx|logrotate.d|default)\/?.*\n/gm, "")).toBe(
+      before.replaceAll(/^.*\/etc\/(nginx|logrotate.d|default)\/?.*\n/gm, ""),
+    );
+  });
+});

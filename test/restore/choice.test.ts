@@ -1,0 +1,70 @@
+// Which blocks a restore, a retention check and a heal choose: the jq programs by themselves.
+import { afterAll, expect, test } from "vitest";
+import { Shell } from "./shell";
+
+const shell = new Shell();
+afterAll(() => shell.remove());
+
+const HOUR = 3_600_000;
+const ulid = (letter: string) => `01M7VW2GC07R5ZX6V25SJJYA${letter}${letter}`;
+const block = (letter: string, from: number, to: number, more: object = {}) => ({ ulid: ulid(letter), minTime: from * HOUR, maxTime: to * HOUR, bytes: 100, head: false, ...more });
+const A = block("A", 0, 2);
+const B = block("B", 2, 4);
+const C = block("C", 4, 6);
+const manifest = { blocks: [A, B, C], covered: [{ ulid: ulid("D"), by: [A.ulid, B.ulid] }] };
+
+/** Calls one of the filters with named JSON values; `slurped` ones arrive as --slurpfile does, in an array. */
+function filter(name: string, input: unknown, values: Record<string, unknown>, slurped: Record<string, unknown> = {}): unknown {
+  const pairs = [...Object.entries(values), ...Object.entries(slurped).map(([key, value]) => [key, [value]] as const)];
+  const names = pairs.map((_, index) => `--argjson "\${${2 * index + 2}}" "\${${2 * index + 3}}"`).join(" ");
+  return JSON.parse(shell.print(`jq ${names} "$(${name})" <<<"$1"`, JSON.stringify(input), ...pairs.flatMap(([key, value]) => [key, JSON.stringify(value)])));
+}
+
+const ulids = (blocks: unknown) => (blocks as { ulid: string }[]).map(one => one.ulid);
+
+test("without options every block is chosen, newest first", () => {
+  expect(ulids(filter("select_filter", manifest, { wanted: [], from: null, to: null }))).toEqual([C.ulid, B.ulid, A.ulid]);
+});
+
+test("a time chooses whole blocks that touch it, and a block that only meets it at its end is not touched", () => {
+  expect(ulids(filter("select_filter", manifest, { wanted: [], from: 2 * HOUR, to: 3 * HOUR }))).toEqual([B.ulid]);
+  expect(ulids(filter("select_filter", manifest, { wanted: [], from: 3 * HOUR, to: null }))).toEqual([C.ulid, B.ulid]);
+});
+
+test("a block that was covered by others stands for those", () => {
+  expect(ulids(filter("select_filter", manifest, { wanted: [ulid("D")], from: null, to: null }))).toEqual([B.ulid, A.ulid]);
+});
+
+test("server retention by time counts from the newest block or now, by size from the newest block down", () => {
+  const newestFirst = [C, B, A];
+  const lost = (time: number, size: number, now: number, used = 0) => filter("retention_filter", newestFirst, { time, size, now, used });
+  expect(lost(100 * HOUR, 0, 6 * HOUR)).toBe("0 0");
+  expect(lost(3 * HOUR, 0, 6 * HOUR)).toBe("1 0");
+  expect(lost(3 * HOUR, 0, 8 * HOUR)).toBe("2 0");
+  expect(lost(0, 250, 6 * HOUR)).toBe("0 1");
+  expect(lost(0, 250, 6 * HOUR, 200)).toBe("0 3");
+});
+
+const heal = (damaged: string[], live: unknown[], stored: Record<string, unknown>, more: object = {}) =>
+  filter("healers_filter", null, { wounds: damaged.map(one => `${one}|why\n`).join(""), head: 6 * HOUR, now: 7 * HOUR, retention: 100 * HOUR, limited: false, ...more },
+    { live, stored, manifest }) as { chosen: unknown; missing: string[]; hopeless: string[] };
+
+test("a damaged block is replaced by its own copy and nothing else", () => {
+  const found = heal([B.ulid], [A, B, C], { [B.ulid]: B });
+  expect([ulids(found.chosen), found.missing, found.hopeless]).toEqual([[B.ulid], [], []]);
+});
+
+test("a missing block comes back; one whose time a compacted block or the head holds does not", () => {
+  expect(heal([], [A, C], {}).missing).toEqual([B.ulid]);
+  expect(heal([], [block("E", 0, 6)], {}).missing).toEqual([]);
+  expect(heal([], [A, B], {}, { head: 4 * HOUR }).missing).toEqual([]);
+});
+
+test("what retention has dropped does not come back", () => {
+  expect(heal([], [B, C], {}, { retention: 4 * HOUR }).missing).toEqual([]);
+  expect(heal([], [B, C], {}, { limited: true }).missing).toEqual([]);
+});
+
+test("a damaged block that no backup has is named as such", () => {
+  expect(heal([ulid("F")], [A, B, C], {}).hopeless).toEqual([ulid("F")]);
+});

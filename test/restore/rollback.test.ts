@@ -1,0 +1,78 @@
+// The way back of a restore, from every phase, twice: what was in the data directory before is in it again.
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { Shell } from "./shell";
+
+const shell = new Shell();
+afterAll(() => shell.remove());
+
+const OLD = "01M7VW2GC07R5ZX6V25SJJYA65";
+const NEW = "01M7W2Y7M0S3ESKNNRGV1RQGG3";
+let before: string[];
+
+const put = (...names: string[]) => {
+  for (const name of names) {
+    fs.mkdirSync(path.join(shell.directory, path.dirname(name)), { recursive: true });
+    fs.writeFileSync(path.join(shell.directory, name), name.split("/")[0] ?? "");
+  }
+};
+const move = (from: string, to: string) => {
+  fs.mkdirSync(path.join(shell.directory, path.dirname(to)), { recursive: true });
+  fs.renameSync(path.join(shell.directory, from), path.join(shell.directory, to));
+};
+
+/** Both data directories hold a block of the same name: what tells them apart is the content. */
+beforeEach(() => {
+  for (const name of ["data", "stage", "aside", "state"]) {
+    fs.rmSync(path.join(shell.directory, name), { recursive: true, force: true });
+  }
+  put(`data/${OLD}/index`, "data/wal/00000001", "data/chunks_head/000001", "data/notes.txt", `stage/${OLD}/index`, `stage/${NEW}/index`);
+  put("state/lock", "state/journal");
+  fs.writeFileSync(path.join(shell.directory, "state/entries"), `${OLD}\n${NEW}\n`);
+  before = shell.tree("data");
+});
+
+function reach(phase: string): void {
+  if (phase !== "prepared" && phase !== "stopping") {
+    move(`data/${OLD}`, `aside/${OLD}`);
+    if (phase !== "moving-out") {
+      move("data/wal", "aside/wal");
+      move("data/chunks_head", "aside/chunks_head");
+      move(`stage/${OLD}`, `data/${OLD}`);
+    }
+  }
+  if (phase === "starting") {
+    move(`stage/${NEW}`, `data/${NEW}`);
+    put("data/wal/00000000", "data/queries.active");
+  }
+  const at = (name: string) => path.join(shell.directory, name);
+  fs.writeFileSync(at("state/journal"), [`phase=${phase}`, "unit=none.service", "unit_known=false", `data=${at("data")}`, `staging=${at("stage")}`, `aside=${at("aside")}`,
+    "was_running=false", "created=false", "backup=20261122T020000Z", "ready_timeout=5", "url=http://127.0.0.1:1", ""].join("\n"));
+}
+
+test.each(["prepared", "stopping", "moving-out", "moving-in", "starting"])("from the phase %s the old data come back, and a second call changes nothing", phase => {
+  reach(phase);
+  for (const _ of [1, 2]) {
+    const { code, stderr } = shell.run('command_recover --serve "$1"', path.join(shell.directory, "state/journal"));
+    expect({ code, bug: stderr.includes("unexpected failure") }).toEqual({ code: 0, bug: false });
+    expect(shell.tree("data")).toEqual(before);
+    expect(fs.readFileSync(path.join(shell.directory, `data/${OLD}/index`), "utf8")).toBe("data");
+    expect(fs.existsSync(path.join(shell.directory, "aside"))).toBe(false);
+    expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(false);
+  }
+  expect(shell.tree("stage").filter(name => name.endsWith("index"))).toEqual([`./${OLD}/index`, `./${NEW}/index`]);
+});
+
+test.each([["moving-in", 10], ["starting", 0]])("while the restore is at work in the phase %s, a start of the server gets %i", (phase, expected) => {
+  reach(phase);
+  const { code } = shell.run('exec 9>"$1/lock"; flock 9; bash "$PROGRAM" recover --before-start "$1/journal" || exit $?', path.join(shell.directory, "state"));
+  expect(code).toBe(expected);
+  expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
+});
+
+test("only what a server keeps there is moved", () => {
+  put("data/01M7VW2GC07R5ZX6V25SJJYA66.tmp-for-deletion/index", "data/snapshots/20261122T020000Z-0123456789abcdef/x", "data/queries.active", "data/lock");
+  expect(shell.print('tsdb_entries "$1"', path.join(shell.directory, "data")).trim().split("\n")).toEqual(
+    [OLD, "01M7VW2GC07R5ZX6V25SJJYA66.tmp-for-deletion", "chunks_head", "lock", "queries.active", "wal"]);
+});

@@ -1,0 +1,47 @@
+// Functions of the host command, called one by one in real bash.
+import { execFileSync, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { renderHostCommand } from "../../components/render/scripts";
+
+export interface Called {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A directory of its own with the joined host command in it. */
+export class Shell {
+  readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-restore-"));
+  readonly program = path.join(this.directory, "prometheus-backup.sh");
+
+  constructor() {
+    fs.writeFileSync(this.program, renderHostCommand());
+  }
+
+  /** Runs `text` with all functions defined and SCRATCH set. Arguments arrive as $1, $2, … */
+  run(text: string, ...values: string[]): Called {
+    const prelude = 'source "$PROGRAM"; begin; set_config_defaults; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
+    const { status, stdout, stderr } = spawnSync("bash", ["-c", prelude + text, "test", ...values], { encoding: "utf8", cwd: this.directory, env: { ...process.env, PROGRAM: this.program } });
+    return { code: status, stdout, stderr };
+  }
+
+  /** What `text` prints, without the last newline; throws with the errors if it fails. */
+  print(text: string, ...values: string[]): string {
+    const { code, stdout, stderr } = this.run(text, ...values);
+    if (code !== 0) {
+      throw new Error(`exit code ${code}: ${stderr}`);
+    }
+    return stdout.trimEnd();
+  }
+
+  /** The tree below `name`: every file and directory, sorted. */
+  tree(name: string): string[] {
+    return execFileSync("find", [".", "-mindepth", "1"], { cwd: path.join(this.directory, name), encoding: "utf8" }).split("\n").filter(Boolean).sort();
+  }
+
+  remove(): void {
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+}

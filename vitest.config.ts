@@ -1,0 +1,34 @@
+import path from "node:path";
+import { defineConfig } from "vitest/config";
+
+// `.ci/run` names a directory and counts what each run of Vitest reports there.
+const reports = process.env.TEST_REPORTS;
+
+export default defineConfig({
+  test: {
+    reporters: reports === undefined ? ["default"] : ["default", ["json", { outputFile: path.join(reports, `${process.pid}.json`) }]],
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/integration/**", "test/hostCommand/**", "test/bench/**", "node_modules/**"],
+          globalSetup: ["test/tools/debianPackages.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts", "test/hostCommand/**/*.test.ts"],
+          // The hosts are slow to start and are shared: they are started once, and tests on them run one after another.
+          globalSetup: ["test/hosts/globalSetup.ts"],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+    ],
+  },
+});
