@@ -95,11 +95,11 @@ export async function alertStates(host: Host): Promise<string[]> {
 }
 
 /**
- * Whether every target has been scraped twice. What is compared later ends with a full second of the backup, and the only
- * scrape of a target may lie behind that.
+ * Whether every target answers and has done so twice. What is compared later ends with a full second of the backup, and the
+ * only scrape of a target may lie behind that; a scrape that failed left `up` and nothing else.
  */
 export async function isScraped(host: Host): Promise<boolean> {
-  const [up, all] = (await ask(host, [`/api/v1/query?query=${encodeURIComponent("count(count_over_time(up[10m]) > 1)")}`, "/api/v1/targets?state=active"])) as [Vector, { activeTargets: unknown[] }];
+  const [up, all] = (await ask(host, [`/api/v1/query?query=${encodeURIComponent("count(sum_over_time(up[10m]) > 1 and up == 1)")}`, "/api/v1/targets?state=active"])) as [Vector, { activeTargets: unknown[] }];
   // Just after its start the server knows of no target yet.
   return all.activeTargets.length > 0 && valueOf(up) === all.activeTargets.length;
 }
