@@ -41,7 +41,7 @@ export async function ensureDocker(): Promise<Docker> {
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     throw new Error("No Docker daemon answers (`docker version` fails). Start Docker and run this again; only root on Linux gets a daemon started.");
   }
-  const isNew = await withLock("apt", installDocker);
+  const isNew = await installDocker();
   // With systemd, the package has started the machine's own daemon.
   if (isNew && (await works("docker", ["version"]))) {
     return client({}, () => Promise.resolve());
