@@ -11,6 +11,7 @@ import { parseArgs } from "util";
 import { fleetAlertRules, fleetArtefacts, HostArtefacts } from "../components/artefacts";
 import { renderAlertRules, renderPrometheusRule } from "../components/render/alertRules";
 import { PrometheusBackupFleetArgs } from "../components/prometheusBackupFleet";
+import { renderedHost } from "./compare/renderedHost";
 import { readFleet, UsageError } from "./stackFile";
 
 const usage = "Usage: npm run render -- --stack STACK --out DIR [--alerts [--operator]] [--config FILE]";
@@ -28,6 +29,7 @@ function writeHost(directory: string, name: string, host: HostArtefacts): number
     .map(([target, file]) => `${file.mode} ${file.owner} ${target}`);
   const notes = ["Files:", ...owners, "", "Made on the host from what is found there:", ...host.notes.map(note => `- ${note}`), ""];
   fs.writeFileSync(path.join(directory, `${name}.txt`), notes.join("\n"));
+  fs.writeFileSync(path.join(directory, `${name}.json`), `${JSON.stringify(renderedHost(host), null, 2)}\n`);
   return owners.length;
 }
 
