@@ -5,7 +5,7 @@ import { alertRulesStep } from "./render/host";
 import { StepName } from "./render/steps";
 import { alertRulesPlan } from "./resolve";
 import { sealed } from "./sealed";
-import { AlertSettings, DrillSettings, HostArgs, PrometheusServer } from "./settings";
+import { AlertSettings, HostArgs, PrometheusServer } from "./settings";
 import { alertProblems, hostProblems, missingHostKey, scheduleProblems, serverProblems } from "./validate";
 
 /** Arguments of `AlertRules`. */
@@ -14,14 +14,10 @@ export interface AlertRulesArgs extends HostArgs {
   prometheus?: PrometheusServer;
   /** The rules file and what is in it. */
   alerts?: AlertSettings;
-  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. Every threshold follows from it. */
+  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. How long alerts wait follows from it; limits come from the metrics of each host. */
   schedule?: string;
-  /** When drills run. Without a schedule no alert asks for one. */
-  drill?: DrillSettings;
   /** The host's time zone. Defaults to `UTC`. */
   timeZone?: string;
-  /** A backup smaller than this percentage of the largest of the last week raises an alert. Defaults to 50. */
-  suspectBelowPercent?: number;
 }
 
 /**
@@ -49,7 +45,7 @@ export class AlertRules extends pulumi.ComponentResource {
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
-    const plan = alertRulesPlan(args.alerts, args);
+    const plan = alertRulesPlan(args.hostName, args.alerts, args);
     const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) });
     this.rulesPath = pulumi.output(plan.rulesPath);
     this.report = install.stdout;

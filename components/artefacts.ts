@@ -1,5 +1,5 @@
 import { defaults } from "./defaults";
-import { AlertRulesPlan } from "./render/alertRules";
+import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
 import { HostFiles, publicFile } from "./render/files";
 import { adminApiStep, alertRulesStep, backupJobStep, textfileStep } from "./render/host";
 import { paths } from "./render/paths";
@@ -9,7 +9,7 @@ import { StepContent, StepName } from "./render/steps";
 import { renderToolkit } from "./render/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
 import {
-  adminApiPlan, alertRulesPlan, backupJobPlan, jobServer, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi,
+  adminApiPlan, alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 
@@ -34,13 +34,13 @@ export function hostRepositories(host: FleetHost): RepositoryPlan[] {
 }
 
 function steps(host: FleetHost, environment: string): Partial<Record<StepName, StepContent>> {
-  const job = { ...host, prometheus: jobServer(host) };
+  const job = watchedJob(host);
   const repositories = hostRepositories(host);
   return {
     ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
     ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
     [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
-    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.alerts, job)) }),
+    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job)) }),
   };
 }
 
@@ -76,7 +76,18 @@ export function mergedHosts(fleet: PrometheusBackupFleetArgs): FleetHost[] {
 
 /** What the alert rules of every host are made from, by name of the host; also where no rules are installed. */
 export function fleetAlertRules(fleet: PrometheusBackupFleetArgs): Record<string, AlertRulesPlan> {
-  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.alerts, host).rules]));
+  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.name, host.alerts, host).rules]));
+}
+
+/** Where a server that watches the whole fleet finds the node_exporter of each host, if all are where their hosts are reached. */
+export function fleetTargets(fleet: PrometheusBackupFleetArgs): ExporterTarget[] {
+  return mergedHosts(fleet).map(host => {
+    const { port } = new URL(host.textfile?.exporterUrl ?? defaults.textfile.exporterUrl);
+    const [interval] = alertRulesPlan(host.name, host.alerts, host).rules.intervals;
+    const { address } = host.connection;
+    const name = typeof address === "string" ? address : host.name;
+    return { address: `${name.includes(":") ? `[${name}]` : name}:${port === "" ? 80 : port}`, intervalSeconds: interval?.seconds ?? 0 };
+  });
 }
 
 /** Everything that `up` puts on every host of a fleet, by name of the host. */

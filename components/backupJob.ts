@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
+import { Exposure } from "./enums";
 import { componentError } from "./errors";
 import { componentOptions, hostStep, stepOrder } from "./remote";
 import { backupJobStep, credentialsStep } from "./render/host";
@@ -18,6 +19,10 @@ export interface BackupJobArgs extends HostArgs, JobSettings {
   environment?: string;
   /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
   textfileDirectory?: string;
+  /** Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time between two runs if that is shorter. */
+  tooSlowSeconds?: number;
+  /** How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens on more than that. */
+  exposure?: Exposure;
 }
 
 /** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */

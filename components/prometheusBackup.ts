@@ -47,17 +47,16 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     if (textfile?.enabled !== false) {
       order.after(options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options));
     }
+    const stated = { tooSlowSeconds: alerts?.tooSlowSeconds, exposure: adminApi?.exposure };
     const backupJob = order.after(
-      options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, textfileDirectory: textfileDirectory(textfile) }, options),
+      options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) }, options),
     );
     if (needsCredentials) {
       installAdminApi();
     }
     if (alerts?.enabled !== false) {
-      const { schedule, drill, timeZone, suspectBelowPercent } = args;
-      order.after(
-        options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, drill, timeZone, suspectBelowPercent }, options),
-      );
+      const { schedule, timeZone } = args;
+      order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone }, options));
     }
     this.installedDigest = backupJob.installedDigest;
     this.schedule = backupJob.schedule;

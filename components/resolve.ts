@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
 import { Exposure, Source } from "./enums";
+import { AlertRulesPlan, IntervalPlan } from "./render/alertRules";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
 import { AdminApiPlan, AlertRulesFilePlan, TextfilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
@@ -77,11 +78,27 @@ function retentionPlan(retention: Retention | undefined): RetentionPlan {
   return { ...(hasRule ? rules : { days: defaults.retention.days }), minimum };
 }
 
+/** Seconds above which a run is too slow: as set, or half the time between two runs where that is shorter than the default. */
+export function runLimitSeconds(intervalSeconds: number, tooSlowSeconds: number | undefined): number {
+  return tooSlowSeconds ?? Math.min(defaults.alerts.tooSlowSeconds, Math.floor(intervalSeconds / 2));
+}
+
+/** Settings of a job with what it says of itself in its metrics, for alerts to compare with. */
+interface WatchedJob extends JobSettings {
+  tooSlowSeconds?: number;
+  exposure?: Exposure;
+}
+
+/** A host's settings as its job sees them. */
+export function watchedJob(host: BackupSettings): WatchedJob {
+  return { ...host, prometheus: jobServer(host), tooSlowSeconds: host.alerts?.tooSlowSeconds, exposure: host.adminApi?.exposure };
+}
+
 /** What decides the files of the backup job, all defaults filled in. Throws `ScheduleError`. */
 export function backupJobPlan(
   hostName: string,
   environment: string,
-  job: JobSettings,
+  job: WatchedJob,
   directory: string | undefined,
   repositories: RepositoryPlan[],
 ): BackupJobPlan {
@@ -101,6 +118,8 @@ export function backupJobPlan(
     companions: job.companions ?? defaults.companions,
     schedule: spreadSchedule(job.schedule ?? defaults.schedule, spreadMinutes, hostName),
     timeZone: job.timeZone ?? defaults.timeZone,
+    ...(job.tooSlowSeconds === undefined ? {} : { tooSlowSeconds: job.tooSlowSeconds }),
+    exposure: job.exposure ?? defaults.adminApi.exposure,
     ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),
     source: job.source ?? defaults.source,
     format: job.format ?? defaults.format,
@@ -138,25 +157,42 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
   };
 }
 
+/** What the schedule of a host means for alerts. Throws `ScheduleError`. */
+function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
+  const seconds = scheduleFacts(job.schedule ?? defaults.schedule, job.timeZone ?? defaults.timeZone).largestGapSeconds;
+  return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
+}
+
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
-export function alertRulesPlan(alerts: AlertSettings | undefined, job: JobSettings): AlertRulesFilePlan {
-  const timeZone = job.timeZone ?? defaults.timeZone;
-  const interval = scheduleFacts(job.schedule ?? defaults.schedule, timeZone).largestGapSeconds;
-  const drill = job.drill?.schedule;
+export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings): AlertRulesFilePlan {
   return {
     unit: job.prometheus?.unit ?? defaults.prometheus.unit,
     url: job.prometheus?.url ?? defaults.prometheus.url,
     hasApiCredentials: job.prometheus?.apiCredentials !== undefined,
     rulesPath: alerts?.rulesPath ?? defaults.alerts.rulesPath,
     rules: {
-      expectedIntervalSeconds: interval,
-      ...(drill === undefined ? {} : { drillIntervalSeconds: scheduleFacts(drill, timeZone).largestGapSeconds }),
-      tooSlowSeconds: alerts?.tooSlowSeconds ?? Math.min(defaults.alerts.tooSlowSeconds, Math.floor(interval / 2)),
-      suspectBelowPercent: job.suspectBelowPercent ?? defaults.suspectBelowPercent,
-      exporterJob: alerts?.exporterJob ?? defaults.alerts.exporterJob,
+      intervals: [intervalPlan(alerts, job)],
+      hostName,
+      exporterJobs: [alerts?.exporterJob ?? defaults.alerts.exporterJob],
       labels: alerts?.labels ?? {},
       runbookBase: alerts?.runbookBase ?? defaults.alerts.runbookBase,
     },
+  };
+}
+
+/** The rules for one server that watches all these hosts: those of each, without what is said of one host alone. */
+export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
+  const limits = new Map<number, number>();
+  for (const { seconds, tooSlowSeconds } of plans.flatMap(({ intervals }) => intervals)) {
+    limits.set(seconds, Math.max(tooSlowSeconds, limits.get(seconds) ?? 0));
+  }
+  const [first, ...others] = plans;
+  const shared = Object.entries(first?.labels ?? {}).filter(([name, value]) => others.every(({ labels }) => labels[name] === value));
+  return {
+    intervals: [...limits].map(([seconds, tooSlowSeconds]) => ({ seconds, tooSlowSeconds })).sort((a, b) => a.seconds - b.seconds),
+    exporterJobs: [...new Set(plans.flatMap(({ exporterJobs }) => exporterJobs))],
+    labels: Object.fromEntries(shared),
+    runbookBase: first?.runbookBase ?? defaults.alerts.runbookBase,
   };
 }
 

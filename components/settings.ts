@@ -168,7 +168,7 @@ export interface AlertSettings {
   enabled?: boolean;
   /** The rules file on the host. Defaults to `/etc/prometheus/rules/prometheus-backup.yml`. */
   rulesPath?: string;
-  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. */
+  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. A `BackupJob` of its own is told, too. */
   tooSlowSeconds?: number;
   /** Name of the scrape job of node_exporter. Defaults to `node`. */
   exporterJob?: string;

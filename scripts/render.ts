@@ -3,18 +3,25 @@
  * it will have there, without contacting anything. The diff of two renders is the diff of the hosts.
  *
  * With `--alerts` only the alert rules, one file a host, for people who deploy rules another way; with `--operator` as
- * objects of the Prometheus Operator.
+ * objects of the Prometheus Operator. With `--central` one file for a server that watches all hosts, and its targets.
  */
 import * as fs from "fs";
 import * as path from "path";
 import { parseArgs } from "util";
-import { fleetAlertRules, fleetArtefacts, HostArtefacts } from "../components/artefacts";
-import { renderAlertRules, renderPrometheusRule } from "../components/render/alertRules";
+import { fleetAlertRules, fleetArtefacts, fleetTargets, HostArtefacts } from "../components/artefacts";
+import { AlertRulesPlan, renderAlertRules, renderPrometheusRule, renderTargets } from "../components/render/alertRules";
 import { PrometheusBackupFleetArgs } from "../components/prometheusBackupFleet";
+import { centralAlertRulesPlan } from "../components/resolve";
 import { renderedHost } from "./compare/renderedHost";
 import { readFleet, UsageError } from "./stackFile";
 
-const usage = "Usage: npm run render -- --stack STACK --out DIR [--alerts [--operator]] [--config FILE]";
+const usage = "Usage: npm run render -- --stack STACK --out DIR [--alerts [--central] [--operator]] [--config FILE]";
+/** For whom the rules are, and in which form. */
+interface AlertForm {
+  central: boolean;
+  operator: boolean;
+}
+
 const marker = ".prometheus-backup-render";
 
 function writeHost(directory: string, name: string, host: HostArtefacts): number {
@@ -46,18 +53,23 @@ function prepare(directory: string): void {
   fs.writeFileSync(path.join(directory, marker), "Written by prometheus-backup; emptied by the next render.\n");
 }
 
-/** One file a host, also where the stack itself installs no rules. Returns the lines for people. */
-function writeAlerts(directory: string, fleet: PrometheusBackupFleetArgs, operator: boolean): string[] {
-  const written = new Map<string, string>();
-  return Object.entries(fleetAlertRules(fleet)).map(([name, plan]) => {
-    const place = path.join(directory, `${name}.yml`);
-    fs.writeFileSync(place, operator ? renderPrometheusRule(plan, name) : renderAlertRules(plan));
-    // The expressions name no host: a server that scrapes several hosts would raise every alert once a file.
-    const rules = renderAlertRules(plan);
-    const same = written.get(rules);
-    written.set(rules, same ?? name);
-    return same === undefined ? place : `${place}: the same rules as ${same}; a server that scrapes both takes one of the files`;
-  });
+/** The rules alone. Returns the lines for people. */
+function writeAlerts(directory: string, fleet: PrometheusBackupFleetArgs, { central, operator }: AlertForm): string[] {
+  const render = operator ? renderPrometheusRule : renderAlertRules;
+  const write = (name: string, text: string): string => {
+    const place = path.join(directory, name);
+    fs.writeFileSync(place, text);
+    return place;
+  };
+  const plans = fleetAlertRules(fleet);
+  if (central) {
+    const rules = write("prometheus-backup.yml", render(centralAlertRulesPlan(Object.values(plans))));
+    return operator ? [rules] : [rules, write("targets.yml", renderTargets(fleetTargets(fleet)))];
+  }
+  const places = Object.entries(plans).map(([name, plan]: [string, AlertRulesPlan]) => write(`${name}.yml`, render(plan)));
+  // Every file has the rules about all hosts that its server scrapes, so several on one server would raise each alert as often.
+  const warning = "Each file is for the server of its own host. One server that scrapes several of these hosts takes what --central writes.";
+  return places.length > 1 ? [...places, warning] : places;
 }
 
 function writeHosts(directory: string, fleet: PrometheusBackupFleetArgs): string[] {
@@ -65,18 +77,19 @@ function writeHosts(directory: string, fleet: PrometheusBackupFleetArgs): string
 }
 
 const options = {
-  stack: { type: "string" }, out: { type: "string" }, config: { type: "string" }, alerts: { type: "boolean" }, operator: { type: "boolean" },
+  stack: { type: "string" }, out: { type: "string" }, config: { type: "string" }, alerts: { type: "boolean" }, central: { type: "boolean" },
+  operator: { type: "boolean" },
 } as const;
 
 function main(): void {
   const { values } = parseArgs({ options });
-  const { stack, out, config, alerts = false, operator = false } = values;
-  if (stack === undefined || out === undefined || (operator && !alerts)) {
+  const { stack, out, config, alerts = false, central = false, operator = false } = values;
+  if (stack === undefined || out === undefined || ((central || operator) && !alerts)) {
     throw new UsageError(usage);
   }
   const fleet = readFleet(stack, config);
   prepare(out);
-  console.log((alerts ? writeAlerts(out, fleet, operator) : writeHosts(out, fleet)).join("\n"));
+  console.log((alerts ? writeAlerts(out, fleet, { central, operator }) : writeHosts(out, fleet)).join("\n"));
 }
 
 try {

@@ -45,6 +45,10 @@ export interface BackupJobPlan {
   /** The cron line of this host, already moved by its offset. */
   schedule: string;
   timeZone: string;
+  /** Seconds above which a run is too slow; by default it follows from the schedule. */
+  tooSlowSeconds?: number;
+  /** How the admin API is guarded. */
+  exposure: string;
   /** The cron line of the drill, moved as the other one; none runs without it. */
   drillSchedule?: string;
   source: string;
@@ -140,6 +144,8 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
     ORPHAN_GRACE_HOURS: String(plan.orphanGraceHours),
     EXPECTED_INTERVAL_SECONDS: String(largestGapSeconds),
     DRILL_INTERVAL_SECONDS: plan.drillSchedule === undefined ? "" : String(scheduleFacts(plan.drillSchedule, plan.timeZone).largestGapSeconds),
+    ...(plan.tooSlowSeconds === undefined ? {} : { DURATION_LIMIT_SECONDS: String(plan.tooSlowSeconds) }),
+    ADMIN_API_EXPOSURE: plan.exposure,
     SHRINK_PERCENT: String(plan.suspectBelowPercent),
     NEW_HOST: String(plan.newHost),
     COMPANIONS: String(plan.companions),

@@ -59,7 +59,7 @@ record_run() {
   set_metric last_exit_code "$status"
   set_metric last_duration_seconds "$SECONDS"
   if (( status == 0 )); then set_metric last_success_timestamp_seconds "$now"; fi
-  if [[ -n ${ADMIN_API:-} ]]; then set_metric admin_api_enabled "$([[ $ADMIN_API == true ]] && printf 1 || printf 0)"; fi
+  record_admin_api
   if [[ -n ${DATA_DIRECTORY:-} ]]; then
     set_metric leftover_snapshots "$(list_snapshots | wc -l)"
     set_metric leftover_snapshots_bytes "$(du --summarize --bytes -- "$DATA_DIRECTORY/snapshots" 2>/dev/null | cut -f 1 | grep . || printf 0)"
@@ -67,6 +67,15 @@ record_run() {
   if (( status != 0 )); then log "failed backup=$BACKUP exit_code=$status seconds=$SECONDS"; fi
   store_metrics || true
   if (( status == 0 )); then heartbeat success; else heartbeat fail; fi
+}
+
+# record_admin_api: whether the server's admin API is on, and whether others than this host reach it. Nothing if the server did not say.
+record_admin_api() {
+  local exposed=0
+  if [[ -z ${ADMIN_API:-} ]]; then return 0; fi
+  set_metric admin_api_enabled "$([[ $ADMIN_API == true ]] && printf 1 || printf 0)"
+  if [[ $ADMIN_API == true && $ADMIN_API_EXPOSURE != accept-public ]] && ! listens_on_loopback "$LISTEN_ADDRESS"; then exposed=1; fi
+  set_metric admin_api_exposed "$exposed"
 }
 
 # source_snapshot: a snapshot through the admin API; the sources that need none are in source.sh.

@@ -62,10 +62,8 @@ need_server() {
 check_admin_api() {
   need_server
   require_admin_api
-  case "$LISTEN_ADDRESS" in
-    127.* | localhost:* | "[::1]"*) printf 'enabled, listens on loopback only' ;;
-    *) printf 'enabled, listens on %s: anybody who reaches it can delete series' "$LISTEN_ADDRESS" ;;
-  esac
+  if listens_on_loopback "$LISTEN_ADDRESS"; then printf 'enabled, listens on loopback only'; return 0; fi
+  printf 'enabled, listens on %s: anybody who reaches it can delete series' "$LISTEN_ADDRESS"
 }
 
 check_data_directory() {

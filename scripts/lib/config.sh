@@ -39,7 +39,7 @@ set_config_defaults() {
   HOST_NAME="" ENVIRONMENT="" PROMETHEUS_URL=http://127.0.0.1:9090 PROMETHEUS_UNIT=prometheus.service
   BACKUP_USER=prometheus DATA_DIR="" API_CURL_CONFIG="" SOURCE=snapshot FORMAT=blocks ARCHIVE_COMPRESSION=gzip
   SKIP_HEAD=false KEEP_DAYS="" KEEP_LAST="" KEEP_HOURLY="" KEEP_DAILY="" KEEP_WEEKLY="" KEEP_MONTHLY="" KEEP_YEARLY=""
-  KEEP_MINIMUM=3 ORPHAN_GRACE_HOURS=48 EXPECTED_INTERVAL_SECONDS=86400 DRILL_INTERVAL_SECONDS="" SHRINK_PERCENT=50 NEW_HOST=false TEXTFILE_DIR=""
+  KEEP_MINIMUM=3 ORPHAN_GRACE_HOURS=48 EXPECTED_INTERVAL_SECONDS=86400 DRILL_INTERVAL_SECONDS="" DURATION_LIMIT_SECONDS="" ADMIN_API_EXPOSURE=loopback SHRINK_PERCENT=50 NEW_HOST=false TEXTFILE_DIR=""
   SNAPSHOT_TIMEOUT_SECONDS=3600 TRANSFER_TIMEOUT_SECONDS=7200 API_TIMEOUT_SECONDS=10 READY_TIMEOUT_SECONDS=900
   PARALLEL=2 COMPRESSION_LEVEL=3 BANDWIDTH_LIMIT="" NICE=10 IONICE_CLASS=2 IONICE_LEVEL=7 REPOSITORY_COUNT=0
   RCLONE_CONFIG_FILE=/etc/prometheus-backup/rclone.conf HEARTBEAT_URL_FILE="" COMPANIONS=true STATE_DIR=/var/lib/prometheus-backup
@@ -57,6 +57,7 @@ check_config_values() {
   require_choice SKIP_HEAD true false
   require_choice NEW_HOST true false
   require_choice COMPANIONS true false
+  require_choice ADMIN_API_EXPOSURE loopback reverse-proxy accept-public
   for name in KEEP_MINIMUM ORPHAN_GRACE_HOURS EXPECTED_INTERVAL_SECONDS SHRINK_PERCENT SNAPSHOT_TIMEOUT_SECONDS \
     TRANSFER_TIMEOUT_SECONDS API_TIMEOUT_SECONDS READY_TIMEOUT_SECONDS PARALLEL COMPRESSION_LEVEL NICE IONICE_CLASS \
     IONICE_LEVEL REPOSITORY_COUNT; do
@@ -65,7 +66,9 @@ check_config_values() {
   for name in KEEP_DAYS KEEP_LAST KEEP_HOURLY KEEP_DAILY KEEP_WEEKLY KEEP_MONTHLY KEEP_YEARLY; do
     if [[ ! ${!name} =~ ^([1-9][0-9]{0,5})?$ ]]; then CONFIG_PROBLEMS+=("$name must be a whole number above 0, or empty"); fi
   done
-  if [[ ! $DRILL_INTERVAL_SECONDS =~ ^[0-9]{0,9}$ ]]; then CONFIG_PROBLEMS+=("DRILL_INTERVAL_SECONDS must be a whole number, or empty"); fi
+  for name in DRILL_INTERVAL_SECONDS DURATION_LIMIT_SECONDS; do
+    if [[ ! ${!name} =~ ^[0-9]{0,9}$ ]]; then CONFIG_PROBLEMS+=("$name must be a whole number, or empty"); fi
+  done
   if [[ ! $PROMETHEUS_URL =~ ^https?://[^[:space:]]+$ ]]; then CONFIG_PROBLEMS+=("PROMETHEUS_URL must begin with http:// or https://"); fi
   if [[ -n $TEXTFILE_DIR && $TEXTFILE_DIR != /* ]]; then CONFIG_PROBLEMS+=("TEXTFILE_DIR must be an absolute path"); fi
   if [[ -n $DATA_DIR && $DATA_DIR != /* ]]; then CONFIG_PROBLEMS+=("DATA_DIR must be an absolute path"); fi

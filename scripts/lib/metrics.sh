@@ -10,21 +10,26 @@ last_exit_code	Exit code of the last run (docs/exit-codes.md).
 last_duration_seconds	Duration of the last run.
 last_stage_duration_seconds	Duration of each stage of the last run.
 expected_interval_seconds	Largest gap between two runs of the schedule.
+duration_limit_seconds	Duration above which a run is too slow.
 newest_sample_timestamp_seconds	Time of the newest sample in the newest complete backup.
 oldest_sample_timestamp_seconds	Time of the oldest sample in the newest complete backup.
 size_bytes	Size in the repository of all that the newest backup needs.
 uploaded_bytes	Bytes that the last run sent.
 blocks	Blocks that the newest backup names.
 samples	Samples that the newest backup holds.
+suspect_below_ratio	Share of the largest recent backup below which the newest is suspicious.
 suspect	1 if the newest backup is far smaller than the one before.
 leftover_snapshots	Snapshots in the server's data directory after the run.
 leftover_snapshots_bytes	Size of these snapshots, blocks that the server still uses included.
 downtime_seconds	How long the last cold backup or restore kept the server down.
 admin_api_enabled	1 if the server's admin API was on in the last run.
+admin_api_exposed	1 if it was on while the server listened on more than loopback, and nobody has accepted that.
 repository_last_success_timestamp_seconds	End of the last complete backup in this repository.
 repository_last_exit_code	Exit code of the last run for this repository.
 verify_last_success_timestamp_seconds	End of the last verification or drill without a fault.
 verify_last_exit_code	Exit code of the last verification or drill.
+drill_interval_seconds	Largest gap between two drills of their schedule.
+drill_scheduled_since_timestamp_seconds	When the schedule of drills was first seen.
 drill_last_success_timestamp_seconds	End of the last drill without a fault.
 drill_restore_seconds	Duration of the restore in the last drill.
 restore_bytes_per_second	Bytes a second of the last download by restore or drill.
@@ -51,7 +56,8 @@ set_metric() {
 
 # store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command.
 store_metrics() {
-  set_metric expected_interval_seconds "$EXPECTED_INTERVAL_SECONDS"
+  state_expectations
+  forget_repositories
   set_metric build_info 1
   if ! keep_metrics 2>/dev/null; then
     rm -f -- "$STATE_DIR/metrics.state.new"
@@ -62,6 +68,29 @@ store_metrics() {
     warn "the metrics could not be written to $TEXTFILE_DIR; node_exporter serves the old ones"
     return 1
   fi
+}
+
+# state_expectations: what the settings say should happen, so that rules on any server know it of every host.
+state_expectations() {
+  local limit=$DURATION_LIMIT_SECONDS
+  if [[ -z $limit ]]; then limit=$(( EXPECTED_INTERVAL_SECONDS / 2 < 1800 ? EXPECTED_INTERVAL_SECONDS / 2 : 1800 )); fi
+  set_metric expected_interval_seconds "$EXPECTED_INTERVAL_SECONDS"
+  set_metric duration_limit_seconds "$limit"
+  set_metric suspect_below_ratio "$(printf '%d.%02d' $(( SHRINK_PERCENT / 100 )) $(( SHRINK_PERCENT % 100 )))"
+  if [[ -z $DRILL_INTERVAL_SECONDS ]]; then
+    unset "METRICS[drill_interval_seconds]" "METRICS[drill_scheduled_since_timestamp_seconds]"
+    return 0
+  fi
+  set_metric drill_interval_seconds "$DRILL_INTERVAL_SECONDS"
+  if [[ ! -v METRICS[drill_scheduled_since_timestamp_seconds] ]]; then set_metric drill_scheduled_since_timestamp_seconds "$EPOCHSECONDS"; fi
+}
+
+# forget_repositories: values of repositories that have left the settings would grow old for ever.
+forget_repositories() {
+  local key
+  for key in "${!METRICS[@]}"; do
+    if [[ $key == *"|repository="* && " ${REPOSITORY_NAMES[*]} " != *" ${key##*=} "* ]]; then unset "METRICS[$key]"; fi
+  done
 }
 
 # keep_metrics: the state file, whole or not at all.

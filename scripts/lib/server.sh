@@ -109,6 +109,15 @@ require_admin_api() {
   fi
 }
 
+# listens_on_loopback ADDRESSES: whether every one of them, as the server's flag has them, is a loopback address.
+listens_on_loopback() {
+  local address
+  for address in ${1//,/ }; do
+    case "$address" in 127.* | localhost:* | "[::1]"*) ;; *) return 1 ;; esac
+  done
+  [[ -n $1 ]]
+}
+
 # require_data_directory: the server's directory exists on this host and belongs to the user that runs this.
 require_data_directory() {
   if [[ ! -d $DATA_DIRECTORY ]]; then

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { alertRules } from "../../components/render/alertRules";
 
 const root = path.join(__dirname, "..", "..");
-const plan = { expectedIntervalSeconds: 86_400, drillIntervalSeconds: 604_800, tooSlowSeconds: 1800, suspectBelowPercent: 50, exporterJob: "node", labels: {}, runbookBase: "docs/runbooks/" };
+const plan = { intervals: [{ seconds: 86_400, tooSlowSeconds: 1800 }], hostName: "prom-a", exporterJobs: ["node"], labels: {}, runbookBase: "docs/runbooks/" };
 const pages = ["README.md", ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".md")).map(name => `docs/${name}`)];
 const read = (page: string): string => readFileSync(path.join(root, page), "utf8");
 

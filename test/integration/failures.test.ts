@@ -16,7 +16,7 @@ let deployment: Deployment;
 
 const goodSettings = () => hostSettings(good);
 const openSettings = (own: Record<string, unknown> = {}) => hostSettings(open, { adminApi: { exposure: "accept-public" }, ...own });
-const defaults = (alerts: Record<string, unknown> = {}) => ({ ...sharedSettings, repositories: [{ path: "/backup/prometheus" }], alerts });
+const defaults = (team: string) => ({ ...sharedSettings, repositories: [{ path: "/backup/prometheus" }], alerts: { labels: { team } } });
 
 beforeAll(async () => {
   [good, open] = await Promise.all([startHost({ name: "good" }), startHost({ name: "open", listen: "" })]);
@@ -27,7 +27,7 @@ beforeAll(async () => {
     hostSettings(open),
     goodSettings(),
   ];
-  deployment = await Deployment.create({ environment: "test", defaults: defaults(), hosts }, { sshKey: good.privateKey });
+  deployment = await Deployment.create({ environment: "test", defaults: defaults("infra"), hosts }, { sshKey: good.privateKey });
 });
 afterAll(async () => {
   deployment?.stack.remove();
@@ -48,9 +48,10 @@ function errorsOf(run: StackRun): Record<string, string> {
   return Object.fromEntries(Object.entries(found).filter(([, text]) => text.includes("error: ")));
 }
 
-async function thresholds(host: Host): Promise<string> {
-  const [{ groups }] = (await ask(host, ["/api/v1/rules?type=alert"])) as [{ groups: { rules: { name: string; query: string }[] }[] }];
-  return groups.flatMap(group => group.rules).find(rule => rule.name === "PrometheusBackupTooSlow")?.query ?? "";
+/** A label of the rules that the server has loaded: it changes with the rules file alone. */
+async function teamInForce(host: Host): Promise<string> {
+  const [{ groups }] = (await ask(host, ["/api/v1/rules?type=alert"])) as [{ groups: { rules: { name: string; labels: Record<string, string> }[] }[] }];
+  return groups.flatMap(group => group.rules).find(rule => rule.name === "PrometheusBackupTooSlow")?.labels["team"] ?? "";
 }
 
 test("a wrong host key, a host that does not answer and a public server fail by name, and the other host is done", async () => {
@@ -64,7 +65,7 @@ test("a wrong host key, a host that does not answer and a public server fail by 
   expect(errors["open-admin-api-install"]).toContain("prometheus.service listens on [::]:9090, where anybody could delete series through the admin API; nothing was changed.");
   expect([await inventory(open), await serverProcess(open)]).toEqual(before);
   expect(await serverFlag(good, "web.enable-admin-api")).toBe("true");
-  expect(await thresholds(good)).toBe("prometheus_backup_last_duration_seconds > 1800");
+  expect(await teamInForce(good)).toBe("infra");
   expect((await good.exec("prometheus-backup.sh check")).stderr).toMatch(/^good: (\d+) of \1 checks passed$/m);
   // Toolkit and four steps; there are no credentials.
   expect(run.dials.filter(dial => dial.endsWith(`:${good.sshPort}`)).length).toBe(deployment.stack.countsDials ? 5 : 0);
@@ -82,14 +83,14 @@ test("a broken prometheus.yml fails with the words of promtool, and the old rule
   const process = await serverProcess(good);
   const rules = await good.readFile(rulesPath);
   await good.run("cp -a /etc/prometheus/prometheus.yml /root/ && echo 'nonsense: 1' >>/etc/prometheus/prometheus.yml");
-  await deployment.change({ defaults: defaults({ tooSlowSeconds: 900 }) });
+  await deployment.change({ defaults: defaults("monitoring") });
   const run = await deployment.stack.tryUp({ continueOnError: true });
   const error = errorsOf(run)["good-alert-rules-install"] ?? run.output;
   expect(error).toContain("field nonsense not found in type config.plain");
   expect(error).toContain("promtool does not accept /etc/prometheus/prometheus.yml as it is in force, before any change,");
   expect(await good.readFile(rulesPath)).toBe(rules);
-  expect(await thresholds(good)).toBe("prometheus_backup_last_duration_seconds > 1800");
-  expect(await thresholds(open)).toBe("prometheus_backup_last_duration_seconds > 900");
+  expect(await teamInForce(good)).toBe("infra");
+  expect(await teamInForce(open)).toBe("monitoring");
   expect(await serverProcess(good)).toBe(process);
 });
 
@@ -97,12 +98,12 @@ test("the next up installs what failed, and nothing else", async () => {
   await good.run("cp -a /root/prometheus.yml /etc/prometheus/");
   const run = await deployment.stack.up();
   expect(run.dials).toEqual(deployment.stack.countsDials ? [`127.0.0.1:${good.sshPort}`] : []);
-  expect(await thresholds(good)).toBe("prometheus_backup_last_duration_seconds > 900");
+  expect(await teamInForce(good)).toBe("monitoring");
 });
 
 test("a host that has died fails alone when all hosts are changed", async () => {
   await open.stop();
-  await deployment.change({ defaults: { ...defaults({ tooSlowSeconds: 900 }), schedule: "0 */6 * * *" } });
+  await deployment.change({ defaults: { ...defaults("monitoring"), schedule: "0 */6 * * *" } });
   const run = await deployment.stack.tryUp({ continueOnError: true });
   expect(Object.keys(errorsOf(run)).sort()).toEqual(["open-backup-job-install", "prometheus-backup-test"]);
   expect(await good.readFile("/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * prometheus ");
