@@ -245,8 +245,9 @@ export interface JobSettings {
   /** A backup smaller than this percentage of the one before is marked suspect, and deletes nothing. Defaults to 50; 0 turns it off. */
   suspectBelowPercent?: number;
   /**
-   * Whether a backup holds what is needed to start the server elsewhere: `prometheus.yml`, rule files, file_sd, the
-   * unit. Defaults to true. A configuration with passwords in it goes along with them masked; password files never do.
+   * Whether a backup holds what is needed to start the server elsewhere: `prometheus.yml`, rule files, file_sd, web
+   * configuration, the unit. Defaults to true. A configuration with passwords in it goes along with them masked;
+   * password files, and other files with passwords in them, never do.
    */
   companions?: boolean;
   /**

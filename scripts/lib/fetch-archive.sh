@@ -44,7 +44,7 @@ unpack_archive() {
 # fetch_wal: WAL and head of a cold backup, for a restore of the whole.
 fetch_wal() {
   local object bytes sha256 part="$STAGING/part-wal" entry
-  if [[ $RESTORE_MODE == merge || $PARTIAL == true ]]; then return 0; fi
+  if ! wants_wal; then return 0; fi
   jq --raw-output '.wal // {} | [.object // "", .objectBytes // 0, .objectSha256 // ""] | join("|")' "$MANIFEST" | IFS='|' read -r object bytes sha256
   if [[ -z $object ]]; then return 0; fi
   if ! fetch_from_any "$object" "$bytes" "$sha256" "$part" unpack_wal; then fetch_failed "the WAL" "$FETCH_ERROR"; fi

@@ -21,6 +21,8 @@ print_help() {
     drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n' ;;
     browse) printf 'prometheus-backup.sh browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]\n  Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.\n' ;;
     heal) printf 'prometheus-backup.sh heal [--plan] [--yes] [--quick] [--repository NAME]\n  Brings back just the damaged or missing blocks of the live server. --quick compares sizes, not contents.\n' ;;
+    export) print_export_help ;;
+    companions) printf 'prometheus-backup.sh companions BACKUP|latest [--target DIR] [--repository NAME] [--host NAME]\n  prometheus.yml, rules and the other files that travel with a backup: lists them, or puts them below DIR (new or empty)\n  in the tree they had, and says how they differ from those in force.\n' ;;
     *) print_overview ;;
   esac
 }
@@ -37,6 +39,8 @@ prometheus-backup.sh [COMMAND]: backs up and restores the Prometheus server of t
   verify [BACKUP|latest]    checksums of every object of a backup
   drill [BACKUP|latest]     restore to scratch, boot a throw-away Prometheus, compare every block
   browse BACKUP             look into a backup through a throw-away Prometheus
+  companions BACKUP         prometheus.yml, rules and so on, as they were
+  export BACKUP             blocks for the bucket of Thanos
   heal                      bring back just the damaged or missing blocks of the live server
   prune [--dry-run]         remove what retention does not keep
   pin|unpin BACKUP          keep one backup whatever retention says
@@ -65,5 +69,22 @@ prometheus-backup.sh restore BACKUP|latest [OPTION...]
   --host NAME         another host's backup (reads only)
   --repository NAME   from this repository
   --allow-retention-loss   even if the server's retention will delete some of it again
+TEXT
+}
+
+# print_export_help: the way out to Thanos.
+print_export_help() {
+  cat <<'TEXT'
+prometheus-backup.sh export BACKUP|latest --thanos DIR [OPTION...]
+  Puts the blocks of a backup into DIR, checked, with the meta.json that `thanos tools bucket upload-blocks` takes.
+  No server is touched.
+
+  --thanos DIR        a new or empty directory
+  --label NAME=VALUE  an external label beside those that the backup recorded, or another value (again for more);
+                      an empty value leaves a recorded one out
+  --from T, --to T    only blocks of that time (RFC 3339, or "2h ago")
+  --host NAME         another host's backup (reads only)
+  --repository NAME   from this repository
+  --with-deleted      even if deleted series come back: Thanos reads no tombstones
 TEXT
 }

@@ -29,7 +29,7 @@ plan_full() {
   refuse_if_planned
 }
 
-# plan_target PARENT: the same for --target.
+# plan_target: the same for --target.
 plan_target() {
   REFUSALS=()
   say "Restore of backup $BACKUP of $RESTORE_HOST to $TARGET (no server is touched)"

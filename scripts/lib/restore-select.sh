@@ -68,10 +68,13 @@ selected_objects() {
     printf '%s|%s|%s\n' "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "${B_OBJECT[index]}"
   done
   jq --raw-output --argjson archived $archived 'select($archived and .archive) | .archive | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
-  if [[ $RESTORE_MODE != merge && $PARTIAL == false ]]; then
+  if wants_wal; then
     jq --raw-output 'select(.wal) | .wal | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
   fi
 }
+
+# wants_wal: whether WAL and head of a cold backup come along: with all its blocks, and to where a server starts on them.
+wants_wal() { [[ $PARTIAL == false && ( $RESTORE_MODE == full || $RESTORE_MODE == target ) ]]; }
 
 # require_selected_objects: some open repository lists every object that is needed; ends with 11 (or 8) otherwise.
 require_selected_objects() {

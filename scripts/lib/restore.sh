@@ -114,16 +114,11 @@ stop_after_plan() {
 
 # restore_target: the selected blocks as a data directory of its own; no server is touched.
 restore_target() {
-  local parent="${TARGET%/*}" owner
-  parent="${parent:-/}"
-  if [[ -e $TARGET && ! -d $TARGET ]]; then die "$EXIT_REFUSED" "$TARGET is not a directory" "name a new or empty one"; fi
-  if [[ -d $TARGET && -n "$(find "$TARGET" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
-    die "$EXIT_REFUSED" "$TARGET is not empty" "name a new or empty directory; blocks of two origins must not mix"
-  fi
-  plan_target "$parent"
+  local owner
+  require_new_directory "$TARGET"
+  plan_target
   stop_after_plan "Restore to $TARGET?"
-  ( umask 022; mkdir --parents -- "$TARGET" ) || die "$EXIT_CONFIGURATION" "$TARGET cannot be made by '$(id -un)'" "choose another directory, or put sudo in front"
-  if [[ ! -w $TARGET ]]; then die "$EXIT_CONFIGURATION" "$TARGET cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"; fi
+  make_target "$TARGET"
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
   owner="$(stat --format %U:%G -- "$TARGET")"
@@ -132,6 +127,20 @@ restore_target() {
   rm -rf -- "$STAGING"
   say "Restored $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET; it is a data directory:"
   say "  prometheus --config.file=/dev/null --storage.tsdb.path=${TARGET@Q} --storage.tsdb.retention.time=100y --web.listen-address=127.0.0.1:9099"
+}
+
+# require_new_directory DIR: what is written there must not mix with anything; ends with 12 unless DIR is new or empty.
+require_new_directory() {
+  if [[ -e $1 && ! -d $1 ]]; then die "$EXIT_REFUSED" "$1 is not a directory" "name a new or empty one"; fi
+  if [[ -d $1 && -n "$(find "$1" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
+    die "$EXIT_REFUSED" "$1 is not empty" "name a new or empty directory, for nothing is mixed with what is there"
+  fi
+}
+
+# make_target DIR: makes it, readable by everybody, if it is not there; ends with 3 if it cannot be written.
+make_target() {
+  ( umask 022; mkdir --parents -- "$1" ) || die "$EXIT_CONFIGURATION" "$1 cannot be made by '$(id -un)'" "choose another directory, or put sudo in front"
+  if [[ ! -w $1 ]]; then die "$EXIT_CONFIGURATION" "$1 cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"; fi
 }
 
 # blocks_text N: "1 block", "24 blocks".

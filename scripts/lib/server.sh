@@ -61,14 +61,14 @@ version_at_least() {
   [[ "$(printf '%s\n%s\n' "$2" "$version" | sort --version-sort | head -n 1)" == "$2" ]]
 }
 
-# read_server: sets DATA_DIRECTORY, RETENTION_TIME, RETENTION_SIZE, ADMIN_API, LISTEN_ADDRESS and CONFIG_IN_FORCE from the server.
+# read_server: sets DATA_DIRECTORY, RETENTION_TIME, RETENTION_SIZE, ADMIN_API, LISTEN_ADDRESS, CONFIG_IN_FORCE and WEB_CONFIG from the server.
 read_server() {
   local cwd="" path
   api GET /api/v1/status/flags
   api_value '.["storage.tsdb.path"], .["web.enable-admin-api"] // "false", .["storage.tsdb.retention.size"] // "0B",
-    .["web.listen-address"] // "", .["config.file"] // ""' >"$SCRATCH/flags" ||
+    .["web.listen-address"] // "", .["config.file"] // "", .["web.config.file"] // ""' >"$SCRATCH/flags" ||
     server_fault "gives no flags (HTTP $API_STATUS)" "check that the URL reaches Prometheus and not a proxy"
-  { read -r path && read -r ADMIN_API && read -r RETENTION_SIZE && read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE; } <"$SCRATCH/flags" ||
+  { read -r path && read -r ADMIN_API && read -r RETENTION_SIZE && read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE && read -r WEB_CONFIG; } <"$SCRATCH/flags" ||
     server_fault "gives flags that make no sense" "check that the URL reaches Prometheus and not a proxy"
   api GET /api/v1/status/runtimeinfo
   RETENTION_TIME=""

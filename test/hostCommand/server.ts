@@ -15,6 +15,10 @@ export interface OwnServerOptions {
   /** Let the server compact. Defaults to false, so that blocks stay what the test made them. */
   compaction?: boolean;
   flags?: string[];
+  /** Lines of YAML beside the scrape interval, such as `external_labels: { replica: a }`. */
+  globals?: string;
+  /** More of the configuration, in whole lines. */
+  configuration?: string;
 }
 
 export interface OwnServer {
@@ -36,7 +40,7 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
   const configuration = `/srv/sites/${options.name}/prometheus.yml`;
   await host.writeFile(
     configuration,
-    `global: { scrape_interval: 2s }\nscrape_configs:\n  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }\n`,
+    `global:\n  scrape_interval: 2s\n${options.globals === undefined ? "" : `  ${options.globals}\n`}${options.configuration ?? ""}scrape_configs:\n  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }\n`,
   );
   await host.run(`
     set -Eeuo pipefail
