@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { alertRules, type AlertRule } from "../../components/render/alertRules";
-import { alertRulesPlan } from "../../components/resolve";
+import { alertRulesPlan, centralAlertRulesPlan } from "../../components/resolve";
 import { runOrThrow, testEnvironment, waitUntil } from "../tools/process";
 import { fortnight, NOW, openMetrics, series, START, STEP } from "./fortnight";
 import { parsed, request, type Query, type Series } from "./queries";
@@ -108,7 +108,7 @@ export async function startFortnightServer(): Promise<FortnightServer> {
     writeFileSync(path.join(directory, "prometheus.yml"), "global: {}\n");
     await backfill(directory, fortnight());
     const bare = await startServer(directory);
-    const rules = alertRules(alertRulesPlan({}, { schedule: "0 2 * * *", drill: { schedule: "0 9 * * 0" } }).rules);
+    const rules = alertRules(centralAlertRulesPlan([alertRulesPlan("central", {}, { schedule: "0 2 * * *", drill: { schedule: "0 9 * * 0" } }).rules]));
     const results = await Promise.all(rules.map(rule => bare.query({ name: rule.alert, expr: rule.expr, instant: false }))).finally(() => bare.stop());
     await backfill(directory, new Map(rules.flatMap((rule, index) => recorded(rule, results[index] ?? []))));
     const server = await startServer(directory);

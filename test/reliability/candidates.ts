@@ -28,7 +28,7 @@ export interface Stored {
 
 export interface Candidate {
   kind: "course" | "project";
-  /** The command that takes a backup, as root. */
+  /** The command that takes a backup. */
   command: string;
   backup(options?: BackupOptions): Promise<Ran>;
   stored(): Promise<Stored[]>;
@@ -142,7 +142,8 @@ export async function projectCandidate(stage: Stage): Promise<Candidate> {
   return {
     kind: "project",
     command: program,
-    backup: ({ environment = "", seconds = 300 } = {}) => timed(stage, `env ${environment} ${program}`, seconds),
+    // As its cron entry does: by the server's user.
+    backup: ({ environment = "", seconds = 300 } = {}) => timed(stage, `runuser -u prometheus -- env ${environment} ${program}`, seconds),
     stored: async () => {
       const listed = JSON.parse(await stage.run(`${program} list --json`)) as { name: string; complete: boolean }[];
       const names = listed.filter(({ complete }) => complete).map(({ name }) => name).sort();
