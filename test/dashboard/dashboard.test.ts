@@ -39,7 +39,8 @@ test("only metrics of the host command are asked for, and all that answer an ope
   expect([...used].filter(name => !known.includes(name))).toEqual([]);
   // The run's age is in no question that the success does not answer; the others are for the rules and for finding causes.
   expect(known.filter(name => !used.has(name))).toEqual([
-    "last_run_timestamp_seconds", "last_duration_seconds", "admin_api_enabled", "restore_bytes_per_second",
+    "last_run_timestamp_seconds", "last_duration_seconds", "duration_limit_seconds", "suspect_below_ratio", "admin_api_enabled",
+    "admin_api_exposed", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
   ]);
 });
 
@@ -112,7 +113,7 @@ describe("on a Prometheus with a fleet of which some hosts are in trouble", () =
 
   test("the annotations of a host hold its own alerts, and no other's", async () => {
     const found = await server.query(find("annotation: Alerts of the host", "prom-us-1"));
-    expect([...new Set(found.map(({ metric }) => metric.alertname))].sort()).toEqual(["PrometheusBackupDataTooOld", "PrometheusBackupFailed", "PrometheusBackupLastRunFailed"]);
+    expect([...new Set(found.map(({ metric }) => metric.alertname))].sort()).toEqual(["PrometheusBackupDataTooOld", "PrometheusBackupFailed", "PrometheusBackupLastRunFailed", "PrometheusBackupRepositoriesDisagree"]);
     expect([...new Set(found.map(({ metric }) => metric.host))]).toEqual(["prom-us-1"]);
     expect(await server.query(find("annotation: Alerts of the host", "lab"))).toEqual([]);
   });
