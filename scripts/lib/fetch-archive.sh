@@ -9,8 +9,7 @@ fetch_archive() {
     if [[ -z ${B_OBJECT[index]} && ! -d $STAGING/${B_ULID[index]} ]]; then ARCHIVED+=("$index"); fi
   done
   if (( ${#ARCHIVED[@]} == 0 )); then return 0; fi
-  jq --raw-output '.archive | [.object, .objectBytes, .objectSha256, .root, .compression] | join("|")' "$MANIFEST" |
-    IFS='|' read -r object bytes sha256 root compression
+  IFS='|' read -r bytes sha256 object root compression <<<"$M_ARCHIVE"
   if [[ ! $root =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ || ! $sha256 =~ $SHA256_PATTERN ]]; then
     fetch_failed "the archive" "$EXIT_VERIFICATION the manifest describes it in a way that no backup does"
   fi
@@ -44,9 +43,8 @@ unpack_archive() {
 # fetch_wal: WAL and head of a cold backup, for a restore of the whole.
 fetch_wal() {
   local object bytes sha256 part="$STAGING/part-wal" entry
-  if ! wants_wal; then return 0; fi
-  jq --raw-output '.wal // {} | [.object // "", .objectBytes // 0, .objectSha256 // ""] | join("|")' "$MANIFEST" | IFS='|' read -r object bytes sha256
-  if [[ -z $object ]]; then return 0; fi
+  if ! wants_wal || [[ -z $M_WAL ]]; then return 0; fi
+  IFS='|' read -r bytes sha256 object <<<"$M_WAL"
   if ! fetch_from_any "$object" "$bytes" "$sha256" "$part" unpack_wal; then fetch_failed "the WAL" "$FETCH_ERROR"; fi
   for entry in wal wbl chunks_head; do
     if [[ -d $part/$entry ]]; then rm -rf -- "${STAGING:?}/$entry"; mv -- "$part/$entry" "$STAGING/$entry"; fi
@@ -57,18 +55,22 @@ fetch_wal() {
 # unpack_wal DIR: standard input is the object of a cold backup's WAL.
 unpack_wal() { zstd --decompress --stdout --quiet | tar --extract --directory "$1" --no-same-owner --no-same-permissions; }
 
-# staged_entries: names in STAGING that belong into a data directory.
+# staged_entries: names in STAGING that belong into a data directory, a line each.
 staged_entries() {
-  find "$STAGING" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN|^(wal|wbl|chunks_head)\$" | sort || true
+  local entry
+  for entry in "$STAGING"/*/; do
+    entry="${entry%/}"
+    entry="${entry##*/}"
+    if [[ ! -L $STAGING/$entry && ( $entry =~ $ULID_PATTERN || $entry =~ ^(wal|wbl|chunks_head)$ ) ]]; then printf '%s\n' "$entry"; fi
+  done
 }
 
 # own_staged USER:GROUP: what is staged gets its owner and the modes that a server makes itself.
 own_staged() {
-  local entry
-  if (( EUID == 0 )) && [[ -n $1 ]]; then
-    staged_entries | while IFS= read -r entry; do chown --recursive --no-dereference -- "$1" "$STAGING/$entry"; done
-  fi
-  staged_entries | while IFS= read -r entry; do
-    find "$STAGING/$entry" -type d -exec chmod 0755 -- {} + -o -type f -exec chmod 0644 -- {} +
-  done
+  local entries=()
+  staged_entries | mapfile -t entries
+  if (( ${#entries[@]} == 0 )); then return 0; fi
+  entries=("${entries[@]/#/"$STAGING/"}")
+  if (( EUID == 0 )) && [[ -n $1 ]]; then chown --recursive --no-dereference -- "$1" "${entries[@]}"; fi
+  find "${entries[@]}" -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
 }

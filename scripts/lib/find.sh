@@ -2,11 +2,11 @@
 # Finding a backup: which repository holds it whole, and which one is the newest that can be trusted.
 
 # resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote. Sets BACKUP,
-# BACKUP_COMPLETE, MANIFEST (a checked copy) and OPEN_REPOSITORIES, and leaves the repository that holds it selected. An
+# BACKUP_COMPLETE, MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the repository that holds it selected. An
 # incomplete backup is found by its name, never as latest. Ends with 11 if there is none, 8 if no repository could say.
 resolve_backup() {
   local wanted=$1 host=${2:-$HOST_NAME}
-  BACKUP="" BACKUP_COMPLETE=false MANIFEST="$SCRATCH/manifest.json" FIND_NOTES=()
+  BACKUP="" BACKUP_COMPLETE=false MANIFEST="" FIND_NOTES=()
   if [[ $wanted != latest && ! $wanted =~ $BACKUP_PATTERN ]]; then
     die "$EXIT_NOT_FOUND" "there is no backup '$wanted'" "names look like 20261122T020000Z or 'latest'; see: prometheus-backup.sh list"
   fi
@@ -59,10 +59,7 @@ find_latest() {
     try_backup "$name" "$host" || status=$?
     if (( status == 1 )); then skipped+=("$name cannot be read (${FIND_NOTES[-1]})"); continue; fi
     if (( status == 2 )); then skipped+=("$name is incomplete (${FIND_NOTES[-1]})"); continue; fi
-    if [[ "$(jq --raw-output '.suspect // ""' "$MANIFEST")" != "" ]]; then
-      skipped+=("$name is suspect ($(jq --raw-output .suspect "$MANIFEST"))")
-      continue
-    fi
+    if [[ -n $M_SUSPECT ]]; then skipped+=("$name is suspect ($M_SUSPECT)"); continue; fi
     if is_dwarfed "$name" "$host"; then skipped+=("$name is not trusted ($DWARFED)"); continue; fi
     BACKUP=$name
     break
@@ -77,27 +74,24 @@ find_latest() {
 # which it is nearly empty. So look the first backups of a machine that replaced another one, in a repository that is new with it.
 # Sets DWARFED to the reason; what was selected stays selected.
 is_dwarfed() {
-  local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples before
+  local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples=$M_SAMPLES
   DWARFED=""
-  samples="$(jq .totals.samples "$MANIFEST")"
   for index in "${OPEN_REPOSITORIES[@]}"; do
     if [[ ${REPOSITORY_NAMES[index]} == "$mine" ]]; then here=$index; fi
     if [[ ${REPOSITORY_NAMES[index]} == "$mine" || -n $DWARFED ]]; then continue; fi
     select_repository "$index" "$host"
     if object_bytes "backups/$name.json" >/dev/null; then
-      if read_manifest "$name" "$other" && [[ "$(jq .suspect "$other")" != null ]]; then
-        DWARFED="suspect in $REPOSITORY: $(jq --raw-output .suspect "$other")"
-      fi
+      if read_manifest "$name" "$other" && [[ -n $M_SUSPECT ]]; then DWARFED="suspect in $REPOSITORY: $M_SUSPECT"; fi
       continue
     fi
     while IFS= read -r older; do
-      if ! read_manifest "$older" "$other" || [[ "$(jq .suspect "$other")" != null ]]; then continue; fi
-      before="$(jq .totals.samples "$other")"
-      if (( samples * 100 < before * SHRINK_PERCENT )); then DWARFED="$samples samples, but $before in $older in $REPOSITORY, which lacks it"; fi
+      if ! read_manifest "$older" "$other" || [[ -n $M_SUSPECT ]]; then continue; fi
+      if (( samples * 100 < M_SAMPLES * SHRINK_PERCENT )); then DWARFED="$samples samples, but $M_SAMPLES in $older in $REPOSITORY, which lacks it"; fi
       break
     done < <(OPEN_REPOSITORIES=("$index") backup_names "$host" | awk -v name="$name" '$0 < name' | sort --reverse)
   done
   select_repository "$here" "$host"
+  read_facts "$MANIFEST"
   [[ -n $DWARFED ]]
 }
 
@@ -113,22 +107,22 @@ backup_names() {
 # try_backup NAME HOST: selects the first repository that has the backup whole and puts its manifest into MANIFEST. Status 2: only
 # an incomplete one was found (selected all the same); 1: none. The reason is added to FIND_NOTES.
 try_backup() {
-  local name=$1 host=$2 index partial="" missing
+  local name=$1 host=$2 index partial="" lacking
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$host"
     if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
-    if ! read_manifest "$name" "$MANIFEST.$index"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
-    if ! jq --exit-status --arg name "$name" --arg host "$host" '.name == $name and .host == $host' "$MANIFEST.$index" >/dev/null; then
+    MANIFEST="$SCRATCH/manifest.$index.json"
+    if ! read_manifest "$name" "$MANIFEST"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
+    if [[ $M_NAME != "$name" || $M_HOST != "$host" ]]; then
       FIND_NOTES+=("$REPOSITORY: backups/$name.json is the manifest of another backup or host")
       continue
     fi
-    missing="$(missing_objects "$MANIFEST.$index" | wc -l)"
-    if (( missing == 0 )); then
-      mv -f -- "$MANIFEST.$index" "$MANIFEST"
+    lacking="$(lacking_objects "$MANIFEST")"
+    if (( lacking == 0 )); then
       BACKUP_COMPLETE=true
       return 0
     fi
-    FIND_NOTES+=("$REPOSITORY lacks $missing of its objects")
+    FIND_NOTES+=("$REPOSITORY lacks $lacking of its objects")
     partial="${partial:-$index}"
   done
   if [[ -z $partial ]]; then
@@ -136,7 +130,8 @@ try_backup() {
     return 1
   fi
   select_repository "$partial" "$host"
-  mv -f -- "$MANIFEST.$partial" "$MANIFEST"
+  MANIFEST="$SCRATCH/manifest.$partial.json"
+  read_facts "$MANIFEST"
   BACKUP_COMPLETE=false
   return 2
 }

@@ -34,13 +34,15 @@ report_bug() {
 
 # human_bytes N: 1234567 -> "1.2 MB" (powers of ten, as disks and bills count).
 human_bytes() {
-  awk -v n="$1" 'BEGIN {
-    split("B kB MB GB TB", u, " "); i = 1
-    while (n >= 1000 && i < 5) { n /= 1000; i++ }
-    if (i == 1) printf "%d %s", n, u[i]
-    else if (n >= 100) printf "%.0f %s", n, u[i]
-    else printf "%.1f %s", n, u[i]
-  }'
+  local number=$1 unit=1 name names=(kB MB GB TB)
+  if (( number < 1000 )); then printf '%d B' "$number"; return 0; fi
+  for name in "${names[@]}"; do
+    # Rounded before it is compared, so that 999,960 is "1.0 MB" and not "1000 kB".
+    unit=$(( unit * 1000 ))
+    if (( (number + unit / 2) / unit < 1000 )) || [[ $name == TB ]]; then break; fi
+  done
+  if (( number * 10 + unit / 2 < unit * 1000 )); then number=$(( (number * 10 + unit / 2) / unit )); printf '%d.%d %s' $(( number / 10 )) $(( number % 10 )) "$name"
+  else printf '%d %s' $(( (number + unit / 2) / unit )) "$name"; fi
 }
 
 # human_seconds N: 4000 -> "1 h 6 min".

@@ -63,19 +63,25 @@ refuse_if_planned() {
 # plan_backup_lines: what the backup is and what it covers.
 plan_backup_lines() {
   local state=complete newest=${B_MAX[0]} oldest gaps size
+  read -r oldest gaps < <(count_gaps)
   if [[ $BACKUP_COMPLETE == false ]]; then state="INCOMPLETE, but all that is needed is there"; fi
-  if [[ "$(jq .suspect "$MANIFEST")" != null ]]; then state+=", SUSPECT: $(jq --raw-output .suspect "$MANIFEST")"; fi
+  if [[ -n $M_SUSPECT ]]; then state+=", SUSPECT: $M_SUSPECT"; fi
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
   plan_line backup "$state; ${#B_ULID[@]} blocks, $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
-  oldest="$(printf '%s\n' "${B_MIN[@]}" | sort --numeric-sort | sed --quiet 1p)"
-  gaps="$(jq 'sort_by(.minTime) | [range(1; length) as $i | select(.[$i].minTime - (.[:$i] | map(.maxTime) | max) > 600000)] | length' "$SELECTED")"
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
   if [[ $RESTORE_MODE == full ]]; then
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
-    plan_line part "whole blocks that touch the wanted time; $(jq '.blocks | length' "$MANIFEST") blocks are in the backup"
+    plan_line part "whole blocks that touch the wanted time; $M_BLOCKS blocks are in the backup"
   fi
+}
+
+# count_gaps: "oldest gaps": where the selected blocks begin (ms), and how often more than ten minutes lie between them.
+count_gaps() {
+  local index
+  for index in "${!B_MIN[@]}"; do printf '%d %d\n' "${B_MIN[index]}" "${B_MAX[index]}"; done | sort --numeric-sort |
+    awk 'NR == 1 { oldest = $1; end = $2 } $1 - end > 600000 { gaps++ } $2 > end { end = $2 } END { printf "%s %d\n", oldest, gaps }'
 }
 
 # plan_fetch: bytes to download and how long that will take.

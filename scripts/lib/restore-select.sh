@@ -4,12 +4,21 @@
 # select_blocks: the wanted blocks of MANIFEST, newest first, in the arrays B_ULID, B_OBJECT, B_OBJECT_BYTES, B_SHA256, B_BYTES,
 # B_MIN, B_MAX, B_SAMPLES, B_SERIES, and as JSON in SELECTED. Ends with 11 if there are none.
 select_blocks() {
-  local ulids
+  local unknown json wanted=""
   SELECTED="$SCRATCH/selected.json"
-  ulids="$(printf '%s\n' "${ONLY_BLOCKS[@]}" | jq --raw-input --slurp 'split("\n") | map(select(. != ""))')"
-  jq --argjson wanted "$ulids" --argjson from "${FROM_MS:-null}" --argjson to "${TO_MS:-null}" "$(select_filter)" "$MANIFEST" >"$SELECTED"
-  require_named_blocks "$ulids"
-  load_selected
+  # Their form was checked when they were read from the command line.
+  if (( ${#ONLY_BLOCKS[@]} > 0 )); then printf -v wanted ',"%s"' "${ONLY_BLOCKS[@]}"; fi
+  jq --raw-output --argjson wanted "[${wanted#,}]" --argjson from "${FROM_MS:-null}" --argjson to "${TO_MS:-null}" \
+    "(\$wanted - ([.blocks[].ulid] + [.covered[].ulid]) | join(\", \")), ($(select_filter) | tojson, ($(selected_rows)))" "$MANIFEST" >"$SCRATCH/selected"
+  {
+    IFS= read -r unknown
+    if [[ -n $unknown ]]; then
+      die "$EXIT_NOT_FOUND" "backup $BACKUP has no block $unknown" "see its blocks: prometheus-backup.sh show $BACKUP"
+    fi
+    IFS= read -r json
+    printf '%s\n' "$json" >"$SELECTED"
+    read_selected
+  } <"$SCRATCH/selected"
   if (( ${#B_ULID[@]} == 0 )) && jq --exit-status '.blocks == [] and .wal != null' "$MANIFEST" >/dev/null; then
     die "$EXIT_NOT_FOUND" "backup $BACKUP was taken before the server had a finished block: it holds only WAL and head" \
       "stop the server and unpack $(jq --raw-output .wal.object "$MANIFEST") of $REPOSITORY_SHOWN into its data directory"
@@ -30,27 +39,35 @@ select_filter() {
 JQ
 }
 
-# require_named_blocks JSON-ARRAY: every --block is in the backup; ends with 11 otherwise.
-require_named_blocks() {
-  local unknown
-  unknown="$(jq --raw-output --argjson wanted "$1" '$wanted - ([.blocks[].ulid] + [.covered[].ulid]) | join(", ")' "$MANIFEST")"
-  if [[ -n $unknown ]]; then
-    die "$EXIT_NOT_FOUND" "backup $BACKUP has no block $unknown" "see its blocks: prometheus-backup.sh show $BACKUP"
-  fi
+# load_selected: SELECTED into the arrays.
+load_selected() {
+  jq --raw-output "$(selected_rows)" "$SELECTED" >"$SCRATCH/selected"
+  read_selected <"$SCRATCH/selected"
 }
 
-# load_selected: SELECTED into the arrays. The manifest came from outside, so whatever becomes a path is checked.
-load_selected() {
-  local ulid object bytes sha size min max samples series
+# selected_rows: a jq program: three lines a block, its numbers, its meta.json, its tombstones in base64.
+selected_rows() {
+  cat <<'JQ'
+  .[] | ([.ulid, .object // "", .objectBytes, .objectSha256 // "", .bytes, .minTime, .maxTime, .numSamples, .numSeries] | join("|")),
+    (.meta | tojson), (.tombstones // "" | gsub("[^A-Za-z0-9+/=]"; ""))
+JQ
+}
+
+# read_selected: such lines from standard input into the arrays, BLOCK_META and BLOCK_TOMBSTONES by ULID among them. The manifest came from
+# outside, so whatever becomes a path is checked.
+read_selected() {
+  local ulid object bytes sha size min max samples series meta marks
   B_ULID=() B_OBJECT=() B_OBJECT_BYTES=() B_SHA256=() B_BYTES=() B_MIN=() B_MAX=() B_SAMPLES=() B_SERIES=()
-  while IFS='|' read -r ulid object bytes sha size min max samples series; do
+  declare -gA BLOCK_META=() BLOCK_TOMBSTONES=()
+  while IFS='|' read -r ulid object bytes sha size min max samples series && IFS= read -r meta && IFS= read -r marks; do
     if [[ ! $ulid =~ $ULID_PATTERN || ! $min$max =~ ^-?[0-9]+-?[0-9]+$ || ! $bytes$size$samples$series =~ ^[0-9]+$ ]] ||
       [[ -n $object && ! ( $object =~ $OBJECT_PATTERN && $sha =~ $SHA256_PATTERN ) ]]; then
       die "$EXIT_VERIFICATION" "the manifest of $BACKUP describes the block '$ulid' in a way that no backup does" "use another backup or repository"
     fi
     B_ULID+=("$ulid") B_OBJECT+=("$object") B_OBJECT_BYTES+=("$bytes") B_SHA256+=("$sha") B_BYTES+=("$size")
     B_MIN+=("$min") B_MAX+=("$max") B_SAMPLES+=("$samples") B_SERIES+=("$series")
-  done < <(jq --raw-output '.[] | [.ulid, .object // "", .objectBytes, .objectSha256 // "", .bytes, .minTime, .maxTime, .numSamples, .numSeries] | join("|")' "$SELECTED")
+    BLOCK_META[$ulid]=$meta BLOCK_TOMBSTONES[$ulid]=$marks
+  done
 }
 
 # drop_selected FILTER: keeps only the blocks for which the jq FILTER is true.
@@ -67,10 +84,9 @@ selected_objects() {
     if [[ -z ${B_OBJECT[index]} ]]; then archived=true; continue; fi
     printf '%s|%s|%s\n' "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "${B_OBJECT[index]}"
   done
-  jq --raw-output --argjson archived $archived 'select($archived and .archive) | .archive | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
-  if wants_wal; then
-    jq --raw-output 'select(.wal) | .wal | [.objectBytes, .objectSha256, .object] | join("|")' "$MANIFEST"
-  fi
+  if [[ $archived == true && -n $M_ARCHIVE ]]; then cut -d '|' -f 1-3 <<<"$M_ARCHIVE"; fi
+  if wants_wal && [[ -n $M_WAL ]]; then printf '%s
+' "$M_WAL"; fi
 }
 
 # wants_wal: whether WAL and head of a cold backup come along: with all its blocks, and to where a server starts on them.

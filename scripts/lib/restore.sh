@@ -123,7 +123,7 @@ restore_target() {
   fetch_selected "$STAGING"
   owner="$(stat --format %U:%G -- "$TARGET")"
   own_staged "$owner"
-  staged_entries | while IFS= read -r entry; do mv --no-target-directory -- "$STAGING/$entry" "$TARGET/$entry"; done
+  ( cd -- "$STAGING" && staged_entries | xargs --no-run-if-empty mv --target-directory="$TARGET" -- )
   rm -rf -- "$STAGING"
   say "Restored $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET; it is a data directory:"
   say "  prometheus --config.file=/dev/null --storage.tsdb.path=${TARGET@Q} --storage.tsdb.retention.time=100y --web.listen-address=127.0.0.1:9099"

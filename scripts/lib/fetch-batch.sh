@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# Many blocks with few programs: what lies in a path is hashed by one program and unpacked by one pair of them, batch by batch. A batch
+# that is not exactly right is thrown away and fetched again block by block, which finds out what is wrong and where a good copy is.
+
+# How much one batch may hold: enough that starting programs costs little beside it, few enough that an interruption loses little.
+readonly BATCH_BYTES=$((256 * 1024 * 1024))
+readonly BATCH_BLOCKS=64
+
+# make_batches BYTES: the caller's todo, BYTES in all, as lists of indexes in the caller's batches. Each job gets several, so that all end at
+# about the same time. What comes through rclone goes alone, since that streams one object at a time. Makes the folders that the jobs use.
+make_batches() {
+  local limit=$(( $1 / (4 * PARALLEL) )) index place bytes=0 count=0 batch="" batch_place=""
+  if (( limit > BATCH_BYTES )); then limit=$BATCH_BYTES; fi
+  for index in "${todo[@]}"; do
+    place="${COPIES["${B_OBJECT[index]}|${B_OBJECT_BYTES[index]}"]:-}"
+    place="${place%% *}"
+    if [[ -z $place || ${REPOSITORY_TYPES[place]} != path ]]; then place=""; fi
+    if (( count > 0 )) && [[ -z $place || $place != "$batch_place" || $count == "$BATCH_BLOCKS" || $(( bytes + B_OBJECT_BYTES[index] )) -gt $limit ]]; then
+      batches+=("$batch")
+      batch="" bytes=0 count=0
+    fi
+    batch+="${batch:+ }$index" bytes=$(( bytes + B_OBJECT_BYTES[index] )) count=$(( count + 1 )) batch_place=$place
+  done
+  if (( count > 0 )); then batches+=("$batch"); fi
+  for batch in "${batches[@]}"; do folders+=("$STAGING/part-${batch%% *}"); done
+  if (( ${#folders[@]} > 0 )); then mkdir --mode=0700 -- "${folders[@]}" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"; fi
+}
+
+# fetch_batch INDEX...: blocks of one batch, as a job. A failure is left by fetch_block.
+fetch_batch() {
+  local index place folder="$STAGING/part-$1"
+  place="${COPIES["${B_OBJECT[$1]}|${B_OBJECT_BYTES[$1]}"]:-}"
+  place="${place%% *}"
+  if [[ -n $place && ${REPOSITORY_TYPES[place]} == path ]]; then
+    select_repository "$place" "$RESTORE_HOST"
+    if unpack_batch "$folder" "$@"; then return 0; fi
+    rm -rf -- "$folder"
+  fi
+  for index in "$@"; do
+    if [[ -e $SCRATCH/fetch.failed ]]; then return 0; fi
+    if [[ ! -d $STAGING/${B_ULID[index]} ]]; then fetch_block "$index"; fi
+  done
+}
+
+# unpack_batch DIR INDEX...: the blocks from the selected path, side by side into the empty DIR; each gets its name in STAGING if all of them are as
+# recorded. False otherwise, whatever the reason.
+unpack_batch() {
+  local folder=$1 index hasher files=() members=() ready=() sums="$SCRATCH/batch.$2"
+  shift
+  for index in "$@"; do
+    check_object "${B_OBJECT[index]}" || return 1
+    files+=("$REPOSITORY_ROOT/${B_OBJECT[index]}")
+    members+=("${B_ULID[index]}/chunks" "${B_ULID[index]}/index")
+    ready+=("$folder/${B_ULID[index]}")
+  done
+  openssl dgst -sha256 -r -- "${files[@]}" >"$sums" 2>/dev/null &
+  hasher=$!
+  # Records of 256 kB: with its usual 10 kB, tar spends a third of its time on reading and writing such small pieces.
+  if ! zstd --decompress --stdout --quiet -- "${files[@]}" 2>/dev/null |
+    tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner --no-same-permissions -- "${members[@]}" 2>/dev/null; then
+    wait "$hasher" || true
+    return 1
+  fi
+  wait "$hasher" || return 1
+  check_sums "$sums" "$@" || return 1
+  check_batch "$folder" "$@" || return 1
+  for index in "$@"; do add_block_files "$folder/${B_ULID[index]}" "${B_ULID[index]}" 2>/dev/null || return 1; done
+  mv --target-directory="$STAGING" -- "${ready[@]}" 2>/dev/null
+}
+
+# check_sums FILE INDEX...: whether openssl's lines in FILE have the recorded checksums, in this order.
+check_sums() {
+  local file=$1 index line lines=()
+  shift
+  mapfile -t lines <"$file"
+  if (( ${#lines[@]} != $# )); then return 1; fi
+  for line in "${lines[@]}"; do
+    index=$1
+    shift
+    if [[ ${line:0:64} != "${B_SHA256[index]}" ]]; then return 1; fi
+  done
+}
+
+# check_batch DIR INDEX...: check_block for all blocks in DIR, with one program, before meta.json and tombstones are there.
+check_batch() {
+  local directory=$1 kind size path name index strange=""
+  local -A sizes=() whole=()
+  shift
+  find "$directory" -mindepth 1 -printf '%y %s %P\n' | while read -r kind size path; do
+    name="${path%%/*}"
+    case "$kind ${path:${#name}}" in
+      "d " | "d /chunks") ;;
+      "f /index") whole[$name]=true; sizes[$name]=$(( ${sizes[$name]:-0} + size )) ;;
+      "f /chunks/"[0-9][0-9][0-9][0-9][0-9][0-9]) sizes[$name]=$(( ${sizes[$name]:-0} + size )) ;;
+      *) strange=$path ;;
+    esac
+  done
+  if [[ -n $strange ]]; then return 1; fi
+  for index in "$@"; do
+    name="${B_ULID[index]}"
+    if [[ ${whole[$name]:-} != true || ${sizes[$name]} != "${B_BYTES[index]}" ]]; then return 1; fi
+  done
+}

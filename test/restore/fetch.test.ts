@@ -1,0 +1,134 @@
+// The download: blocks out of repositories in directories, several at once, and what happens when one of them is not as recorded.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { Shell } from "./shell";
+
+const shell = new Shell();
+afterAll(() => shell.remove());
+
+const at = (name: string) => path.join(shell.directory, name);
+const ulid = (letter: string) => `01M7VW2GC07R5ZX6V25SJJYA${letter}${letter}`;
+const LETTERS = ["A", "B", "C", "D", "E"];
+const object = (letter: string) => `blocks/${ulid(letter)}.tar.zst`;
+const inRepository = (repository: string, letter: string) => at(`${repository}/prom-1/${object(letter)}`);
+
+/** What the manifest says of a block that is packed into both repositories; `recorded` are untruths about it. */
+function pack(letter: string, { tombstones = "", recorded = {} } = {}): object {
+  const folder = at(`source/${ulid(letter)}`);
+  fs.mkdirSync(path.join(folder, "chunks"), { recursive: true });
+  fs.writeFileSync(path.join(folder, "index"), `index of ${letter}`);
+  fs.writeFileSync(path.join(folder, "chunks/000001"), letter.repeat(50_000));
+  fs.writeFileSync(path.join(folder, "chunks/000002"), letter.repeat(10));
+  const packed = execFileSync("bash", ["-c", 'tar -cf - -C "$1" "$2/chunks" "$2/index" | zstd -q', "bash", at("source"), ulid(letter)]);
+  for (const repository of ["local", "second"]) {
+    fs.writeFileSync(inRepository(repository, letter), packed);
+  }
+  const position = LETTERS.indexOf(letter);
+  return {
+    ulid: ulid(letter), object: object(letter), objectBytes: packed.length, objectSha256: createHash("sha256").update(packed).digest("hex"), bytes: 50_020,
+    minTime: position * 1000, maxTime: (position + 1) * 1000, numSamples: 10, numSeries: 1, meta: { ulid: ulid(letter), version: 1 }, tombstones, ...recorded,
+  };
+}
+
+/** Fetches the blocks and says how that ended. */
+function fetchAll(blocks: object[], settings = "") {
+  fs.writeFileSync(at("selected"), JSON.stringify(blocks));
+  return shell.run(
+    `cp selected "$SELECTED"; HOST_NAME=prom-1 RESTORE_HOST=prom-1 COMMAND=restore BACKUP=20260101T020000Z RESTORE_MODE=target PARTIAL=false
+    STATE_DIR="$PWD/state" BACKUP_STATE="$PWD/state" BACKUP_USER="$(id -un)" M_DIGEST=d M_WAL="" M_ARCHIVE="" ${settings}
+    REPOSITORY_NAMES=(local second) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/local" "$PWD/second")
+    open_repositories prom-1; select_repository 0; load_selected; fetch_selected "$PWD/stage"; staged_entries`,
+  );
+}
+
+const blocksIn = (directory: string) => fs.readdirSync(at(directory)).filter(name => /^0/.test(name)).sort();
+const every = LETTERS.map(ulid);
+
+function spoil(repository: string, letter: string, how: (good: Buffer) => Buffer): void {
+  const file = inRepository(repository, letter);
+  fs.writeFileSync(file, how(fs.readFileSync(file)));
+}
+const flip = (good: Buffer) => Buffer.from(good.map((byte, position) => (position === good.length >> 1 ? byte ^ 1 : byte)));
+
+beforeEach(() => {
+  for (const name of ["local", "second", "stage", "state", "source"]) {
+    fs.rmSync(at(name), { recursive: true, force: true });
+  }
+  fs.mkdirSync(at("local/prom-1/blocks"), { recursive: true });
+  fs.mkdirSync(at("second/prom-1/blocks"), { recursive: true });
+  fs.mkdirSync(at("state"));
+});
+
+test.each([1, 2, 7])("every block arrives as it was, with its own meta.json and tombstones, %i at a time", parallel => {
+  const blocks = LETTERS.map(letter => pack(letter, { tombstones: letter === "C" ? Buffer.from("marks of C").toString("base64") : "" }));
+  const { code, stdout, stderr } = fetchAll(blocks, `PARALLEL=${parallel}`);
+  expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
+  for (const letter of LETTERS) {
+    const read = (name: string) => fs.readFileSync(at(`stage/${ulid(letter)}/${name}`)).toString("latin1");
+    expect([read("index"), read("chunks/000001"), read("chunks/000002")]).toEqual([`index of ${letter}`, letter.repeat(50_000), letter.repeat(10)]);
+    expect(JSON.parse(read("meta.json"))).toEqual({ ulid: ulid(letter), version: 1 });
+    expect(read("tombstones")).toBe(letter === "C" ? "marks of C" : "\x01\x30\xba\x30\x01\x00\x00\x00\x00");
+  }
+  expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
+});
+
+test("a block with a flipped byte comes from the repository that has it right, is named, and the others come as well", () => {
+  const blocks = LETTERS.map(letter => pack(letter));
+  spoil("local", "B", flip);
+  const { code, stderr } = fetchAll(blocks);
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; where another repository has it whole, that one was used\n`,
+  });
+  expect(blocksIn("stage")).toEqual(every);
+  expect(fs.readFileSync(at("state/damaged/local"), "utf8")).toBe(`${object("B")}\n`);
+});
+
+test("a byte flipped behind the end of the archive, where unpacking does not notice, is found as well", () => {
+  const blocks = LETTERS.map(letter => pack(letter));
+  const grown = (good: Buffer) => Buffer.concat([good, execFileSync("zstd", ["-q", "-c"], { input: Buffer.alloc(10) })]);
+  for (const repository of ["local", "second"]) {
+    spoil(repository, "D", grown);
+  }
+  const recorded = blocks.map((block, position) => (position === 3 ? { ...block, objectBytes: fs.statSync(inRepository("local", "D")).size } : block));
+  const { code, stderr } = fetchAll(recorded);
+  expect(code).toBe(9);
+  expect(stderr).toContain(`block ${ulid("D")} could not be restored: repository second (${at("second")}/prom-1): ${object("D")} is damaged: its checksum is not the recorded one`);
+  expect(blocksIn("stage")).not.toContain(ulid("D"));
+});
+
+test("a block that is damaged everywhere ends the restore with its name, and no part of it is taken for a block", () => {
+  const blocks = LETTERS.map(letter => pack(letter));
+  spoil("local", "A", flip);
+  spoil("second", "A", flip);
+  const { code, stderr } = fetchAll(blocks);
+  expect(code).toBe(9);
+  expect(stderr).toMatch(new RegExp(`^prometheus-backup: error: block ${ulid("A")} could not be restored: repository second .*${object("A")} is damaged: its checksum is not the recorded one; `, "m"));
+  expect(blocksIn("stage")).not.toContain(ulid("A"));
+});
+
+test("an object as recorded that holds something else than the manifest says is refused", () => {
+  const sizes = fetchAll(["A", "B"].map(letter => pack(letter, letter === "B" ? { recorded: { bytes: 50_021 } } : {})));
+  expect([sizes.code, sizes.stderr]).toEqual([9, expect.stringContaining(`block ${ulid("B")} could not be restored: it has 50020 bytes instead of 50021`) as string]);
+  fs.symlinkSync("/etc/passwd", at(`source/${ulid("C")}-link`));
+  fs.mkdirSync(at(`source/${ulid("C")}/chunks`), { recursive: true });
+  fs.symlinkSync("/etc/passwd", at(`source/${ulid("C")}/chunks/000003`));
+  const linked = fetchAll([pack("C")]);
+  expect([linked.code, linked.stderr]).toEqual([9, expect.stringContaining("its object holds 'chunks/000003', which no block has") as string]);
+});
+
+test("what an earlier try has finished is kept, what it had begun is not", () => {
+  const blocks = LETTERS.map(letter => pack(letter));
+  expect(fetchAll(blocks.slice(0, 2)).code).toBe(0);
+  const kept = fs.statSync(at(`stage/${ulid("A")}/index`)).ino;
+  fs.mkdirSync(at("stage/part-9"));
+  fs.rmSync(at(`stage/${ulid("B")}/index`));
+  expect(fetchAll(blocks).code).toBe(0);
+  expect(blocksIn("stage")).toEqual(every);
+  expect(fs.statSync(at(`stage/${ulid("A")}/index`)).ino).toBe(kept);
+  expect(fs.readFileSync(at(`stage/${ulid("B")}/index`), "utf8")).toBe("index of B");
+  expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
+});
