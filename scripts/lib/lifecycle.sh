@@ -69,7 +69,8 @@ open_state() {
     die "$EXIT_SPACE" "less than $(human_bytes "$STATE_HEADROOM_BYTES") are free on the file system of $STATE_DIR" "free space there; the backups are untouched"
   fi
   for old in "$STATE_DIR"/scratch.*; do
-    if [[ $old != "$SCRATCH" ]] && ! scratch_in_use "$old"; then rm -rf -- "$old"; fi
+    # What is left of a killed run may still write there; then a later run removes it.
+    if [[ $old != "$SCRATCH" ]] && ! scratch_in_use "$old"; then rm -rf -- "$old" 2>/dev/null || true; fi
   done
 }
 
