@@ -63,7 +63,7 @@ async function readHosts(hosts: FleetHost[], mounted: Map<string, string>, scrat
     host: host.name,
     expectedIntervalSeconds: scheduleFacts(host.schedule ?? defaults.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
     suspectBelowPercent: host.suspectBelowPercent ?? defaults.suspectBelowPercent,
-    drillIsScheduled: host.drill?.schedule !== undefined,
+    drillIntervalSeconds: host.drill?.schedule === undefined ? null : scheduleFacts(host.drill.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
     repositories: readings.splice(0, hostRepositories(host).length),
   }));
 }

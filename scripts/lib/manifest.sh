@@ -9,6 +9,7 @@ compose_manifest() {
     --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
     --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
+    --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" --arg drillSeconds "${METRICS[drill_restore_seconds]:-}" \
     --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
     "$(manifest_filter)" >"$target.canonical"
   digest="$(openssl dgst -sha256 -r "$target.canonical" | cut -c 1-64)"
@@ -28,6 +29,7 @@ manifest_filter() {
   | {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
+    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: ($drillSeconds | tonumber)} end),
     $blocks, covered: $plan[0].covered, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
     coverage: {
       oldestSample: ($blocks | map(.minTime) | min | time),

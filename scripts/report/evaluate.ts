@@ -12,6 +12,8 @@ export interface BackupSummary {
   newestSample: string | null;
   sizeBytes: number;
   samples: number;
+  /** End of the host's last good drill before the backup; null if there was none, undefined if its version does not say. */
+  lastDrill?: string | null;
 }
 
 /** What was found of one host in one repository. */
@@ -32,11 +34,12 @@ export interface HostReading {
   host: string;
   expectedIntervalSeconds: number;
   suspectBelowPercent: number;
-  drillIsScheduled: boolean;
+  /** Largest gap between two drills of their schedule; null without a schedule. */
+  drillIntervalSeconds: number | null;
   repositories: RepositoryReading[];
 }
 
-export type FindingKind = "no-backup" | "stale" | "data-old" | "suspect" | "shrunk" | "incomplete" | "damaged";
+export type FindingKind = "no-backup" | "stale" | "data-old" | "suspect" | "shrunk" | "incomplete" | "damaged" | "never-drilled" | "drill-old";
 
 /** Something that a person should look at. */
 export interface Finding {
@@ -131,6 +134,22 @@ function brokenFindings(backups: BackupSummary[], newest: BackupSummary | undefi
   return findings;
 }
 
+/** What backups of a host whose drills are scheduled say of the last one; a drill shows in the first backup after it. */
+function drillFindings({ drillIntervalSeconds, expectedIntervalSeconds }: HostReading, usable: BackupSummary[], now: Date): Finding[] {
+  const [newest] = usable;
+  const oldest = usable.at(-1);
+  if (drillIntervalSeconds === null || newest?.lastDrill === undefined || oldest === undefined) {
+    return [];
+  }
+  const limit = drillIntervalSeconds + 2 * expectedIntervalSeconds;
+  if (newest.lastDrill === null) {
+    const since = secondsSince(oldest.finishedAt, now);
+    return since > limit ? [{ kind: "never-drilled", text: `no drill has succeeded, though there have been backups for ${age(since)}` }] : [];
+  }
+  const since = secondsSince(newest.lastDrill, now);
+  return since > limit ? [{ kind: "drill-old", text: `the last good drill was ${age(since)} ago; one is expected every ${age(drillIntervalSeconds)}` }] : [];
+}
+
 function judge(host: HostReading, reading: RepositoryReading, now: Date): RepositoryReport {
   const { repository, place, backups, error } = reading;
   const empty = { host: host.host, repository, place, backups: 0, pinned: 0, newest: null, ageSeconds: null, findings: [], error: null };
@@ -143,6 +162,7 @@ function judge(host: HostReading, reading: RepositoryReading, now: Date): Reposi
     ...(newest === undefined ? [{ kind: "no-backup" as const, text: "there is no good backup" }] : ageFindings(host, newest, now)),
     ...shrinkFindings(host, usable),
     ...brokenFindings(backups, newest),
+    ...drillFindings(host, usable, now),
   ];
   return {
     ...empty,
@@ -164,7 +184,7 @@ export function evaluate(hosts: HostReading[], now: Date): Report {
     at: now.toISOString(),
     hosts: hosts.length,
     unseen,
-    withoutDrill: hosts.filter(({ drillIsScheduled }) => !drillIsScheduled).map(({ host }) => host),
+    withoutDrill: hosts.filter(({ drillIntervalSeconds }) => drillIntervalSeconds === null).map(({ host }) => host),
     repositories,
     exitCode: unreachable ? 2 : repositories.some(({ state }) => state === "findings") ? 1 : 0,
   };

@@ -11,7 +11,7 @@ function state(row: RepositoryReport): string {
     case "good":
       return "✔ good";
     case "findings":
-      return row.findings.map(({ kind, text }) => `✘ ${kind.toUpperCase().replace("-", " ")}: ${text}`).join("; ");
+      return row.findings.map(({ kind, text }) => `✘ ${kind.toUpperCase().replaceAll("-", " ")}: ${text}`).join("; ");
     case "unreachable":
       return `✘ UNREACHABLE: ${row.error ?? ""}`;
     case "elsewhere":

@@ -137,6 +137,7 @@ interface Manifest {
   wal: StoredObject | null;
   companions: StoredObject[];
   coverage: { newestSample: string | null };
+  lastDrill?: { finishedAt: string } | null;
   totals: { sizeBytes: number; samples: number };
 }
 
@@ -166,10 +167,11 @@ function summary(name: string, text: string, listing: Listing): BackupSummary {
   if (manifest === undefined) {
     return { name, complete: false, damaged: true, pinned, suspect: null, finishedAt: "", newestSample: null, sizeBytes: 0, samples: 0 };
   }
-  const { blocks, archive, wal, companions, suspect, finishedAt, coverage, totals } = manifest;
+  const { blocks, archive, wal, companions, suspect, finishedAt, coverage, totals, lastDrill } = manifest;
   const objects = [...blocks, ...(archive === null ? [] : [archive]), ...(wal === null ? [] : [wal]), ...companions];
   const complete = objects.every(({ object, objectBytes }) => object === null || listing.get(object) === objectBytes);
   return {
     name, complete, damaged: false, pinned, suspect: suspect ?? null, finishedAt, newestSample: coverage.newestSample, sizeBytes: totals.sizeBytes, samples: totals.samples,
+    ...(lastDrill === undefined ? {} : { lastDrill: lastDrill?.finishedAt ?? null }),
   };
 }

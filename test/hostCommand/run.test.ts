@@ -1,11 +1,16 @@
 // The main job as it happens every night: the cron entry fires, and afterwards everything is where it should be.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { renderCron } from "../../components/render/backupJob";
+import { renderAlertRules } from "../../components/render/alertRules";
+import { alertRulesPlan } from "../../components/resolve";
+import { queriesWithoutData } from "../dashboard/onHost";
+import { startWebhook } from "../servers/webhook";
 import { sleep, waitUntil } from "../tools/process";
 import { LOG, SETTINGS } from "./install";
 import { openSetting, type Setting } from "./setting";
 import { lines } from "./server";
 import { Site } from "./site";
+import { alertsOf, heldAlerts, toldOf, watchClosely } from "./watched";
 
 let setting: Setting;
 let site: Site;
@@ -88,4 +93,54 @@ test("the next run sends only the head", async () => {
   expect(added.sort()).toEqual([`backups/${backup}.json`, `heads/${backup}.tar.zst`]);
   expect(totals.sentBytes).toBe(blocks.find(block => block.head)?.objectBytes);
   expect((await site.good("verify")).stderr.match(/✔/g)).toHaveLength(2);
+});
+
+test("a backup that fails: the alert is pending, fires, reaches Alertmanager and on-call, and a good run ends it; the dashboard has it all", async () => {
+  const { host, minio } = setting;
+  const failed = "PrometheusBackupLastRunFailed";
+  expect((await site.manifest()).lastDrill).toBeNull();
+  await site.good("drill");
+  const webhook = await startWebhook(new URL(minio.endpointForHosts).hostname);
+  const unwatch = await watchClosely(host, renderAlertRules(alertRulesPlan(name, {}, { schedule: "* * * * *" }).rules), webhook.url);
+  const stateOf = async (alert: string) => (await alertsOf(host)).find(({ name: found }) => found === alert)?.state ?? "none";
+  const withoutData = async (what: string, wanted: string[]): Promise<void> => {
+    let found: string[] = [];
+    await waitUntil(what, 120, async () => (found = await queriesWithoutData(host, name)).join() === wanted.join()).catch(() => undefined);
+    expect(found, what).toEqual(wanted);
+  };
+  // Its server was never stopped for a backup; test/dashboard has a host whose was.
+  const never = "Server down for a backup or restore: downtime";
+  try {
+    await withoutData("a good host has everything but alerts", ["Hosts, the worst first: alerts", "Alerts: alerts", never, "annotation: Alerts of the host"]);
+    await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9" });
+    expect((await site.command("run")).code).toBe(4);
+
+    const seen: string[] = [];
+    await waitUntil("the alert fires", 120, async () => {
+      const state = await stateOf(failed);
+      if (state !== seen.at(-1)) {
+        seen.push(state);
+      }
+      return state === "firing";
+    });
+    expect(seen.filter(state => state !== "none")).toEqual(["pending", "firing"]);
+    await waitUntil("on-call is told", 60, () => Promise.resolve(toldOf(webhook.received, failed).includes("firing")));
+    expect(await heldAlerts(host, failed)).toEqual([expect.objectContaining({ alertname: failed, host: name, severity: "warning" })]);
+    await withoutData("the dashboard shows the alert", [never]);
+
+    await site.configure();
+    await site.good("run");
+    const served = await host.run("curl -fsS 127.0.0.1:9100/metrics");
+    const value = (metric: string) => Number(new RegExp(`^prometheus_backup_${metric}{.*} (\\S+)$`, "m").exec(served)?.[1]);
+    expect((await site.manifest()).lastDrill).toEqual({
+      finishedAt: new Date(value("drill_last_success_timestamp_seconds") * 1000).toISOString().replace(".000", ""),
+      restoreSeconds: value("drill_restore_seconds"),
+    });
+    await waitUntil("on-call is told that it is over", 120, () => Promise.resolve(toldOf(webhook.received, failed).at(-1) === "resolved"));
+    expect([await stateOf(failed), await heldAlerts(host, failed)]).toEqual(["none", []]);
+  } finally {
+    await site.configure();
+    await unwatch();
+    await webhook.stop();
+  }
 });

@@ -39,12 +39,12 @@ function stack(name: string, hosts: string[], repositories: unknown[]): string[]
 }
 
 /** A repository's folder of one host, made by hand with one block that a backup of `hours` ago names. */
-function put(place: string, hours: number, suspect: string | null = null): string {
+function put(place: string, hours: number, lastDrill?: null): string {
   const finishedAt = new Date(Date.now() - hours * 3_600_000).toISOString().replace(/[.][0-9]+/, "");
   const name = finishedAt.replace(/[-:]/g, "");
   const block = "blocks/01JD3V8QK2000000000000000A.tar.zst";
   const manifest = {
-    format: 1, name, suspect, startedAt: finishedAt, finishedAt, blocks: [{ object: block, objectBytes: 5 }], archive: null, wal: null, companions: [],
+    format: 1, name, suspect: null, lastDrill, startedAt: finishedAt, finishedAt, blocks: [{ object: block, objectBytes: 5 }], archive: null, wal: null, companions: [],
     coverage: { newestSample: finishedAt }, totals: { sizeBytes: 5, samples: 100 },
   };
   for (const [object, text] of [[block, "block"], [`backups/${name}.json`, JSON.stringify(manifest)], ["owner.json", "{}"]] as const) {
@@ -68,16 +68,19 @@ test("directories are read where they are mounted, and every fault is found", as
   fs.mkdirSync(path.join(mounted, "good/pins"));
   fs.writeFileSync(path.join(mounted, "good/pins", good), "");
   const old = put(path.join(mounted, "old"), 24 * 5);
+  const untried = put(path.join(mounted, "untried"), 2, null);
+  put(path.join(mounted, "untried"), 24 * 20, null);
   const torn = put(path.join(mounted, "torn"), 2);
   fs.truncateSync(path.join(mounted, "torn/blocks/01JD3V8QK2000000000000000A.tar.zst"), 3);
   const damaged = put(path.join(mounted, "damaged"), 2);
   fs.writeFileSync(path.join(mounted, "damaged/backups/20261101T000000Z.json"), '{"format":1,"coverage":null}');
-  const hosts = stack("paths", ["good", "old", "torn", "damaged", "none"], [{ path: "/backup/nowhere" }]);
+  const hosts = stack("paths", ["good", "old", "untried", "torn", "damaged", "none"], [{ path: "/backup/nowhere" }]);
   const prom = path.join(directory, "report.prom");
   const run = await report([...hosts, "--path", `local=${mounted}`, "--json", "--prom", prom]);
   expect(states(run)).toEqual([
     `good local good ${good} 1`,
     `old local findings ${old} 0 stale`,
+    `untried local findings ${untried} 0 never-drilled`,
     `torn local findings - 0 no-backup incomplete`,
     `damaged local findings ${damaged} 0 damaged`,
     "none local findings - 0 no-backup",

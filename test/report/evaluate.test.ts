@@ -17,7 +17,7 @@ function backup(hours: number, more: Partial<BackupSummary> = {}): BackupSummary
 
 function host(backups: BackupSummary[], more: Partial<HostReading> = {}): HostReading {
   return {
-    host: "prom-a", expectedIntervalSeconds: day, suspectBelowPercent: 50, drillIsScheduled: true,
+    host: "prom-a", expectedIntervalSeconds: day, suspectBelowPercent: 50, drillIntervalSeconds: 7 * day,
     repositories: [{ repository: "offsite", place: "offsite:backups/prom-a", backups }], ...more,
   };
 }
@@ -40,9 +40,18 @@ test.each<[string, BackupSummary[], string[]]>([
   ["runs that succeed without new data", [backup(9, { newestSample: "2026-11-20T00:00:00Z" })], ["data-old: the newest sample in backups is 2 d old, though runs succeed"]],
   ["a backup without samples", [backup(9, { newestSample: null })], ["data-old: the newest good backup holds no samples"]],
   ["a slow decline", [backup(9, { samples: 490 }), backup(33, { samples: 700 }), backup(57)], ["shrunk: the newest backup holds 49 % of the samples of the week's largest"]],
+  ["a good drill of last week", [backup(9, { lastDrill: "2026-11-15T09:00:00Z" })], []],
+  ["a new host whose first drill is to come", [backup(9, { lastDrill: null }), backup(8 * 24, { lastDrill: null })], []],
+  ["no drill ever", [backup(9, { lastDrill: null }), backup(10 * 24, { lastDrill: null })], ["never-drilled: no drill has succeeded, though there have been backups for 10 d"]],
+  ["drills that have stopped", [backup(9, { lastDrill: "2026-11-08T09:00:00Z" })], ["drill-old: the last good drill was 14 d ago; one is expected every 7 d"]],
   ["a decline that is older than a week", [backup(9, { samples: 490 }), backup(9 + 8 * 24)], []],
 ])("%s", (_what, backups, expected) => {
   expect(findings(backups)).toEqual([expected.length === 0 ? 0 : 1, expected]);
+});
+
+test("a host without a schedule of drills is not judged by them", () => {
+  const report = evaluate([host([backup(9, { lastDrill: null }), backup(99 * 24, { lastDrill: null })], { drillIntervalSeconds: null })], now);
+  expect([report.exitCode, report.withoutDrill]).toEqual([0, ["prom-a"]]);
 });
 
 test("what cannot be read is neither good nor bad, and the exit code says so", () => {
@@ -57,7 +66,7 @@ function example(): Report {
   return evaluate([
     { ...host([backup(9, { pinned: true }), backup(33)]), host: "prom-1" },
     {
-      ...host([], { drillIsScheduled: false }), host: "prom-22",
+      ...host([], { drillIntervalSeconds: null }), host: "prom-22",
       repositories: [
         { repository: "local", place: "/backup/prometheus/prom-22", elsewhere: true },
         { repository: "offsite", place: "offsite:backups/prom-22", backups: [backup(80, { sizeBytes: 3e8 })] },
