@@ -1,6 +1,6 @@
 // One run of one program: wall and CPU seconds of it and everything it started, and the largest memory of them together.
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { testEnvironment } from "../tools/process";
 
 export interface Measured {
@@ -8,18 +8,22 @@ export interface Measured {
   cpu: number;
   /** Largest sum of resident memory of all processes of the run, in bytes, sampled ten times a second. */
   memory: number;
+  /** What the command said on standard error. */
+  errors: string;
 }
 
-/** Runs a command by bash, whose `time` counts the children too. Rejects if it fails. */
-export function measure(words: string[], environment: NodeJS.ProcessEnv = {}): Promise<Measured> {
+/** Runs a command by bash, whose `time` counts the children too. Rejects if it fails. Standard output goes to a file, or nowhere. */
+export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, stdout = "/dev/null"): Promise<Measured> {
   return new Promise((resolve, reject) => {
+    const out = openSync(stdout, "w");
     const child = spawn("bash", ["-c", 'TIMEFORMAT="TIMES %R %U %S"; time "$@"', "bash", ...words], {
       env: testEnvironment(environment),
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", out, "pipe"],
     });
+    closeSync(out);
     let errors = "";
     let memory = 0;
-    child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
+    child.stderr?.on("data", (text: Buffer) => (errors += text.toString()));
     const timer = setInterval(() => (memory = Math.max(memory, treeMemory(child.pid ?? 0))), 100);
     child.on("error", reject);
     child.on("close", code => {
@@ -29,27 +33,20 @@ export function measure(words: string[], environment: NodeJS.ProcessEnv = {}): P
         reject(new Error(`${words.join(" ").slice(0, 200)} ended with ${code}:\n${errors.slice(-2000)}`));
         return;
       }
-      resolve({ wall: Number(times[1]), cpu: Number(times[2]) + Number(times[3]), memory });
+      resolve({ wall: Number(times[1]), cpu: Number(times[2]) + Number(times[3]), memory, errors });
     });
   });
 }
 
-/** Resident memory of a process and all below it. A process that ends while we look counts as none. */
-function treeMemory(root: number): number {
-  const children = new Map<number, number[]>();
-  const resident = new Map<number, number>();
-  for (const name of readdirSync("/proc").filter(entry => /^\d+$/.test(entry))) {
-    try {
-      const status = readFileSync(`/proc/${name}/status`, "utf8");
-      const parent = Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-      resident.set(Number(name), Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024);
-    } catch {
-      continue;
-    }
+/** Resident memory of a process and all below it; a page that several share counts for each. A process that ends meanwhile counts as none. */
+function treeMemory(pid: number): number {
+  try {
+    const resident = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+    return children.reduce((sum, child) => sum + treeMemory(Number(child)), resident);
+  } catch {
+    return 0;
   }
-  const sum = (pid: number): number => (resident.get(pid) ?? 0) + (children.get(pid) ?? []).reduce((total, each) => total + sum(each), 0);
-  return sum(root);
 }
 
 /** The middle one of several runs, by CPU time. */
@@ -60,4 +57,19 @@ export function median(runs: Measured[]): Measured {
     throw new Error("nothing was measured");
   }
   return middle;
+}
+
+/**
+ * Runs several ways of doing the same thing one after another, the whole round `rounds` times, so that a busy hour hits all of
+ * them alike. Returns the median of each.
+ */
+export async function interleave<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured>> {
+  const names = Object.keys(ways) as Name[];
+  const all = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<Name, Measured[]>;
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      all[name].push(await ways[name]());
+    }
+  }
+  return Object.fromEntries(names.map(name => [name, median(all[name])])) as Record<Name, Measured>;
 }

@@ -1,91 +1,129 @@
-// A Prometheus on this machine with a given history, the host command with settings of its own, and a repository.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+// The host command with settings of its own, and what lies in its repository.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import path from "node:path";
 import { renderHostCommand } from "../../components/render/scripts";
 import { renderSettings } from "../../components/render/settings";
+import type { Manifest } from "../hostCommand/site";
+import { readIfThere } from "../tools/cache";
+import { measure, type Measured } from "./measure";
 
-export interface Site {
-  directory: string;
-  data: string;
-  repository: string;
-  program: string;
-  environment: NodeJS.ProcessEnv;
-  /** Blocks of the history, oldest first. */
-  blocks: string[];
+const HOST = "bench";
+
+export interface BenchManifest extends Manifest {
+  covered: { ulid: string; by: string[]; numSamples: number }[];
 }
 
-/** The program, its settings and an empty repository. `data` holds the blocks. */
-export function makeSite(directory: string, data: string, port: number): Site {
-  const repository = path.join(directory, "repository");
-  const program = path.join(directory, "prometheus-backup.sh");
-  const settings = path.join(directory, "settings.conf");
-  mkdirSync(repository, { recursive: true });
-  writeFileSync(program, renderHostCommand(), { mode: 0o755 });
-  writeFileSync(
-    settings,
-    renderSettings({
-      HOST_NAME: "bench", ENVIRONMENT: "bench", PROMETHEUS_URL: `http://127.0.0.1:${port}`, BACKUP_USER: "root", STATE_DIR: path.join(directory, "state"),
-      COMPANIONS: "false", NICE: "0", REPOSITORY_COUNT: "1", REPOSITORY_1_NAME: "local", REPOSITORY_1_TYPE: "path", REPOSITORY_1_LOCATION: repository,
-    }),
-    { mode: 0o644 },
-  );
-  writeFileSync(path.join(directory, "prometheus.yml"), "global: {}\n");
-  return { directory, data, repository, program, environment: { PROMETHEUS_BACKUP_CONFIG: settings }, blocks: blocksOf(data) };
+/** Where the backups go, if not to a directory: settings of the repository, and rclone's configuration. */
+export interface Remote {
+  location: string;
+  rcloneConfiguration: string;
+}
+
+/** One "host" with a repository of its own in a directory; many of them may back up the same server. */
+export class Site {
+  readonly repository: string;
+  private readonly program: string;
+
+  constructor(
+    readonly directory: string,
+    private url: string,
+    private readonly remote?: Remote,
+  ) {
+    this.repository = path.join(directory, "repository");
+    this.program = path.join(directory, "prometheus-backup.sh");
+    mkdirSync(this.repository, { recursive: true });
+    writeFileSync(this.program, renderHostCommand(), { mode: 0o755 });
+  }
+
+  /** The same site after its server got another address. */
+  moveTo(url: string): void {
+    this.url = url;
+  }
+
+  /** Runs the host command. `settings` come on top of the site's own. Rejects if it fails. */
+  command(words: string[], settings: Record<string, string> = {}, files: { stdout?: string } = {}): Promise<Measured> {
+    const file = path.join(this.directory, "settings.conf");
+    writeFileSync(file, renderSettings({ ...this.settings(), ...settings }), { mode: 0o644 });
+    return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, files.stdout);
+  }
+
+  private settings(): Record<string, string> {
+    const place: Record<string, string> =
+      this.remote === undefined
+        ? { REPOSITORY_1_TYPE: "path", REPOSITORY_1_LOCATION: this.repository }
+        : { REPOSITORY_1_TYPE: "rclone", REPOSITORY_1_LOCATION: this.remote.location, RCLONE_CONFIG_FILE: this.remote.rcloneConfiguration };
+    return {
+      HOST_NAME: HOST, ENVIRONMENT: "bench", PROMETHEUS_URL: this.url, BACKUP_USER: userInfo().username, STATE_DIR: path.join(this.directory, "state"),
+      COMPANIONS: "false", NICE: "0", REPOSITORY_COUNT: "1", REPOSITORY_1_NAME: "local", ...place,
+    };
+  }
+
+  /** Path of an object in the local repository. */
+  object(name: string): string {
+    return path.join(this.repository, HOST, name);
+  }
+
+  /** Names of the manifests, oldest first. */
+  backups(): string[] {
+    return readdirSync(this.object("backups")).sort();
+  }
+
+  manifest(name = this.backups().at(-1) ?? ""): BenchManifest {
+    return JSON.parse(readFileSync(this.object(`backups/${name}`), "utf8")) as BenchManifest;
+  }
+
+  manifestBytes(name: string): number {
+    return statSync(this.object(`backups/${name}`)).size;
+  }
+
+  /** Objects that the newest backup needs and no other backup does. */
+  newObjects(): string[] {
+    const known = new Set(this.backups().slice(0, -1).flatMap(name => this.manifest(name).blocks.map(({ object }) => object)));
+    return this.manifest().blocks.map(({ object }) => object ?? "").filter(object => !known.has(object));
+  }
+
+  /** Forgets the newest backup and what it sent, so that the same run can be measured again. */
+  undoNewest(): void {
+    this.newObjects().forEach(object => rmSync(this.object(object)));
+    rmSync(this.object(`backups/${this.backups().at(-1) ?? ""}`));
+  }
 }
 
 export function blocksOf(data: string): string[] {
   return readdirSync(data).filter(name => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name)).sort();
 }
 
-/** Starts the server; it neither compacts nor forgets anything, so that every run sees the same blocks. */
-export async function startServer(site: Site, port: number): Promise<ChildProcess> {
-  const server = spawn(
-    "prometheus",
-    [
-      `--config.file=${site.directory}/prometheus.yml`, `--storage.tsdb.path=${site.data}`, `--web.listen-address=127.0.0.1:${port}`, "--web.enable-admin-api",
-      "--storage.tsdb.retention.time=100y", "--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h", "--log.level=error",
-    ],
-    { stdio: "ignore" },
-  );
-  for (let tries = 0; tries < 600; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${port}/-/ready`).catch(() => undefined);
-    if (answer?.ok === true) {
-      return server;
-    }
-    await new Promise(resolve => setTimeout(resolve, 100));
+export interface BlockMeta {
+  ulid: string;
+  minTime: number;
+  maxTime: number;
+  stats: { numSamples: number };
+  compaction: { level: number };
+}
+
+export function metaOf(data: string, block: string): BlockMeta {
+  return JSON.parse(readIfThere(path.join(data, block, "meta.json"))) as BlockMeta;
+}
+
+/** Hard links of blocks in another directory of the same file system. */
+export function linkBlocks(from: string, blocks: string[], to: string): void {
+  mkdirSync(to, { recursive: true });
+  if (blocks.length > 0) {
+    execFileSync("cp", ["--archive", "--link", ...blocks.map(name => path.join(from, name)), to]);
   }
-  server.kill();
-  throw new Error("the Prometheus of the benchmark did not become ready within a minute");
-}
-
-export async function stopServer(server: ChildProcess): Promise<void> {
-  const ended = new Promise(resolve => server.once("close", resolve));
-  server.kill();
-  await ended;
-}
-
-/** Takes the newest blocks away, so that a first backup does not see them, and returns how to bring them back. */
-export function holdBack(site: Site, count: number): () => void {
-  const aside = path.join(site.directory, "held-back");
-  mkdirSync(aside, { recursive: true });
-  const held = site.blocks.slice(-count);
-  held.forEach(name => renameSync(path.join(site.data, name), path.join(aside, name)));
-  return () => {
-    held.forEach(name => renameSync(path.join(aside, name), path.join(site.data, name)));
-  };
-}
-
-/** Forgets the newest backup and what it sent, so that the same incremental run can be measured again. */
-export function undoNewest(site: Site, objects: string[]): void {
-  const host = path.join(site.repository, "bench");
-  const newest = readdirSync(path.join(host, "backups")).sort().at(-1);
-  if (newest !== undefined) {
-    rmSync(path.join(host, "backups", newest));
-  }
-  objects.forEach(object => rmSync(path.join(host, object), { force: true }));
 }
 
 export function bytesOf(...places: string[]): number {
+  if (places.length === 0) {
+    return 0;
+  }
   return Number(execFileSync("du", ["--summarize", "--total", "--bytes", ...places]).toString().trim().split("\n").at(-1)?.split("\t")[0]);
+}
+
+export function fresh(directory: string): string {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  return directory;
 }

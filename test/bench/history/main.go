@@ -1,120 +1,128 @@
-// history writes two-hour blocks of made-up series, as a server would have cut them, without a server and without waiting.
+// history makes the samples of made-up servers, without waiting for them to happen:
 //
-//	history --out DIR --series 30000 --hours 24 --end 2026-11-01T00:00:00Z
+//	history blocks --out DIR --to 2026-11-16T00:00:00Z ...    two-hour blocks, as a server would have cut them
+//	history stream --url URL ...                              remote-writes up to each time that standard input names, a line each
 //
-// Counters, gauges and idle series in equal parts, every 15 seconds: about 1.7 bytes a sample, and chunks as hard to
-// compress as those of a real server. The same arguments give the same samples.
+// The samples follow from --series, --interval, --churn and --start alone: what stream sends for an hour is what the block of
+// that hour would hold, and one history can be written in parts.
 package main
 
 import (
-	"context"
+	"bufio"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
-	"log/slog"
-	"math"
-	"math/rand"
 	"os"
-	"strconv"
 	"time"
-
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb"
 )
 
-const (
-	blockRange = 2 * time.Hour
-	interval   = 15 * time.Second
-)
-
-type series struct {
-	labels labels.Labels
-	ref    storage.SeriesRef
-	value  float64
-	step   float64
-	kind   int
-	random *rand.Rand
-}
-
-func (s *series) next() float64 {
-	switch s.kind {
-	case 0: // a counter with integer steps
-		s.value += math.Floor(s.random.Float64() * s.step)
-	case 1: // a gauge with a few decimals
-		s.value = math.Round((s.value+s.random.NormFloat64()*s.step)*100) / 100
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) < 2 {
+		log.Fatal("history: blocks or stream?")
 	}
-	return s.value // kind 2 stands still
+	var err error
+	switch os.Args[1] {
+	case "blocks":
+		err = blocks(os.Args[2:])
+	case "stream":
+		err = stream(os.Args[2:])
+	default:
+		err = fmt.Errorf("there is no command %q: blocks or stream", os.Args[1])
+	}
+	if err != nil {
+		log.Fatal("history: ", err)
+	}
 }
 
-func makeSeries(count int) []*series {
-	all := make([]*series, count)
-	for i := range all {
-		random := rand.New(rand.NewSource(int64(i) + 1))
-		all[i] = &series{
-			kind:   i % 3,
-			step:   math.Pow(10, random.Float64()*4),
-			value:  math.Floor(random.Float64() * 1e6),
-			random: random,
-			labels: labels.FromStrings(
-				"__name__", "metric_"+strconv.Itoa(i%400), "instance", "host-"+strconv.Itoa(i/400)+":9100",
-				"job", "node", "device", "device-"+strconv.Itoa(i%7)),
+// common flags of both commands.
+func shape(flags *flag.FlagSet) func() (*history, error) {
+	series := flags.Int("series", 30000, "series that live at any time")
+	interval := flags.Duration("interval", 15*time.Second, "time between two samples of a series")
+	churn := flags.Duration("churn", 60*time.Hour, "mean life of a replaceable target; 0: nothing is ever replaced")
+	start := flags.String("start", "", "first sample of the whole history, RFC 3339")
+	from := flags.String("from", "", "first sample to write; default: --start")
+	return func() (*history, error) {
+		began, err := parse(*start)
+		if err != nil {
+			return nil, err
 		}
+		h := newHistory(*series, *interval, *churn, began)
+		if *from != "" {
+			at, err := parse(*from)
+			if err != nil {
+				return nil, err
+			}
+			h.skip(at)
+		}
+		return h, nil
 	}
-	return all
 }
 
-func writeBlock(out string, all []*series, start time.Time) error {
-	writer, err := tsdb.NewBlockWriter(slog.New(slog.NewTextHandler(io.Discard, nil)), out, blockRange.Milliseconds())
+func parse(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, err
+	}
+	if !at.Equal(at.Truncate(blockRange)) {
+		return at, fmt.Errorf("%s is not on the grid of %s", text, blockRange)
+	}
+	return at, nil
+}
+
+func blocks(arguments []string) error {
+	flags := flag.NewFlagSet("blocks", flag.ExitOnError)
+	out := flags.String("out", "", "directory that gets the blocks")
+	to := flags.String("to", "", "end of the last block, RFC 3339")
+	build := shape(flags)
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	end, err := parse(*to)
 	if err != nil {
 		return err
 	}
-	defer writer.Close()
-	ctx := context.Background()
-	for _, s := range all {
-		s.ref = 0
+	h, err := build()
+	if err != nil {
+		return err
 	}
-	for at := start; at.Before(start.Add(blockRange)); at = at.Add(interval) {
-		appender := writer.Appender(ctx)
-		for _, s := range all {
-			if s.ref, err = appender.Append(s.ref, s.labels, at.UnixMilli(), s.next()); err != nil {
-				return err
-			}
-		}
-		if err := appender.Commit(); err != nil {
+	if *out == "" {
+		return errors.New("blocks needs --out")
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	for h.now.Before(end) {
+		if err := writeBlock(*out, h); err != nil {
 			return err
 		}
 	}
-	_, err = writer.Flush(ctx)
-	return err
+	return nil
 }
 
-func main() {
-	out := flag.String("out", "", "directory that gets the blocks")
-	count := flag.Int("series", 30000, "series")
-	hours := flag.Int("hours", 24, "hours of history, a multiple of 2")
-	end := flag.String("end", "", "end of the last block, RFC 3339; default: the last full two hours")
-	flag.Parse()
-	last := time.Now().UTC().Truncate(blockRange)
-	if *end != "" {
-		parsed, err := time.Parse(time.RFC3339, *end)
+func stream(arguments []string) error {
+	flags := flag.NewFlagSet("stream", flag.ExitOnError)
+	url := flags.String("url", "", "address of the remote-write receiver")
+	build := shape(flags)
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	h, err := build()
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		until, err := time.Parse(time.RFC3339, lines.Text())
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
-		last = parsed.UTC().Truncate(blockRange)
-	}
-	if *out == "" || *hours < 2 {
-		log.Fatal("history needs --out and at least --hours 2")
-	}
-	if err := os.MkdirAll(*out, 0o755); err != nil {
-		log.Fatal(err)
-	}
-	all := makeSeries(*count)
-	for start := last.Add(-time.Duration(*hours) * time.Hour); start.Before(last); start = start.Add(blockRange) {
-		if err := writeBlock(*out, all, start); err != nil {
-			log.Fatal(err)
+		sent, err := send(*url, h, until)
+		if err != nil {
+			return err
 		}
-		fmt.Println(start.Format(time.RFC3339))
+		fmt.Println(sent)
 	}
+	return lines.Err()
 }

@@ -1,0 +1,33 @@
+// A full restore into an empty directory, against plain tar and zstd on the same objects with the same parallelism.
+import path from "node:path";
+import type { Aged } from "../aged";
+import { interleave } from "../measure";
+import { Peers } from "../peers";
+import { megabytes, ratio, report, seconds } from "../results";
+import { blocksOf, fresh, Site } from "../site";
+
+export async function restore(aged: Aged, directory: string, runs: number): Promise<void> {
+  const site = new Site(path.join(directory, "site"), aged.server.url);
+  const peers = new Peers(directory);
+  const target = path.join(directory, "restored");
+  await site.command(["run"]);
+  const manifest = site.manifest();
+  const objects = manifest.blocks.map(({ object }) => site.object(object ?? ""));
+  const { ours, plain } = await interleave(runs, {
+    plain: () => peers.unpack(objects),
+    ours: () => {
+      fresh(target);
+      return site.command(["restore", "latest", "--yes", "--target", target]);
+    },
+  });
+  const restored = blocksOf(target).length;
+  if (restored !== manifest.blocks.length) {
+    throw new Error(`the restore brought ${restored} of ${manifest.blocks.length} blocks back`);
+  }
+  const columns = ["way", "wall s", "CPU s", "peak memory MB", "wall, ours / it", "CPU, ours / it"];
+  const rows = [
+    ["prometheus-backup, `restore --target`", seconds(ours.wall), seconds(ours.cpu), megabytes(ours.memory), "1.00", "1.00"],
+    ["`zstd -dc \\| tar x` of the same objects, two at a time, nothing checked", seconds(plain.wall), seconds(plain.cpu), megabytes(plain.memory), ratio(ours.wall, plain.wall), ratio(ours.cpu, plain.cpu)],
+  ];
+  report("restore", [{ title: `Full restore of ${aged.sizeText}`, columns, rows }], { ours: ours.wall, plain: plain.wall, oursCpu: ours.cpu, plainCpu: plain.cpu });
+}
