@@ -1,7 +1,7 @@
 import { defaults } from "./defaults";
 import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
 import { HostFiles, publicFile } from "./render/files";
-import { adminApiStep, alertRulesStep, backupJobStep, textfileStep } from "./render/host";
+import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep } from "./render/host";
 import { paths } from "./render/paths";
 import { RepositoryPlan } from "./render/repositories";
 import { renderStepProgram } from "./render/scripts";
@@ -9,7 +9,8 @@ import { StepContent, StepName } from "./render/steps";
 import { renderToolkit } from "./render/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
 import {
-  adminApiPlan, alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi, watchedJob,
+  adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi,
+  watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 
@@ -40,6 +41,7 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
     ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
     ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
     [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
+    ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
     ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job)) }),
   };
 }
@@ -63,10 +65,17 @@ function notes(host: FleetHost): string[] {
     ...(host.alerts?.enabled === false
       ? []
       : [`The prometheus.yml in force gets an entry in rule_files that covers ${rulesPath}, unless one does already.`]),
+    ...(host.bootstrapFrom === undefined
+      ? []
+      : [bootstrapNote(bootstrapPlan(host.name, host.bootstrapFrom).backup, host.bootstrapFrom.host ?? host.name)]),
     ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
     `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept when the host leaves the stack.`,
     `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
   ];
+}
+
+function bootstrapNote(backup: string, source: string): string {
+  return `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished block yet; ${paths.bootstrapped} says what became of it, for good.`;
 }
 
 /** The hosts of a fleet with everything that they share filled in. */

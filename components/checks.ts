@@ -33,6 +33,10 @@ export const repositoryNameCheck = both(
     "is the name of another file of credentials on the host. Choose another name.",
   ),
 );
+export const backupNameCheck = pattern(
+  /^(latest|[0-9]{8}T[0-9]{6}Z)$/,
+  "must be `latest` or the name of a backup. Write it as `prometheus-backup.sh list --host NAME` prints it, for example `20261122T020000Z`.",
+);
 export const secretNameCheck = pattern(
   /^[A-Za-z][A-Za-z0-9_-]{0,63}$/,
   "must be the name of a secret of this stack, not the secret itself. Store it with `pulumi config set --secret NAME`, and write that NAME here.",

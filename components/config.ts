@@ -7,7 +7,7 @@ import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 import { mergeSettings } from "./resolve";
 import { BackupSettings, HostArgs, Repository, SshConnection } from "./settings";
 import {
-  bucketProblems, duplicateNames, environmentCheck, hostProblems, missingHostKey, missingRepositories, offsiteProblems, scheduleProblems,
+  bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, hostProblems, missingHostKey, missingRepositories, offsiteProblems, scheduleProblems,
   settingsProblems, uselessProxy,
 } from "./validate";
 
@@ -244,15 +244,16 @@ class Reader {
     const connection = this.sealedConnection(merged, own, root);
     const host: HostArgs = { hostName: own.name, connection: { ...this.connection(own, own.address ?? own.name), insecureHostKey: true } };
     const complete = mergeSettings(defaults ?? {}, settings);
-    this.addAll(root, [...hostProblems(host), ...settingsProblems(settings)]);
+    this.addAll(root, [...hostProblems(host), ...settingsProblems(settings), ...bootstrapProblems(own.bootstrapFrom, complete.repositories)]);
     if (!this.incomplete.has(root) && !this.incomplete.has("defaults")) {
       this.addAll(root, [...missingHostKey(connection), ...missingRepositories(complete), ...uselessProxy(complete.adminApi)]);
     }
     // A schedule of the defaults stays their problem unless the host has a part in it.
     const ownSchedule = own.schedule !== undefined || own.drill?.schedule !== undefined || own.spreadMinutes !== undefined || own.timeZone !== undefined;
     this.addAll(ownSchedule ? root : "defaults", scheduleProblems(complete, own.name));
-    const { retired, awsRole, mayRead } = own;
-    return [{ ...complete, name: own.name, connection, ...optional("retired", retired), ...optional("awsRole", awsRole), ...optional("mayRead", mayRead) }];
+    const { retired, awsRole, mayRead, bootstrapFrom } = own;
+    const grants = { ...optional("awsRole", awsRole), ...optional("mayRead", mayRead), ...optional("bootstrapFrom", bootstrapFrom) };
+    return [{ ...complete, name: own.name, connection, ...optional("retired", retired), ...grants }];
   }
 
   private offsiteBucket(): OffsiteBucketConfig | undefined {

@@ -144,6 +144,7 @@ export const hostSchema = group({
   retired: flag.optional(),
   awsRole: text.optional(),
   mayRead: z.array(text).optional(),
+  bootstrapFrom: group({ host: text.optional(), backup: text.optional(), repository: text.optional() }).optional(),
   ...shared,
 });
 

@@ -36,6 +36,7 @@ export const defaults = {
     transferTimeoutSeconds: 7200,
     apiTimeoutSeconds: 10,
   },
+  bootstrapFrom: { backup: "latest" },
   packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],
   endpointRegion: "us-east-1",
   bucket: { noncurrentVersionDays: 30, abortUploadDays: 7 },

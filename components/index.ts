@@ -1,10 +1,12 @@
 /** What others import: components, their arguments, their enums. Nothing here runs on import. */
 // First, because Pulumi's schema takes the documentation of a type from files that it has read before the type is used.
 export * from "./settings";
+export { BootstrapSource } from "./bootstrapSource";
 export { ObjectLock, OffsiteBucket, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
 export { AdminApi, AdminApiArgs } from "./adminApi";
 export { AlertRules, AlertRulesArgs } from "./alertRules";
 export { BackupJob, BackupJobArgs } from "./backupJob";
+export { Bootstrap, BootstrapArgs } from "./bootstrap";
 export { PrometheusBackup, PrometheusBackupArgs } from "./prometheusBackup";
 export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory";

@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi";
 import { AlertRules } from "./alertRules";
 import { BackupJob } from "./backupJob";
+import { Bootstrap } from "./bootstrap";
+import { BootstrapSource } from "./bootstrapSource";
 import { jobServer, textfileDirectory, wantsAdminApi } from "./resolve";
 import { componentOptions, stepOrder } from "./remote";
 import { sealed } from "./sealed";
@@ -12,6 +14,8 @@ import { TextfileDirectory } from "./textfileDirectory";
 export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
   /** Name of the environment, a label of every metric. Defaults to `default`. */
   environment?: string;
+  /** The backup that this host is born from, once: see `Bootstrap`. Defaults to none. */
+  bootstrapFrom?: BootstrapSource;
 }
 
 /**
@@ -30,7 +34,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
-    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, environment, ...job } = args;
+    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, environment, bootstrapFrom, ...job } = args;
     const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
     const prometheus = jobServer(args);
     const order = new Steps(this, stepOrder(name, args, this, opts));
@@ -53,6 +57,10 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     );
     if (needsCredentials) {
       installAdminApi();
+    }
+    if (bootstrapFrom !== undefined) {
+      const { repositories } = args;
+      order.after(options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options));
     }
     if (alerts?.enabled !== false) {
       const { schedule, timeZone } = args;

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { BootstrapSource } from "./bootstrapSource";
 import { componentError } from "./errors";
 import { OffsiteBucket, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
 import { PrometheusBackup } from "./prometheusBackup";
@@ -20,8 +21,13 @@ export interface FleetHost extends BackupSettings {
   retired?: boolean;
   /** IAM role of the host, by name, which gets the right to its own directory in the fleet's bucket. */
   awsRole?: string;
-  /** Names of hosts whose backups this one may also read, for a migration. */
+  /** Names of hosts whose backups this one may also read, for a migration. The host of `bootstrapFrom` is one of them anyway. */
   mayRead?: string[];
+  /**
+   * The backup that this host is born from, once: see `Bootstrap`. Defaults to none. Changing or removing it does
+   * nothing to a host that has been bootstrapped or holds finished blocks of its own.
+   */
+  bootstrapFrom?: BootstrapSource;
 }
 
 /** Arguments of `PrometheusBackupFleet`. */
@@ -68,7 +74,7 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
       throw componentError(problems, this, name);
     }
     const offsite = args.offsiteBucket;
-    const bucketHosts = args.hosts.map((host): OffsiteHost => ({ hostName: host.name, roleName: host.awsRole, mayRead: host.mayRead }));
+    const bucketHosts = args.hosts.map((host): OffsiteHost => ({ hostName: host.name, roleName: host.awsRole, mayRead: readable(host) }));
     const bucket =
       offsite === undefined ? undefined : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts }, { parent: this });
     const schedules: Record<string, pulumi.Output<string>> = {};
@@ -83,6 +89,13 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
     this.hostPolicies = bucket?.hostPolicies ?? pulumi.output<Record<string, string>>({});
     this.registerOutputs({ schedules: this.schedules, bucketName: this.bucketName, hostPolicies: this.hostPolicies });
   }
+}
+
+/** Whose backups a host may read; nothing rather than an empty list. */
+function readable(host: FleetHost): string[] | undefined {
+  const source = host.bootstrapFrom?.host;
+  const names = new Set([...(host.mayRead ?? []), ...(source === undefined || source === host.name ? [] : [source])]);
+  return names.size > 0 || host.mayRead !== undefined ? [...names] : undefined;
 }
 
 function sealedFleet(args: PrometheusBackupFleetArgs): PrometheusBackupFleetArgs {

@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { BootstrapSource } from "./bootstrapSource";
 import { defaults } from "./defaults";
 import { Exposure, Source } from "./enums";
 import { AlertRulesPlan, IntervalPlan } from "./render/alertRules";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan, TextfilePlan } from "./render/host";
+import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, TextfilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { scheduleFacts, spreadSchedule } from "./render/schedule";
 import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings } from "./settings";
@@ -161,6 +162,11 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
 function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
   const seconds = scheduleFacts(job.schedule ?? defaults.schedule, job.timeZone ?? defaults.timeZone).largestGapSeconds;
   return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
+}
+
+/** What the step that restores a new host is told. */
+export function bootstrapPlan(hostName: string, source: BootstrapSource): BootstrapPlan {
+  return { host: source.host ?? hostName, backup: source.backup ?? defaults.bootstrapFrom.backup, repository: source.repository ?? "" };
 }
 
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */

@@ -18,13 +18,13 @@ main() {
   begin
   case "$COMMAND" in
     run | list | show | verify | prune | pin | unpin | check | status | drill | browse | note-metrics) ;;
-    restore | heal | export | companions) ;;
+    restore | heal | export | companions | bootstrap) ;;
     # Called by the server's unit before it starts: must work whatever the settings say.
     recover) command_recover "$@"; return 0 ;;
     *) usage_error "there is no command '$COMMAND'" ;;
   esac
   load_config
-  if ! is_one_of "$COMMAND" restore heal export companions; then become_backup_user "$COMMAND" "$@"; fi
+  if ! is_one_of "$COMMAND" restore heal export companions bootstrap; then become_backup_user "$COMMAND" "$@"; fi
   clean_environment
   "command_${COMMAND//-/_}" "$@"
 }

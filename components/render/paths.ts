@@ -10,6 +10,7 @@ export const paths = {
   logrotate: "/etc/logrotate.d/prometheus-backup",
   log: "/var/log/prometheus-backup.log",
   state: "/var/lib/prometheus-backup",
+  bootstrapped: "/var/lib/prometheus-backup-restore/bootstrapped",
   steps: "/usr/local/lib/prometheus-backup",
 } as const;
 

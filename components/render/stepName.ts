@@ -4,6 +4,7 @@ export const StepName = {
   textfileDirectory: "textfile-directory",
   credentials: "credentials",
   backupJob: "backup-job",
+  bootstrap: "bootstrap",
   alertRules: "alert-rules",
 } as const;
 export type StepName = (typeof StepName)[keyof typeof StepName];

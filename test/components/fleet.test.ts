@@ -36,6 +36,16 @@ test("`offsite` is the bucket of the fleet, and hosts wait for it", async () => 
   expect(named("fleet-offsite-prom-a").inputs["role"]).toBe("role-a");
 });
 
+test("a host that is born from another one's backup may read it, and what `mayRead` names", async () => {
+  const hosts = [host("prom-new", { awsRole: "role", mayRead: ["prom-a"], bootstrapFrom: { host: "prom-old" } }), host("prom-same", { awsRole: "role", bootstrapFrom: {} })];
+  const { named } = await recordResources(fleet(hosts));
+  const policyOf = (name: string) => JSON.stringify(named(`fleet-offsite-${name}`).inputs);
+  expect(policyOf("prom-new")).toContain("prom-old/");
+  expect(policyOf("prom-new")).toContain("prom-a/");
+  expect(policyOf("prom-same")).not.toContain("prom-old");
+  expect(String(named("prom-new-bootstrap-install").inputs["stdin"])).toContain("setting HOST prom-old\n");
+});
+
 test("settings of a host go before shared ones: groups by setting, lists and retention as a whole", async () => {
   const defaults = { repositories: [{ path: "/shared" }], retention: { days: 10 }, limits: { parallel: 4, nice: 5 } };
   const own = { repositories: [{ path: "/own" }], retention: { keepLast: 2 }, limits: { nice: 0 } };

@@ -98,6 +98,26 @@ test("the credentials of a cold backup belong to root, who runs it", async () =>
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain("setting OWNER root\n");
 });
 
+test("a host that is born from a backup has a step for it, after the job and with the job's server, and no other host has one", async () => {
+  const { all: without } = await recordResources(() => new PrometheusBackup("prom-a", host()));
+  expect(commands(without)).not.toContain("prom-a-bootstrap-install");
+  const { named } = await recordResources(() =>
+    new PrometheusBackup("prom-a", host({ bootstrapFrom: { host: "prom-old", backup: "20261122T020000Z", repository: "local" } })),
+  );
+  const step = named("prom-a-bootstrap-install");
+  expect(step.dependsOn).toContain("prom-a-backup-job-install");
+  expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-bootstrap-install");
+  expect(String(step.inputs["stdin"]).split("\n").slice(-6)).toEqual([
+    "setting INSTALLATION prom-a-bootstrap-install", "setting HOST prom-old", "setting BACKUP 20261122T020000Z", "setting REPOSITORY local", "end", "",
+  ]);
+  expect(step.inputs["create"]).toBe("timeout 21600 sudo -n /bin/bash -s");
+});
+
+test("a host that takes its own place is born from its own newest backup", async () => {
+  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ bootstrapFrom: {} })));
+  expect(String(named("prom-a-bootstrap-install").inputs["stdin"])).toContain("setting HOST prom-a\nsetting BACKUP latest\nend\n");
+});
+
 test("a server that asks for credentials gets them before its admin API is turned on", async () => {
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ prometheus: { apiCredentials: "x" } })));
   expect(named("prom-a-admin-api-install").dependsOn).toContain("prom-a-backup-job-install");

@@ -4,7 +4,7 @@ import { Analyzer, AnalyzeResult, PropertyDefinition } from "@pulumi/pulumi/prov
 import { beforeAll, expect, test } from "vitest";
 
 const root = path.join(__dirname, "..", "..");
-const components = ["AdminApi", "AlertRules", "BackupJob", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "TextfileDirectory"];
+const components = ["AdminApi", "AlertRules", "BackupJob", "Bootstrap", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "TextfileDirectory"];
 let result: AnalyzeResult;
 
 // The analyzer that other languages get their SDK from, over the package as it lies.
@@ -49,6 +49,7 @@ test("components publish only the outputs that are meant to be", () => {
     AdminApi: ["report"],
     AlertRules: ["report", "rulesPath"],
     BackupJob: ["expectedIntervalSeconds", "installedDigest", "schedule"],
+    Bootstrap: ["report"],
     OffsiteBucket: ["bucketArn", "bucketName", "hostPolicies"],
     PrometheusBackup: ["expectedIntervalSeconds", "installedDigest", "schedule"],
     PrometheusBackupFleet: ["bucketName", "hostPolicies", "schedules"],

@@ -4,7 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { renderStepProgram, scriptsDirectory } from "../../components/render/scripts";
 
-const steps = ["admin-api", "alert-rules", "backup-job", "credentials", "textfile-directory"];
+const steps = ["admin-api", "alert-rules", "backup-job", "bootstrap", "credentials", "textfile-directory"];
 
 function definedFunctions(text: string): string[] {
   return [...text.matchAll(/^([a-z_]+)\(\)/gm)].map(match => match[1] ?? "");

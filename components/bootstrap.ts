@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import { BootstrapSource } from "./bootstrapSource";
+import { componentError } from "./errors";
+import { componentOptions, hostStep, stepOrder } from "./remote";
+import { bootstrapStep } from "./render/host";
+import { StepName } from "./render/steps";
+import { bootstrapPlan } from "./resolve";
+import { sealed } from "./sealed";
+import { HostArgs, PrometheusServer, Repository } from "./settings";
+import { bootstrapProblems, hostProblems, missingHostKey, serverProblems } from "./validate";
+
+/** A download may take hours; what was downloaded is kept, and the next `up` goes on from there. */
+const bootstrapTimeoutSeconds = 6 * 3600;
+
+/** Arguments of `Bootstrap`. */
+export interface BootstrapArgs extends HostArgs {
+  /** The server. */
+  prometheus?: PrometheusServer;
+  /** The repositories of the host's `BackupJob`, against which `bootstrapFrom.repository` is checked. Defaults to no check. */
+  repositories?: Repository[];
+  /** The backup. Defaults to the newest one of this host itself. */
+  bootstrapFrom?: BootstrapSource;
+}
+
+/**
+ * A new host is born from a backup: once, and never again.
+ *
+ * Runs the host command of a `BackupJob`, which this must depend on. A server without finished blocks gets all blocks of
+ * the backup, as by `prometheus-backup.sh restore`; what it has scraped so far is kept aside. Only after that a note
+ * is left in `/var/lib/prometheus-backup-restore/bootstrapped`, with which this does nothing any more, whatever its
+ * arguments become. A server that holds finished blocks is not new: it is left alone with a warning, and gets such a note.
+ * A restore that fails, also by taking more than 6 hours, leaves the server as it was and fails the step; the next `up`
+ * goes on from there, and merges the backup in if the server has finished blocks of its own by then.
+ * `destroy` leaves the data and the note.
+ */
+export class Bootstrap extends pulumi.ComponentResource {
+  /** What the step reported. */
+  public readonly report: pulumi.Output<string>;
+
+  constructor(name: string, args: BootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("prometheus-backup:index:Bootstrap", name, sealed(args), componentOptions(opts));
+    const problems = [
+      ...hostProblems(args),
+      ...serverProblems(args.prometheus),
+      ...bootstrapProblems(args.bootstrapFrom, args.repositories),
+      ...missingHostKey(args.connection),
+    ];
+    if (problems.length > 0) {
+      throw componentError(problems, this, name);
+    }
+    const content = bootstrapStep(bootstrapPlan(args.hostName, args.bootstrapFrom ?? {}));
+    const order = { parent: this, dependsOn: stepOrder(name, args, this, opts) };
+    const install = hostStep(StepName.bootstrap, `${name}-install`, args, content, order, bootstrapTimeoutSeconds);
+    this.report = install.stdout;
+    this.registerOutputs({ report: this.report });
+  }
+}

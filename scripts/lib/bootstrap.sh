@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# A new host is born from a backup: once. What is left to say so lies in root's own state, where the backup user cannot write.
+
+# command_bootstrap BACKUP|latest [--host NAME] [--repository NAME]: restores a server without finished blocks, unless that was
+# done before. One line on standard output says what became of it; a server that has data is left alone, which is no failure.
+command_bootstrap() {
+  local marker begun blocks
+  parse_bootstrap_options "$@"
+  require_restore_user
+  open_root_state
+  marker="$STATE_DIR/bootstrapped" begun="$STATE_DIR/bootstrap-begun"
+  if [[ -e $marker ]]; then
+    printf 'nothing to do: %s. Data that were lost since then come back with: prometheus-backup.sh restore latest\n' "$(head -n 1 -- "$marker")"
+    return 0
+  fi
+  recover_interrupted
+  open_state
+  require_tools
+  find_data_directory
+  blocks="$(finished_blocks "$DATA_DIRECTORY")"
+  if (( blocks > 0 )) && [[ ! -e $begun ]]; then
+    finish_bootstrap "left alone, because $DATA_DIRECTORY held $(blocks_text "$blocks") of its own, at"
+    printf 'warning: left alone: %s holds %s of its own, so this host is not new. To restore it all the same: prometheus-backup.sh restore %s --host %s\n' \
+      "$DATA_DIRECTORY" "$(blocks_text "$blocks")" "$WANTED" "$RESTORE_HOST"
+    return 0
+  fi
+  # Known to be new from here on, even if the repository answers only after the server has made blocks of its own.
+  if [[ ! -e $begun ]]; then printf '%(%Y-%m-%dT%H:%M:%SZ)T\n' -1 >"$begun"; fi
+  resolve_backup "$WANTED" "$RESTORE_HOST"
+  if (( blocks > 0 )); then bootstrap_beneath "$blocks"; else restore_named; fi
+  finish_bootstrap "bootstrapped from backup $BACKUP of $RESTORE_HOST at"
+  cat -- "$marker"
+}
+
+# finish_bootstrap WORDS: leaves the note after which nothing is ever bootstrapped here.
+finish_bootstrap() {
+  local marker="$STATE_DIR/bootstrapped"
+  printf '%s %(%Y-%m-%dT%H:%M:%SZ)T\n' "$1" -1 >"$marker.new"
+  mv -f -- "$marker.new" "$marker"
+  rm -f -- "$STATE_DIR/bootstrap-begun"
+}
+
+# restore_named [OPTION...]: restores BACKUP in a process of its own, which opens state and lock like any other restore.
+restore_named() {
+  wait_for "$BASH" "$(self_path)" restore "$BACKUP" --host "$RESTORE_HOST" ${ONLY_REPOSITORY:+--repository "$ONLY_REPOSITORY"} --yes "$@" || exit $?
+}
+
+# bootstrap_beneath COUNT: an earlier try failed, and the server has finished blocks of its own since. They stay; the backup comes
+# beneath them. Ends with 12 while some of it must wait for the server's memory.
+bootstrap_beneath() {
+  local waiting
+  say "prometheus-backup: the server has finished $(blocks_text "$1") since the first try ($(head -n 1 -- "$STATE_DIR/bootstrap-begun")); they stay, and the backup is merged in."
+  restore_named --merge
+  select_blocks
+  read_server_facts
+  leave_out_held_blocks
+  waiting=$(( ${#B_ULID[@]} + OVERLAPPING_HEAD ))
+  if (( waiting > 0 )); then
+    die "$EXIT_REFUSED" "$(blocks_text "$waiting") of backup $BACKUP overlap what the server still holds in memory, so they wait" \
+      "the others are in; run this again in about 3 h"
+  fi
+}
+
+# parse_bootstrap_options ARG...: sets WANTED and what the functions of restore look at.
+parse_bootstrap_options() {
+  WANTED="" ONLY_REPOSITORY="" RESTORE_HOST="$HOST_NAME" RESTORE_MODE=full PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
+  while (( $# > 0 )); do
+    case "$1" in
+      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
+      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
+      -*) usage_error "bootstrap does not know '$1'" ;;
+      *) if [[ -n $WANTED ]]; then usage_error "bootstrap takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+    esac
+    shift
+  done
+  if [[ -z $WANTED ]]; then usage_error "bootstrap needs the name of a backup, or 'latest'"; fi
+  require_host_name "$RESTORE_HOST"
+  if [[ -n $ONLY_REPOSITORY ]]; then find_repository "$ONLY_REPOSITORY"; fi
+}
+
+# find_data_directory: sets DATA_DIRECTORY before any backup is looked at; ends with 3 if nothing on this host tells it.
+find_data_directory() {
+  MANIFEST="$SCRATCH/manifest.json"
+  printf '{"prometheus":{"retentionTime":"","retentionSize":"","dataDirectory":""}}\n' >"$MANIFEST"
+  read_server_facts
+}
+
+# finished_blocks DIR: how many blocks lie in it. A WAL alone is what any server has after its first minutes.
+finished_blocks() {
+  find "$1" -mindepth 2 -maxdepth 2 -name meta.json -printf '%h\n' 2>/dev/null | sed 's|.*/||' | grep --count --extended-regexp "$ULID_PATTERN" || true
+}
