@@ -46,7 +46,7 @@ const columns: Column[] = [
     ],
   },
   { field: "Value #interval", title: "Interval", properties: [seconds] },
-  { field: "Value #data", title: "Newest sample (RPO)", properties: [seconds, width(150)] },
+  { field: "Value #data", title: "Newest sample (RPO)", properties: [seconds, width(175)] },
   { field: "Value #size", title: "Size", properties: [bytes] },
   { field: "Value #exit", title: "Last run", properties: [{ id: "mappings", value: [exitCodeWords] }, cell("color-text"), width(150)] },
   {
@@ -106,7 +106,7 @@ function alertTable(): TablePanel {
     },
     { field: "alertname", title: "Alert (runbook)", properties: [link("Runbook", "${runbooks:raw}${__value.raw}.md", true), width(270)] },
     { field: "alertstate", title: "Is", properties: [width(75)] },
-    { field: "host", title: "Host", properties: [hostLink] },
+    { field: "host", title: "Host", properties: [hostLink, { id: "noValue", value: "-" }] },
     { field: "instance", title: "Target" },
   ]);
 }

@@ -134,11 +134,13 @@ function hostSamples(host: FleetHost, samples: Samples): void {
   // One day and one schedule ahead, so that everything has happened once when the fortnight begins.
   const warmUp = Math.max(host.intervalHours, 24 * (host.drillDays ?? 0)) * HOUR + DAY;
   for (let at = START - warmUp; at <= NOW; at += STEP) {
-    if ((at - host.atHour * HOUR) % (host.intervalHours * HOUR) === 0) {
-      afterRun(host, at, values);
+    // A run or drill that began at the last step has ended.
+    const began = at - STEP;
+    if ((began - host.atHour * HOUR) % (host.intervalHours * HOUR) === 0) {
+      afterRun(host, began, values);
     }
-    if (host.drillDays !== undefined && (at - 9 * HOUR) % (host.drillDays * DAY) === 0) {
-      afterDrill(host, at, values);
+    if (host.drillDays !== undefined && (began - 9 * HOUR) % (host.drillDays * DAY) === 0) {
+      afterDrill(host, began, values);
     }
     if (at < START) {
       continue;
