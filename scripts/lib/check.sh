@@ -163,6 +163,6 @@ status_text() {
   "  last good   \($m.last_success_timestamp_seconds | at)",
   "  last run    \($m.last_run_timestamp_seconds | at), exit code \($m.last_exit_code // "none"), \($m.last_duration_seconds // 0) s",
   "  last verify \($m.verify_last_success_timestamp_seconds | at)",
-  ($m | to_entries[] | select(.key | startswith("repository_last_success_timestamp_seconds|")) | "  \(.key | split("=")[1])       \(.value | at)")
+  ($m | to_entries[] | select(.key | startswith("repository_last_success_timestamp_seconds|")) | "  \(.key | split("=")[1] | . + " " * ([11 - length, 0] | max)) \(.value | at)")
 JQ
 }

@@ -80,7 +80,7 @@ check_blocks() {
   if (( bad > 0 )); then
     die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" "choose another backup: prometheus-backup.sh list"
   fi
-  if (( ${#marked[@]} > 0 )); then say "  · $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) /\1 blocks /' | tr '\n' ';')"; fi
+  if (( ${#marked[@]} > 0 )); then say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"; fi
   say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
 }
 

@@ -123,10 +123,11 @@ show_text() {
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
   "  state      \(if .suspect then "SUSPECT: " + .suspect else "good" end)",
   "  server     Prometheus \(.prometheus.version), retention \(.prometheus.retentionTime), data in \(.prometheus.dataDirectory)",
-  "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gaps" end)",
+  "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gap\(if (.coverage.gaps | length) == 1 then "" else "s" end)" end)",
   (.coverage.gaps[] | "             gap \(.from) … \(.to)"),
   (.coverage.notCovered[] | "  misses     \(.)"),
   "  holds      \(.totals.blocks) blocks, \(.totals.samples) samples, \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
+  (if has("lastDrill") then "  drilled    \(if .lastDrill then "\(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "never before this backup" end)" else empty end),
   (if .covered != [] then "  stand-ins  \(.covered | length) compacted blocks are held as the blocks they were made from" else empty end), "",
   (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones) tombstones" else "" end)")
 JQ
