@@ -1,10 +1,13 @@
 import { defaults } from "./defaults";
 import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
+import { hasSecrets as hasTargetSecrets } from "./remoteWrite";
+import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
 import { HostFiles, publicFile } from "./render/files";
 import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep } from "./render/host";
 import { paths } from "./render/paths";
 import { RepositoryPlan } from "./render/repositories";
 import { renderStepProgram } from "./render/scripts";
+import { remoteWriteStep } from "./render/remoteWrite";
 import { StepContent, StepName } from "./render/steps";
 import { renderToolkit } from "./render/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
@@ -43,13 +46,28 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
     [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
     ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
     ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job)) }),
+    ...(sendsSamples(host) ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) } : {}),
   };
+}
+
+/** Settings that come from a stack's file are plain; only the secrets are taken out. */
+function plainTargets(host: FleetHost): PlainTarget[] {
+  return (host.remoteWrite ?? []).map(target => withoutSecrets(target) as PlainTarget);
+}
+
+function sendsSamples(host: FleetHost): boolean {
+  return (host.remoteWrite ?? []).length > 0;
 }
 
 /** Whether the host gets files of secrets. */
 function hasSecrets(host: FleetHost): boolean {
   const secrets = [...(host.repositories ?? []).map(repository => repository.credentials), host.prometheus?.apiCredentials, host.heartbeat];
   return secrets.some(secret => secret !== undefined);
+}
+
+function hasRemoteWriteSecrets(host: FleetHost): boolean {
+  const { prometheus, remoteWrite = [] } = host;
+  return sendsSamples(host) && hasTargetSecrets({ ...(prometheus === undefined ? {} : { prometheus }), remoteWrite });
 }
 
 function notes(host: FleetHost): string[] {
@@ -68,6 +86,10 @@ function notes(host: FleetHost): string[] {
     ...(host.bootstrapFrom === undefined
       ? []
       : [bootstrapNote(bootstrapPlan(host.name, host.bootstrapFrom).backup, host.bootstrapFrom.host ?? host.name)]),
+    ...(sendsSamples(host)
+      ? [`The prometheus.yml in force gets the targets of ${paths.remoteWrite} as a marked part in remote_write; every other byte of it stays.`]
+      : []),
+    ...(hasRemoteWriteSecrets(host) ? [`${paths.remoteWriteFiles}/ holds the secrets of these targets; they are not written here.`] : []),
     ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
     `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept when the host leaves the stack.`,
     `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
@@ -110,6 +132,9 @@ export function fleetArtefacts(fleet: PrometheusBackupFleetArgs): Record<string,
     }
     if (hasSecrets(host)) {
       files[`${paths.steps}/${StepName.credentials}.sh`] = program(StepName.credentials);
+    }
+    if (hasRemoteWriteSecrets(host)) {
+      files[`${paths.steps}/${StepName.remoteWriteCredentials}.sh`] = program(StepName.remoteWriteCredentials);
     }
     artefacts[host.name] = { files, steps: all, notes: notes(host) };
   }

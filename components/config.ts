@@ -1,11 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { secretNameCheck } from "./checks";
-import { HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema, withoutWrongForms } from "./configSchema";
+import { HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema, TargetConfig, withoutWrongForms } from "./configSchema";
+import { SshConnection } from "./connection";
 import { configError, Problem } from "./errors";
+import { inFileOrder } from "./fileOrder";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 import { mergeSettings } from "./resolve";
-import { BackupSettings, HostArgs, Repository, SshConnection } from "./settings";
+import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { BackupSettings, HostArgs, Repository } from "./settings";
 import {
   bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, hostProblems, missingHostKey, missingRepositories, offsiteProblems, scheduleProblems,
   settingsProblems, uselessProxy,
@@ -51,7 +54,7 @@ export function loadConfig(config = new pulumi.Config(namespace)): PrometheusBac
 export function parseConfig(plain: StackConfig, secret: SecretLookup): PrometheusBackupFleetArgs {
   const reader = new Reader(plain, secret);
   const args = reader.read();
-  const problems = reader.inFileOrder();
+  const problems = inFileOrder(reader.problems, plain);
   if (problems.length > 0) {
     throw configError(problems);
   }
@@ -75,7 +78,7 @@ function configPath(root: string, path: string): string {
 }
 
 class Reader {
-  private readonly problems: Problem[] = [];
+  public readonly problems: Problem[] = [];
   /** Where something of a wrong form was left out, so that nobody can say what is missing. */
   private readonly incomplete = new Set<string>();
 
@@ -98,23 +101,6 @@ class Reader {
     const settings = configs.map((config): BackupSettings => ({ repositories: config?.repositories }));
     this.problems.push(...offsiteProblems({ defaults, hosts: settings, offsiteBucket: described }));
     return { environment, hosts, ...(offsiteBucket === undefined ? {} : { offsiteBucket }) };
-  }
-
-  /** All problems, in the order of the file; what is missing comes after what is there. */
-  inFileOrder(): Problem[] {
-    const places = this.problems.map(problem => ({ problem, place: this.place(problem.path) }));
-    return places.sort((a, b) => compare(a.place, b.place)).map(({ problem }) => problem);
-  }
-
-  private place(path: string): number[] {
-    let value: unknown = this.plain;
-    const first = path.split(", ")[0] ?? "";
-    return first.split(/[.[\]]+/).filter(key => key !== "").map(key => {
-      const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-      const place = keys.indexOf(key);
-      value = place < 0 ? undefined : (value as Record<string, unknown>)[key];
-      return place < 0 ? Number.MAX_SAFE_INTEGER : place;
-    });
   }
 
   /** A problem of what hosts share is said once, not for every host. */
@@ -185,7 +171,7 @@ class Reader {
   }
 
   private settings(config: SharedConfig, root: string): BackupSettings {
-    const { repositories, prometheus } = config;
+    const { repositories, prometheus, remoteWrite } = config;
     const settings: BackupSettings = {
       ...backupSettings(config),
       ...optional("heartbeat", this.secretOf(config.heartbeat, `${root}.heartbeat`)),
@@ -199,7 +185,22 @@ class Reader {
         return { ...rest, ...optional("credentials", this.secretOf(credentials, `${root}.repositories[${index}].credentials`)) };
       });
     }
+    if (remoteWrite !== undefined) {
+      settings.remoteWrite = remoteWrite.map((target, index) => this.target(target, `${root}.remoteWrite[${index}]`));
+    }
     return settings;
+  }
+
+  private target({ basicAuth, bearerToken, tls, ...rest }: TargetConfig, root: string): RemoteWriteTarget {
+    // A password that is missing is reported; until then the target still has one.
+    const password = this.secretOf(basicAuth?.password, `${root}.basicAuth.password`) ?? "";
+    const { key, ...openTls } = tls ?? {};
+    return {
+      ...rest,
+      ...optional("basicAuth", basicAuth === undefined ? undefined : { username: basicAuth.username, password }),
+      ...optional("bearerToken", this.secretOf(bearerToken, `${root}.bearerToken`)),
+      ...optional("tls", tls === undefined ? undefined : { ...openTls, ...optional("key", this.secretOf(key, `${root}.tls.key`)) }),
+    };
   }
 
   /** Every value by itself, where it stands. */
@@ -291,15 +292,4 @@ function backupSettings(config: SharedConfig): BackupSettings {
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
-}
-
-function compare(a: number[], b: number[]): number {
-  const length = Math.max(a.length, b.length);
-  for (let index = 0; index < length; index++) {
-    const difference = (a[index] ?? -1) - (b[index] ?? -1);
-    if (difference !== 0) {
-      return difference;
-    }
-  }
-  return 0;
 }

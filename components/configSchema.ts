@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Compression, Exposure, Format, LockMode, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, LockMode, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
 
 /**
  * The form of a stack's configuration: which settings there are and of which type. Values are checked elsewhere, the
@@ -97,6 +97,46 @@ const limits = group({
   apiTimeoutSeconds: amount.optional(),
 });
 
+const remoteWriteTarget = group({
+  name: text,
+  preset: z.enum(RemoteWritePreset).optional(),
+  url: text,
+  tenant: text.optional(),
+  headers: z.record(text, text).optional(),
+  basicAuth: group({ username: text, password: text }).optional(),
+  bearerToken: text.optional(),
+  tls: group({
+    ca: text.optional(),
+    certificate: text.optional(),
+    key: text.optional(),
+    serverName: text.optional(),
+    insecureSkipVerify: flag.optional(),
+  }).optional(),
+  timeoutSeconds: amount.optional(),
+  queue: group({
+    capacity: amount.optional(),
+    minShards: amount.optional(),
+    maxShards: amount.optional(),
+    maxSamplesPerSend: amount.optional(),
+    batchSendDeadlineSeconds: amount.optional(),
+    maxBackoffSeconds: amount.optional(),
+    retryOnRateLimit: flag.optional(),
+  }).optional(),
+  writeRelabelConfigs: z.array(group({
+    sourceLabels: z.array(text).optional(),
+    separator: text.optional(),
+    targetLabel: text.optional(),
+    regex: text.optional(),
+    modulus: amount.optional(),
+    replacement: text.optional(),
+    action: z.enum(RelabelAction).optional(),
+  })).optional(),
+  sendExemplars: flag.optional(),
+  sendNativeHistograms: flag.optional(),
+  arrival: z.enum(Arrival).optional(),
+  arrivalTimeoutSeconds: amount.optional(),
+});
+
 /** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
 const skipHead = z.preprocess(
   value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
@@ -131,6 +171,7 @@ const shared = {
   alerts: alerts.optional(),
   drill: drill.optional(),
   limits: limits.optional(),
+  remoteWrite: z.array(remoteWriteTarget).optional(),
 };
 
 /** `prometheus-backup:defaults`: what hosts share. */
@@ -161,6 +202,7 @@ export const offsiteBucketSchema = group({
 
 export type SharedConfig = z.output<typeof sharedSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
+export type TargetConfig = z.output<typeof remoteWriteTarget>;
 export type OffsiteBucketConfig = z.output<typeof offsiteBucketSchema>;
 
 /** One complaint of a schema, in our words. */

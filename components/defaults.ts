@@ -1,4 +1,4 @@
-import { Compression, Exposure, Format, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, SkipHead, Source } from "./enums";
 
 /** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
 export const defaults = {
@@ -37,6 +37,7 @@ export const defaults = {
     apiTimeoutSeconds: 10,
   },
   bootstrapFrom: { backup: "latest" },
+  remoteWrite: { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 },
   packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],
   endpointRegion: "us-east-1",
   bucket: { noncurrentVersionDays: 30, abortUploadDays: 7 },

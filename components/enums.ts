@@ -57,3 +57,52 @@ export const LockMode = {
   Compliance: "COMPLIANCE",
 } as const;
 export type LockMode = (typeof LockMode)[keyof typeof LockMode];
+
+/** What receives a copy of the samples, which decides the path of its endpoint and how it is told the tenant. */
+export const RemoteWritePreset = {
+  /** Thanos Receive: `/api/v1/receive`, header `THANOS-TENANT`. */
+  Thanos: "thanos",
+  /** Cortex: `/api/v1/push`, header `X-Scope-OrgID`. */
+  Cortex: "cortex",
+  /** Grafana Mimir: `/api/v1/push`, header `X-Scope-OrgID`. */
+  Mimir: "mimir",
+  /** VictoriaMetrics: `/api/v1/write`; with a tenant, that of a cluster, `/insert/TENANT/prometheus/api/v1/write`. */
+  VictoriaMetrics: "victoriametrics",
+} as const;
+export type RemoteWritePreset = (typeof RemoteWritePreset)[keyof typeof RemoteWritePreset];
+
+/** What is expected of a remote_write target when it is installed or changed. */
+export const Arrival = {
+  /** Samples must arrive, otherwise everything is put back as it was. */
+  Required: "required",
+  /** A target that gets no samples stays configured, with a warning. */
+  Warn: "warn",
+} as const;
+export type Arrival = (typeof Arrival)[keyof typeof Arrival];
+
+/** What a relabelling rule does, as Prometheus names it. */
+export const RelabelAction = {
+  /** Sets a label from others; what Prometheus does without an action. */
+  Replace: "replace",
+  /** Lets only matching series through. */
+  Keep: "keep",
+  /** Holds matching series back. */
+  Drop: "drop",
+  /** Lets series through whose joined labels equal the target label. */
+  KeepEqual: "keepequal",
+  /** Holds them back. */
+  DropEqual: "dropequal",
+  /** Sets a label to the hash of others, modulo a number. */
+  HashMod: "hashmod",
+  /** Renames labels. */
+  LabelMap: "labelmap",
+  /** Removes matching labels. */
+  LabelDrop: "labeldrop",
+  /** Removes all other labels. */
+  LabelKeep: "labelkeep",
+  /** Sets a label in lower case. */
+  Lowercase: "lowercase",
+  /** Sets a label in upper case. */
+  Uppercase: "uppercase",
+} as const;
+export type RelabelAction = (typeof RelabelAction)[keyof typeof RelabelAction];

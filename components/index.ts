@@ -1,5 +1,7 @@
 /** What others import: components, their arguments, their enums. Nothing here runs on import. */
 // First, because Pulumi's schema takes the documentation of a type from files that it has read before the type is used.
+export * from "./connection";
+export * from "./remoteWriteSettings";
 export * from "./settings";
 export { BootstrapSource } from "./bootstrapSource";
 export { ObjectLock, OffsiteBucket, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
@@ -9,5 +11,6 @@ export { BackupJob, BackupJobArgs } from "./backupJob";
 export { Bootstrap, BootstrapArgs } from "./bootstrap";
 export { PrometheusBackup, PrometheusBackupArgs } from "./prometheusBackup";
 export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
+export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory";
-export { Compression, Exposure, Format, LockMode, SkipHead, Source } from "./enums";
+export { Arrival, Compression, Exposure, Format, LockMode, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";

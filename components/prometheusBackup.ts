@@ -6,6 +6,7 @@ import { Bootstrap } from "./bootstrap";
 import { BootstrapSource } from "./bootstrapSource";
 import { jobServer, textfileDirectory, wantsAdminApi } from "./resolve";
 import { componentOptions, stepOrder } from "./remote";
+import { RemoteWrite } from "./remoteWrite";
 import { sealed } from "./sealed";
 import { BackupSettings, HostArgs } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory";
@@ -19,7 +20,8 @@ export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
 }
 
 /**
- * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own.
+ * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own; on request also
+ * `remote_write` to long-term storage.
  *
  * The steps run one after another, each over a connection of its own; a failing one leaves the host as it was before
  * that step. `destroy` puts the host back as it was found and leaves the backups where they are.
@@ -34,7 +36,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
-    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, environment, bootstrapFrom, ...job } = args;
+    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, remoteWrite, environment, bootstrapFrom, ...job } = args;
     const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
     const prometheus = jobServer(args);
     const order = new Steps(this, stepOrder(name, args, this, opts));
@@ -65,6 +67,10 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     if (alerts?.enabled !== false) {
       const { schedule, timeZone } = args;
       order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone }, options));
+    }
+    // Last, because a receiver that is down must keep nothing of the backup from being installed.
+    if (remoteWrite !== undefined && remoteWrite.length > 0) {
+      order.after(options => new RemoteWrite(`${name}-remote-write`, { ...host, prometheus, remoteWrite }, options));
     }
     this.installedDigest = backupJob.installedDigest;
     this.schedule = backupJob.schedule;

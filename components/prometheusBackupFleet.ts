@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
+import { SshConnection } from "./connection";
 import { componentError } from "./errors";
 import { OffsiteBucket, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
 import { PrometheusBackup } from "./prometheusBackup";
 import { mergeSettings } from "./resolve";
 import { sealed } from "./sealed";
-import { BackupSettings, Repository, SshConnection } from "./settings";
+import { BackupSettings, Repository } from "./settings";
 import { duplicateNames, offsiteProblems } from "./validate";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */

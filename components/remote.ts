@@ -3,11 +3,12 @@ import * as os from "os";
 import * as path from "path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { SshBastion, SshConnection } from "./connection";
 import { defaults } from "./defaults";
 import { paths } from "./render/paths";
 import { installationName, renderStep, StepContent, StepName } from "./render/steps";
 import { carriedPath, packToolkit, renderToolkit } from "./render/toolkit";
-import { HostArgs, SshBastion, SshConnection } from "./settings";
+import { HostArgs } from "./settings";
 
 /** The engine has no time limit of its own. Long enough for packages on a slow line. */
 export const stepTimeoutSeconds = 600;

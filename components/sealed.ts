@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { PrometheusServer, Repository, SshConnection } from "./settings";
+import { SshConnection } from "./connection";
+import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { PrometheusServer, Repository } from "./settings";
 
 /** Whatever of a component's arguments may hold secrets. */
 interface Sealable {
@@ -7,6 +9,7 @@ interface Sealable {
   prometheus?: PrometheusServer;
   repositories?: Repository[];
   heartbeat?: pulumi.Input<string>;
+  remoteWrite?: RemoteWriteTarget[];
 }
 
 /**
@@ -14,12 +17,13 @@ interface Sealable {
  * afterwards which of them are secret.
  */
 export function sealed<T extends Sealable>(args: T): T {
-  const { connection, prometheus, repositories } = args;
+  const { connection, prometheus, repositories, remoteWrite } = args;
   return {
     ...withSecret(args, "heartbeat"),
     ...(connection === undefined ? {} : { connection: sealedConnection(connection) }),
     ...(prometheus === undefined ? {} : { prometheus: withSecret(prometheus, "apiCredentials") }),
     ...(repositories === undefined ? {} : { repositories: repositories.map(repository => withSecret(repository, "credentials")) }),
+    ...(remoteWrite === undefined ? {} : { remoteWrite: remoteWrite.map(sealedTarget) }),
   };
 }
 
@@ -28,6 +32,15 @@ function sealedConnection(connection: SshConnection): SshConnection {
   return {
     ...withSecret(withSecret(connection, "privateKey"), "privateKeyPassword"),
     ...(bastion === undefined ? {} : { bastion: withSecret(bastion, "privateKey") }),
+  };
+}
+
+function sealedTarget(target: RemoteWriteTarget): RemoteWriteTarget {
+  const { basicAuth, tls } = target;
+  return {
+    ...withSecret(target, "bearerToken"),
+    ...(basicAuth === undefined ? {} : { basicAuth: withSecret(basicAuth, "password") }),
+    ...(tls === undefined ? {} : { tls: withSecret(tls, "key") }),
   };
 }
 

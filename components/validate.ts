@@ -1,39 +1,18 @@
-import * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
 import {
   addressCheck, backupNameCheck, bandwidthCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, gcsBucketCheck, hostKeyCheck, hostNameCheck,
   jobNameCheck, labelNameCheck, labelValueCheck, lineCheck, listenCheck, loopbackCheck, prefixCheck, regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
   scheduleCheck, timeZoneCheck, unitCheck, urlCheck, userCheck,
 } from "./checks";
+import { SshConnection } from "./connection";
 import { defaults } from "./defaults";
 import { Problem } from "./errors";
 import { repositoryName } from "./resolve";
+import { Findings } from "./findings";
+import { remoteWriteProblems } from "./validateRemoteWrite";
 import {
-  AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, SshConnection, TextfileSettings,
+  AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings,
 } from "./settings";
-
-/** Collects complaints; leaves that are not known yet are checked where they are rendered. */
-class Findings {
-  public readonly problems: Problem[] = [];
-
-  text(path: string, value: pulumi.Input<string> | undefined, check: Check): void {
-    if (typeof value === "string") {
-      this.add(path, check(value));
-    }
-  }
-
-  add(path: string, text: string | undefined): void {
-    if (text !== undefined) {
-      this.problems.push({ path, text });
-    }
-  }
-
-  whole(path: string, value: number | undefined, low: number, high: number): void {
-    if (value !== undefined && !(Number.isInteger(value) && value >= low && value <= high)) {
-      this.add(path, `must be a whole number from ${low} to ${high}. Correct it.`);
-    }
-  }
-}
 
 /** What is wrong with the host and the way to it. */
 export function hostProblems(host: HostArgs): Problem[] {
@@ -100,6 +79,7 @@ export function settingsProblems(settings: BackupSettings): Problem[] {
     ...jobProblems(settings),
     ...textfileProblems(settings.textfile),
     ...alertProblems(settings.alerts),
+    ...remoteWriteProblems(settings.remoteWrite),
   ];
 }
 

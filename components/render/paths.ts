@@ -6,6 +6,8 @@ export const paths = {
   rclone: "/etc/prometheus-backup/rclone.conf",
   credentials: "/etc/prometheus-backup/credentials",
   knownHosts: "/etc/prometheus-backup/known_hosts",
+  remoteWrite: "/etc/prometheus-backup/remote-write.yml",
+  remoteWriteFiles: "/etc/prometheus-backup/remote-write",
   cron: "/etc/cron.d/prometheus-backup",
   logrotate: "/etc/logrotate.d/prometheus-backup",
   log: "/var/log/prometheus-backup.log",

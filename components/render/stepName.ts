@@ -6,5 +6,7 @@ export const StepName = {
   backupJob: "backup-job",
   bootstrap: "bootstrap",
   alertRules: "alert-rules",
+  remoteWriteCredentials: "remote-write-credentials",
+  remoteWrite: "remote-write",
 } as const;
 export type StepName = (typeof StepName)[keyof typeof StepName];

@@ -4,7 +4,9 @@ import { Analyzer, AnalyzeResult, PropertyDefinition } from "@pulumi/pulumi/prov
 import { beforeAll, expect, test } from "vitest";
 
 const root = path.join(__dirname, "..", "..");
-const components = ["AdminApi", "AlertRules", "BackupJob", "Bootstrap", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "TextfileDirectory"];
+const components = [
+  "AdminApi", "AlertRules", "BackupJob", "Bootstrap", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "RemoteWrite", "TextfileDirectory",
+];
 let result: AnalyzeResult;
 
 // The analyzer that other languages get their SDK from, over the package as it lies.
@@ -53,6 +55,7 @@ test("components publish only the outputs that are meant to be", () => {
     OffsiteBucket: ["bucketArn", "bucketName", "hostPolicies"],
     PrometheusBackup: ["expectedIntervalSeconds", "installedDigest", "schedule"],
     PrometheusBackupFleet: ["bucketName", "hostPolicies", "schedules"],
+    RemoteWrite: ["report", "urls"],
     TextfileDirectory: ["directory", "report"],
   });
 });

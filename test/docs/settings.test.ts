@@ -24,6 +24,8 @@ const elsewhere: Record<string, string> = {
   connectTimeoutSeconds: "ssh.attemptTimeoutSeconds",
   "offsiteBucket.noncurrentVersionDays": "bucket.noncurrentVersionDays",
   "offsiteBucket.abortUploadDays": "bucket.abortUploadDays",
+  "remoteWrite[].arrival": "remoteWrite.arrival",
+  "remoteWrite[].arrivalTimeoutSeconds": "remoteWrite.arrivalTimeoutSeconds",
 };
 
 function defaultOf(setting: string): unknown {
@@ -34,7 +36,7 @@ function defaultOf(setting: string): unknown {
 
 /** Settings of a schema by path; lists and groups that are one thing to the reader are not opened. */
 function settingsOf(schema: z.ZodType, prefix = ""): string[] {
-  const whole = ["bastion", "repositories[].sftp", "offsiteBucket.objectLock", "alerts.labels", "mayRead"];
+  const whole = ["bastion", "repositories[].sftp", "offsiteBucket.objectLock", "alerts.labels", "mayRead", "remoteWrite[].headers", "remoteWrite[].basicAuth", "remoteWrite[].tls", "remoteWrite[].queue", "remoteWrite[].writeRelabelConfigs"];
   const bare = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
   const name = prefix.replace(/\.$/, "");
   if (bare instanceof z.ZodArray && !whole.includes(name)) {

@@ -3,8 +3,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { renderStepProgram, scriptsDirectory } from "../../components/render/scripts";
+import { StepName } from "../../components/render/steps";
 
-const steps = ["admin-api", "alert-rules", "backup-job", "bootstrap", "credentials", "textfile-directory"];
+const steps = Object.values(StepName);
 
 function definedFunctions(text: string): string[] {
   return [...text.matchAll(/^([a-z_]+)\(\)/gm)].map(match => match[1] ?? "");

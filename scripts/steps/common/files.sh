@@ -205,7 +205,7 @@ take_back_all() {
   done
   while IFS= read -r path; do
     if [[ -n $path && $path != "$LIBRARY" ]]; then rmdir -- "$path" 2>/dev/null || true; fi
-  done < <(printf '%s\n' "${STATE_DIRECTORIES[@]}" /etc/prometheus-backup/credentials /etc/prometheus-backup | sort -r)
+  done < <(printf '%s\n' "${STATE_DIRECTORIES[@]}" /etc/prometheus-backup/credentials /etc/prometheus-backup/remote-write /etc/prometheus-backup | sort -r)
 }
 
 # forget_step: the last act of remove.

@@ -1,0 +1,52 @@
+import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
+import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
+import { RemoteWriteTarget, RemoteWriteTls } from "./remoteWriteSettings";
+import { PrometheusServer } from "./settings";
+
+type OpenTls = Omit<RemoteWriteTls, "key"> & { hasKey: boolean };
+type OpenTarget = Omit<RemoteWriteTarget, "basicAuth" | "bearerToken" | "tls"> & { username?: string; hasBearerToken: boolean; tls?: OpenTls };
+
+/** A target without its secrets; one secret leaf would make the whole payload unreadable in the preview. */
+export function withoutSecrets({ basicAuth, bearerToken, tls, ...rest }: RemoteWriteTarget): OpenTarget {
+  const { key, ...openTls } = tls ?? {};
+  return {
+    ...rest,
+    hasBearerToken: bearerToken !== undefined,
+    ...(basicAuth === undefined ? {} : { username: basicAuth.username }),
+    ...(tls === undefined ? {} : { tls: { ...openTls, hasKey: key !== undefined } }),
+  };
+}
+
+/** The secrets of targets by their names. */
+export function targetSecrets(targets: RemoteWriteTarget[]): Record<string, pulumi.Input<pulumi.Inputs>> {
+  return Object.fromEntries(targets.map(({ name, basicAuth, bearerToken, tls }) => [name, { password: basicAuth?.password, token: bearerToken, key: tls?.key }]));
+}
+
+/** What `targetSecrets` is once everything is known. */
+export type KnownSecrets = Record<string, RemoteWriteSecrets>;
+
+/** A target whose every leaf is known. */
+export type PlainTarget = pulumi.Unwrap<OpenTarget>;
+
+function targetPlan(target: PlainTarget): RemoteWriteTargetPlan {
+  const { headers, queue, writeRelabelConfigs, arrival, arrivalTimeoutSeconds, ...rest } = target;
+  return {
+    ...rest,
+    headers: headers ?? {},
+    queue: queue ?? {},
+    relabel: writeRelabelConfigs ?? [],
+    arrival: arrival ?? defaults.remoteWrite.arrival,
+    arrivalTimeoutSeconds: arrivalTimeoutSeconds ?? defaults.remoteWrite.arrivalTimeoutSeconds,
+  };
+}
+
+/** What the steps for remote_write are told. */
+export function remoteWritePlan(prometheus: PrometheusServer | undefined, targets: PlainTarget[]): RemoteWritePlan {
+  return {
+    unit: prometheus?.unit ?? defaults.prometheus.unit,
+    url: prometheus?.url ?? defaults.prometheus.url,
+    hasApiCredentials: prometheus?.apiCredentials !== undefined,
+    targets: targets.map(targetPlan),
+  };
+}

@@ -1,0 +1,102 @@
+import { Check, both, headerNameCheck, headerValueCheck, labelNameCheck, lineCheck, pemCheck, remoteUrlCheck, targetNameCheck, tenantCheck, vmTenantCheck } from "./checks";
+import { RemoteWritePreset } from "./enums";
+import { Problem } from "./errors";
+import { Findings } from "./findings";
+import { RemoteWriteQueue, RemoteWriteTarget, WriteRelabelConfig } from "./remoteWriteSettings";
+import { tenantHeader } from "./render/remoteWrite";
+
+function tenantProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
+  const { preset, tenant, url } = target;
+  if (tenant === undefined) {
+    return;
+  }
+  if (preset === undefined) {
+    found.add(`${path}.tenant`, "needs a `preset`, which says how the receiver is told. Set one, or write the header into `headers`.");
+    return;
+  }
+  found.text(`${path}.tenant`, tenant, preset === RemoteWritePreset.VictoriaMetrics ? vmTenantCheck : tenantCheck);
+  if (preset === RemoteWritePreset.VictoriaMetrics && typeof url === "string" && /\/api\/v1\/write\/?$|\/insert\//.test(url)) {
+    found.add(`${path}.tenant`, "is part of the path of a cluster, and `url` has a path already. Give only one of the two.");
+  }
+}
+
+function headerProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
+  const taken = target.tenant === undefined ? undefined : tenantHeader(target.preset)?.toLowerCase();
+  for (const [name, value] of Object.entries(target.headers ?? {})) {
+    found.text(`${path}.headers.${name}`, name, headerNameCheck);
+    found.text(`${path}.headers.${name}`, value, headerValueCheck);
+    if (name.toLowerCase() === taken) {
+      found.add(`${path}.headers.${name}`, "is set from `tenant` already. Give only one of the two.");
+    }
+  }
+}
+
+function authProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
+  const { basicAuth, bearerToken, tls } = target;
+  if (basicAuth !== undefined && bearerToken !== undefined) {
+    found.add(`${path}.bearerToken`, "cannot be used together with `basicAuth`. Give only one of the two.");
+  }
+  found.text(`${path}.basicAuth.username`, basicAuth?.username, both(lineCheck, notEmpty));
+  found.text(`${path}.tls.ca`, tls?.ca, pemCheck);
+  found.text(`${path}.tls.certificate`, tls?.certificate, pemCheck);
+  found.text(`${path}.tls.serverName`, tls?.serverName, both(lineCheck, notEmpty));
+  if ((tls?.certificate === undefined) !== (tls?.key === undefined)) {
+    found.add(`${path}.tls`, "has only one of `certificate` and `key`. Give both, or none.");
+  }
+}
+
+const notEmpty: Check = value => (value === "" ? "is empty. Fill it in, or leave it out." : undefined);
+
+function queueProblems(found: Findings, path: string, queue: RemoteWriteQueue | undefined): void {
+  found.whole(`${path}.capacity`, queue?.capacity, 1, 10_000_000);
+  found.whole(`${path}.minShards`, queue?.minShards, 1, 10_000);
+  found.whole(`${path}.maxShards`, queue?.maxShards, 1, 10_000);
+  found.whole(`${path}.maxSamplesPerSend`, queue?.maxSamplesPerSend, 1, 1_000_000);
+  found.whole(`${path}.batchSendDeadlineSeconds`, queue?.batchSendDeadlineSeconds, 1, 3600);
+  found.whole(`${path}.maxBackoffSeconds`, queue?.maxBackoffSeconds, 1, 3600);
+  if (queue?.capacity !== undefined && queue.maxSamplesPerSend !== undefined && queue.capacity < queue.maxSamplesPerSend) {
+    found.add(`${path}.capacity`, "is smaller than `maxSamplesPerSend`, so that no request can ever be full. Three to ten times as much is usual.");
+  }
+  if (queue?.minShards !== undefined && queue.maxShards !== undefined && queue.minShards > queue.maxShards) {
+    found.add(`${path}.minShards`, "is larger than `maxShards`. Correct one of them.");
+  }
+}
+
+function relabelProblems(found: Findings, path: string, rule: WriteRelabelConfig): void {
+  rule.sourceLabels?.forEach((label, index) => found.text(`${path}.sourceLabels[${index}]`, label, labelNameCheck));
+  found.text(`${path}.separator`, rule.separator, lineCheck);
+  found.text(`${path}.targetLabel`, rule.targetLabel, lineCheck);
+  found.text(`${path}.regex`, rule.regex, lineCheck);
+  found.text(`${path}.replacement`, rule.replacement, lineCheck);
+  found.whole(`${path}.modulus`, rule.modulus, 1, 1_000_000_000);
+}
+
+function targetProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
+  found.text(`${path}.name`, target.name, targetNameCheck);
+  found.text(`${path}.url`, target.url, remoteUrlCheck);
+  tenantProblems(found, path, target);
+  headerProblems(found, path, target);
+  authProblems(found, path, target);
+  queueProblems(found, `${path}.queue`, target.queue);
+  target.writeRelabelConfigs?.forEach((rule, index) => relabelProblems(found, `${path}.writeRelabelConfigs[${index}]`, rule));
+  found.whole(`${path}.timeoutSeconds`, target.timeoutSeconds, 1, 600);
+  found.whole(`${path}.arrivalTimeoutSeconds`, target.arrivalTimeoutSeconds, 1, 300);
+}
+
+/** What is wrong with the targets of remote_write. */
+export function remoteWriteProblems(targets: RemoteWriteTarget[] | undefined): Problem[] {
+  const found = new Findings();
+  const names = (targets ?? []).map(({ name }) => name);
+  targets?.forEach((target, index) => targetProblems(found, `remoteWrite[${index}]`, target));
+  for (const name of new Set(names.filter((candidate, index) => names.indexOf(candidate) !== index))) {
+    const where = names.flatMap((candidate, index) => (candidate === name ? [`remoteWrite[${index}].name`] : []));
+    found.add(where.join(", "), `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because metrics and files carry them. Give each a \`name\` of its own.`);
+  }
+  return found.problems;
+}
+
+/** The component by itself needs somewhere to send to. */
+export function missingTargets(targets: RemoteWriteTarget[]): Problem[] {
+  const text = "is missing. Say where samples go, for example `[ { name: long-term, preset: thanos, url: http://thanos-receiver:19291 } ]`.";
+  return targets.length === 0 ? [{ path: "remoteWrite", text }] : [];
+}

@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# parts: core payload files packages systemd prometheus server-config remote-storage
+# Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and proof
+# by the server's metrics that samples arrive. promtool sees everything first; every other byte of the file stays.
+
+readonly STEP=remote-write
+readonly STEP_SETTINGS="$REMOTE_WRITE_SETTINGS"
+readonly PART_FILE=/etc/prometheus-backup/remote-write.yml
+
+step_install() {
+  local files_changed since
+  read_targets
+  ensure_tools curl
+  use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
+  require_server "$UNIT" 120
+  require_secret_files
+  find_promtool
+  find_config
+  run_promtool "$CONFIG as it is in force, before any change," config "$CONFIG"
+  compose_config
+  find_changed_files
+  remember_server
+  put_payload_files
+  write_config
+  if [[ $CONFIG_CHANGED == true || $files_changed == true ]] || ! queues_exist; then
+    CHANGED=true
+    since="$(date +%s)"
+    load_config "remote_write to ${TARGETS[*]}"
+    confirm_arrival "$since" "${TARGETS[@]}"
+  fi
+  drop_unused_secrets
+  warn_without_labels
+}
+
+# require_secret_files: they come in a step of their own, before this one.
+require_secret_files() {
+  local path
+  while IFS= read -r path; do
+    if [[ -n $path && ! -f $path ]]; then
+      die "$EXIT_CONFIGURATION" "$path is missing, which the step for the credentials of remote_write installs; nothing was changed. Run \`pulumi up --replace '**remote-write-credentials'\`"
+    fi
+  done <<<"$(setting SECRET_FILE '')"
+}
+
+# compose_config: sets TEXT to the configuration as it shall be, and CONFIG_CHANGED.
+compose_config() {
+  local before
+  read_config
+  before="$(print_text | sha256sum)"
+  take_out_part ||
+    die "$EXIT_REFUSED" "the lines \"$PART_BEGIN\" and \"$PART_END\" in $CONFIG do not enclose one part; nothing was changed. Remove what is left of the part by hand"
+  find_payload_file "$PART_FILE"
+  put_in_part "$FOUND" ||
+    die "$EXIT_REFUSED" "remote_write in $CONFIG has its value on the line of the key, which cannot be extended without rewriting it; nothing was changed. Write it as a list below the key, or delete it and configure its targets for this module"
+  if [[ "$(print_text | sha256sum)" != "$before" ]]; then
+    check_text "the targets ${TARGETS[*]} in remote_write" 'If remote_write has targets of its own there, move them to the configuration of this module'
+  fi
+}
+
+# find_changed_files: sets files_changed if a file that the targets read, such as a certificate, will be another one.
+find_changed_files() {
+  local index
+  files_changed=false
+  for index in "${!FILE_PATHS[@]}"; do
+    if [[ ${FILE_PATHS[index]} == "$PART_FILE" ]]; then continue; fi
+    if ! is_installed "$WORK/files/$index" "${FILE_OWNERS[index]}" "${FILE_MODES[index]}" "${FILE_PATHS[index]}"; then files_changed=true; fi
+  done
+}
+
+# drop_unused_secrets: files of targets that are gone. Their own step leaves them as long as the configuration in force
+# names them, because this step may fail and put that back.
+drop_unused_secrets() {
+  local kind copy path
+  if [[ ! -f $LIBRARY/remote-write-credentials.state ]]; then return; fi
+  while IFS=$'\t' read -r kind copy path; do
+    if [[ $kind != file || $copy != - || $path != "$SECRETS"/*.* ]]; then continue; fi
+    if [[ $'\n'"$(setting SECRET_FILE '')"$'\n' != *$'\n'"$path"$'\n'* ]]; then rm -f -- "$path"; fi
+  done <"$LIBRARY/remote-write-credentials.state"
+}
+
+# warn_without_labels: several servers at one receiver are told apart by their external labels alone.
+warn_without_labels() {
+  http_get /api/v1/status/config
+  if [[ $HTTP_STATUS == 200 && $HTTP_BODY != *external_labels:* ]]; then
+    warn "$CONFIG has no external_labels: if other servers write to the same receiver, their series cannot be told from those of this one"
+  fi
+}
+
+step_roll_back() { unload_config; }
+
+step_remove() {
+  local config="${STATE_VALUES[config]:-}"
+  if [[ -f $config ]]; then
+    mapfile TEXT <"$config"
+    if ! take_out_part; then
+      warn "the marks of prometheus-backup in $config do not fit together any more; nothing was taken from it. Remove the part by hand"
+    elif ((PART_AT >= 0)); then
+      put_back_text "$config"
+    fi
+  fi
+  take_back_all
+  reload_after_removal 'write to the removed targets'
+}
+
+if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; fi

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { StepName, type StepContent } from "../../components/render/steps";
+import { remoteWriteCredentialsStep, type RemoteWritePlan, remoteWriteStep, type RemoteWriteTargetPlan } from "../../components/render/remoteWrite";
+import { startHost, waitForPrometheus, type Host } from "../hosts/host";
+import { waitUntil, type Finished } from "../tools/process";
+import { install, inventory, lastWord, remove, serverProcess } from "./stepHarness";
+
+// bcrypt of the two passwords; the receiver reads its file at every request.
+const passwords = {
+  "first-password": "$2b$04$abcdefghijklmnopqrstuuT2j8U6U5rBY6aIOMzZiJOWuJPYKLLOe",
+  "second-pässword": "$2b$04$abcdefghijklmnopqrstuuxGQ9UZfQk1BS1L8F03So0Qhdr3pE6di",
+} as const;
+const receiverUrl = "http://127.0.0.1:9095/api/v1/write";
+const configFile = "/etc/prometheus/prometheus.yml";
+let host: Host;
+
+function target(more: Partial<RemoteWriteTargetPlan>): RemoteWriteTargetPlan {
+  return { name: "copy", url: receiverUrl, headers: {}, hasBearerToken: false, queue: {}, relabel: [], arrival: "required", arrivalTimeoutSeconds: 60, ...more };
+}
+
+/** Prometheus' own receiver with basic auth; only some series, the other target gets all. */
+const copy = target({ username: "prom", relabel: [{ sourceLabels: ["__name__"], regex: "up|prometheus_build_info", action: "keep" }] });
+const longTerm = target({ name: "long-term", preset: "victoriametrics", url: "http://127.0.0.1:8428", queue: { capacity: 10_000, maxShards: 50, maxSamplesPerSend: 5000 } });
+const plan = (...targets: RemoteWriteTargetPlan[]): RemoteWritePlan => ({ unit: "prometheus.service", url: "http://127.0.0.1:9090", hasApiCredentials: false, targets });
+
+const writeTo = (...targets: RemoteWriteTargetPlan[]): Promise<Finished> => install(host, StepName.remoteWrite, remoteWriteStep(plan(...targets)));
+const credentials = (password: string, ...targets: RemoteWriteTargetPlan[]): StepContent =>
+  remoteWriteCredentialsStep(plan(...targets), Object.fromEntries(targets.map(({ name }) => [name, { password }])), undefined);
+const givePassword = (password: string, ...targets: RemoteWriteTargetPlan[]): Promise<Finished> =>
+  install(host, StepName.remoteWriteCredentials, credentials(password, ...targets));
+const acceptPassword = (password: keyof typeof passwords): Promise<void> =>
+  host.writeFile("/srv/receiver/web.yml", `basic_auth_users:\n  prom: ${passwords[password]}\n`, { owner: "prometheus:prometheus" });
+
+/** Value of an instant query at the receiver, or nothing. */
+async function query(expression: string, password: keyof typeof passwords): Promise<number | undefined> {
+  const said = await host.run(`curl -s --user 'prom:${password}' --data-urlencode 'query=${expression}' http://127.0.0.1:9095/api/v1/query`);
+  const answer = JSON.parse(said) as { data: { result: { value: [number, string] }[] } };
+  const value = answer.data.result[0]?.value[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+const inForce = async (): Promise<unknown> => (parse(await host.readFile(configFile)) as { remote_write?: unknown }).remote_write;
+const reloadIsGood = async (): Promise<boolean> =>
+  (await host.run("curl -s http://127.0.0.1:9090/api/v1/status/runtimeinfo")).includes('"reloadConfigSuccess":true');
+
+/** Asserts that a step failed and left nothing, neither on the host nor in the server. */
+async function refused(run: () => Promise<Finished>): Promise<{ code: number; word: string; said: string }> {
+  const before = [await inventory(host, true), await serverProcess(host)];
+  const result = await run();
+  expect([await inventory(host, true), await serverProcess(host)]).toEqual(before);
+  return { code: result.code, word: lastWord(result), said: result.stderr };
+}
+
+beforeAll(async () => {
+  host = await startHost({ name: "remote-write" });
+  await host.run("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends victoria-metrics >/dev/null 2>&1");
+  await host.run("install -d -o prometheus /srv/receiver && echo '{}' >/srv/receiver/prometheus.yml");
+  await acceptPassword("first-password");
+  const flags = "--config.file=/srv/receiver/prometheus.yml --storage.tsdb.path=/srv/receiver/data --web.config.file=/srv/receiver/web.yml --web.listen-address=127.0.0.1:9095 --web.enable-remote-write-receiver";
+  await host.run(`systemd-run --quiet --unit receiver --property=User=prometheus prometheus ${flags}`);
+  // Taking away a queue whose receiver is down holds up the reload for a minute otherwise.
+  await host.run("sed -i 's/^ARGS=\"/&--storage.remote.flush-deadline=2s /' /etc/default/prometheus && systemctl restart prometheus");
+  await waitForPrometheus(host);
+  await waitForPrometheus(host, 60, "http://prom:first-password@127.0.0.1:9095");
+});
+afterAll(() => host.stop());
+
+describe("remote_write on a host with real receivers", () => {
+  let found: string;
+  let original: string;
+  let process: string;
+  beforeAll(async () => {
+    found = await inventory(host);
+    original = await host.readFile(configFile);
+    process = await serverProcess(host);
+  });
+
+  test("samples arrive at every target, with one reload and no restart", async () => {
+    expect(await givePassword("first-password", copy)).toMatchObject({ code: 0, stdout: "installed 1 files\n", stderr: "" });
+    expect(await writeTo(copy, longTerm)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^installed sha256:/) as unknown, stderr: "" });
+    expect(await serverProcess(host)).toBe(process);
+    expect(await query('up{job="prometheus"}', "first-password")).toBe(1);
+    expect(await query("count(go_goroutines)", "first-password")).toBeUndefined();
+    // What has arrived there can be searched a second later.
+    const exported = "curl -s -d 'match[]=go_goroutines{job=\"prometheus\",monitor=\"example\"}' http://127.0.0.1:8428/api/v1/export";
+    await waitUntil("VictoriaMetrics shows the series", 30, async () => (await host.run(exported)).includes('"values":['));
+  });
+
+  test("every byte of prometheus.yml outside the marks is as it was, and no secret stands in it", async () => {
+    const [before, part, after] = (await host.readFile(configFile)).split(/^# (?:BEGIN|END) prometheus-backup remote_write\n/m);
+    expect(`${before}${after}`).toBe(original);
+    expect(part).toContain('\nremote_write:\n  - name: "copy"\n    url: "http://127.0.0.1:9095/api/v1/write"\n');
+    const [secret = ""] = (await host.run("ls /etc/prometheus-backup/remote-write/*")).trim().split("\n");
+    expect(secret).toMatch(/\/copy\.[0-9a-f]{8}\.password$/);
+    expect(await host.run(`stat -c '%U:%G %a' ${secret}; cat ${secret}`)).toBe("root:prometheus 640\nfirst-password\n");
+    expect(await host.run("grep -rlF first-password /etc/prometheus /usr/local/lib/prometheus-backup /tmp || true")).toBe("");
+  });
+
+  test("a second run changes nothing, not even a time", async () => {
+    const seen = await inventory(host, true);
+    expect(await givePassword("first-password", copy)).toMatchObject({ code: 0, stdout: "unchanged 1 files\n" });
+    expect((await writeTo(copy, longTerm)).stdout).toMatch(/^unchanged sha256:/);
+    expect(await inventory(host, true)).toBe(seen);
+  });
+
+  test("a wrong new password is taken back, with the words of Prometheus; the right one is kept", async () => {
+    const { code, word, said } = await refused(() => givePassword("wrong", copy));
+    expect(code).toBe(9);
+    expect(said).toContain("401 Unauthorized");
+    expect(word).toBe(
+      `prometheus-backup: error: remote_write target copy (${receiverUrl}) of Prometheus on remote-write refuses the samples. Correct the target or the receiver and run \`pulumi up\` again, or set its arrival to warn. The host is as it was before.`,
+    );
+    expect(said).not.toContain("wrong");
+    await acceptPassword("second-pässword");
+    expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0, stdout: "installed 1 files\n" });
+    expect(await query('time() - timestamp(up{job="prometheus"}) < bool 60', "second-pässword")).toBe(1);
+  });
+
+  test("a receiver that is down is named and everything is put back, unless it may be down", async () => {
+    const down = target({ name: "down", url: "http://127.0.0.1:9", arrivalTimeoutSeconds: 12 });
+    const { code, word, said } = await refused(() => writeTo(copy, longTerm, down));
+    expect(code).toBe(9);
+    expect(said).toContain("connect: connection refused");
+    expect(word).toContain("remote_write target down (http://127.0.0.1:9) of Prometheus on remote-write has got no sample within 12 s.");
+    expect(word).toContain("The host is as it was before.");
+    expect(await reloadIsGood()).toBe(true);
+    const warned = await writeTo(copy, longTerm, { ...down, arrival: "warn", arrivalTimeoutSeconds: 3 });
+    expect(warned).toMatchObject({ code: 0, stdout: expect.stringContaining("warning: remote_write target down (http://127.0.0.1:9)") as unknown });
+    expect(await inForce()).toHaveLength(3);
+  });
+
+  test("a target whose URL and password change at once keeps the old password until the new one is proven", async () => {
+    const moved = { ...copy, url: "http://127.0.0.1:9095/nowhere" };
+    expect(await givePassword("new", moved)).toMatchObject({ code: 0 });
+    const { code, said } = await refused(() => writeTo(moved, longTerm));
+    expect([code, said]).toEqual([9, expect.stringMatching(/401|404/)]);
+    expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toContain("second-pässword\n");
+    expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0 });
+    expect(await writeTo(copy, longTerm)).toMatchObject({ code: 0 });
+    expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toBe("second-pässword\n");
+  });
+
+  test("what promtool does not accept is refused with its words", async () => {
+    const { code, said } = await refused(() => writeTo({ ...longTerm, relabel: [{ sourceLabels: ["job"], regex: "(", action: "drop" }] }));
+    expect([code, said]).toEqual([3, expect.stringContaining("missing closing )")]);
+  });
+
+  test("removing it leaves no trace", async () => {
+    expect(await remove(host, StepName.remoteWrite)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await remove(host, StepName.remoteWriteCredentials)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await inventory(host)).toBe(found);
+    expect(await serverProcess(host)).toBe(process);
+    await waitUntil("the server has no queue any more", 30, async () => !(await host.run("curl -s http://127.0.0.1:9090/metrics")).includes("remote_name"));
+    expect(await remove(host, StepName.remoteWrite)).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+});
+
+describe("a prometheus.yml that others write", () => {
+  let original: string;
+  beforeAll(async () => {
+    original = await host.readFile(configFile);
+  });
+  const use = (text: string): Promise<void> => host.writeFile(configFile, text);
+
+  test("keeps its own remote_write targets beside the new ones", async () => {
+    const foreign = `${original}\nremote_write:\n- url: http://127.0.0.1:8428/api/v1/write # mine\n  # name: later\n\n# the end`;
+    await use(foreign);
+    expect(await writeTo(longTerm)).toMatchObject({ code: 0, stderr: "" });
+    expect(await inForce()).toMatchObject([{ url: "http://127.0.0.1:8428/api/v1/write" }, { name: "long-term" }]);
+    expect(await remove(host, StepName.remoteWrite)).toMatchObject({ code: 0 });
+    expect(await host.readFile(configFile)).toBe(foreign);
+  });
+
+  test.each([
+    ["was broken before", "nonsense: 1\n", 3, "field nonsense not found in type config.plain"],
+    ["has its targets in brackets", 'remote_write: [{url: "http://x/secret"}]\n', 12, "remote_write in /etc/prometheus/prometheus.yml has its value on the line of the key"],
+    ["has half of our marks", "# END prometheus-backup remote_write\n", 12, "do not enclose one part"],
+  ])("stays as it is when it %s", async (_how, more, code, words) => {
+    await use(`${original}${more}`);
+    const result = await refused(() => writeTo(longTerm));
+    expect([result.code, result.said]).toEqual([code, expect.stringContaining(words)]);
+    expect(result.said).not.toContain("secret");
+    expect(result.word).toContain("nothing was changed");
+    await use(original);
+  });
+});
