@@ -7,6 +7,7 @@ import { alertRulesPlan } from "./resolve";
 import { sealed } from "./sealed";
 import { AlertSettings, HostArgs, PrometheusServer } from "./settings";
 import { alertProblems, hostProblems, missingHostKey, scheduleProblems, serverProblems } from "./validate";
+import { targetNameProblems } from "./validateRemoteWrite";
 
 /** Arguments of `AlertRules`. */
 export interface AlertRulesArgs extends HostArgs {
@@ -18,6 +19,8 @@ export interface AlertRulesArgs extends HostArgs {
   schedule?: string;
   /** The host's time zone. Defaults to `UTC`. */
   timeZone?: string;
+  /** Names of the `remote_write` targets of this module that are watched. Defaults to none. The server must scrape itself. */
+  remoteWriteTargets?: string[];
 }
 
 /**
@@ -40,12 +43,13 @@ export class AlertRules extends pulumi.ComponentResource {
       ...serverProblems(args.prometheus),
       ...scheduleProblems(args, args.hostName),
       ...alertProblems(args.alerts),
+      ...targetNameProblems(args.remoteWriteTargets),
       ...missingHostKey(args.connection),
     ];
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
-    const plan = alertRulesPlan(args.hostName, args.alerts, args);
+    const plan = alertRulesPlan(args.hostName, args.alerts, args, args.remoteWriteTargets);
     const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) });
     this.rulesPath = pulumi.output(plan.rulesPath);
     this.report = install.stdout;

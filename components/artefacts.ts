@@ -45,7 +45,7 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
     ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
     [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
     ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
-    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job)) }),
+    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
     ...(sendsSamples(host) ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) } : {}),
   };
 }
@@ -53,6 +53,10 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
 /** Settings that come from a stack's file are plain; only the secrets are taken out. */
 function plainTargets(host: FleetHost): PlainTarget[] {
   return (host.remoteWrite ?? []).map(target => withoutSecrets(target) as PlainTarget);
+}
+
+function targetNames(host: FleetHost): string[] {
+  return (host.remoteWrite ?? []).map(({ name }) => name);
 }
 
 function sendsSamples(host: FleetHost): boolean {
@@ -107,7 +111,7 @@ export function mergedHosts(fleet: PrometheusBackupFleetArgs): FleetHost[] {
 
 /** What the alert rules of every host are made from, by name of the host; also where no rules are installed. */
 export function fleetAlertRules(fleet: PrometheusBackupFleetArgs): Record<string, AlertRulesPlan> {
-  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.name, host.alerts, host).rules]));
+  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.name, host.alerts, host, targetNames(host)).rules]));
 }
 
 /** Where a server that watches the whole fleet finds the node_exporter of each host, if all are where their hosts are reached. */

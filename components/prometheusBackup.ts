@@ -65,8 +65,9 @@ export class PrometheusBackup extends pulumi.ComponentResource {
       order.after(options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options));
     }
     if (alerts?.enabled !== false) {
+      const watched = remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };
       const { schedule, timeZone } = args;
-      order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone }, options));
+      order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone, ...watched }, options));
     }
     // Last, because a receiver that is down must keep nothing of the backup from being installed.
     if (remoteWrite !== undefined && remoteWrite.length > 0) {

@@ -170,7 +170,7 @@ export function bootstrapPlan(hostName: string, source: BootstrapSource): Bootst
 }
 
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
-export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings): AlertRulesFilePlan {
+export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings, remoteWriteTargets: string[] = []): AlertRulesFilePlan {
   return {
     unit: job.prometheus?.unit ?? defaults.prometheus.unit,
     url: job.prometheus?.url ?? defaults.prometheus.url,
@@ -180,6 +180,7 @@ export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefin
       intervals: [intervalPlan(alerts, job)],
       hostName,
       exporterJobs: [alerts?.exporterJob ?? defaults.alerts.exporterJob],
+      ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
       labels: alerts?.labels ?? {},
       runbookBase: alerts?.runbookBase ?? defaults.alerts.runbookBase,
     },
@@ -193,10 +194,12 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
     limits.set(seconds, Math.max(tooSlowSeconds, limits.get(seconds) ?? 0));
   }
   const [first, ...others] = plans;
+  const remoteWriteTargets = [...new Set(plans.flatMap(plan => plan.remoteWriteTargets ?? []))];
   const shared = Object.entries(first?.labels ?? {}).filter(([name, value]) => others.every(({ labels }) => labels[name] === value));
   return {
     intervals: [...limits].map(([seconds, tooSlowSeconds]) => ({ seconds, tooSlowSeconds })).sort((a, b) => a.seconds - b.seconds),
     exporterJobs: [...new Set(plans.flatMap(({ exporterJobs }) => exporterJobs))],
+    ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
     labels: Object.fromEntries(shared),
     runbookBase: first?.runbookBase ?? defaults.alerts.runbookBase,
   };

@@ -95,6 +95,13 @@ export function remoteWriteProblems(targets: RemoteWriteTarget[] | undefined): P
   return found.problems;
 }
 
+/** Names become part of an expression of alerts. */
+export function targetNameProblems(names: string[] | undefined): Problem[] {
+  const found = new Findings();
+  names?.forEach((name, index) => found.text(`remoteWriteTargets[${index}]`, name, targetNameCheck));
+  return found.problems;
+}
+
 /** The component by itself needs somewhere to send to. */
 export function missingTargets(targets: RemoteWriteTarget[]): Problem[] {
   const text = "is missing. Say where samples go, for example `[ { name: long-term, preset: thanos, url: http://thanos-receiver:19291 } ]`.";

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { contentConditions } from "./alerts/content";
 import { AlertRulesPlan, Condition, duration, intervalLabel } from "./alerts/condition";
+import { remoteWriteConditions } from "./alerts/remoteWrite";
 import { runConditions } from "./alerts/run";
 import { watchConditions } from "./alerts/watch";
 
@@ -20,7 +21,7 @@ export const ruleGroup = "prometheus-backup";
 
 /** The alerts in the form of Prometheus, in the order in which they stand in the file. */
 export function alertRules(plan: AlertRulesPlan): AlertRule[] {
-  const conditions: Condition[] = [...runConditions(plan), ...contentConditions(plan), ...watchConditions(plan)];
+  const conditions: Condition[] = [...runConditions(plan), ...contentConditions(plan), ...watchConditions(plan), ...remoteWriteConditions(plan)];
   return conditions.map(condition => ({
     alert: condition.name,
     expr: condition.expr,

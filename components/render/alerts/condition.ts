@@ -14,6 +14,8 @@ export interface AlertRulesPlan {
   hostName?: string;
   /** Names of the scrape jobs of node_exporter. */
   exporterJobs: string[];
+  /** Names of the `remote_write` targets that are watched; none raise no alert. */
+  remoteWriteTargets?: string[];
   /** Added to every rule, for routing. */
   labels: Record<string, string>;
   /** What stands in front of the name of a runbook. */
