@@ -196,5 +196,5 @@ async function waitUntilReady(host: Host): Promise<void> {
 
 /** Waits until the server is ready, on whatever address and port it listens. */
 export async function waitForPrometheus(host: Host, seconds = 60, url = "http://127.0.0.1:9090"): Promise<void> {
-  await waitUntil(`Prometheus on ${host.name} is ready`, seconds, async () => (await host.exec(`curl -fsS -m 5 ${url}/-/ready`)).code === 0);
+  await waitUntil(`Prometheus on ${host.name} is ready`, seconds, async () => (await host.exec(`curl -fsS -m 5 ${quote(`${url}/-/ready`)}`)).code === 0);
 }

@@ -6,6 +6,7 @@ import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { startMinio, type Minio } from "../servers/minio";
+import { queryReceiver, receiverUrl, receiverUser, startReceiver } from "../servers/receiver";
 import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, freePort, hostSettings, refusal, sharedSettings, type StackSettings } from "./deployment";
 import { inventory, serverFlag, serverProcess } from "./stepHarness";
@@ -15,6 +16,9 @@ const bucketName = "lifecycle-test";
 const environment = `it's "dev" $(touch /tmp/executed) \`id\` \\ % ü €`;
 const team = `o'ps "a" $(touch /tmp/executed) \\n ß`;
 const localPath = `/backup/it's $(touch executed) "ü"`;
+const receiverPassword = `it's "$(id)" receiver-7391`;
+/** The part of it that stays as it is in every notation. */
+const receiverWord = "receiver-7391";
 const command = "/usr/local/bin/prometheus-backup.sh";
 const cronLine = (schedule: string) => `${schedule} prometheus ${command} >> /var/log/prometheus-backup.log 2>&1`;
 
@@ -45,10 +49,13 @@ let found: Found[];
 /** Server processes after the first `up`; nothing later may restart them. */
 let processes: string[];
 
-function settings(schedule: string, changed: Record<string, unknown> = {}): Omit<StackSettings, "environment"> {
+/** The first host sends its samples to a receiver as well. */
+function settings(schedule: string, changed: Record<string, unknown> = {}, maxShards = 10): Omit<StackSettings, "environment"> {
   const offsite = { bucket: "offsite", region: "eu-central-1", endpoint: minio.endpointForHosts };
+  const target = { name: "long-term", url: receiverUrl, basicAuth: { username: receiverUser, password: "receiver" }, queue: { maxShards } };
   const own = (host: Host, index: number) => ({
     port: ports[index],
+    ...(index === 0 ? { remoteWrite: [target] } : {}),
     repositories: [{ path: localPath }, { ...offsite, credentials: `s3-${host.name}` }],
   });
   return {
@@ -72,8 +79,11 @@ beforeAll(async () => {
     startHost({ name: "life-course", layout: "course", ...keepPort(1) }),
   ]);
   await onEach(host => makeHistory(host, { days: 0.25, series: 20 }));
+  if (hosts[0] !== undefined) {
+    await startReceiver(hosts[0], receiverPassword);
+  }
   found = await onEach(async host => ({ inventory: await inventory(host), starts: await serverStarts(host) }));
-  const secrets: Record<string, string> = { sshKey: hosts[0]?.privateKey ?? "" };
+  const secrets: Record<string, string> = { sshKey: hosts[0]?.privateKey ?? "", receiver: receiverPassword };
   for (const host of hosts) {
     const policy = renderHostPolicy({ bucketArn: `arn:aws:s3:::${bucketName}`, hostName: host.name, mayRead: [], mayPrune: true });
     secrets[`s3-${host.name}`] = credentialsFile(await minio.addUser(host.name, JSON.parse(policy) as object));
@@ -99,12 +109,15 @@ test.each([
   expect(refusal(run)).toEqual([message]);
 });
 
-test("up turns the admin API on with one restart of each server and at most six connections to each host", async () => {
+test("up turns the admin API on with one restart of each server and one connection for each step", async () => {
   await deployment.change({ environment, ...settings("0 2 * * *") });
+  const watch = `while sleep 0.2; do cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' ' ' >/root/arguments`;
+  await hosts[0]?.run(`systemd-run --quiet --unit watch-arguments bash -c ${quote(watch)}`);
   const run = await deployment.stack.up();
   expect(await onEach(async (host, index) => (await serverStarts(host)) - (found[index]?.starts ?? 0))).toEqual([1, 1]);
   expect(await onEach(host => serverFlag(host, "web.enable-admin-api"))).toEqual(["true", "true"]);
-  expect(ports.map(port => run.dials.filter(dial => dial.endsWith(`:${port}`)).length)).toEqual(deployment.stack.countsDials ? [6, 6] : [0, 0]);
+  expect(ports.map(port => run.dials.filter(dial => dial.endsWith(`:${port}`)).length)).toEqual(deployment.stack.countsDials ? [8, 6] : [0, 0]);
+  expect(run.output).not.toContain(receiverWord);
   expect(run.outputs).toMatchObject({
     bucketName: { value: bucketName },
     schedules: { value: { "life-debian": "0 2 * * *", "life-course": "0 2 * * *" } },
@@ -132,22 +145,37 @@ test("free text is on the hosts byte for byte and was not executed", async () =>
   });
 });
 
+test("samples arrive at the receiver, whose password stands in no state, log, argument list or public file", async () => {
+  const [host] = hosts as [Host];
+  // The step that waits for samples is done; they came from the configuration in force.
+  expect(await queryReceiver(host, 'time() - timestamp(up{job="prometheus"}) < bool 300', receiverPassword)).toBe(1);
+  expect(await host.run("cat /etc/prometheus-backup/remote-write/*.password")).toBe(`${receiverPassword}\n`);
+  expect(await host.run("stat --format %U:%G:%a /etc/prometheus-backup/remote-write/*.password")).toBe("root:prometheus:640\n");
+  expect(await deployment.stack.exportState()).not.toContain(receiverWord);
+  await host.run("systemctl stop watch-arguments && journalctl --no-pager >/root/journal");
+  const holding = async (word: string, places: string): Promise<string> => host.run(`grep -rslaF -- ${quote(word)} ${places} || true`);
+  // Both were written while the steps ran.
+  expect(await holding("/bin/bash -s", "/root/arguments /root/journal")).toBe("/root/arguments\n/root/journal\n");
+  expect(await holding(receiverWord, "/root/arguments /root/journal /etc/prometheus /usr/local /tmp")).toBe("");
+});
+
 test("the state holds at most 100 KB for each host", async () => {
   const { resources } = JSON.parse(await deployment.stack.exportState()) as { resources: { urn: string }[] };
-  for (const { name } of hosts) {
+  for (const [index, { name }] of hosts.entries()) {
     const own = resources.filter(resource => resource.urn.includes(`::${name}`));
-    // The component of the host with four below it, the toolkit and five steps; indented as the backend stores it.
-    expect(own).toHaveLength(11);
+    // The component of the host with four below it, the toolkit and five steps, for the first host also those of
+    // remote_write; indented as the backend stores it.
+    expect(own).toHaveLength(index === 0 ? 14 : 11);
     expect(own.reduce((bytes, resource) => bytes + Buffer.byteLength(JSON.stringify(resource, null, 4)), 0)).toBeLessThan(100_000);
   }
 });
 
-test("the preview of another schedule shows the changed cron lines and contacts nobody", async () => {
-  await deployment.change(settings("30 2 * * *"));
+test("the preview of another schedule and another queue shows the changed lines and contacts nobody", async () => {
+  await deployment.change(settings("30 2 * * *", {}, 20));
   const run = await deployment.stack.preview();
-  expect(run.output.match(/^ +[-+] \| .*$/gm)?.map(line => line.trim())).toEqual(
-    hosts.flatMap(() => [`- | ${cronLine("0 2 * * *")}`, `+ | ${cronLine("30 2 * * *")}`]),
-  );
+  const cron = hosts.flatMap(() => [`- | ${cronLine("0 2 * * *")}`, `+ | ${cronLine("30 2 * * *")}`]);
+  expect(run.output.match(/^ +[-+] \| .*$/gm)?.map(line => line.trim().replace(/ +/g, " ")).sort()).toEqual([...cron, "- | max_shards: 10", "+ | max_shards: 20"].sort());
+  expect(run.output).not.toContain(receiverWord);
   expect(run.dials).toEqual([]);
   expect(await hosts[0]?.readFile("/etc/cron.d/prometheus-backup")).toContain(`\n${cronLine("0 2 * * *")}\n`);
 });

@@ -3,15 +3,10 @@ import { parse } from "yaml";
 import { StepName, type StepContent } from "../../components/render/steps";
 import { remoteWriteCredentialsStep, type RemoteWritePlan, remoteWriteStep, type RemoteWriteTargetPlan } from "../../components/render/remoteWrite";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
+import { acceptPassword, queryReceiver, receiverUrl, receiverUser, startReceiver } from "../servers/receiver";
 import { waitUntil, type Finished } from "../tools/process";
 import { install, inventory, lastWord, remove, serverProcess } from "./stepHarness";
 
-// bcrypt of the two passwords; the receiver reads its file at every request.
-const passwords = {
-  "first-password": "$2b$04$abcdefghijklmnopqrstuuT2j8U6U5rBY6aIOMzZiJOWuJPYKLLOe",
-  "second-pässword": "$2b$04$abcdefghijklmnopqrstuuxGQ9UZfQk1BS1L8F03So0Qhdr3pE6di",
-} as const;
-const receiverUrl = "http://127.0.0.1:9095/api/v1/write";
 const configFile = "/etc/prometheus/prometheus.yml";
 let host: Host;
 
@@ -20,7 +15,7 @@ function target(more: Partial<RemoteWriteTargetPlan>): RemoteWriteTargetPlan {
 }
 
 /** Prometheus' own receiver with basic auth; only some series, the other target gets all. */
-const copy = target({ username: "prom", relabel: [{ sourceLabels: ["__name__"], regex: "up|prometheus_build_info", action: "keep" }] });
+const copy = target({ username: receiverUser, relabel: [{ sourceLabels: ["__name__"], regex: "up|prometheus_build_info", action: "keep" }] });
 const longTerm = target({ name: "long-term", preset: "victoriametrics", url: "http://127.0.0.1:8428", queue: { capacity: 10_000, maxShards: 50, maxSamplesPerSend: 5000 } });
 const plan = (...targets: RemoteWriteTargetPlan[]): RemoteWritePlan => ({ unit: "prometheus.service", url: "http://127.0.0.1:9090", hasApiCredentials: false, targets });
 
@@ -29,16 +24,6 @@ const credentials = (password: string, ...targets: RemoteWriteTargetPlan[]): Ste
   remoteWriteCredentialsStep(plan(...targets), Object.fromEntries(targets.map(({ name }) => [name, { password }])), undefined);
 const givePassword = (password: string, ...targets: RemoteWriteTargetPlan[]): Promise<Finished> =>
   install(host, StepName.remoteWriteCredentials, credentials(password, ...targets));
-const acceptPassword = (password: keyof typeof passwords): Promise<void> =>
-  host.writeFile("/srv/receiver/web.yml", `basic_auth_users:\n  prom: ${passwords[password]}\n`, { owner: "prometheus:prometheus" });
-
-/** Value of an instant query at the receiver, or nothing. */
-async function query(expression: string, password: keyof typeof passwords): Promise<number | undefined> {
-  const said = await host.run(`curl -s --user 'prom:${password}' --data-urlencode 'query=${expression}' http://127.0.0.1:9095/api/v1/query`);
-  const answer = JSON.parse(said) as { data: { result: { value: [number, string] }[] } };
-  const value = answer.data.result[0]?.value[1];
-  return value === undefined ? undefined : Number(value);
-}
 
 const inForce = async (): Promise<unknown> => (parse(await host.readFile(configFile)) as { remote_write?: unknown }).remote_write;
 const reloadIsGood = async (): Promise<boolean> =>
@@ -55,14 +40,10 @@ async function refused(run: () => Promise<Finished>): Promise<{ code: number; wo
 beforeAll(async () => {
   host = await startHost({ name: "remote-write" });
   await host.run("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends victoria-metrics >/dev/null 2>&1");
-  await host.run("install -d -o prometheus /srv/receiver && echo '{}' >/srv/receiver/prometheus.yml");
-  await acceptPassword("first-password");
-  const flags = "--config.file=/srv/receiver/prometheus.yml --storage.tsdb.path=/srv/receiver/data --web.config.file=/srv/receiver/web.yml --web.listen-address=127.0.0.1:9095 --web.enable-remote-write-receiver";
-  await host.run(`systemd-run --quiet --unit receiver --property=User=prometheus prometheus ${flags}`);
+  await startReceiver(host, "first-password");
   // Taking away a queue whose receiver is down holds up the reload for a minute otherwise.
   await host.run("sed -i 's/^ARGS=\"/&--storage.remote.flush-deadline=2s /' /etc/default/prometheus && systemctl restart prometheus");
   await waitForPrometheus(host);
-  await waitForPrometheus(host, 60, "http://prom:first-password@127.0.0.1:9095");
 });
 afterAll(() => host.stop());
 
@@ -80,8 +61,8 @@ describe("remote_write on a host with real receivers", () => {
     expect(await givePassword("first-password", copy)).toMatchObject({ code: 0, stdout: "installed 1 files\n", stderr: "" });
     expect(await writeTo(copy, longTerm)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^installed sha256:/) as unknown, stderr: "" });
     expect(await serverProcess(host)).toBe(process);
-    expect(await query('up{job="prometheus"}', "first-password")).toBe(1);
-    expect(await query("count(go_goroutines)", "first-password")).toBeUndefined();
+    expect(await queryReceiver(host, 'up{job="prometheus"}', "first-password")).toBe(1);
+    expect(await queryReceiver(host, "count(go_goroutines)", "first-password")).toBeUndefined();
     // What has arrived there can be searched a second later.
     const exported = "curl -s -d 'match[]=go_goroutines{job=\"prometheus\",monitor=\"example\"}' http://127.0.0.1:8428/api/v1/export";
     await waitUntil("VictoriaMetrics shows the series", 30, async () => (await host.run(exported)).includes('"values":['));
@@ -112,9 +93,9 @@ describe("remote_write on a host with real receivers", () => {
       `prometheus-backup: error: remote_write target copy (${receiverUrl}) of Prometheus on remote-write refuses the samples. Correct the target or the receiver and run \`pulumi up\` again, or set its arrival to warn. The host is as it was before.`,
     );
     expect(said).not.toContain("wrong");
-    await acceptPassword("second-pässword");
+    await acceptPassword(host, "second-pässword");
     expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0, stdout: "installed 1 files\n" });
-    expect(await query('time() - timestamp(up{job="prometheus"}) < bool 60', "second-pässword")).toBe(1);
+    expect(await queryReceiver(host, 'time() - timestamp(up{job="prometheus"}) < bool 60', "second-pässword")).toBe(1);
   });
 
   test("a receiver that is down is named and everything is put back, unless it may be down", async () => {
