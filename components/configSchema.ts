@@ -83,7 +83,7 @@ const alerts = group({
   runbookBase: text.optional(),
 });
 
-const drill = group({ schedule: text.optional() });
+const drill = group({ schedule: text.optional(), parts: amount.optional() });
 
 const limits = group({
   parallel: amount.optional(),

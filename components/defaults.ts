@@ -36,6 +36,7 @@ export const defaults = {
     transferTimeoutSeconds: 7200,
     apiTimeoutSeconds: 10,
   },
+  drill: { parts: 1 },
   bootstrapFrom: { backup: "latest" },
   remoteWrite: { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 },
   packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],

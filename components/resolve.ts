@@ -122,6 +122,7 @@ export function backupJobPlan(
     ...(job.tooSlowSeconds === undefined ? {} : { tooSlowSeconds: job.tooSlowSeconds }),
     exposure: job.exposure ?? defaults.adminApi.exposure,
     ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),
+    drillParts: job.drill?.parts ?? defaults.drill.parts,
     source: job.source ?? defaults.source,
     format: job.format ?? defaults.format,
     archiveCompression: job.archiveCompression ?? defaults.archiveCompression,

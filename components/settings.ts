@@ -166,6 +166,13 @@ export interface DrillSettings {
    * as much space as the data and fetches all of it. `spreadMinutes` moves it as it moves the backup.
    */
   schedule?: string;
+  /**
+   * Parts into which the blocks are divided, 1 to 9999. Defaults to 1: every drill reads all of them.
+   *
+   * With more, each drill restores and reads one part, the next one in turn, for servers whose data are too many for
+   * every drill. What is damaged in one part is then found when its turn comes; a part that failed is read again.
+   */
+  parts?: number;
 }
 
 /** What is backed up, when, how and where to. */

@@ -139,6 +139,7 @@ function limitProblems(found: Findings, job: JobSettings): void {
   found.whole("limits.apiTimeoutSeconds", limits?.apiTimeoutSeconds, 1, 3600);
   found.whole("orphanGraceHours", job.orphanGraceHours, 1, 8760);
   found.whole("suspectBelowPercent", job.suspectBelowPercent, 0, 99);
+  found.whole("drill.parts", job.drill?.parts, 1, 9999);
 }
 
 function repositoryProblems(found: Findings, path: string, repository: Repository): void {

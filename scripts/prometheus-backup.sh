@@ -23,10 +23,15 @@ main() {
     recover) command_recover "$@"; return 0 ;;
     *) usage_error "there is no command '$COMMAND'" ;;
   esac
-  load_config
-  if ! is_one_of "$COMMAND" restore heal export companions bootstrap; then become_backup_user "$COMMAND" "$@"; fi
+  take_location "$@"
+  if [[ -n $LOCATION ]]; then
+    use_location
+  else
+    load_config
+    if ! is_one_of "$COMMAND" restore heal export companions bootstrap; then become_backup_user "$COMMAND" "$@"; fi
+  fi
   clean_environment
-  "command_${COMMAND//-/_}" "$@"
+  "command_${COMMAND//-/_}" "${ARGUMENTS[@]}"
 }
 
 if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; exit; fi

@@ -51,6 +51,8 @@ export interface BackupJobPlan {
   exposure: string;
   /** The cron line of the drill, moved as the other one; none runs without it. */
   drillSchedule?: string;
+  /** Parts of the blocks, of which a drill reads one; 1 is all. */
+  drillParts: number;
   source: string;
   format: string;
   archiveCompression: string;
@@ -158,14 +160,14 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
 }
 
 /** Cron entry: no logic in it, because `%` means a newline there and the path is short. */
-export function renderCron(schedule: string, user: string, drillSchedule?: string): string {
+export function renderCron(schedule: string, user: string, drillSchedule?: string, drillParts = 1): string {
   const entry = (line: string, command: string): string => `${line} ${user} ${command} >> ${paths.log} 2>&1`;
   return [
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
     "SHELL=/bin/sh",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     entry(schedule, paths.hostCommand),
-    ...(drillSchedule === undefined ? [] : [entry(drillSchedule, `${paths.hostCommand} drill`)]),
+    ...(drillSchedule === undefined ? [] : [entry(drillSchedule, `${paths.hostCommand} drill${drillParts > 1 ? ` --sample ${drillParts}` : ""}`)]),
     "",
   ].join("\n");
 }
@@ -193,7 +195,7 @@ export function renderBackupJob(plan: BackupJobPlan): HostFiles {
     [paths.settings]: publicFile(renderSettings(hostSettings(plan))),
     [paths.rclone]: publicFile(renderRclone(plan.repositories)),
     ...(knownHosts === "" ? {} : { [paths.knownHosts]: publicFile(knownHosts) }),
-    [paths.cron]: publicFile(renderCron(plan.schedule, plan.backupUser, plan.drillSchedule)),
+    [paths.cron]: publicFile(renderCron(plan.schedule, plan.backupUser, plan.drillSchedule, plan.drillParts)),
     [paths.logrotate]: publicFile(renderLogrotate(plan.backupUser)),
   };
 }

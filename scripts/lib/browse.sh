@@ -10,6 +10,7 @@ command_browse() {
   load_metrics
   require_tools
   read_unit
+  require_server_program
   resolve_backup "$WANTED"
   select_blocks
   require_selected_objects
@@ -31,6 +32,7 @@ parse_browse_options() {
     case "$1" in
       --from) require_value "$@"; from="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
       --to) require_value "$@"; to="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
+      --sample) usage_error "browse does not know '$1'" ;;
       *) others+=("$1") ;;
     esac
     shift

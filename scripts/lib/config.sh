@@ -24,7 +24,7 @@ load_config() {
 check_config_file() {
   local owner mode
   if [[ ! -f $CONFIG_FILE || ! -r $CONFIG_FILE ]]; then
-    die "$EXIT_CONFIGURATION" "$CONFIG_FILE cannot be read" "run 'pulumi up' for this host, or run this command with sudo"
+    die "$EXIT_CONFIGURATION" "$CONFIG_FILE cannot be read" "run 'pulumi up' for this host, or put sudo in front; on a machine that is no host of a stack, name the repository: --at PLACE --host NAME"
   fi
   owner="$(stat --dereference --format %u -- "$CONFIG_FILE")"
   mode="$(stat --dereference --format %a -- "$CONFIG_FILE")"
@@ -116,8 +116,12 @@ require_tools() {
 
 # clean_environment: settings of the caller's shell must not change what tools do (rclone 1.60 fails on AWS_CA_BUNDLE).
 clean_environment() {
-  unset AWS_CA_BUNDLE AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN CURL_CA_BUNDLE TAR_OPTIONS GZIP ZSTD_CLEVEL ZSTD_NBTHREADS
-  export HOME="$STATE_DIR" XDG_CACHE_HOME="$STATE_DIR/cache"
+  unset AWS_CA_BUNDLE CURL_CA_BUNDLE TAR_OPTIONS GZIP ZSTD_CLEVEL ZSTD_NBTHREADS
+  export XDG_CACHE_HOME="$STATE_DIR/cache"
+  # With --at the caller's own identity is the one that counts.
+  if [[ -n ${LOCATION:-} ]]; then return 0; fi
+  unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+  export HOME="$STATE_DIR"
 }
 
 # become_backup_user ARG...: root hands over to the backup user, so that no command leaves root's files in its state.

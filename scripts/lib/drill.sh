@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The drill: proof that a backup comes back. Restored to scratch, served by a throw-away server, every block read to its last sample.
 
-# command_drill [BACKUP|latest] [--repository NAME] [--directory DIR]: ends with 9 and names the block if one is not as the manifest says.
+# command_drill [BACKUP|latest] [--sample N/T | T] [--repository NAME] [--directory DIR]: ends with 9 and names the block if one is not as the manifest says.
 command_drill() {
   local place started
   parse_drill_options "$@"
@@ -11,14 +11,16 @@ command_drill() {
   require_tools
   be_gentle
   read_unit
+  require_server_program
   CLEANUP_HOOKS+=(record_drill)
   resolve_backup "$WANTED"
   select_blocks
+  choose_part
   require_selected_objects
   place="${DRILL_DIRECTORY:-$SCRATCH}/drill.$$"
   DRILL_PLACE="$place"
   require_drill_space "$place"
-  say "Drill of backup $BACKUP from $REPOSITORY: ${#B_ULID[@]} blocks, $(human_bytes "$(sum "${B_BYTES[@]}")")"
+  say "Drill of backup $BACKUP from $REPOSITORY: ${#B_ULID[@]} blocks, $(human_bytes "$(sum "${B_BYTES[@]}")")$DRILL_PART"
   started=${EPOCHREALTIME/./}
   fetch_selected "$place"
   rm -f -- "$place/digest"
@@ -28,19 +30,43 @@ command_drill() {
   stop_scratch_server
 }
 
-# parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY and DRILL_DIRECTORY, and what the functions of restore look at.
+# parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY, DRILL_DIRECTORY and DRILL_SAMPLE, and what the functions of restore look at.
 parse_drill_options() {
-  WANTED=latest ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED=""
+  WANTED=latest ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
   RESTORE_MODE=target RESTORE_HOST="$HOST_NAME" PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() PLAN_ONLY=false
   while (( $# > 0 )); do
     case "$1" in
       --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
       --directory) require_value "$@"; DRILL_DIRECTORY=$2; shift ;;
+      --sample) require_value "$@"; DRILL_SAMPLE=$2; shift ;;
       -*) usage_error "drill does not know '$1'" ;;
       *) WANTED=$1 ;;
     esac
     shift
   done
+  if [[ $DRILL_SAMPLE == */* ]]; then check_sample "$DRILL_SAMPLE"
+  elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"; fi
+}
+
+# choose_part: keeps one of DRILL_SAMPLE parts of the blocks. A block stays in its part however many come and go; where there are few,
+# empty parts are left out. The turn goes on only after a drill that succeeded, so that a damaged part stays red; with --at nothing
+# is remembered, and the day decides.
+choose_part() {
+  local turn parts count=${#B_ULID[@]} grouped="$SCRATCH/parts.json"
+  if [[ -z $DRILL_SAMPLE ]]; then return 0; fi
+  if [[ $DRILL_SAMPLE == */* ]]; then turn=$(( ${DRILL_SAMPLE%/*} - 1 ))
+  elif [[ -n ${LOCATION:-} ]]; then turn=$(( EPOCHSECONDS / 86400 ))
+  else
+    turn="$(grep --extended-regexp --max-count=1 '^[0-9]{1,9}$' "$STATE_DIR/drill-turn" 2>/dev/null)" || turn=0
+    DRILL_TURN=$(( turn + 1 ))
+  fi
+  jq --argjson parts "${DRILL_SAMPLE#*/}" 'group_by(reduce (.ulid | explode[]) as $letter (0; (. * 31 + $letter) % 1000003) % $parts)' "$SELECTED" >"$grouped"
+  parts="$(jq length "$grouped")"
+  turn=$(( turn % parts ))
+  jq --argjson turn "$turn" '.[$turn] | sort_by(-.maxTime, .ulid)' "$grouped" >"$SELECTED"
+  load_selected
+  PARTIAL=true
+  DRILL_PART=" (part $(( turn + 1 )) of $parts; $(blocks_text "$count") in the backup)"
 }
 
 # require_drill_space DIR: ends with 7 if the blocks do not fit.
@@ -59,7 +85,9 @@ record_drill() {
   if (( status == 0 )); then
     set_metric verify_last_success_timestamp_seconds "$EPOCHSECONDS"
     set_metric drill_last_success_timestamp_seconds "$EPOCHSECONDS"
-    set_metric drill_restore_seconds "$(( DRILL_RESTORE_MS / 1000 )).$(printf '%03d' $(( DRILL_RESTORE_MS % 1000 )))"
+    # The time of a part says nothing about that of the whole.
+    if [[ -z $DRILL_SAMPLE ]]; then set_metric drill_restore_seconds "$(( DRILL_RESTORE_MS / 1000 )).$(printf '%03d' $(( DRILL_RESTORE_MS % 1000 )))"; fi
+    if [[ -n $DRILL_TURN ]]; then printf '%s\n' "$DRILL_TURN" >"$STATE_DIR/drill-turn" || true; fi
   fi
   store_metrics || true
 }
@@ -81,7 +109,7 @@ check_blocks() {
     die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" "choose another backup: prometheus-backup.sh list"
   fi
   if (( ${#marked[@]} > 0 )); then say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"; fi
-  say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
+  say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says$DRILL_PART; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
 }
 
 # read_expectations: by block, whether counts may differ: MAY_LACK (deleted series, whose marks are not subtracted) and MAY_EXCEED (another

@@ -18,7 +18,7 @@ print_help() {
     status) printf 'prometheus-backup.sh status [--json]\n  The server, the last runs, leftover snapshots.\n' ;;
     run) printf 'prometheus-backup.sh [run] [--accept-smaller] [--take-over]\n  Takes a backup now; what cron calls. --accept-smaller: a server that lost most of its samples is right like that.\n  --take-over: this machine replaces the one that owned the prefix.\n' ;;
     restore) print_restore_help ;;
-    drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n' ;;
+    drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--sample N/T | --sample T] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n  --sample 2/7: only the second of seven parts of the blocks; --sample 7: the next of seven parts, in turn.\n' ;;
     browse) printf 'prometheus-backup.sh browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]\n  Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.\n' ;;
     heal) printf 'prometheus-backup.sh heal [--plan] [--yes] [--quick] [--repository NAME]\n  Brings back just the damaged or missing blocks of the live server. --quick compares sizes, not contents.\n' ;;
     export) print_export_help ;;
@@ -48,6 +48,9 @@ prometheus-backup.sh [COMMAND]: backs up and restores the Prometheus server of t
   check                     prove the whole chain without taking a backup
   status [--json]           the server, the last runs, leftover snapshots
 
+On any other machine, with access to a repository: --at DIR-OR-RCLONE-REMOTE --host NAME, for list, show, verify, drill,
+browse, export, companions, and restore --target. No settings are read.
+
 BACKUP is a name such as 20261122T020000Z. COMMAND --help tells more. Exit codes: 0 done, 2 usage, 3 configuration,
 4 server unreachable, 5 admin API off, 6 snapshot failed, 7 no space, 8 repository, 9 verification, 10 locked,
 11 not found, 12 refused for safety.
@@ -69,6 +72,7 @@ prometheus-backup.sh restore BACKUP|latest [OPTION...]
   --merge             into the running server, without a restart
   --host NAME         another host's backup (reads only)
   --repository NAME   from this repository
+  --at PLACE --host NAME   on any machine: the repository is a directory, or a remote of your rclone (with --target)
   --allow-retention-loss   even if the server's retention will delete some of it again
 TEXT
 }

@@ -32,6 +32,8 @@ command_list() {
   printf -v now '%(%s)T' -1
   if [[ $json == true ]]; then
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list"
+  elif [[ ! -s $SCRATCH/list && -n ${LOCATION:-} ]]; then
+    if (( failed == 0 )); then say "there are no backups of $host in $LOCATION"; fi
   elif [[ ! -s $SCRATCH/list ]]; then
     say "no backups of $host yet; take one with: prometheus-backup.sh run"
   else

@@ -29,7 +29,7 @@ manifest_filter() {
   | {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
-    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: ($drillSeconds | tonumber)} end),
+    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else $drillSeconds | tonumber end)} end),
     $blocks, covered: $plan[0].covered, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
     coverage: {
       oldestSample: ($blocks | map(.minTime) | min | time),

@@ -53,6 +53,7 @@ check_restore_options() {
   done
   if [[ -n $FROM_MS && -n $TO_MS ]] && (( FROM_MS >= TO_MS )); then usage_error "--from must be before --to"; fi
   if [[ $RESTORE_MODE == target && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
+  if [[ -n ${LOCATION:-} && $RESTORE_MODE != target ]]; then usage_error "with --at a restore needs --target DIR"; fi
   PARTIAL=false
   if [[ -n $FROM_MS || -n $TO_MS ]] || (( ${#ONLY_BLOCKS[@]} > 0 )); then PARTIAL=true; fi
   if [[ $PARTIAL == true && $RESTORE_MODE == full ]]; then

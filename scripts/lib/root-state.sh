@@ -6,7 +6,7 @@
 open_root_state() {
   BACKUP_STATE="$STATE_DIR"
   load_metrics
-  if (( EUID == 0 )); then
+  if (( EUID == 0 )) && [[ -z ${LOCATION:-} ]]; then
     STATE_DIR="$STATE_DIR-restore"
     mkdir --parents -- "$STATE_DIR" || die "$EXIT_SPACE" "$STATE_DIR cannot be made" "look at that file system"
     if [[ -L $STATE_DIR || "$(stat --format %u -- "$STATE_DIR")" != 0 ]]; then
@@ -21,7 +21,7 @@ open_root_state() {
   clean_environment
 }
 
-# remove_private_state: the exit hook of a caller who is neither root nor the backup user.
+# remove_private_state: the exit hook of a caller who is neither root nor the backup user, and of --at.
 remove_private_state() { rm -rf -- "$STATE_DIR"; }
 
 # as_backup_user COMMAND...: root runs COMMAND as the backup user; everybody else as themselves.
@@ -50,7 +50,7 @@ take_common_lock() {
 
 # note_metrics NAME VALUE...: adds to the metrics of this host, as the user they belong to. Never ends the command.
 note_metrics() {
-  if [[ ! -d $BACKUP_STATE ]]; then return 0; fi
+  if [[ ! -d $BACKUP_STATE || -n ${LOCATION:-} ]]; then return 0; fi
   "$BASH" "$(self_path)" note-metrics "$@" || warn "the metrics of this $COMMAND could not be kept"
 }
 

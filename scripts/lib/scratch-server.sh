@@ -2,16 +2,20 @@
 # A throw-away server over restored blocks: on loopback, without a configuration, and without retention or compaction, which would
 # change the blocks while they are looked at.
 
+# require_server_program: sets SCRATCH_PROGRAM before anything is fetched; ends with 3 if there is none.
+require_server_program() {
+  SCRATCH_PROGRAM="$(server_binary)"
+  if [[ -z $SCRATCH_PROGRAM ]]; then die "$EXIT_CONFIGURATION" "there is no prometheus program on this host" "install one, or put it on the PATH"; fi
+}
+
 # start_scratch_server DIR: sets SCRATCH_URL when it is ready; ends with 4 if it does not start. The exit trap ends it.
 start_scratch_server() {
-  local directory=$1 program port deadline
-  program="$(server_binary)"
-  if [[ -z $program ]]; then die "$EXIT_CONFIGURATION" "there is no prometheus program on this host" "install one, or put it on the PATH"; fi
-  SCRATCH_VERSION="$(binary_version "$program")"
+  local directory=$1 port deadline
+  SCRATCH_VERSION="$(binary_version "$SCRATCH_PROGRAM")"
   port="$(free_port)"
   SCRATCH_URL="http://127.0.0.1:$port"
   : >"$SCRATCH/empty.yml"
-  in_background run_scratch_server "$program" "$directory" "$port"
+  in_background run_scratch_server "$SCRATCH_PROGRAM" "$directory" "$port"
   SCRATCH_PID=$CHILD
   deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS ))
   # The drill asks this server from here on, never the real one.

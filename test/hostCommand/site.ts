@@ -54,7 +54,7 @@ export interface Manifest {
   host: string;
   environment: string;
   suspect: string | null;
-  lastDrill: { finishedAt: string; restoreSeconds: number } | null;
+  lastDrill: { finishedAt: string; restoreSeconds: number | null } | null;
   blocks: ManifestBlock[];
   covered: { ulid: string; by: string[] }[];
   totals: { samples: number; blocks: number; sentBytes: number; sizeBytes: number };

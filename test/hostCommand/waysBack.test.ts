@@ -1,8 +1,10 @@
-// The ways back that touch no server: export for Thanos, companions.
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startOwnServer, lines, type OwnServer } from "./server";
-import { openSetting, type Setting } from "./setting";
-import { errorOf, Site, type Manifest } from "./site";
+// The ways back that touch no server: export for Thanos, companions, and a machine that is no host of any stack.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitForPrometheus } from "../hosts/host";
+import { COMMAND } from "./install";
+import { lines, startOwnServer, type OwnServer } from "./server";
+import { BUCKET, HISTORY_SERIES, openSetting, type Setting } from "./setting";
+import { errorOf, Site, type ListedBackup, type Manifest } from "./site";
 
 const CONFIGURATION = "/srv/sites/ways/prometheus.yml";
 const RULES = "/srv/sites/ways/rules.yml";
@@ -102,4 +104,88 @@ test("a directory with something in it, and deleted series, are refused before a
     `deleted series in ${marked} blocks would come back in Thanos, which reads no tombstones; nothing was touched; on the server call /api/v1/admin/tsdb/clean_tombstones and take a new backup, or pass --with-deleted if they may come back`,
   ]);
   expect(await setting.host.run("ls -d /srv/sites/ways/deleted 2>/dev/null || echo none")).toBe("none\n");
+});
+
+test("drills in parts take turns, and the next backup knows of them", async () => {
+  const said = [];
+  for (let drill = 0; drill < 3; drill++) {
+    said.push((await site.good(`drill ${whole.name} --sample 2`)).stderr);
+  }
+  expect(said.map(text => /\(part (\d) of 2; /.exec(text)?.[1])).toEqual(["1", "2", "1"]);
+  const metrics = await site.metrics();
+  expect([metrics.get("drill_last_success_timestamp_seconds"), metrics.get("drill_restore_seconds")]).toEqual([expect.any(Number), undefined]);
+  await site.good();
+  expect((await site.manifest()).lastDrill?.restoreSeconds).toBeNull();
+});
+
+describe("a machine without settings and without a running server", () => {
+  /** The command of a user without rights, who has the repository and a prometheus program. */
+  const anywhere = (words: string) => setting.host.exec(`cd /home/deploy && PROMETHEUS_BACKUP_CONFIG=/none HOME=/home/deploy ${COMMAND} ${words}`, { user: "deploy" });
+  const places = { "a copy of the directory": "repository", "a remote of the user's own rclone": `mine:${BUCKET}` };
+
+  beforeAll(async () => {
+    const { host, minio } = setting;
+    const remote = ["[mine]", "type = s3", "provider = Other", `endpoint = ${minio.endpointForHosts}`, `region = ${minio.region}`, `access_key_id = ${minio.root.accessKeyId}`, `secret_access_key = ${minio.root.secretAccessKey}`, ""];
+    await host.writeFile("/home/deploy/.config/rclone/rclone.conf", remote.join("\n"), { mode: "0600" });
+    await host.run(`cp -r ${site.localPath} /home/deploy/repository && chown -R deploy /home/deploy && systemctl stop prometheus`);
+    await server.stop();
+  });
+
+  afterAll(async () => {
+    await setting.host.run("systemctl start prometheus && rm -rf /home/deploy/repository /home/deploy/.config /home/deploy/look");
+    await waitForPrometheus(setting.host);
+  });
+
+  test.each(Object.entries(places))("a drill proves a backup in %s", async (_, place) => {
+    const drilled = await anywhere(`drill ${whole.name} --at ${place} --host ways`);
+    expect(drilled.code, drilled.stderr).toBe(0);
+    expect(drilled.stderr).toContain(`✔ ${whole.blocks.length} of ${whole.blocks.length} blocks, `);
+    expect(await setting.host.run("ls -d /tmp/prometheus-backup* 2>/dev/null; pgrep -u deploy prometheus; true")).toBe("");
+  });
+
+  test("a drill of one part reads that part, and all parts are the backup", async () => {
+    const drilled = [];
+    for (const part of ["1/2", "2/2"]) {
+      const { code, stderr } = await anywhere(`drill ${whole.name} --sample ${part} --at repository --host ways`);
+      expect(code, stderr).toBe(0);
+      drilled.push(Number(new RegExp(`✔ (\\d+) of \\1 blocks, .* \\(part ${part.replace("/", " of ")}; ${whole.blocks.length} blocks in the backup\\); restored and ready in`).exec(stderr)?.[1]));
+    }
+    expect(drilled.reduce((sum, count) => sum + count, 0)).toBe(whole.blocks.length);
+  });
+
+  test.each(Object.entries(places))("what there is in %s is listed, shown and verified", async (_, place) => {
+    const list = await anywhere(`list --json --at ${place} --host ways`);
+    expect((JSON.parse(list.stdout) as ListedBackup[]).map(({ name, complete }) => [name, complete]), list.stderr).toContainEqual([whole.name, true]);
+    expect((JSON.parse((await anywhere(`show ${whole.name} --json --at ${place} --host ways`)).stdout) as Manifest).name).toBe(whole.name);
+    const verified = await anywhere(`verify ${whole.name} --at ${place} --host ways`);
+    expect([verified.code, verified.stderr]).toEqual([0, expect.stringContaining(`✔ ${whole.name} in given: `)]);
+    const nobody = await anywhere(`list --at ${place} --host nobody`);
+    expect([nobody.code, nobody.stderr]).toEqual([0, expect.stringMatching(/^there are no backups of nobody in /)]);
+  });
+
+  test("a damaged backup fails a drill there, too", async () => {
+    const object = whole.blocks[0]?.object ?? "";
+    await setting.host.run(`cd /home/deploy && cp -rp repository damaged && printf x | dd of=damaged/ways/${object} bs=1 seek=2000 conv=notrunc status=none`);
+    const drilled = await anywhere(`drill ${whole.name} --at damaged --host ways`);
+    expect([drilled.code, drilled.stderr]).toEqual([9, expect.stringContaining(`${object} is damaged: its checksum is not the recorded one`)]);
+    expect(await setting.host.run("rm -r /home/deploy/damaged; ls -d /tmp/prometheus-backup* 2>/dev/null; pgrep -u deploy prometheus; true")).toBe("");
+  });
+
+  test("browse serves a backup until it is ended, and leaves nothing", async () => {
+    const script = `${COMMAND} browse ${whole.name} --at repository --host ways >url 2>words & job=$!
+      for (( try = 0; try < 600; try++ )); do if [[ -s url ]] || ! kill -0 $job; then break; fi; sleep 0.1; done
+      curl -fsS --get "$(sed 's|/graph.*||' url)/api/v1/query" --data-urlencode 'query=count(count_over_time(history_requests_total[2d]))'
+      kill -TERM $job; wait $job; echo " $?"; rm url words`;
+    const browsed = await setting.host.exec(`cd /home/deploy && export PROMETHEUS_BACKUP_CONFIG=/none HOME=/home/deploy; ${script}`, { user: "deploy" });
+    expect(browsed.stdout, browsed.stderr).toMatch(new RegExp(`"${HISTORY_SERIES}"\\]\\}\\]\\}\\} 143\n$`));
+    expect(await setting.host.run("ls -d /tmp/prometheus-backup* 2>/dev/null; pgrep -u deploy prometheus; true")).toBe("");
+  });
+
+  test("what needs a host of its own is refused there", async () => {
+    const codes = [];
+    for (const words of ["run --at repository --host ways", "restore latest --at repository --host ways", "drill --at repository", "drill"]) {
+      codes.push((await anywhere(words)).code);
+    }
+    expect(codes).toEqual([2, 2, 2, 3]);
+  });
 });

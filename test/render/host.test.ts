@@ -123,6 +123,7 @@ test("drills are a second line of the cron entry, moved as the first", () => {
     `0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh ${log}`,
     `0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill ${log}`,
   ]);
+  expect(cron(rendered({ drill: { ...drill, parts: 7 } }))[1]).toBe(`0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 ${log}`);
   const spread = cron(rendered({ name: "prom-a", schedule: "0 2 * * *", drill, spreadMinutes: 60 })).map(line => line.split(" ")[0]);
   expect(spread[0]).toBe(spread[1]);
   expect(content(rendered({ drill }), "/etc/prometheus-backup/prometheus-backup.conf")).toContain("\nDRILL_INTERVAL_SECONDS='604800'\n");

@@ -68,3 +68,32 @@ test("what retention has dropped does not come back", () => {
 test("a damaged block that no backup has is named as such", () => {
   expect(heal([ulid("F")], [A, B, C], {}).hopeless).toEqual([ulid("F")]);
 });
+
+/** The blocks of each part of a drill, part after part, as long as the turn goes on. */
+function parts(count: number, sample: number, drills: number): string[][] {
+  const letters = [..."0123456789ABCDEFGHJK"].slice(0, count);
+  const blocks = letters.map((letter, index) => ({ ...block(letter, index, index + 1), ulid: `01M7VW2GC07R5ZX6V25SJJYA0${letter}`, object: "", objectBytes: 1, objectSha256: "", numSamples: 1, numSeries: 1 }));
+  const script = `STATE_DIR="$SCRATCH"; parse_drill_options --sample ${sample}
+    for (( drill = 0; drill < ${drills}; drill++ )); do
+      printf '%s' "$1" >"$SELECTED"; load_selected; choose_part; printf '%s\n' "\${B_ULID[*]}"; printf '%s\n' "$DRILL_TURN" >"$STATE_DIR/drill-turn"
+    done`;
+  return shell.print(script, JSON.stringify(blocks)).split("\n").map(line => line.split(" "));
+}
+
+test("a drill in parts reads every block once in as many drills, and each block stays in its part", () => {
+  const four = parts(20, 4, 5);
+  expect(four.slice(0, 4).flat().sort()).toEqual(parts(20, 1, 1)[0]?.sort());
+  expect(four[4]).toEqual(four[0]);
+  const fewer = parts(14, 4, 4);
+  const kept = new Set(fewer.flat());
+  expect(four.slice(0, 4).map(part => part.filter(one => kept.has(one)))).toEqual(fewer);
+});
+
+test("more parts than blocks are one block a drill, none of them empty", () => {
+  const few = parts(3, 50, 3);
+  expect([few.map(part => part.length), few.flat().sort()]).toEqual([[1, 1, 1], parts(3, 1, 1)[0]?.sort()]);
+});
+
+test.each(["0", "8/7", "1/0", "x"])("parts of %j are refused", sample => {
+  expect(shell.run(`COMMAND=drill; parse_drill_options --sample ${sample}`).code).toBe(2);
+});
