@@ -42,7 +42,7 @@ async function demo(keep: boolean): Promise<number> {
   const start = Date.now();
   const equipment = new Equipment(keep);
   listenToEquipment(() => undefined);
-  screen.line("prometheus-backup demo: a throw-away Debian 12 host, a real Prometheus, a real S3 server.");
+  screen.line("prometheus-backup demo: a throw-away Debian host, a real Prometheus, a real S3 server.");
   screen.line();
   await equipment.claim();
   const interrupted = catchSignals();

@@ -13,7 +13,7 @@ export interface StartHostOptions {
   name: string;
   /** Defaults to `debian`. */
   layout?: Layout;
-  /** Debian release. Defaults to `bookworm`. */
+  /** Debian release. Defaults to the variable PROMETHEUS_BACKUP_TEST_SUITE, and without it to `bookworm`. */
   suite?: string;
   /** Address for `--web.listen-address`. Defaults to `127.0.0.1:9090`; an empty text leaves the server's own default, all addresses. */
   listen?: string;
@@ -91,9 +91,10 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   const docker = await ensureDocker();
   await removeLeftovers(docker);
   const layout = options.layout ?? "debian";
-  const image = await ensureImage(docker, options.suite ?? "bookworm", layout);
+  const suite = options.suite ?? process.env["PROMETHEUS_BACKUP_TEST_SUITE"] ?? "bookworm";
+  const image = await ensureImage(docker, suite, layout);
   const container = containerName(options.name);
-  return step(`booting host ${options.name} (${options.suite ?? "bookworm"}, layout ${layout})`, async () => {
+  return step(`booting host ${options.name} (${suite}, layout ${layout})`, async () => {
     await bootContainer(docker, { container, image, hostname: options.name, arguments: runArguments(options, layout) });
     const host = await attach(docker, options.name);
     await waitUntilReady(host);
