@@ -9,6 +9,8 @@ begin() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  # Where the backup user may not be, such as the home of whoever called sudo, find fails.
+  if [[ ! -r . || ! -x . ]]; then cd /; fi
 }
 
 # finish STATUS: stops children, runs the hooks newest first, removes what this run made, exits with STATUS.

@@ -1,7 +1,7 @@
 // F27 and F28: text in settings that would like to be code, and secrets that would like to be seen.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { quote } from "../hosts/host";
-import { LOG } from "./install";
+import { COMMAND, LOG } from "./install";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { Site } from "./site";
@@ -54,6 +54,15 @@ test("F27: paths with spaces, quotes and code in them", async () => {
   }
   expect([...(await site.localObjects()).keys()].filter(object => object.startsWith("blocks/"))).toHaveLength(HISTORY_BLOCKS);
   expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
+});
+
+test.concurrent("called with sudo from a directory that the backup user cannot enter", async () => {
+  const site = await Site.create(setting, { name: "closed", prometheusUrl: server.url, repositories: ["local"] });
+  await setting.host.run("install -d -m 0700 /srv/closed-to-others");
+  for (const words of ["run", "list", "verify", "drill", "restore latest --target /srv/closed-to-others/restored --yes"]) {
+    const finished = await setting.host.exec(`cd /srv/closed-to-others && PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} ${words}`);
+    expect([finished.code, lines(finished.stderr).filter(line => /^find: |: (error|warning): /.test(line))], words).toEqual([0, []]);
+  }
 });
 
 test.concurrent.each([
