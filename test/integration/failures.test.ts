@@ -120,6 +120,6 @@ test("a dead host blocks its own removal, and leaves once it is retired, without
   await deployment.change({ hosts: [goodSettings()] });
   const removed = await deployment.stack.up();
   expect(removed.dials).toEqual([]);
-  expect(await deployment.stack.exportState()).not.toContain("::open");
+  expect(deployment.stack.storedState()).not.toContain("::open");
   expect(changesOf(await deployment.stack.up())).toEqual({});
 });

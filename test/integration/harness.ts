@@ -69,8 +69,8 @@ export interface TestStack {
   tryDestroy(settings?: RunSettings): Promise<StackRun>;
   setProgram(program: PulumiFn): void;
   setConfig(config: Record<string, unknown>, secrets?: Record<string, string>): Promise<void>;
-  /** The state as text, secrets encrypted. */
-  exportState(): Promise<string>;
+  /** The state as the backend stores it, secrets encrypted; an export of the engine would show them. */
+  storedState(): string;
   /** Removes the folder. What the stack made stays: call `destroy` first. */
   remove(): void;
 }
@@ -111,10 +111,16 @@ export async function createTestStack(options: TestStackOptions): Promise<TestSt
       program = next;
     },
     setConfig,
-    exportState: async () => JSON.stringify((await stack.exportStack()).deployment, null, 2),
+    storedState: () => {
+      const file = path.join(directory, "state", ".pulumi", "stacks", options.project ?? defaultProject, `${options.stack ?? "test"}.json`);
+      const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as { checkpoint: { latest: object } };
+      return JSON.stringify(checkpoint.latest, null, 4);
+    },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
+
+const defaultProject = "prometheus-backup";
 
 interface Places {
   directory: string;
@@ -127,7 +133,7 @@ async function createStack(options: TestStackOptions, places: Places): Promise<S
   const backend = path.join(places.directory, "state");
   mkdirSync(backend);
   writeFileSync(places.dialLog, "");
-  const projectName = options.project ?? "prometheus-backup";
+  const projectName = options.project ?? defaultProject;
   return LocalWorkspace.createStack(
     { stackName: options.stack ?? "test", projectName, program: options.program },
     {
