@@ -216,7 +216,7 @@ export interface JobSettings {
   companions?: boolean;
   /**
    * URL of a watcher elsewhere, which is told of every start, success (the URL itself) and failure (`/start`, `/fail`
-   * behind it), because a dead Prometheus cannot alert about its own backups. Defaults to none.
+   * behind its path, in front of a query), because a dead Prometheus cannot alert about its own backups. Defaults to none.
    *
    * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file with mode 0600.
    */
