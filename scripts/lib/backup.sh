@@ -152,6 +152,7 @@ store_in_repository() {
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS
   if [[ -z $SUSPECT ]]; then prune_after_run; fi
+  write_catalog
   printf 'last_stage_duration_seconds|stage=prune\t%s\n' $(( SECONDS - started )) >>"$summary"
 }
 

@@ -27,6 +27,10 @@ collect_stored_blocks() {
   local index name files=() names=()
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$HOST_NAME"
+    if [[ $REPOSITORY_TYPE != path ]] && ! fetch_manifests; then
+      warn "repository $REPOSITORY ($REPOSITORY_SHOWN) is left out: $REPOSITORY_ERROR"
+      continue
+    fi
     # A repository that holds no backup yet has no such folder.
     { find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null || true; } | sort --reverse | sed --quiet 1,50p | mapfile -t names
     for name in "${names[@]}"; do files+=("$MANIFESTS/$name"); done

@@ -22,7 +22,7 @@ command_list() {
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
     select_repository "$index" "$host"
-    if ! repository_open; then
+    if ! repository_list || ! find_summaries; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) cannot be listed: $REPOSITORY_ERROR"
       failed=$EXIT_REPOSITORY
       continue
@@ -52,12 +52,13 @@ require_host_name() {
   if [[ ! $1 =~ $HOST_PATTERN ]]; then usage_error "'$1' is not a host name as the configuration allows it"; fi
 }
 
-# list_rows: one JSON line a backup of the selected repository. Complete: every object is
+# list_rows: one JSON line a backup of the selected repository; needs find_summaries. Complete: every object is
 # listed with its recorded size, and verify found none of them damaged.
 list_rows() {
   local damaged="$STATE_DIR/damaged/$REPOSITORY"
   if [[ ! -f $damaged || $REPOSITORY_HOST != "$HOST_NAME" ]]; then damaged=/dev/null; fi
   read_summaries "$SCRATCH/summaries.list"
+  sort -- "$SCRATCH/summaries.sorted" "$SCRATCH/catalog.rows" | cut -f 2- >"$SCRATCH/summaries.list"
   jq --slurp --compact-output --rawfile damaged "$damaged" --rawfile listing "$OBJECT_LIST" --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
     (reduce ($listing | split("\n")[] | select(. != "") | split("\t")) as $row ({}; .[$row[1]] = ($row[0] | tonumber))) as $there
     | (reduce ($damaged | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $bad

@@ -183,7 +183,7 @@ change_pin() {
   take_lock
   for index in "${!REPOSITORY_NAMES[@]}"; do
     select_repository "$index"
-    repository_open || repository_fault "cannot be listed"
+    repository_list || repository_fault "cannot be listed"
     if ! object_bytes "backups/$backup.json" >/dev/null; then continue; fi
     require_owner || repository_fault "owner.json"
     found=$(( found + 1 ))

@@ -29,13 +29,18 @@ find_repository() {
   die "$EXIT_USAGE" "there is no repository '$1'" "choose one of: ${REPOSITORY_NAMES[*]}"
 }
 
-# repository_open: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's
-# clock has it, with tabs) and brings MANIFESTS up to date.
+# repository_open: repository_list, and brings MANIFESTS up to date.
 repository_open() {
+  repository_list || return 1
+  if [[ $REPOSITORY_TYPE == rclone ]]; then fetch_manifests || return 1; fi
+}
+
+# repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's clock has it,
+# with tabs).
+repository_list() {
   local listing="$SCRATCH/listing"
   "list_$REPOSITORY_TYPE" >"$listing" || return 1
   LC_ALL=C sort -k 2 -t $'\t' -- "$listing" >"$OBJECT_LIST"
-  if [[ $REPOSITORY_TYPE == rclone ]]; then fetch_manifests || return 1; fi
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
@@ -62,7 +67,7 @@ repository_hash() { "hash_$REPOSITORY_TYPE" <"$1"; }
 
 # check_object NAME: only names of the format ever reach a path or a bucket.
 check_object() {
-  if [[ $1 =~ $OBJECT_PATTERN || $1 == owner.json || $1 =~ ^probe-[a-z0-9.-]+$ ]]; then return 0; fi
+  if [[ $1 =~ $OBJECT_PATTERN || $1 == owner.json || $1 == "$CATALOG" || $1 =~ ^probe-[a-z0-9.-]+$ ]]; then return 0; fi
   REPOSITORY_ERROR="'$1' is not an object name of this format"
   return 1
 }

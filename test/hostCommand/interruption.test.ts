@@ -106,7 +106,7 @@ async function expectAsNew(site: Site, server: OwnServer, kills: number): Promis
   expect(blocks.length - HISTORY_BLOCKS).toBeLessThanOrEqual(2 * kills);
 
   // Heads of runs that never became a backup wait for retention; everything else belongs to a manifest.
-  const needed = new Set<string>(["owner.json"]);
+  const needed = new Set<string>(["owner.json", "catalog.jsonl.zst"]);
   for (const { name, repository } of await site.list()) {
     const manifest = await site.manifest(name, repository);
     needed.add(`backups/${name}.json`);
