@@ -1,20 +1,23 @@
 # shellcheck shell=bash
-# Many blocks with few programs: what lies in a path is hashed by one program and unpacked by one pair of them, batch by batch. A batch
-# that is not exactly right is thrown away and fetched again block by block, which finds out what is wrong and where a good copy is.
+# Many blocks with few programs: a batch is brought here by one program if it does not lie in a path, hashed by one and unpacked by one pair. A
+# batch that is not exactly right is thrown away and fetched again block by block, which finds out what is wrong and where a good copy is.
 
 # How much one batch may hold: enough that starting programs costs little beside it, few enough that an interruption loses little.
 readonly BATCH_BYTES=$((256 * 1024 * 1024))
 readonly BATCH_BLOCKS=64
+# The same for what comes through rclone: its objects lie on this disk until they are unpacked. A larger object is unpacked as it comes.
+readonly REMOTE_BATCH_BYTES=$((64 * 1024 * 1024))
 
 # make_batches BYTES: the caller's todo, BYTES in all, as lists of indexes in the caller's batches. Each job gets several, so that all end at
-# about the same time. What comes through rclone goes alone, since that streams one object at a time. Makes the folders that the jobs use.
+# about the same time. Makes the folders that the jobs use.
 make_batches() {
-  local limit=$(( $1 / (4 * PARALLEL) )) index place bytes=0 count=0 batch="" batch_place=""
-  if (( limit > BATCH_BYTES )); then limit=$BATCH_BYTES; fi
+  local share=$(( $1 / (4 * PARALLEL) )) limit index place bytes=0 count=0 batch="" batch_place=""
   for index in "${todo[@]}"; do
     place="${COPIES["${B_OBJECT[index]}|${B_OBJECT_BYTES[index]}"]:-}"
     place="${place%% *}"
-    if [[ -z $place || ${REPOSITORY_TYPES[place]} != path ]]; then place=""; fi
+    limit=$REMOTE_BATCH_BYTES
+    if [[ -n $place && ${REPOSITORY_TYPES[place]} == path ]]; then limit=$BATCH_BYTES; fi
+    if (( limit > share )); then limit=$share; fi
     if (( count > 0 )) && [[ -z $place || $place != "$batch_place" || $count == "$BATCH_BLOCKS" || $(( bytes + B_OBJECT_BYTES[index] )) -gt $limit ]]; then
       batches+=("$batch")
       batch="" bytes=0 count=0
@@ -28,13 +31,18 @@ make_batches() {
 
 # fetch_batch INDEX...: blocks of one batch, as a job. A failure is left by fetch_block.
 fetch_batch() {
-  local index place folder="$STAGING/part-$1"
+  local index place folder="$STAGING/part-$1" source
   place="${COPIES["${B_OBJECT[$1]}|${B_OBJECT_BYTES[$1]}"]:-}"
   place="${place%% *}"
-  if [[ -n $place && ${REPOSITORY_TYPES[place]} == path ]]; then
+  if [[ -n $place ]]; then
     select_repository "$place" "$RESTORE_HOST"
-    if unpack_batch "$folder" "$@"; then return 0; fi
-    rm -rf -- "$folder"
+    source="$REPOSITORY_ROOT"
+    if [[ $REPOSITORY_TYPE != path ]]; then source="$folder-objects"; fi
+    if { [[ $REPOSITORY_TYPE == path ]] || bring_batch "$source" "$@"; } && unpack_batch "$folder" "$source" "$@"; then
+      rm -rf -- "$folder-objects"
+      return 0
+    fi
+    rm -rf -- "$folder" "$folder-objects"
   fi
   for index in "$@"; do
     if [[ -e $SCRATCH/fetch.failed ]]; then return 0; fi
@@ -42,14 +50,26 @@ fetch_batch() {
   done
 }
 
-# unpack_batch DIR INDEX...: the blocks from the selected path, side by side into the empty DIR; each gets its name in STAGING if all of them are as
-# recorded. False otherwise, whatever the reason.
-unpack_batch() {
-  local folder=$1 index hasher files=() members=() ready=() sums="$SCRATCH/batch.$2"
+# bring_batch DIR INDEX...: the objects of several blocks from the selected remote into DIR. False otherwise, and for one block, which is unpacked as it comes.
+bring_batch() {
+  local directory=$1 index wanted="$SCRATCH/batch.$2.wanted"
   shift
+  if (( $# == 1 )); then return 1; fi
   for index in "$@"; do
     check_object "${B_OBJECT[index]}" || return 1
-    files+=("$REPOSITORY_ROOT/${B_OBJECT[index]}")
+    printf '%s\n' "${B_OBJECT[index]}"
+  done >"$wanted"
+  run_rclone copy --files-from-raw "$wanted" --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT" "$directory"
+}
+
+# unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets its name in STAGING if all
+# of them are as recorded. False otherwise, whatever the reason.
+unpack_batch() {
+  local folder=$1 source=$2 index hasher files=() members=() ready=() sums="$SCRATCH/batch.$3"
+  shift 2
+  for index in "$@"; do
+    check_object "${B_OBJECT[index]}" || return 1
+    files+=("$source/${B_OBJECT[index]}")
     members+=("${B_ULID[index]}/chunks" "${B_ULID[index]}/index")
     ready+=("$folder/${B_ULID[index]}")
   done

@@ -98,7 +98,7 @@ plan_fetch() {
 plan_space() {
   local place needed free inodes files
   place="$(nearest_directory "$1")"
-  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES - $(du --summarize --bytes -- "$1" 2>/dev/null | cut -f 1 | grep . || printf 0) ))
+  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES + $(batch_bytes) - $(du --summarize --bytes -- "$1" 2>/dev/null | cut -f 1 | grep . || printf 0) ))
   free="$(free_bytes "$place")"
   inodes="$(free_inodes "$place")"
   files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))
@@ -109,6 +109,14 @@ plan_space() {
   elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) && [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
     refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" "remove small files there"
   fi
+}
+
+# batch_bytes: what batches from a remote may take beside the blocks, see fetch-batch.sh.
+batch_bytes() {
+  local all
+  if [[ $REPOSITORY_TYPE == path ]]; then printf 0; return 0; fi
+  all="$(sum "${B_OBJECT_BYTES[@]}")"
+  printf '%d' $(( all < PARALLEL * REMOTE_BATCH_BYTES ? all : PARALLEL * REMOTE_BATCH_BYTES ))
 }
 
 # plan_retention LIVE-BYTES: server retention counts from the newest block, and the server will soon have cut one that ends now.

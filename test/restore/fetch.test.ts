@@ -1,6 +1,6 @@
 // The download: blocks out of repositories in directories, several at once, and what happens when one of them is not as recorded.
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -16,11 +16,11 @@ const object = (letter: string) => `blocks/${ulid(letter)}.tar.zst`;
 const inRepository = (repository: string, letter: string) => at(`${repository}/prom-1/${object(letter)}`);
 
 /** What the manifest says of a block that is packed into both repositories; `recorded` are untruths about it. */
-function pack(letter: string, { tombstones = "", recorded = {} } = {}): object {
+function pack(letter: string, { tombstones = "", recorded = {}, chunk = Buffer.from(letter.repeat(50_000)) } = {}): object {
   const folder = at(`source/${ulid(letter)}`);
   fs.mkdirSync(path.join(folder, "chunks"), { recursive: true });
   fs.writeFileSync(path.join(folder, "index"), `index of ${letter}`);
-  fs.writeFileSync(path.join(folder, "chunks/000001"), letter.repeat(50_000));
+  fs.writeFileSync(path.join(folder, "chunks/000001"), chunk);
   fs.writeFileSync(path.join(folder, "chunks/000002"), letter.repeat(10));
   const packed = execFileSync("bash", ["-c", 'tar -cf - -C "$1" "$2/chunks" "$2/index" | zstd -q', "bash", at("source"), ulid(letter)]);
   for (const repository of ["local", "second"]) {
@@ -33,13 +33,20 @@ function pack(letter: string, { tombstones = "", recorded = {} } = {}): object {
   };
 }
 
+/** The first repository behind rclone, whose own "local" stands for a remote; its calls are written down. */
+const REMOTE = `REPOSITORY_TYPES=(rclone path) REPOSITORY_LOCATIONS=("disk:$PWD/local" "$PWD/second") RCLONE_CONFIG_FILE="$PWD/rclone.conf"
+    printf '[disk]\\ntype = local\\n' >rclone.conf
+    eval "said_$(declare -f run_rclone)"; run_rclone() { printf '%s\\n' "$1" >>calls; said_run_rclone "$@"; }`;
+const calls = () => fs.readFileSync(at("calls"), "utf8").trim().split("\n").filter(call => call !== "lsf").sort();
+
 /** Fetches the blocks and says how that ended. */
-function fetchAll(blocks: object[], settings = "") {
+function fetchAll(blocks: object[], settings = "", remote = false) {
   fs.writeFileSync(at("selected"), JSON.stringify(blocks));
   return shell.run(
     `cp selected "$SELECTED"; HOST_NAME=prom-1 RESTORE_HOST=prom-1 COMMAND=restore BACKUP=20260101T020000Z RESTORE_MODE=target PARTIAL=false
     STATE_DIR="$PWD/state" BACKUP_STATE="$PWD/state" BACKUP_USER="$(id -un)" M_DIGEST=d M_WAL="" M_ARCHIVE="" ${settings}
     REPOSITORY_NAMES=(local second) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/local" "$PWD/second")
+    ${remote ? REMOTE : ""}
     open_repositories prom-1; select_repository 0; load_selected; fetch_selected "$PWD/stage"; staged_entries`,
   );
 }
@@ -54,7 +61,7 @@ function spoil(repository: string, letter: string, how: (good: Buffer) => Buffer
 const flip = (good: Buffer) => Buffer.from(good.map((byte, position) => (position === good.length >> 1 ? byte ^ 1 : byte)));
 
 beforeEach(() => {
-  for (const name of ["local", "second", "stage", "state", "source"]) {
+  for (const name of ["local", "second", "stage", "state", "source", "calls"]) {
     fs.rmSync(at(name), { recursive: true, force: true });
   }
   fs.mkdirSync(at("local/prom-1/blocks"), { recursive: true });
@@ -108,6 +115,38 @@ test("a block that is damaged everywhere ends the restore with its name, and no 
   expect(code).toBe(9);
   expect(stderr).toMatch(new RegExp(`^prometheus-backup: error: block ${ulid("A")} could not be restored: repository second .*${object("A")} is damaged: its checksum is not the recorded one; `, "m"));
   expect(blocksIn("stage")).not.toContain(ulid("A"));
+});
+
+/** A large block and four small ones, which come in one batch. */
+const oneLarge = () => LETTERS.map(letter => pack(letter, letter === "A" ? { chunk: randomBytes(50_000) } : {}));
+
+test("blocks from a remote come several at once, and are as they were", () => {
+  const blocks = oneLarge();
+  const { code, stdout, stderr } = fetchAll(blocks, "PARALLEL=1", true);
+  expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
+  expect(calls()).toEqual(["cat", "copy"]);
+  expect(blocksIn("stage").map(name => fs.readFileSync(at(`stage/${name}/index`), "utf8"))).toEqual(LETTERS.map(letter => `index of ${letter}`));
+  expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
+});
+
+test("one that is damaged in the remote comes from the repository that has it right, and is named", () => {
+  const blocks = oneLarge();
+  spoil("local", "B", flip);
+  const { code, stderr } = fetchAll(blocks, "PARALLEL=1", true);
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; where another repository has it whole, that one was used\n`,
+  });
+  expect(blocksIn("stage")).toEqual(every);
+  expect(calls()).toEqual(["cat", "cat", "cat", "cat", "cat", "copy"]);
+  expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
+});
+
+test("one that has vanished from the remote since it was listed does not stop the others of its batch", () => {
+  const blocks = oneLarge();
+  const { code, stderr } = fetchAll(blocks, `PARALLEL=1; prepare_staging() { mkdir -p "$STAGING"; rm "$PWD/local/prom-1/${object("C")}"; }`, true);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(blocksIn("stage")).toEqual(every);
 });
 
 test("an object as recorded that holds something else than the manifest says is refused", () => {
