@@ -79,13 +79,15 @@ open_state() {
 # scratch_in_use DIR: whether the process that made DIR (its pid is in the name) still runs this command.
 scratch_in_use() {
   local pid=${1##*/scratch.}
-  pid=${pid%%.*}
-  [[ $pid =~ ^[0-9]+$ && -r /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'prometheus-backup'
+  still_runs "${pid%%.*}"
 }
+
+# still_runs PID: whether that process is there and runs this command.
+still_runs() { [[ $1 =~ ^[0-9]+$ && -r /proc/$1/cmdline ]] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -q 'prometheus-backup'; }
 
 # take_lock: the one lock of every command that changes something; ends with 10 if another run holds it.
 take_lock() {
-  local holder
+  local holder pid
   if ! : 2>/dev/null >>"$STATE_DIR/lock"; then
     if [[ ! -e $STATE_DIR/lock ]]; then die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"; fi
     die "$EXIT_CONFIGURATION" "$STATE_DIR/lock cannot be opened" "run 'pulumi up', which sets the owner of $STATE_DIR"
@@ -93,7 +95,11 @@ take_lock() {
   exec {LOCK_FD}<"$STATE_DIR/lock"
   if ! flock --nonblock "$LOCK_FD"; then
     holder="$(head -c 200 -- "$STATE_DIR/lock" | tr -d '\n')"
-    die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" "nothing was done; wait for it, or look at it with 'ps'"
+    pid="${holder#pid }"
+    # A run that was killed leaves its lock to the program it had just called, which soon ends.
+    if [[ -z $holder ]] || still_runs "${pid%%,*}" || ! flock --timeout 20 "$LOCK_FD"; then
+      die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" "nothing was done; wait for it, or look at it with 'ps'"
+    fi
   fi
   printf 'pid %d, %s since %(%H:%M:%S)T UTC\n' "$$" "$COMMAND" -1 >"$STATE_DIR/lock.new" || true
   cat -- "$STATE_DIR/lock.new" >"$STATE_DIR/lock" || true

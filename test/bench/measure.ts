@@ -61,9 +61,9 @@ export function median(runs: Measured[]): Measured {
 
 /**
  * Runs several ways of doing the same thing one after another, the whole round `rounds` times, so that a busy hour hits all of
- * them alike. Returns the median of each.
+ * them alike. Returns what each took, round by round.
  */
-export async function interleave<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured>> {
+export async function measureRounds<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured[]>> {
   const names = Object.keys(ways) as Name[];
   const all = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<Name, Measured[]>;
   for (let round = 0; round < rounds; round++) {
@@ -71,5 +71,11 @@ export async function interleave<Name extends string>(rounds: number, ways: Reco
       all[name].push(await ways[name]());
     }
   }
-  return Object.fromEntries(names.map(name => [name, median(all[name])])) as Record<Name, Measured>;
+  return all;
+}
+
+/** The same, the median of each. */
+export async function interleave<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured>> {
+  const all = await measureRounds(rounds, ways);
+  return Object.fromEntries(Object.entries<Measured[]>(all).map(([name, runs]) => [name, median(runs)])) as Record<Name, Measured>;
 }
