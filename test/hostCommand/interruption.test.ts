@@ -28,11 +28,11 @@ const WAYS = {
   "SIGKILL to the run and all its children, as when the power fails": (pid: string) => `kill -KILL -- -${pid}`,
 };
 
-/** Starts a run in a session of its own, as cron does, and kills it after so many seconds. Returns its exit code. */
-async function killedRun(site: Site, seconds: number, signal: (pid: string) => string): Promise<number> {
+/** Starts a run in a session of its own, as cron does, and kills it when the shell command `wait` has ended. Returns its exit code. */
+async function killedRun(site: Site, wait: string, signal: (pid: string) => string): Promise<number> {
   const { stdout } = await setting.host.exec(
     `PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run 2>>${site.stateDirectory}/killed.log & pid=$!
-     sleep ${seconds.toFixed(3)}; ${signal("$pid")} 2>/dev/null; wait $pid; echo $?`,
+     ${wait}; ${signal("$pid")} 2>/dev/null; wait $pid; echo $?`,
     { user: "prometheus" },
   );
   return Number(stdout);
@@ -58,7 +58,7 @@ describe.concurrent("F5: a run is killed at a random moment", () => {
     while (codes.filter(code => code !== 0).length < kills) {
       expect(await halfBackups(site)).toEqual([]);
       const seconds = 0.15 + random.next() * longest;
-      codes.push(await killedRun(site, seconds, signal));
+      codes.push(await killedRun(site, `sleep ${seconds.toFixed(3)}`, signal));
       if (codes.at(-1) === 143) {
         // A run that can still act cleans up; only a snapshot that the server has not answered for is left to the next one.
         expect((await site.leftovers()).filter(left => left !== "snapshot.intent"), `after ${seconds} s`).toEqual([]);
@@ -80,8 +80,10 @@ test("F5: jobs that outlive a run that was killed are ended before they can coll
   const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: ["offsite"] });
   const jobs = async () => lines((await setting.host.exec(`pgrep -f 'rclone --config ${site.directory}/'`)).stdout);
   proxy.setRules([{ method: "PUT", path: /\/orphans\/blocks\//, fault: { kind: "hang" } }]);
-  const killed = killedRun(site, 8, WAYS["SIGKILL to the run alone"]);
-  await waitUntil("an upload hangs", 20, () => Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes("/orphans/") && fault === "hang")));
+  const hangs = `${site.directory}/an-upload-hangs`;
+  const killed = killedRun(site, `until [ -e ${hangs} ]; do sleep 0.1; done`, WAYS["SIGKILL to the run alone"]);
+  await waitUntil("an upload hangs", 120, () => Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes("/orphans/") && fault === "hang")));
+  await setting.host.run(`touch ${hangs}`);
   expect(await killed).toBe(137);
   expect((await jobs()).length).toBeGreaterThan(0);
   proxy.setRules([]);

@@ -95,7 +95,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
   ];
 
   test.for(failing)("$title", async ({ name, rules, message, sentAgain = 0 }) => {
-    const broken = await behindProxy(name);
+    const broken = await behindProxy(name, name === "silent" ? IMPATIENT : {});
     broken.proxy.setRules(rules);
     const start = Date.now();
     const { stderr } = await expectFailure(broken.site, { code: 8, message });
