@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-#!/usr/bin/env bash
 # Usage: prometheus-backup.sh [COMMAND]. Backs up and restores the Prometheus server of this host.
 # Exit codes: docs/exit-codes.md. Format of the repository: docs/format.md. Settings: /etc/prometheus-backup/.
 set -Eeuo pipefail

@@ -9,10 +9,12 @@ command_run() {
   be_gentle
   log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}")"
   heartbeat start
+  start_left_stopped
   require_server
   read_server
   require_data_directory
   remove_own_snapshot
+  remove_old_stages
   "source_$SOURCE"
   if [[ $COMPANIONS == true ]]; then collect_companions; fi
   describe_source

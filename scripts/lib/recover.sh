@@ -3,9 +3,11 @@
 # way back may be cut off too.
 
 # command_recover [--before-start | --guard | --serve] JOURNAL: --before-start is called by the unit before the server starts, --guard by the
-# restore itself (it waits for the end of its standard input), --serve by later commands. Reads no settings: it must work whatever they say.
+# restore itself (it waits for the end of its standard input), --serve by later commands; --after-cold is the guardian of a cold backup.
+# Reads no settings: it must work whatever they say.
 command_recover() {
   local mode=$1 words=""
+  if [[ $mode == --after-cold ]]; then guard_cold "${@:2}"; return 0; fi
   JOURNAL=$2
   if [[ $mode == --guard ]]; then
     trap '' HUP INT PIPE
@@ -114,7 +116,7 @@ forget_switch() {
   rm -f -- "$JOURNAL"
   PHASE=""
   if [[ $UNIT_KNOWN == true ]]; then
-    if [[ $1 == --before-start ]]; then rm -f -- "$(guard_file)"; else remove_guard; fi
+    if [[ $1 == --before-start ]]; then remove_guard_later; else remove_guard; fi
   fi
   exec {SWITCH_FD}>&-
 }

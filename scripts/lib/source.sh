@@ -13,9 +13,9 @@ source_hot() {
   log "hot links seconds=$(( SECONDS - STAGE_START ))"
 }
 
-# source_cold: see above. The server is started again whatever happens, by a cleanup hook if need be.
+# source_cold: see above. The server is started again whatever happens: by a cleanup hook, by the guardian if this run is killed, by the
+# next run if that was killed as well.
 source_cold() {
-  local stopped
   if (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" "set backupUser: root for this host (source: cold does)"
   fi
@@ -24,18 +24,27 @@ source_cold() {
   if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
     die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" "set prometheusUnit to the unit of this server"
   fi
+  read_unit
   open_stage
+  printf '%s\n' "$BACKUP" >"$STATE_DIR/cold.stopped" || die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
   CLEANUP_HOOKS+=(start_after_cold)
-  stopped=$EPOCHREALTIME
+  start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped"
+  STOPPED_AT=$EPOCHREALTIME
   SERVER_STOPPED=true
-  wait_for timeout 300 systemctl stop -- "$PROMETHEUS_UNIT" ||
-    die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT did not stop within 300 s" "look at: journalctl -u $PROMETHEUS_UNIT"
+  unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   link_blocks || die "$EXIT_SNAPSHOT" "the blocks of the stopped server could not be linked" "see the messages above"
   link_head || die "$EXIT_SNAPSHOT" "WAL and head of the stopped server could not be linked" "see the messages above"
   start_server
-  DOWNTIME="$(awk -v a="$stopped" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')"
-  set_metric downtime_seconds "$DOWNTIME"
-  log "cold links downtime_seconds=$DOWNTIME"
+  end_cold
+  log "cold links downtime_seconds=${METRICS[downtime_seconds]}"
+}
+
+# end_cold: the server is up again, and nobody needs to watch over it any more.
+end_cold() {
+  SERVER_STOPPED=false
+  rm -f -- "$STATE_DIR/cold.stopped"
+  dismiss_guardian
+  set_metric downtime_seconds "$(awk -v a="$STOPPED_AT" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')"
 }
 
 # head_max_time: the newest sample of the running server in ms, or nothing if its head is empty.
@@ -48,7 +57,6 @@ head_max_time() {
 start_server() {
   local deadline=$(( SECONDS + READY_TIMEOUT_SECONDS ))
   systemctl start -- "$PROMETHEUS_UNIT" || die "$EXIT_SERVER" "$PROMETHEUS_UNIT did not start again" "look at: journalctl -u $PROMETHEUS_UNIT"
-  SERVER_STOPPED=false
   while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
     if (( SECONDS > deadline )); then
       die "$EXIT_SERVER" "$PROMETHEUS_UNIT is not ready $READY_TIMEOUT_SECONDS s after its start" "look at: journalctl -u $PROMETHEUS_UNIT"
@@ -57,17 +65,51 @@ start_server() {
   done
 }
 
-# start_after_cold STATUS: the cleanup hook of source_cold.
+# start_after_cold STATUS: the cleanup hook of source_cold. A server that is still shutting down is left to the guardian, who waits for it.
 start_after_cold() {
-  if [[ ${SERVER_STOPPED:-false} == true ]]; then systemctl start -- "$PROMETHEUS_UNIT"; fi
+  if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
+  if still_shutting_down || ! systemctl start -- "$PROMETHEUS_UNIT"; then
+    warn "$PROMETHEUS_UNIT is not up again yet; it is tried once more when its old process has ended. Look at: systemctl status $PROMETHEUS_UNIT"
+    return 0
+  fi
+  end_cold
 }
 
-# open_stage: an empty folder for the links, gone at the end of the run; sets SOURCE_DIR. Those of dead runs go now.
-open_stage() {
+# guard_cold UNIT PID NOTE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is
+# well, it starts the server as soon as the process that the run had stopped is gone.
+guard_cold() {
+  local words="" deadline=$(( EPOCHSECONDS + 3600 ))
+  trap '' HUP INT PIPE
+  read -r words || true
+  if [[ $words == 'done' ]]; then return 0; fi
+  while [[ $2 != 0 && -d /proc/$2 ]] && (( EPOCHSECONDS < deadline )); do
+    # Killed before it had stopped anything: then the server still runs as it should.
+    if [[ "$(systemctl show --property=ActiveState --value -- "$1")" == active ]]; then break; fi
+    sleep 0.2
+  done
+  systemctl start -- "$1" && rm -f -- "$3"
+}
+
+# start_left_stopped: what a cold backup left that was killed together with its guardian, as when the power fails.
+start_left_stopped() {
+  if [[ ! -e $STATE_DIR/cold.stopped ]] || (( EUID != 0 )); then return 0; fi
+  if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
+    warn "a cold backup was cut off while $PROMETHEUS_UNIT was stopped; it is started now"
+    start_server
+  fi
+  rm -f -- "$STATE_DIR/cold.stopped"
+}
+
+# remove_old_stages: those of runs that were killed. They pin blocks that the server has long deleted.
+remove_old_stages() {
   local old
   for old in "$DATA_DIRECTORY/$STAGE_PREFIX".*; do
-    if [[ -d $old ]]; then rm -rf -- "$old"; fi
+    if [[ -d $old ]]; then rm -rf -- "$old" || warn "$old could not be removed; it pins deleted blocks"; fi
   done
+}
+
+# open_stage: an empty folder for the links, gone at the end of the run; sets SOURCE_DIR.
+open_stage() {
   SOURCE_DIR="$DATA_DIRECTORY/$STAGE_PREFIX.$BACKUP"
   CLEANUP_HOOKS+=(close_stage)
   if ! mkdir -- "$SOURCE_DIR" 2>"$SCRATCH/error"; then

@@ -70,10 +70,10 @@ prepare_switch() {
   WAS_RUNNING=$UNIT_RUNS
   CLEANUP_HOOKS+=(undo_switch)
   set_phase prepared
+  start_guardian "${JOURNAL%/*}/switch" recover --guard "$JOURNAL"
   if [[ $CREATED == true ]]; then make_directories "$DATA_DIRECTORY" "$owner"; fi
   sync --file-system -- "$STAGING"
   if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
-  start_guardian
 }
 
 # data_owner: "user:group" for restored files, by name: the unit's, else that of the data directory, else the backup user.

@@ -24,6 +24,7 @@ unit_start() {
   local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) state
   START_ERROR=""
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
+  if still_shutting_down; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
   systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
   systemctl start --no-block -- "$PROMETHEUS_UNIT" || { START_ERROR="systemctl start failed"; return 1; }
   while (( EPOCHSECONDS < deadline )); do
@@ -37,6 +38,11 @@ unit_start() {
   done
   START_ERROR="it was not ready within $READY_TIMEOUT_SECONDS s"
   return 1
+}
+
+# still_shutting_down: whether systemd has given up on the process that unit_stop was to end, but it lives.
+still_shutting_down() {
+  [[ ${UNIT_PID:-0} != 0 && -d /proc/$UNIT_PID ]] && unit_is inactive failed
 }
 
 # server_is_ready: one look at /-/ready, while the unit runs.
@@ -84,15 +90,39 @@ remove_guard() {
   systemctl daemon-reload || true
 }
 
-# start_guardian: a process that outlives this one, even a kill -9, and then puts the old data back. It waits for the end of a pipe.
+# remove_guard_later: the same from inside the unit's own start. Read anew in the middle of its ExecStartPre lines, systemd would leave
+# out those that follow.
+remove_guard_later() {
+  local file
+  file="$(guard_file)"
+  rm -f -- "$file"
+  rmdir --ignore-fail-on-non-empty -- "${file%/*}" 2>/dev/null || true
+  # shellcheck disable=SC2016  # the inner shell expands it
+  systemd-run --quiet --collect --no-block -- /bin/sh -c \
+    'while [ "$(systemctl show --property=SubState --value -- "$1")" = start-pre ]; do sleep 0.2; done; exec systemctl daemon-reload' \
+    sh "$PROMETHEUS_UNIT" >/dev/null 2>&1 || true
+}
+
+# start_guardian BASE ARG...: this program with ARG..., as a process that outlives this one, even a kill -9, and then sets things right.
+# It waits for the end of a pipe. BASE is where pipe and log lie.
 start_guardian() {
-  local pipe="${JOURNAL%/*}/guard"
+  local pipe="$1.guard" log="$1.guardian.log"
+  shift
   rm -f -- "$pipe"
   mkfifo --mode=0600 -- "$pipe"
-  # A grandchild, so that the exit trap does not find it among our jobs and end it. It must not hold our locks.
-  ( setsid "$BASH" "$(self_path)" recover --guard "$JOURNAL" <"$pipe" >/dev/null 2>>"${JOURNAL%/*}/guardian.log" {SWITCH_FD}>&- {LOCK_FD}>&- & )
+  # A grandchild, so that the exit trap does not find it among our jobs and end it.
+  ( drop_locks; setsid "$BASH" "$(self_path)" "$@" <"$pipe" >/dev/null 2>>"$log" & )
   exec {GUARD_FD}>"$pipe"
   rm -f -- "$pipe"
+}
+
+# drop_locks: closes them in a process that lives on after the run they belong to.
+drop_locks() {
+  local name number
+  for name in SWITCH_FD LOCK_FD JOBS_FD; do
+    number=${!name:-}
+    if [[ -n $number ]]; then exec {number}>&-; fi
+  done
 }
 
 # dismiss_guardian: the restore has come to its end by itself.

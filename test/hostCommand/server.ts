@@ -19,6 +19,10 @@ export interface OwnServerOptions {
   globals?: string;
   /** More of the configuration, in whole lines. */
   configuration?: string;
+  /** A unit that stays when the server is stopped, as that of a package, so that a restore can stop and start it. Defaults to false. */
+  lasting?: boolean;
+  /** Seconds between two scrapes of itself; 0: none. Defaults to 2. */
+  scrapeSeconds?: number;
 }
 
 export interface OwnServer {
@@ -38,9 +42,17 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
   const url = `http://127.0.0.1:${options.port}`;
   const unit = `test-prometheus-${options.name}`;
   const configuration = `/srv/sites/${options.name}/prometheus.yml`;
+  const scrapeSeconds = options.scrapeSeconds === undefined || options.scrapeSeconds === 0 ? 2 : options.scrapeSeconds;
   await host.writeFile(
     configuration,
-    `global:\n  scrape_interval: 2s\n${options.globals === undefined ? "" : `  ${options.globals}\n`}${options.configuration ?? ""}scrape_configs:\n  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }\n`,
+    [
+      "global:",
+      `  scrape_interval: ${scrapeSeconds}s`,
+      ...(options.globals === undefined ? [] : [`  ${options.globals}`]),
+      ...(options.configuration === undefined ? [] : [options.configuration.trimEnd()]),
+      ...(options.scrapeSeconds === 0 ? [] : ["scrape_configs:", `  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }`]),
+      "",
+    ].join("\n"),
   );
   await host.run(`
     set -Eeuo pipefail
@@ -51,16 +63,17 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
     unit,
     dataDirectory,
     start: async (start = {}) => {
+      const own = start.flags ?? options.flags ?? [];
       const flags = [
         `--config.file=${configuration}`,
         `--storage.tsdb.path=${dataDirectory}`,
         `--web.listen-address=127.0.0.1:${options.port}`,
-        "--storage.tsdb.retention.time=10y",
+        ...(own.some(flag => flag.startsWith("--storage.tsdb.retention.time=")) ? [] : ["--storage.tsdb.retention.time=10y"]),
         ...((start.adminApi ?? options.adminApi ?? true) ? ["--web.enable-admin-api"] : []),
         ...((start.compaction ?? options.compaction ?? false) ? [] : ["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"]),
-        ...(start.flags ?? options.flags ?? []),
+        ...own,
       ];
-      await host.run(`systemd-run --quiet --unit ${unit} --uid prometheus --gid prometheus --collect /usr/bin/prometheus ${flags.join(" ")}`);
+      await (options.lasting === true ? startLasting(host, unit, flags) : host.run(`systemd-run --quiet --unit ${unit} --uid prometheus --gid prometheus --collect /usr/bin/prometheus ${flags.join(" ")}`));
       await waitForPrometheus(host, 30, url);
       if ((await host.readFile(configuration)).includes("scrape_configs")) {
         const question = `curl -fsS '${url}/api/v1/query?query=prometheus_tsdb_head_samples_appended_total'`;
@@ -75,6 +88,13 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
   };
   await server.start();
   return server;
+}
+
+/** As Debian's unit, but for the sandbox: a server that failed is started again by systemd. */
+async function startLasting(host: Host, unit: string, flags: string[]): Promise<void> {
+  const settings = ["User=prometheus", `ExecStart=/usr/bin/prometheus ${flags.join(" ")}`, "Restart=on-failure", "TimeoutStopSec=20s", "SendSIGKILL=no"];
+  await host.writeFile(`/etc/systemd/system/${unit}.service`, `[Service]\n${settings.join("\n")}\n`);
+  await host.run(`systemctl daemon-reload && systemctl start ${unit}`);
 }
 
 export const lines = (text: string): string[] => text.split("\n").filter(line => line !== "");

@@ -41,6 +41,7 @@ export interface ManifestBlock {
   object: string | null;
   objectBytes: number;
   objectSha256: string;
+  bytes: number;
   numSamples: number;
   numTombstones: number;
   tombstones: string;
@@ -53,8 +54,11 @@ export interface Manifest {
   name: string;
   host: string;
   environment: string;
+  source: string;
   suspect: string | null;
   lastDrill: { finishedAt: string; restoreSeconds: number | null } | null;
+  wal: { object: string } | null;
+  coverage: { newestSample: string; head: boolean };
   blocks: ManifestBlock[];
   covered: { ulid: string; by: string[] }[];
   totals: { samples: number; blocks: number; sentBytes: number; sizeBytes: number };
@@ -127,8 +131,8 @@ export class Site {
     };
   }
 
-  /** Runs the host command as cron would: by the backup user, no terminal. `environment` is shell text, such as `TZ=Asia/Tokyo`. */
-  command(words: string, { environment = "", user = "prometheus" } = {}): Promise<Finished> {
+  /** Runs the host command as cron would: by the backup user of the settings, no terminal. `environment` is shell text, such as `TZ=Asia/Tokyo`. */
+  command(words: string, { environment = "", user = this.options.settings?.BACKUP_USER ?? "prometheus" } = {}): Promise<Finished> {
     const call = `env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PROMETHEUS_BACKUP_CONFIG=${this.configuration} ${environment} ${COMMAND} ${words}`;
     return this.host.exec(call, { user });
   }
