@@ -1,6 +1,7 @@
 // F9 to F11: series that are deleted, blocks that are compacted or dropped, and servers that shrink between two backups.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, waitUntil } from "../tools/process";
+import { historyIn, servedHistory } from "./served";
 import { startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, HISTORY_SERIES, openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
@@ -28,14 +29,36 @@ async function backup(site: Site, words = "run"): Promise<Manifest> {
   return site.manifest("latest", "local");
 }
 
+/** What the server shows of the history at the time of a backup, by the backup's name. */
+type Shown = Map<string, string[]>;
+
+async function backupShown(site: Site, server: OwnServer, shown: Shown, words?: string): Promise<Manifest> {
+  const manifest = await backup(site, words);
+  shown.set(manifest.name, await servedHistory(setting.host, server.url));
+  return manifest;
+}
+
+/** Each backup restores exactly what was visible when it was taken. */
+async function expectRestored(site: Site, shown: Shown, port: number): Promise<void> {
+  expect(new Set([...shown.values()].map(lines => lines.length)).has(0)).toBe(false);
+  for (const [name, history] of shown) {
+    const target = `${site.directory}/restored-${name}`;
+    await site.good(`restore ${name} --target ${target} --yes`, { user: "root" });
+    expect(await historyIn(setting.host, target, port), `restored from ${name}`).toEqual(history);
+  }
+}
+
 test.concurrent("F9: each backup holds what was visible when it was taken, with and without cleaned tombstones", async () => {
   const server = await startOwnServer(setting.host, { name: "deleting", port: 9361 });
   const site = await Site.create(setting, { name: "deleting", prometheusUrl: server.url });
-  const whole = await backup(site);
+  const shown: Shown = new Map();
+  const whole = await backupShown(site, server, shown);
   await post(server, "delete_series?match[]=history_requests_total{path=\"/p7\"}");
-  const marked = await backup(site);
+  const marked = await backupShown(site, server, shown);
   await post(server, "clean_tombstones");
-  const cleaned = await backup(site);
+  const cleaned = await backupShown(site, server, shown);
+  expect(shown.get(marked.name)).toEqual(shown.get(cleaned.name));
+  expect(shown.get(marked.name)).not.toEqual(shown.get(whole.name));
 
   // Same blocks, same objects: nothing is sent but the head; the marks are in the second manifest alone.
   expect(objects(marked)).toEqual(objects(whole));
@@ -51,18 +74,20 @@ test.concurrent("F9: each backup holds what was visible when it was taken, with 
   for (const { name } of [whole, marked, cleaned]) {
     await site.good(`verify ${name}`);
   }
+  await expectRestored(site, shown, 9366);
   await server.stop();
 });
 
 test.concurrent("F9: a compaction that drops deleted samples is not covered by the blocks from before", async () => {
   const server = await startOwnServer(setting.host, { name: "dropping", port: 9362 });
   const site = await Site.create(setting, { name: "dropping", prometheusUrl: server.url, repositories: ["local"] });
-  const whole = await backup(site);
+  const shown: Shown = new Map();
+  const whole = await backupShown(site, server, shown);
   await post(server, "delete_series?match[]=history_requests_total{path=\"/p7\"}");
   await server.stop();
   await server.start({ compaction: true });
   await waitForCompaction(server, pooled(whole).length);
-  const after = await backup(site);
+  const after = await backupShown(site, server, shown);
   const before = new Set(objects(whole));
   expect(after.covered).toEqual([]);
   // Whatever block still stands for deleted samples has its mark in this manifest.
@@ -70,6 +95,7 @@ test.concurrent("F9: a compaction that drops deleted samples is not covered by t
     expect(block.numTombstones).toBe(1);
   }
   expect(pooled(after).filter(({ object }) => !before.has(object)).length).toBeGreaterThan(0);
+  await expectRestored(site, shown, 9367);
   await server.stop();
 });
 
@@ -88,11 +114,12 @@ async function waitForCompaction(server: OwnServer, blocks: number): Promise<voi
 test.concurrent("F10: compacted and dropped blocks: both backups stay whole, compaction costs nothing, prune frees what nobody needs", async () => {
   const server = await startOwnServer(setting.host, { name: "compacting", port: 9363 });
   const site = await Site.create(setting, { name: "compacting", prometheusUrl: server.url, settings: { ORPHAN_GRACE_HOURS: "0", KEEP_MINIMUM: "1" } });
-  const fine = await backup(site);
+  const shown: Shown = new Map();
+  const fine = await backupShown(site, server, shown);
   await server.stop();
   await server.start({ compaction: true });
   await waitForCompaction(server, pooled(fine).length);
-  const coarse = await backup(site);
+  const coarse = await backupShown(site, server, shown);
   expect(coarse.covered.length).toBeGreaterThan(0);
   expect(coarse.totals.sentBytes).toBe(coarse.blocks.find(({ head }) => head)?.objectBytes);
   expect(samples(coarse)).toBe(samples(fine));
@@ -104,6 +131,9 @@ test.concurrent("F10: compacted and dropped blocks: both backups stay whole, com
   for (const { name } of [fine, coarse]) {
     await site.good(`verify ${name}`);
   }
+  expect(shown.get(coarse.name)).toEqual(shown.get(fine.name));
+  expect((await servedHistory(setting.host, server.url)).length).toBeLessThan(shown.get(fine.name)?.length ?? 0);
+  await expectRestored(site, shown, 9368);
 
   // Only the newest stays: what it needs, and nothing else.
   const left = await backup(site, "run --accept-smaller");
