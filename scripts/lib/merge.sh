@@ -64,6 +64,7 @@ leave_out_held_blocks() {
   mv -f -- "$SELECTED.new" "$SELECTED"
   load_selected
   after=${#B_ULID[@]}
+  cp -- "$SELECTED" "$SCRATCH/unheld.json"
   HELD=$(( before - after ))
   # Samples of the head that a new block covers would be cut off the head: hold such a block back until the head has moved on.
   keep_selected ".maxTime <= ${HEAD_START:-9e18}"
@@ -80,8 +81,9 @@ plan_merge() {
     plan_fetch
     plan_space "$STAGING"
     plan_retention "$(du --summarize --bytes -- "$DATA_DIRECTORY" 2>/dev/null | cut -f 1)"
-    plan_future
   fi
+  # One from the future never stops overlapping the head, so that it was left out for that is no answer.
+  plan_future "$SCRATCH/unheld.json"
   plan_line held "$HELD blocks are left out: the server holds their time already"
   if (( OVERLAPPING_HEAD > 0 )); then
     plan_line "" "$OVERLAPPING_HEAD more overlap what is still in the server's memory (since $(minute_text "$HEAD_START") UTC); run this again in about 3 h for them"

@@ -20,7 +20,7 @@ plan_full() {
   plan_space "$STAGING"
   plan_start
   plan_retention 0
-  plan_future
+  plan_future "$SELECTED"
   plan_access
   plan_configuration
   if [[ $SERVER_STATE == unit ]]; then plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only"
@@ -150,11 +150,21 @@ plan_retention() {
     return 0
   fi
   plan_line retention "! $lost of ${#B_ULID[@]} blocks go beyond this server's $(if (( by_time >= by_size )); then printf '%s' "$RETENTION_TIME"; else human_bytes "$size"; fi) and would be deleted within hours of the restore"
+  plan_lost_blocks "$lost"
   plan_line "" "keep them: raise --storage.tsdb.retention.$(if (( by_time >= by_size )); then printf time; else printf size; fi), or restore them elsewhere with --target"
   if [[ $ALLOW_RETENTION_LOSS == false ]]; then
     refuse "$EXIT_REFUSED" "the server's retention would delete $lost of ${#B_ULID[@]} blocks again" \
       "raise the server's retention, or use --target DIR, or pass --allow-retention-loss"
   fi
+}
+
+# plan_lost_blocks COUNT: names the oldest COUNT blocks of the selection, ten at most.
+plan_lost_blocks() {
+  local ulid from to
+  while IFS='|' read -r ulid from to; do
+    plan_line "" "$ulid  $(minute_text "$from") … $(minute_text "$to") UTC"
+  done < <(jq --raw-output --argjson lost "$1" '.[-$lost:][:10][] | [.ulid, .minTime, .maxTime] | join("|")' "$SELECTED")
+  if (( $1 > 10 )); then plan_line "" "and $(( $1 - 10 )) older ones"; fi
 }
 
 # retention_filter: the jq program of plan_retention: "blocks-by-time blocks-by-size". SELECTED is sorted, newest first.
@@ -168,15 +178,24 @@ retention_filter() {
 JQ
 }
 
-# plan_access: the server's user must be able to reach its data directory.
+# plan_access: the server's user must be able to reach its data directory, and to write there.
 plan_access() {
   local owner place
+  if (( EUID != 0 )); then return 0; fi
   owner="$(data_owner)"
   place="$(nearest_directory "${DATA_DIRECTORY%/*}/")"
-  if (( EUID != 0 )) || setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups -- test -x "$place" 2>/dev/null; then return 0; fi
-  plan_line access "! the user '${owner%:*}' cannot enter $place"
-  refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot enter $place, so the server would not start on the restored data" "mend the owner or mode of $place"
+  if ! may "$owner" -x "$place"; then
+    plan_line access "! the user '${owner%:*}' cannot enter $place"
+    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot enter $place, so the server would not start on the restored data" "mend the owner or mode of $place"
+  elif [[ -d $DATA_DIRECTORY ]] && ! may "$owner" -w "$DATA_DIRECTORY"; then
+    plan_line access "! the user '${owner%:*}' cannot write to $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY")"
+    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot write to $DATA_DIRECTORY, so the server would not start on the restored data" \
+      "run: chown $owner $DATA_DIRECTORY && chmod u+rwx $DATA_DIRECTORY"
+  fi
 }
+
+# may USER:GROUP TEST PATH: what test says when that user asks.
+may() { setpriv --reuid "${1%:*}" --regid "${1#*:}" --init-groups -- test "$2" "$3" 2>/dev/null; }
 
 # plan_configuration: a running server may have a file on disk that it would not start with; then a restore would end its service.
 plan_configuration() {
@@ -190,11 +209,11 @@ plan_configuration() {
   refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE ($words)" "mend that file first: promtool check config $CONFIG_IN_FORCE"
 }
 
-# plan_future: a block that ends in the future makes every scrape fail as out of bounds.
+# plan_future FILE: a block of those in FILE that ends in the future makes every scrape fail as out of bounds.
 plan_future() {
   local late
   late="$(jq --raw-output --argjson limit $(( EPOCHSECONDS * 1000 + CLOCK_TOLERANCE_MS )) \
-    '[.[] | select(.maxTime > $limit)] | if length == 0 then empty else "\(length) blocks end in the future, the last at \(.[0].maxTime / 1000 | floor | todate)" end' "$SELECTED")"
+    '[.[] | select(.maxTime > $limit)] | if length == 0 then empty else "\(length) blocks end in the future, the last at \(.[0].maxTime / 1000 | floor | todate)" end' "$1")"
   if [[ -z $late ]]; then return 0; fi
   plan_line future "! $late"
   refuse "$EXIT_REFUSED" "$late, and the server would refuse every new sample until then" \
