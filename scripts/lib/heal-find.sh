@@ -81,7 +81,8 @@ differs_from_copy() {
 }
 
 # choose_healers: which stored blocks bring back what is damaged or missing. A damaged block is replaced by its own copy; what is missing
-# altogether, or damaged without a copy of its own, by the blocks of the newest backup that cover its time.
+# altogether, or damaged without a copy of its own, by blocks that cover its time: those of the newest backup, and where it has none
+# either, because it was taken after the loss, those of the newest one that has.
 choose_healers() {
   blocks_of_server "$SCRATCH/live.json"
   HEAD_START="$(head_start)"
@@ -100,6 +101,7 @@ size_limited() {
 
 # healers_filter: the jq program of choose_healers. Retention explains what is older than it allows; with a limit by size, whatever is older
 # than the oldest block that is still there. The head covers its own time; while it cannot be seen (no server), head blocks stay out.
+# Older backups fill only holes between blocks that are there: what lies before all of them may have been left behind on purpose.
 healers_filter() {
   cat <<'JQ'
   [$wounds | split("\n")[] | select(. != "") | split("|")[0]] as $damaged
@@ -109,12 +111,16 @@ healers_filter() {
   | ($healthy + $own | sort_by(.minTime)) as $there
   | ([$there[].maxTime] | max // 0) as $newest
   | ([$healthy[] | select(.ulid != "") | .minTime] | min) as $oldest
-  | [$manifest[0].blocks[] | . as $block
-      | select([.ulid] | inside([$own[].ulid]) | not)
-      | select($retention == 0 or ([$newest, $now] | max) - .maxTime < $retention)
-      | select(($limited | not) or ($oldest != null and .minTime >= $oldest))
-      | select(if $head == null then (.head | not) else .maxTime <= $head end)
-      | select((reduce $there[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end)) < $block.maxTime)] as $missing
+  | def held($held; $block): reduce $held[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end) >= $block.maxTime;
+    def wanted($block): ([$block.ulid] | inside([$own[].ulid]) | not)
+      and ($retention == 0 or ([$newest, $now] | max) - $block.maxTime < $retention)
+      and (($limited | not) or ($oldest != null and $block.minTime >= $oldest))
+      and (if $head == null then ($block.head | not) else $block.maxTime <= $head end)
+      and (held($there; $block) | not);
+  [$manifest[0].blocks[] | select(wanted(.)) | . + {backup: $manifest[0].name}] as $newer
+  | ([$stored[0][] | select(.backup != $manifest[0].name and $oldest != null and .minTime >= $oldest) | select(wanted(.))] | sort_by(.backup) | reverse) as $older
+  | (reduce $older[] as $block ({there: ($there + $newer | sort_by(.minTime)), taken: []};
+      if held(.there; $block) then . else .taken += [$block] | .there = (.there + [$block] | sort_by(.minTime)) end) | $newer + .taken) as $missing
   | {chosen: ($own + $missing | sort_by(-.maxTime)), missing: [$missing[].ulid],
      hopeless: [$damaged[] | . as $ulid | select($stored[0][$ulid] == null and ($missing | length) == 0)]}
 JQ

@@ -54,7 +54,7 @@ plan_heal() {
   say "Blocks of the server in $DATA_DIRECTORY: $(wc -l <"$SCRATCH/live.ulids") there, $CHECKED compared with backups, $UNKNOWN newer than them or merged since"
   while IFS='|' read -r ulid reason; do say "  ✘ $ulid: $reason"; done <"$SCRATCH/wounds"
   while IFS='|' read -r ulid reason; do say "  ✘ $ulid: is missing ($reason)"; done < <(
-    jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing)) | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate)"' "$SCRATCH/healers.json")
+    jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing)) | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' "$SCRATCH/healers.json")
   if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_space "$STAGING"; refuse_if_planned; fi
 }
 

@@ -60,6 +60,16 @@ test("a missing block comes back; one whose time a compacted block or the head h
   expect(heal([], [A, B], {}, { head: 4 * HOUR }).missing).toEqual([]);
 });
 
+test("a hole that the newest backup has as well is filled from an older one; what lies before all live blocks is not", () => {
+  const older = (one: typeof A, backup: string) => ({ ...one, backup, numTombstones: 0 });
+  const stored = { [A.ulid]: older(A, "20260101T000000Z"), [B.ulid]: older(B, "20260102T000000Z"), [ulid("G")]: older(block("G", 2, 4), "20260101T000000Z") };
+  const newest = { name: "20260103T000000Z", blocks: [C], covered: [] };
+  const found = (live: unknown[]) => (filter("healers_filter", null, { wounds: "", head: 6 * HOUR, now: 7 * HOUR, retention: 0, limited: false }, { live, stored, manifest: newest }) as { chosen: unknown; missing: string[] }).missing;
+  expect(found([A, C])).toEqual([B.ulid]);
+  expect(found([block("E", 0, 4), C])).toEqual([]);
+  expect(found([C])).toEqual([]);
+});
+
 test("what retention has dropped does not come back", () => {
   expect(heal([], [B, C], {}, { retention: 4 * HOUR }).missing).toEqual([]);
   expect(heal([], [B, C], {}, { limited: true }).missing).toEqual([]);
