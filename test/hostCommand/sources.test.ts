@@ -1,0 +1,171 @@
+// The sources hot and cold and the format archive: there and back again. And cold: the server runs again whatever happens to the run.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitForPrometheus } from "../hosts/host";
+import { waitUntil } from "../tools/process";
+import { COMMAND } from "./install";
+import { chance } from "./random";
+import { scrapesUntil, servedHistory } from "./served";
+import { lines, startOwnServer, type OwnServer } from "./server";
+import { openSetting, type Setting } from "./setting";
+import { errorOf, Site } from "./site";
+
+/** More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
+const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 6);
+
+let setting: Setting;
+
+beforeAll(async () => {
+  setting = await openSetting();
+});
+
+afterAll(() => setting.stop());
+
+const asRoot = { user: "root" };
+const COLD = { SOURCE: "cold", BACKUP_USER: "root" };
+
+async function serverAndSite(name: string, port: number, settings: Record<string, string>, dataDirectory?: string): Promise<{ server: OwnServer; site: Site }> {
+  const server = await startOwnServer(setting.host, { name, port, lasting: true, adminApi: false, ...(dataDirectory === undefined ? {} : { dataDirectory }) });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service`, ...settings } });
+  return { server, site };
+}
+
+const startsOf = async (server: OwnServer) => (await setting.host.run(`systemctl show --property MainPID,NRestarts ${server.unit}`)).trim();
+
+/** Everything that the server keeps is lost, and what the newest backup holds takes its place. */
+async function loseAndRestore(server: OwnServer, site: Site): Promise<void> {
+  await server.stop();
+  await setting.host.run(`rm -rf ${server.dataDirectory}/*`);
+  await site.good("restore latest --yes", asRoot);
+}
+
+describe.concurrent("there and back", () => {
+  test("hot: every finished block without the admin API and without a stop; the head is named as missing", async () => {
+    const { server, site } = await serverAndSite("hot", 9431, { SOURCE: "hot" });
+    const before = [await servedHistory(setting.host, server.url), await startsOf(server)];
+    await site.good();
+    expect([await servedHistory(setting.host, server.url), await startsOf(server)]).toEqual(before);
+    expect(lines(await setting.host.run(`ls ${server.dataDirectory} | grep backup || true`))).toEqual([]);
+    const manifest = await site.manifest();
+    expect(manifest).toMatchObject({ source: "hot", wal: null, coverage: { head: false } });
+    expect(manifest.blocks.map(({ ulid }) => ulid).sort()).toEqual(await server.blocks());
+    await loseAndRestore(server, site);
+    expect(await servedHistory(setting.host, server.url)).toEqual(before[0]);
+    await server.stop();
+  });
+
+  test("cold: everything up to the last scrape, for a downtime of seconds that the metrics tell", async () => {
+    const { server, site } = await serverAndSite("cold", 9432, COLD);
+    const history = await servedHistory(setting.host, server.url);
+    const { stderr } = await site.good("run", asRoot);
+    const downtime = (await site.metrics()).get("downtime_seconds") ?? 0;
+    expect(stderr).toContain(` cold links downtime_seconds=${downtime.toFixed(1)}\n`);
+    expect(downtime).toBeGreaterThan(0);
+    await waitForPrometheus(setting.host, 60, server.url);
+    const manifest = await site.manifest();
+    expect(manifest).toMatchObject({ source: "cold", wal: { object: `heads/${manifest.name}-wal.tar.zst` } });
+    // The last scrape before the stop lies in the WAL.
+    const at = Date.parse(manifest.coverage.newestSample) / 1000;
+    const scrapes = await scrapesUntil(setting.host, server.url, at);
+    expect(scrapes).toBeGreaterThan(0);
+    expect(await site.leftovers()).toEqual([]);
+    await loseAndRestore(server, site);
+    expect(await servedHistory(setting.host, server.url)).toEqual(history);
+    expect(await scrapesUntil(setting.host, server.url, at)).toBe(scrapes);
+    await server.stop();
+  });
+
+  test.each([["gzip", "gz", 9433], ["zstd", "zst", 9434]] as const)("archive with %s: one file that tar unpacks, restored whole and in part", async (compression, extension, port) => {
+    const { server, site } = await serverAndSite(`archive-${compression}`, port, { FORMAT: "archive", ARCHIVE_COMPRESSION: compression, SOURCE: "hot" });
+    const history = await servedHistory(setting.host, server.url);
+    await site.good();
+    await site.good("verify");
+    const manifest = await site.manifest();
+    const object = `archives/prometheus-backup-${manifest.name.replace(/^(\d+)T(\d+)Z$/, "$1-$2")}.tar.${extension}`;
+    expect([...(await site.localObjects()).keys()].filter(key => key.startsWith("archives/"))).toEqual([object]);
+    const members = lines(await setting.host.run(`tar -tf ${site.localPath}/${site.name}/${object} | cut -d / -f 2 | sort -u | grep ^01`));
+    expect(members).toEqual(await server.blocks());
+    const [first] = members;
+    await site.good(`restore latest --target ${site.directory}/part --block ${first} --yes`, asRoot);
+    expect(lines(await setting.host.run(`ls ${site.directory}/part`))).toEqual([first]);
+    await loseAndRestore(server, site);
+    expect(await servedHistory(setting.host, server.url)).toEqual(history);
+    await server.stop();
+  });
+});
+
+describe("cold: the server runs again", () => {
+  const kills = {
+    "the run": (site: Site) => `kill -KILL $pid # ${site.name}`,
+    "the run and its children": () => "kill -KILL -- -$pid",
+    "everything, the guardian too, as when the power fails": (site: Site) => `{ pkill -KILL -f '[r]ecover --after-cold .*${site.stateDirectory}/'; kill -KILL -- -$pid; }`,
+  };
+
+  test("by itself after a kill -9 at a random moment of the run, with the next run if its guardian was killed as well", async () => {
+    const random = chance("cold");
+    const { server, site } = await serverAndSite("cold-killed", 9435, COLD);
+    const history = await servedHistory(setting.host, server.url);
+    const began = Date.now();
+    await site.good("run", asRoot);
+    const seconds = (Date.now() - began) / 1000;
+    let stopped = 0;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const [who, how] = Object.entries(kills)[kill % 3] ?? ["", () => ""];
+      // Every second kill hits the time while the server is down.
+      const when = kill % 2 === 0
+        ? `while kill -0 $pid 2>/dev/null && [[ ! -e ${site.stateDirectory}/cold.stopped ]]; do :; done; sleep ${(random.next() * 0.3).toFixed(3)}`
+        : `sleep ${(random.next() * seconds).toFixed(3)}`;
+      const { stdout } = await setting.host.exec(`PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run >>${site.directory}/runs.log 2>&1 & pid=$!; ${when}; ls ${site.stateDirectory}/cold.stopped 2>/dev/null; ${how(site)}\nwait $pid`);
+      const context = `kill ${kill} of seed ${random.seed}: ${who}, ${when}`;
+      stopped += stdout === "" ? 0 : 1;
+      if (kill % 3 === 2) {
+        await site.good("run", asRoot);
+      }
+      await waitForPrometheus(setting.host, 60, server.url).catch((error: unknown) => expect.fail(`${context}: ${String(error)}`));
+      await waitUntil(`${context}: the note is gone`, 60, async () => (await setting.host.exec(`test -e ${site.stateDirectory}/cold.stopped`)).code !== 0);
+      expect(await servedHistory(setting.host, server.url), context).toEqual(history);
+    }
+    console.log(`cold: ${KILLS} kills, ${stopped} of them while the server was down`);
+    expect(stopped).toBeGreaterThan(0);
+    await site.good("run", asRoot);
+    expect(await site.leftovers()).toEqual([]);
+    expect(lines(await setting.host.run(`ls ${server.dataDirectory} | grep backup || true`))).toEqual([]);
+    expect((await site.list()).filter(({ complete }) => !complete)).toEqual([]);
+    await server.stop();
+  });
+
+  test("although the inodes run out while it is down, or the repository is gone", async () => {
+    const name = "cold-cramped";
+    const data = `/srv/sites/${name}/data`;
+    await setting.host.run(`mkdir -p ${data} && mount -t tmpfs -o size=100m,nr_inodes=300,mode=0755,uid=prometheus,gid=prometheus tmpfs ${data}`);
+    const { server, site } = await serverAndSite(name, 9436, COLD, data);
+    const history = await servedHistory(setting.host, server.url);
+    const free = Number(await setting.host.run(`df --output=iavail ${data} | tail -n 1`));
+    await setting.host.run(`cd ${data} && for i in $(seq ${free - 20}); do : >fill.$i; done`);
+    const full = await site.command("run", asRoot);
+    expect([full.code, errorOf(full)], full.stderr).toEqual([6, expect.stringContaining("the blocks of the stopped server could not be linked")]);
+    await waitForPrometheus(setting.host, 60, server.url);
+    expect((await site.metrics()).get("downtime_seconds")).toBeGreaterThan(0);
+    expect(lines(await setting.host.run(`ls ${data} | grep backup || true`))).toEqual([]);
+    await setting.host.run(`rm ${data}/fill.*; mv ${site.localPath} ${site.localPath}.gone`);
+    expect((await site.command("run", asRoot)).code).toBe(8);
+    await waitForPrometheus(setting.host, 60, server.url);
+    await setting.host.run(`mv ${site.localPath}.gone ${site.localPath}`);
+    await site.good("run", asRoot);
+    expect(await servedHistory(setting.host, server.url)).toEqual(history);
+    await server.stop();
+  });
+
+  test("once, although systemd gives up on a server that takes long to stop, as Debian's unit does", async () => {
+    const { server, site } = await serverAndSite("cold-slow", 9437, COLD);
+    // The signal of the stop does not end it, so systemd gives up on it, and it ends by itself later.
+    await setting.host.writeFile(`/etc/systemd/system/${server.unit}.service.d/slow.conf`, "[Service]\nKillSignal=SIGCONT\nTimeoutStopSec=1s\n");
+    const pid = (await setting.host.run(`systemctl daemon-reload; systemctl show --property MainPID --value ${server.unit}`)).trim();
+    const slow = setting.host.run(`timeout 120 bash -c 'until systemctl is-failed --quiet ${server.unit}; do sleep 0.1; done'; sleep 2; kill -TERM ${pid}`);
+    await site.good("run", asRoot);
+    await slow;
+    expect(lines(await setting.host.run(`pgrep -f '[/]usr/bin/prometheus .*${server.dataDirectory}'`))).toHaveLength(1);
+    expect((await site.metrics()).get("downtime_seconds")).toBeGreaterThan(2);
+    await setting.host.run(`rm /etc/systemd/system/${server.unit}.service.d/slow.conf; systemctl daemon-reload`);
+    await server.stop();
+  });
+});
