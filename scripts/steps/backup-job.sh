@@ -19,6 +19,7 @@ step_install() {
   require_cron
   ensure_local_repositories
   ensure_own_directory "$STATE_DIRECTORY" 0750
+  hand_over "$STATE_DIRECTORY"
   put_payload_files
   ensure_log
   look_for_second_entry
@@ -46,8 +47,9 @@ require_cron() {
 # ensure_local_repositories: the ones the configuration names. Directories that are there keep their owner, but
 # the backup user must be able to write.
 ensure_local_repositories() {
-  local numbers number path user="${SETTINGS[BACKUP_USER]}"
+  local numbers number path host user="${SETTINGS[BACKUP_USER]}"
   find_payload_file "$CONFIG"
+  host="$(sed -n "s/^HOST_NAME='\([a-z0-9.-]*\)'\$/\1/p" -- "$FOUND")"
   mapfile -t numbers < <(sed -n "s/^REPOSITORY_\([0-9]*\)_TYPE='path'\$/\1/p" -- "$FOUND")
   for number in "${numbers[@]}"; do
     path="$(sed -n "s/^REPOSITORY_${number}_LOCATION='\(.*\)'\$/\1/p" -- "$FOUND")"
@@ -56,6 +58,7 @@ ensure_local_repositories() {
       die "$EXIT_CONFIGURATION" "a local repository needs an absolute path, not '$path'"
     fi
     ensure_own_directory "${path%/}" 0750
+    if [[ -n $host ]]; then hand_over "${path%/}/$host"; fi
     if ! as_user "$user" test -w "$path" -a -x "$path"; then
       die "$EXIT_CONFIGURATION" "user $user cannot write to $path. Run: chown $user $path (and let the user pass the directories above)"
     fi
@@ -71,6 +74,17 @@ ensure_own_directory() {
     if [[ ${STATE_DIRECTORIES[index]} == "$path" ]]; then unset "STATE_DIRECTORIES[$index]"; fi
   done
   save_state
+}
+
+# hand_over PATH: what root wrote there belongs to the backup user from now on: runs with the source cold are root's, and after a change
+# to another source nobody else could go on from their results. Of files with several names, one could be a stranger's.
+hand_over() {
+  local path="$1" user="${SETTINGS[BACKUP_USER]}" found
+  if [[ $user == root || ! -d $path || -L $path ]]; then return; fi
+  found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
+  if [[ -z $found ]]; then return; fi
+  find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -exec chown -h -- "$user:$(id -gn -- "$user")" {} +
+  CHANGED=true
 }
 
 # ensure_log: exists before the first run, because cron's shell opens it as the backup user.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StepName, type StepContent } from "../../components/render/steps";
-import { startHost, waitForPrometheus, type Host } from "../hosts/host";
+import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { renderHostCommand } from "../../components/render/scripts";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
 
@@ -27,7 +27,7 @@ const backupJob = (): StepContent => ({
   settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: "prometheus", UNIT: "prometheus.service" },
   files: {
     "/etc/prometheus-backup/prometheus-backup.conf": {
-      content: `TEXTFILE_DIR=''\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
+      content: `HOST_NAME='prom-1'\nTEXTFILE_DIR=''\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
       mode: "0644",
       owner: "root:root",
     },
@@ -101,6 +101,18 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     }
     const now = [await inventory(host, true), await serverProcess(host), await serverProcess(host, host.paths.nodeExporterUnit)];
     expect(now).toEqual(seen);
+  });
+
+  test("what cold runs left to root is handed to the backup user, and a link to somebody else's file is not", async () => {
+    const places = ["/var/lib/prometheus-backup", "/backup/it's $(id > x)/prom-1"].map(quote);
+    for (const place of places) {
+      await host.run(`install -d -m 0700 ${place}/blocks && install -m 0600 /dev/null ${place}/blocks/one && touch /root/stranger && ln -f /root/stranger ${place}/stranger 2>/dev/null || ln -sf /root/stranger ${place}/stranger`);
+    }
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
+    for (const place of places) {
+      expect(await host.run(`cd ${place} && stat --format %U . blocks blocks/one; rm -rf blocks stranger`)).toBe("prometheus\nprometheus\nprometheus\n");
+    }
+    expect(await host.run("stat --format %U /root/stranger; rm /root/stranger")).toBe("root\n");
   });
 
   test("a removal that means another installation of the host changes nothing", async () => {
