@@ -6,14 +6,10 @@
 # restore itself (it waits for the end of its standard input), --serve by later commands; --after-cold is the guardian of a cold backup.
 # Reads no settings: it must work whatever they say.
 command_recover() {
-  local mode=$1 words=""
+  local mode=$1
   if [[ $mode == --after-cold ]]; then guard_cold "${@:2}"; return 0; fi
   JOURNAL=$2
-  if [[ $mode == --guard ]]; then
-    trap '' HUP INT PIPE
-    read -r words || true
-    if [[ $words == 'done' ]]; then return 0; fi
-  fi
+  if [[ $mode == --guard ]] && ! left_alone; then return 0; fi
   if [[ ! -e $JOURNAL ]]; then return 0; fi
   if [[ "$(stat --format %u -- "$JOURNAL")" != "$EUID" ]]; then die "$EXIT_REFUSED" "$JOURNAL belongs to somebody else" "look who made it, and remove it"; fi
   recover_from_journal "$mode"
@@ -60,7 +56,8 @@ read_journal() {
   PHASE="$(journal_value phase)" BACKUP="$(journal_value backup)" DATA_DIRECTORY="$(journal_value data)" STAGING="$(journal_value staging)"
   ASIDE="$(journal_value aside)" PROMETHEUS_UNIT="$(journal_value unit)" UNIT_KNOWN="$(journal_value unit_known)"
   WAS_RUNNING="$(journal_value was_running)" CREATED="$(journal_value created)" READY_TIMEOUT_SECONDS="$(journal_value ready_timeout)"
-  PROMETHEUS_URL="$(journal_value url)" API_CURL_CONFIG="$(journal_value api_curl_config)" UNIT_PID=0
+  PROMETHEUS_URL="$(journal_value url)" API_CURL_CONFIG="$(journal_value api_curl_config)" UNIT_PID="$(journal_value pid)"
+  UNIT_PID=${UNIT_PID:-0}
   if [[ $DATA_DIRECTORY != /?* || $STAGING != /?* || $ASIDE != /?* ]]; then die "$EXIT_UNEXPECTED" "$JOURNAL is damaged" "look at it by hand"; fi
 }
 

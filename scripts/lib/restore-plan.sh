@@ -194,8 +194,11 @@ plan_access() {
   fi
 }
 
-# may USER:GROUP TEST PATH: what test says when that user asks.
-may() { setpriv --reuid "${1%:*}" --regid "${1#*:}" --init-groups -- test "$2" "$3" 2>/dev/null; }
+# may USER:GROUP TEST PATH: what test says when that user asks. A user that is only a number has no further groups.
+may() {
+  setpriv --reuid "${1%:*}" --regid "${1#*:}" --init-groups -- test "$2" "$3" 2>/dev/null ||
+    setpriv --reuid "${1%:*}" --regid "${1#*:}" --clear-groups -- test "$2" "$3" 2>/dev/null
+}
 
 # plan_configuration: a running server may have a file on disk that it would not start with; then a restore would end its service.
 plan_configuration() {

@@ -26,9 +26,9 @@ source_cold() {
   fi
   read_unit
   open_stage
-  printf '%s\n' "$BACKUP" >"$STATE_DIR/cold.stopped" || die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
   CLEANUP_HOOKS+=(start_after_cold)
   start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped"
+  printf '%s\n' "$UNIT_PID" >"$STATE_DIR/cold.stopped" || die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
   STOPPED_AT=$EPOCHREALTIME
   SERVER_STOPPED=true
   unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
@@ -65,35 +65,51 @@ start_server() {
   done
 }
 
-# start_after_cold STATUS: the cleanup hook of source_cold. A server that is still shutting down is left to the guardian, who waits for it.
+# start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the guardian, who waits for it.
 start_after_cold() {
   if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
-  if still_shutting_down || ! systemctl start -- "$PROMETHEUS_UNIT"; then
+  if ! old_process_ended 60 || ! systemctl start -- "$PROMETHEUS_UNIT"; then
     warn "$PROMETHEUS_UNIT is not up again yet; it is tried once more when its old process has ended. Look at: systemctl status $PROMETHEUS_UNIT"
     return 0
   fi
   end_cold
 }
 
-# guard_cold UNIT PID NOTE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is
-# well, it starts the server as soon as the process that the run had stopped is gone.
+# guard_cold UNIT PID NOTE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is well, it
+# starts the server as soon as the process that the run had stopped is gone. After an hour it leaves that to the next run.
 guard_cold() {
-  local words="" deadline=$(( EPOCHSECONDS + 3600 ))
-  trap '' HUP INT PIPE
-  read -r words || true
-  if [[ $words == 'done' ]]; then return 0; fi
-  while [[ $2 != 0 && -d /proc/$2 ]] && (( EPOCHSECONDS < deadline )); do
-    # Killed before it had stopped anything: then the server still runs as it should.
-    if [[ "$(systemctl show --property=ActiveState --value -- "$1")" == active ]]; then break; fi
+  local note=$3 deadline=$(( EPOCHSECONDS + 3600 ))
+  PROMETHEUS_UNIT=$1 UNIT_PID=$2
+  if ! left_alone; then return 0; fi
+  until stays_up || ! old_process_lives; do
+    if (( EPOCHSECONDS >= deadline )); then return 0; fi
     sleep 0.2
   done
-  systemctl start -- "$1" && rm -f -- "$3"
+  systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }
 
-# start_left_stopped: what a cold backup left that was killed together with its guardian, as when the power fails.
+# stays_up: whether the unit is up and nobody is about to stop it: a "systemctl stop" of a run that was killed may still be under way.
+stays_up() {
+  local looks=10
+  while (( looks-- > 0 )); do
+    if ! unit_is active; then return 1; fi
+    sleep 0.2
+  done
+}
+
+# process_of_note FILE: the process that a cold backup was about to stop, or 0.
+process_of_note() { sed --quiet '1 { s/^\([0-9][0-9]*\)$/\1/p }' -- "$1" 2>/dev/null | grep . || printf 0; }
+
+# start_left_stopped: what a cold backup left that was killed together with its guardian, as when the power fails. Ends with 4 while the
+# process that it had stopped is still at work.
 start_left_stopped() {
   if [[ ! -e $STATE_DIR/cold.stopped ]] || (( EUID != 0 )); then return 0; fi
-  if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
+  UNIT_PID="$(process_of_note "$STATE_DIR/cold.stopped")"
+  if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then
+    die "$EXIT_SERVER" "process $UNIT_PID of $PROMETHEUS_UNIT, which a cold backup was to stop, has not ended yet, and two servers would spoil the data" \
+      "look at: systemctl status $PROMETHEUS_UNIT"
+  fi
+  if ! stays_up; then
     warn "a cold backup was cut off while $PROMETHEUS_UNIT was stopped; it is started now"
     start_server
   fi

@@ -15,7 +15,7 @@ unit_stop() {
     if (( EPOCHSECONDS >= deadline )); then STOP_ERROR="it still runs after $STOP_PATIENCE_SECONDS s"; return 1; fi
     wait_for sleep 0.05
   done
-  others="$(processes_below "$DATA_DIRECTORY" | sed --quiet 1p | tr '\t' ' ')"
+  others="$(processes_below "$DATA_DIRECTORY" all | sed --quiet 1p | tr '\t' ' ')"
   if [[ -n $others ]]; then STOP_ERROR="another process has its data open: pid $others"; return 1; fi
 }
 
@@ -24,7 +24,7 @@ unit_start() {
   local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) state
   START_ERROR=""
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
-  if still_shutting_down; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
+  if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
   systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
   systemctl start --no-block -- "$PROMETHEUS_UNIT" || { START_ERROR="systemctl start failed"; return 1; }
   while (( EPOCHSECONDS < deadline )); do
@@ -40,10 +40,18 @@ unit_start() {
   return 1
 }
 
-# still_shutting_down: whether systemd has given up on the process that unit_stop was to end, but it lives.
-still_shutting_down() {
-  [[ ${UNIT_PID:-0} != 0 && -d /proc/$UNIT_PID ]] && unit_is inactive failed
+# old_process_ended SECONDS: waits that long for the process that unit_stop was to end. False if it lives on, whether or not systemd has
+# given up on it: asked to start the unit then, systemd would not wait for it.
+old_process_ended() {
+  local deadline=$(( EPOCHSECONDS + $1 ))
+  while old_process_lives; do
+    if (( EPOCHSECONDS >= deadline )); then return 1; fi
+    sleep 0.1
+  done
 }
+
+# old_process_lives: whether UNIT_PID is still a process of the unit, which itself is not up. (After a boot the number may be another's.)
+old_process_lives() { [[ ${UNIT_PID:-0} != 0 ]] && in_unit "$UNIT_PID" && ! unit_is active; }
 
 # server_is_ready: one look at /-/ready, while the unit runs.
 server_is_ready() {
@@ -103,17 +111,31 @@ remove_guard_later() {
     sh "$PROMETHEUS_UNIT" >/dev/null 2>&1 || true
 }
 
-# start_guardian BASE ARG...: this program with ARG..., as a process that outlives this one, even a kill -9, and then sets things right.
-# It waits for the end of a pipe. BASE is where pipe and log lie.
+# start_guardian BASE ARG...: this program with ARG..., as a process that outlives this one, even a kill -9 of its whole group, and then sets
+# things right. Returns when it is there. BASE is where pipe and log lie.
 start_guardian() {
-  local pipe="$1.guard" log="$1.guardian.log"
+  local pipe="$1.guard" log="$1.guardian.log" deadline=$(( EPOCHSECONDS + 60 ))
   shift
   rm -f -- "$pipe"
   mkfifo --mode=0600 -- "$pipe"
+  # Opened for both directions, so that nobody ever waits for an end that was killed before it could open its own.
+  exec {GUARD_FD}<>"$pipe"
   # A grandchild, so that the exit trap does not find it among our jobs and end it.
-  ( drop_locks; setsid "$BASH" "$(self_path)" "$@" <"$pipe" >/dev/null 2>>"$log" & )
-  exec {GUARD_FD}>"$pipe"
-  rm -f -- "$pipe"
+  ( exec {end}<"$pipe" {GUARD_FD}>&-; drop_locks; GUARDIAN_PIPE="$pipe" setsid "$BASH" "$(self_path)" "$@" <&"$end" >/dev/null 2>>"$log" & )
+  while [[ -e $pipe ]]; do
+    if (( EPOCHSECONDS >= deadline )); then die "$EXIT_UNEXPECTED" "no process could be started to watch over this one" "look at $log; the server was not touched"; fi
+    sleep 0.02
+  done
+}
+
+# left_alone: what a guardian does first. It says that it is there by removing the name of its pipe, and waits for the end of that. False if
+# the one it watches over said that all is well.
+left_alone() {
+  local words=""
+  trap '' HUP INT PIPE
+  rm -f -- "${GUARDIAN_PIPE:-}"
+  read -r words || true
+  [[ $words != 'done' ]]
 }
 
 # drop_locks: closes them in a process that lives on after the run they belong to.

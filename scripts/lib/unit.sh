@@ -66,14 +66,14 @@ argument_value() {
   printf '%s' "$value"
 }
 
-# processes_below DIR: "pid<TAB>command" of every process with an open file below DIR that is not the unit's, a line each.
+# processes_below DIR [all]: "pid<TAB>command" of every process with an open file below DIR, a line each; those of the unit only with "all".
 # A lock file would not do: Debian's builds run without one.
 processes_below() {
-  local pattern pid
+  local pattern pid which=${2:-}
   # shellcheck disable=SC2001  # a pattern with brackets is clearer in sed
   pattern="$(sed 's/[][*?\\]/\\&/g' <<<"$1")"
   find /proc/[0-9]*/fd -lname "$pattern/*" -printf '%h\n' 2>/dev/null | sort --unique | while IFS=/ read -r _ _ pid _; do
-    if [[ $pid == "$$" || $pid == "$BASHPID" ]] || in_unit "$pid"; then continue; fi
+    if [[ $pid == "$$" || $pid == "$BASHPID" ]] || { [[ $which != all ]] && in_unit "$pid"; }; then continue; fi
     printf '%s\t%s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 100)"
   done || true
 }

@@ -83,7 +83,7 @@ hand_over() {
   if [[ $user == root || ! -d $path || -L $path ]]; then return; fi
   found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
   if [[ -z $found ]]; then return; fi
-  find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -exec chown -h -- "$user:$(id -gn -- "$user")" {} +
+  find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} +
   CHANGED=true
 }
 

@@ -6,12 +6,12 @@ import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
 import { chance, type Chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
-import { lines, startOwnServer, type OwnServer } from "./server";
+import { lines, makeDocile, makeStubborn, processOf, secondServers, startOwnServer, untilGivenUp, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, Site } from "./site";
 
 /** More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
-const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 9);
+const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 6);
 
 let setting: Setting;
 let proxy: S3Proxy;
@@ -77,7 +77,7 @@ test("F17: a restore that is killed at a random moment leaves the old data serve
   const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service` } });
   const starts = `${site.directory}/starts`;
   // The last thing before each start of the server, after the guard of a restore: what it will find.
-  await setting.host.writeFile(`/etc/systemd/system/${server.unit}.service.d/99-starts.conf`, `[Service]\nExecStartPre=+/bin/sh -c 'cd ${server.dataDirectory} && ls -d 01* wal chunks_head 2>/dev/null | tr "\\\\n" " " >>${starts}; echo >>${starts}'\n`);
+  await setting.host.writeFile(`/etc/systemd/system/${server.unit}.service.d/99-starts.conf`, `[Service]\nExecStartPre=+/bin/sh -c 'cd ${server.dataDirectory} && ls -d 01* wal chunks_head 2>/dev/null | paste -s -d " " >>${starts}'\n`);
   await setting.host.run("systemctl daemon-reload");
 
   // Two backups with different blocks: each round restores the one that is not served.
@@ -128,7 +128,7 @@ test("F17: a restore that is killed at a random moment leaves the old data serve
       expect(aside, context).toEqual([]);
     }
     // What any start of the server found was all of the old or all of the restored data, and these without the WAL of the others.
-    const found = lines(await setting.host.readFile(starts)).filter(line => line.trim() !== "");
+    const found = lines(await setting.host.readFile(starts)).map(line => `${line} `);
     const whole = [before.entries, blocksOf(target), ...(restored ? [after.entries] : [])];
     expect(found.filter(start => !whole.includes(start)), context).toEqual([]);
     outcomes.push(`${code}${restored ? " restored" : ""}`);
@@ -137,6 +137,27 @@ test("F17: a restore that is killed at a random moment leaves the old data serve
   await site.good(`restore ${full.name} --yes`, { user: "root" });
   expect((await look(server)).history).toEqual(histories.get(full.name));
   expect(lines(await setting.host.run(`ls -d ${server.dataDirectory}.* | grep -v before- || true`))).toEqual([]);
+  await server.stop();
+});
+
+test("F17: a restore that is cut off while the server takes longer to stop than systemd waits starts no second server", async () => {
+  const name = "slow";
+  const server = await startOwnServer(setting.host, { name, port: 9403, lasting: true });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service` } });
+  await site.good();
+  const { history } = await look(server);
+  await makeStubborn(setting.host, server);
+  for (const signal of ["TERM", "KILL"]) {
+    const old = await processOf(setting.host, server);
+    await setting.host.run(`
+      PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} restore latest --yes >>${site.directory}/restores.log 2>&1 & pid=$!
+      ${untilGivenUp(server)}; kill -${signal} $pid; sleep 3; kill -TERM ${old}; wait $pid || true`);
+    await settle(site, server);
+    expect(await processOf(setting.host, server)).not.toBe(old);
+    expect((await look(server)).history, signal).toEqual(history);
+  }
+  expect(await setting.host.readFile(secondServers(server))).toBe("");
+  await makeDocile(setting.host, server);
   await server.stop();
 });
 

@@ -64,15 +64,25 @@ test("F13: a process beside the unit that has the data open is named", async () 
   await setting.host.run("systemctl stop holder");
 });
 
+/** The next restore from the bucket stands still at its third block until it may go on. `held` waits for that moment. */
+function holdDownload(): { held: () => Promise<void>; now: () => void } {
+  let now = (): void => undefined;
+  const until = new Promise<void>(resolve => (now = resolve));
+  const asked = proxy.requests.length;
+  proxy.setRules([{ method: "GET", path: /\/refusing\/blocks\//, from: 3, to: 3, fault: { kind: "hold", until } }]);
+  return { held: () => waitUntil("a restore downloads", 60, () => Promise.resolve(proxy.requests.slice(asked).some(({ fault }) => fault === "hold"))), now };
+}
+
 test("F13: a second restore, a backup and a heal are refused while a restore runs, and the first one ends well", async () => {
-  proxy.setRules([{ method: "GET", path: /\/refusing\/blocks\//, from: 2, to: 2, fault: { kind: "delay", milliseconds: 6000 } }]);
+  const download = holdDownload();
   const first = site.command("restore latest --repository offsite --yes", asRoot);
-  await waitUntil("the first restore downloads", 60, () => Promise.resolve(proxy.requests.some(({ fault }) => fault === "delay")));
+  await download.held();
   for (const [words, user] of [["restore latest --yes", "root"], ["restore latest --merge --yes", "root"], ["heal --yes", "root"], ["run", "prometheus"]] as const) {
     const second = await site.command(words, { user });
     expect([words, second.code], second.stderr).toEqual([words, 10]);
     expect(errorOf(second)).toMatch(/^another run \(pid \d+, restore since \d\d:\d\d:\d\d UTC\) holds the lock; nothing was done; wait for it, or look at it with 'ps'$/);
   }
+  download.now();
   const { code, stderr } = await first;
   expect(code, stderr).toBe(0);
   await setting.host.run(`rm -rf ${server.dataDirectory}.before-*`);
@@ -146,7 +156,7 @@ async function cramped(name: string, port: number, mount: "data" | "above", size
   const room = `/srv/sites/${name}/${mount === "data" ? "data" : "room"}`;
   await setting.host.run(`mkdir -p ${room} && mount -t tmpfs -o size=${size},mode=0755,uid=prometheus,gid=prometheus tmpfs ${room}`);
   const own = await startOwnServer(setting.host, { name, port, lasting: true, history: false, dataDirectory: mount === "data" ? room : `${room}/data` });
-  const reader = await Site.create(setting, { name, prometheusUrl: own.url, repositories: ["local"], localPath: site.localPath, settings: unitOf(own) });
+  const reader = await Site.create(setting, { name, prometheusUrl: own.url, endpoint: proxy.endpoint, localPath: site.localPath, settings: unitOf(own) });
   return { own, reader, room };
 }
 
@@ -159,9 +169,13 @@ test("F16: without space for blocks beside today's data nothing is downloaded; s
   expect(error).toMatch(new RegExp(`^20\\.\\d MB are free on the file system of ${room}, the restore needs \\d+\\.\\d MB; nothing was touched; free space, or restore a part with --target DIR elsewhere$`));
   await setting.host.run(`rm ${room}/fill`);
   const before = await state(own);
-  const thief = setting.host.run(`until [[ -d ${own.dataDirectory}.restore-${backup.name} ]]; do :; done; head -c 100M /dev/zero >${room}/fill 2>/dev/null || true`);
-  const late = await reader.command(`${restore} --yes`, asRoot);
-  await thief;
+  const download = holdDownload();
+  const running = reader.command(`${restore} --yes --repository offsite`, asRoot);
+  await download.held();
+  await setting.host.run(`head -c 100M /dev/zero >${room}/fill 2>/dev/null || true`);
+  download.now();
+  const late = await running;
+  proxy.setRules([]);
   expect(late.code, late.stderr).toBe(7);
   expect(await state(own)).toBe(before);
   await setting.host.run(`rm ${room}/fill`);
@@ -186,7 +200,7 @@ test("F16: a data directory that is a file system of its own is restored inside 
 test("F16: a data directory or one above it that the server's user may not use is refused; what is restored belongs to that user", async () => {
   const name = "owned";
   const own = await startOwnServer(setting.host, { name, port: 9418, lasting: true, dataDirectory: `/srv/sites/${name}/above/data` });
-  const reader = await Site.create(setting, { name, prometheusUrl: own.url, repositories: ["local"], localPath: site.localPath, settings: unitOf(own) });
+  const reader = await Site.create(setting, { name, prometheusUrl: own.url, endpoint: proxy.endpoint, localPath: site.localPath, settings: unitOf(own) });
   const restore = `restore ${backup.name} --host ${site.name}`;
   await own.stop();
   await setting.host.run(`chown root:root ${own.dataDirectory}`);

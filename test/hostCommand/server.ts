@@ -19,6 +19,8 @@ export interface OwnServerOptions {
   globals?: string;
   /** More of the configuration, in whole lines. */
   configuration?: string;
+  /** More targets than the server itself, a line of YAML each. */
+  jobs?: string[];
   /** A unit that stays when the server is stopped, as that of a package, so that a restore can stop and start it. Defaults to false. */
   lasting?: boolean;
   /** Seconds between two scrapes of itself; 0: none. Defaults to 2. */
@@ -50,7 +52,7 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
       `  scrape_interval: ${scrapeSeconds}s`,
       ...(options.globals === undefined ? [] : [`  ${options.globals}`]),
       ...(options.configuration === undefined ? [] : [options.configuration.trimEnd()]),
-      ...(options.scrapeSeconds === 0 ? [] : ["scrape_configs:", `  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }`]),
+      ...(options.scrapeSeconds === 0 ? [] : ["scrape_configs:", `  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }`, ...(options.jobs ?? []).map(job => `  - ${job}`)]),
       "",
     ].join("\n"),
   );
@@ -96,5 +98,28 @@ async function startLasting(host: Host, unit: string, flags: string[]): Promise<
   await host.writeFile(`/etc/systemd/system/${unit}.service`, `[Service]\n${settings.join("\n")}\n`);
   await host.run(`systemctl daemon-reload && systemctl start ${unit}`);
 }
+
+/** File with the processes that any start of a stubborn server found on its data; nobody may ever find one. */
+export const secondServers = (server: OwnServer): string => `${server.dataDirectory}.others`;
+
+/** From now on the signal of a stop does not end the server (SIGTERM by hand does), so that systemd gives up on it after a second and leaves it alive. */
+export async function makeStubborn(host: Host, server: OwnServer): Promise<void> {
+  const found = `pgrep -f "[/]usr/bin/prometheus .*${server.dataDirectory}" >>${secondServers(server)} || :`;
+  const dropIns = `/etc/systemd/system/${server.unit}.service.d`;
+  await host.writeFile(`${dropIns}/starts.conf`, `[Service]\nExecStartPre=+/bin/sh -c '${found}'\n`);
+  await host.writeFile(`${dropIns}/slow.conf`, "[Service]\nKillSignal=SIGCONT\nTimeoutStopSec=1s\n");
+  await host.run(`: >${secondServers(server)}; systemctl daemon-reload`);
+}
+
+/** The next stop works as others do. The starts are still watched. */
+export async function makeDocile(host: Host, server: OwnServer): Promise<void> {
+  await host.run(`rm /etc/systemd/system/${server.unit}.service.d/slow.conf; systemctl daemon-reload`);
+}
+
+/** Shell that waits until systemd has given up on a stubborn server. */
+export const untilGivenUp = (server: OwnServer): string => `timeout 120 bash -c 'until systemctl is-failed --quiet ${server.unit}; do sleep 0.1; done'`;
+
+/** The process of the server's unit. */
+export const processOf = async (host: Host, server: OwnServer): Promise<string> => (await host.run(`systemctl show --property MainPID --value ${server.unit}`)).trim();
 
 export const lines = (text: string): string[] => text.split("\n").filter(line => line !== "");

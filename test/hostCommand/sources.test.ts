@@ -5,7 +5,7 @@ import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
 import { chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
-import { lines, startOwnServer, type OwnServer } from "./server";
+import { lines, makeDocile, makeStubborn, processOf, secondServers, startOwnServer, untilGivenUp, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site } from "./site";
 
@@ -93,11 +93,14 @@ describe.concurrent("there and back", () => {
   });
 });
 
+/** What pkill finds the guardian of a run by. */
+const guardianOf = (site: Site) => `[r]ecover --after-cold .*${site.stateDirectory}/`;
+
 describe("cold: the server runs again", () => {
   const kills = {
     "the run": (site: Site) => `kill -KILL $pid # ${site.name}`,
     "the run and its children": () => "kill -KILL -- -$pid",
-    "everything, the guardian too, as when the power fails": (site: Site) => `{ pkill -KILL -f '[r]ecover --after-cold .*${site.stateDirectory}/'; kill -KILL -- -$pid; }`,
+    "everything, the guardian too, as when the power fails": (site: Site) => `{ pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid; }`,
   };
 
   test("by itself after a kill -9 at a random moment of the run, with the next run if its guardian was killed as well", async () => {
@@ -155,17 +158,21 @@ describe("cold: the server runs again", () => {
     await server.stop();
   });
 
-  test("once, although systemd gives up on a server that takes long to stop, as Debian's unit does", async () => {
+  test("once, although systemd gives up on a server that takes long to stop, as Debian's unit does, and run and guardian may be killed then", async () => {
     const { server, site } = await serverAndSite("cold-slow", 9437, COLD);
-    // The signal of the stop does not end it, so systemd gives up on it, and it ends by itself later.
-    await setting.host.writeFile(`/etc/systemd/system/${server.unit}.service.d/slow.conf`, "[Service]\nKillSignal=SIGCONT\nTimeoutStopSec=1s\n");
-    const pid = (await setting.host.run(`systemctl daemon-reload; systemctl show --property MainPID --value ${server.unit}`)).trim();
-    const slow = setting.host.run(`timeout 120 bash -c 'until systemctl is-failed --quiet ${server.unit}; do sleep 0.1; done'; sleep 2; kill -TERM ${pid}`);
-    await site.good("run", asRoot);
-    await slow;
-    expect(lines(await setting.host.run(`pgrep -f '[/]usr/bin/prometheus .*${server.dataDirectory}'`))).toHaveLength(1);
+    await makeStubborn(setting.host, server);
+    const first = await processOf(setting.host, server);
+    await Promise.all([setting.host.run(`${untilGivenUp(server)}; sleep 2; kill -TERM ${first}`), site.good("run", asRoot)]);
     expect((await site.metrics()).get("downtime_seconds")).toBeGreaterThan(2);
-    await setting.host.run(`rm /etc/systemd/system/${server.unit}.service.d/slow.conf; systemctl daemon-reload`);
+
+    // Cut off together with its guardian: then the next run waits for the old process.
+    const second = await processOf(setting.host, server);
+    await setting.host.run(`
+      PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run >>${site.directory}/runs.log 2>&1 & pid=$!
+      ${untilGivenUp(server)}; pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid; wait $pid || true`);
+    await makeDocile(setting.host, server);
+    await Promise.all([setting.host.run(`sleep 3; kill -TERM ${second}`), site.good("run", asRoot)]);
+    expect(await setting.host.readFile(secondServers(server))).toBe("");
     await server.stop();
   });
 });

@@ -11,6 +11,8 @@ export type Fault =
   | { kind: "cut"; afterBytes: number }
   /** Waits before the request is passed on. */
   | { kind: "delay"; milliseconds: number }
+  /** Keeps the request until that is resolved, then passes it on. */
+  | { kind: "hold"; until: Promise<void> }
   /** Takes the request and never answers. */
   | { kind: "hang" }
   /** Answers by itself; the server never hears of it. */
@@ -133,6 +135,9 @@ async function serve(exchange: Exchange, fault: Fault | undefined): Promise<void
       return passOn(exchange);
     case "delay":
       await pause(fault.milliseconds);
+      return passOn(exchange);
+    case "hold":
+      await fault.until;
       return passOn(exchange);
     case "hang":
       exchange.incoming.resume();
