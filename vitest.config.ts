@@ -29,6 +29,17 @@ export default defineConfig({
           hookTimeout: 1_200_000,
         },
       },
+      {
+        test: {
+          // What takes too long for every change: `npm run test:slow`.
+          name: "slow",
+          include: ["test/hostCommand/**/*.slow.ts"],
+          globalSetup: ["test/hosts/globalSetup.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
     ],
   },
 });
