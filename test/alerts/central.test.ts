@@ -61,7 +61,7 @@ test("a weekly host without a backup alerts after a week, and so does one whose 
   expect(alerting("prom-4", 7.5 * DAY, step, false)).toEqual(["PrometheusBackupNeverRan prom-4:9100"]);
 });
 
-test("what is wrong with one host is said of that host, by the limits of its own schedule", () => {
+test("F22: what is wrong with one host is said of that host, by the limits of its own schedule", () => {
   const at = DAY;
   const hourly = { name: "prom-2", interval: HOUR, at, target: ',prometheus_backup="enabled",prometheus_backup_interval="1h"' };
   const weekly = { name: "prom-5", interval: 7 * DAY, at, target: ',prometheus_backup="enabled",prometheus_backup_interval="7d"' };

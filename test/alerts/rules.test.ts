@@ -124,7 +124,7 @@ test("drills that have stopped, never came or never succeeded are missed where t
   expect(drill({ verify_last_exit_code: 7, verify_last_success_timestamp_seconds: 28 * DAY })).toEqual([]);
 });
 
-test("a run that crashed leaves old metrics, and their age tells", () => {
+test("F21: a run that crashed leaves old metrics, and their age tells", () => {
   const crashed = (schedule: string, interval: number, age: number): string[] =>
     firing(own(schedule), { series: hostSeries({ name, interval, at: 30 * DAY, lastSuccess: 30 * DAY - age }), at: 30 * DAY });
   expect(crashed(daily, DAY, 50 * HOUR)).toEqual(["PrometheusBackupFailed", "PrometheusBackupTextfileStale"]);
@@ -141,18 +141,18 @@ test.each<[string, Series]>([
   ["that is marked", exporterSeries({ name, at: 2 * DAY })],
   ["of its own that is not marked", exporterSeries({ name, at: 2 * DAY, target: "" })],
   ["without a node_exporter that its server sees", { 'up{job="prometheus",instance="localhost:9090"}': steady(1, 2 * DAY) }],
-])("a host %s and has no metrics at all", (_what, series) => {
+])("F21: a host %s and has no metrics at all", (_what, series) => {
   expect(firing(own(daily), { series, at: 2 * DAY })).toEqual(["PrometheusBackupNeverRan"]);
   // A new host has until its first run.
   expect(firing(own(daily), { series, at: 20 * HOUR })).toEqual([]);
 });
 
-test("another host that is marked and has no metrics is missed by the server that scrapes it", () => {
+test("F22: another host that is marked and has no metrics is missed by the server that scrapes it", () => {
   const series = { ...dailyHost(), ...exporterSeries({ name: "prom-b", at: 3 * DAY }), ...exporterSeries({ name: "web", at: 3 * DAY, target: "" }) };
   expect(firingAlerts(own(daily), { series, at: 3 * DAY }).map(({ alert, labels }) => [alert, labels["instance"]])).toEqual([["PrometheusBackupNeverRan", "prom-b:9100"]]);
 });
 
-test("an exporter that is down is missed, marked or not, as soon as it has served metrics", () => {
+test("F21: an exporter that is down is missed, marked or not, as soon as it has served metrics", () => {
   const down = (series: Series): string[] => firing(own(daily), { series, at: 3 * DAY });
   expect(firing(own(daily), { series: { 'up{job="node",prometheus_backup="enabled",instance="prom-a:9100"}': steady(0, 20 * HOUR) }, at: 20 * HOUR })).toEqual(["PrometheusBackupExporterDown"]);
   const gone = Object.fromEntries(Object.entries(hostSeries({ name, interval: DAY, at: 2 * DAY, lastSuccess: DAY, target: "" })).map(([key, values]) => [key, `${values} stale`]));
@@ -161,7 +161,7 @@ test("an exporter that is down is missed, marked or not, as soon as it has serve
   expect(down({ ...gone, [up]: "1x192 0x200", 'up{instance="web:9100",job="node"}': steady(0, 3 * DAY) })).toEqual(["PrometheusBackupExporterDown"]);
 });
 
-test("an exporter that cannot read its files", () => {
+test("F21: an exporter that cannot read its files", () => {
   const [key = ""] = Object.keys(dailyHost()).filter(metric => metric.startsWith("node_textfile_scrape_error"));
   expect(firing(own(daily), { series: { ...dailyHost(), [key]: steady(1, 3 * DAY) }, at: 3 * DAY })).toEqual(["PrometheusBackupTextfileBroken"]);
 });

@@ -79,7 +79,7 @@ test("hosts whose first step failed leave the configuration without being contac
   expect(await serverFlag(open, "web.enable-admin-api")).toBe("true");
 });
 
-test("a broken prometheus.yml fails with the words of promtool, and the old rules stay in force", async () => {
+test("F23: a broken prometheus.yml fails with the words of promtool, and the old rules stay in force", async () => {
   const process = await serverProcess(good);
   const rules = await good.readFile(rulesPath);
   await good.run("cp -a /etc/prometheus/prometheus.yml /root/ && echo 'nonsense: 1' >>/etc/prometheus/prometheus.yml");
@@ -101,7 +101,7 @@ test("the next up installs what failed, and nothing else", async () => {
   expect(await teamInForce(good)).toBe("monitoring");
 });
 
-test("a host that has died fails alone when all hosts are changed", async () => {
+test("F26: a host that has died fails alone when all hosts are changed", async () => {
   await open.stop();
   await deployment.change({ defaults: { ...defaults("monitoring"), schedule: "0 */6 * * *" } });
   const run = await deployment.stack.tryUp({ continueOnError: true });
@@ -109,7 +109,7 @@ test("a host that has died fails alone when all hosts are changed", async () => 
   expect(await good.readFile("/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * prometheus ");
 });
 
-test("a dead host blocks its own removal, and leaves once it is retired, without a connection and without editing the state", async () => {
+test("F26: a dead host blocks its own removal, and leaves once it is retired, without a connection and without editing the state", async () => {
   await deployment.change({ hosts: [goodSettings()] });
   const blocked = await deployment.stack.tryUp({ continueOnError: true });
   expect(blocked.ok).toBe(false);

@@ -125,13 +125,13 @@ test("up turns the admin API on with one restart of each server and one connecti
   processes = await processesNow();
 });
 
-test("a second up changes nothing, opens no connection and restarts nothing", async () => {
+test("F24: a second up changes nothing, opens no connection and restarts nothing", async () => {
   const run = await deployment.stack.up();
   expect([changesOf(run), run.dials]).toEqual([{}, []]);
   expect(await processesNow()).toEqual(processes);
 });
 
-test("free text is on the hosts byte for byte and was not executed", async () => {
+test("F27: free text is on the hosts byte for byte and was not executed", async () => {
   await onEach(async host => {
     const show = `. /etc/prometheus-backup/prometheus-backup.conf; printf '%s\\n' "$ENVIRONMENT" "$REPOSITORY_1_LOCATION"`;
     expect(await host.run(show)).toBe(`${environment}\n${localPath}\n`);
@@ -190,7 +190,7 @@ test("up with another schedule runs the steps that depend on it and restarts not
   expect(await onEach(host => host.readFile("/etc/cron.d/prometheus-backup"))).toEqual(hosts.map(() => expect.stringContaining(`\n${cronLine("* * * * *")}\n`) as string));
 });
 
-test("after a reboot the admin API is on and up has nothing to do", async () => {
+test("F24: after a reboot the admin API is on and up has nothing to do", async () => {
   const docker = await ensureDocker();
   await onEach(stopCron);
   await onEach(host => docker.output(["restart", host.container]));
@@ -237,7 +237,7 @@ test("the run is in the log, in the metrics of node_exporter and of the server, 
   });
 });
 
-test("destroy leaves the hosts as they were found, and the bucket and the backups where they are", async () => {
+test("F25: destroy leaves the hosts as they were found, and the bucket and the backups where they are", async () => {
   await onEach(stopCron);
   await deployment.stack.destroy({ excludeProtected: true });
   expect(await onEach(host => inventory(host))).toEqual(found.map(each => each.inventory));

@@ -122,7 +122,7 @@ describe("remote_write on a host with real receivers", () => {
     expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toBe("second-pässword\n");
   });
 
-  test("what promtool does not accept is refused with its words", async () => {
+  test("F23: what promtool does not accept is refused with its words", async () => {
     const { code, said } = await refused(() => writeTo({ ...longTerm, relabel: [{ sourceLabels: ["job"], regex: "(", action: "drop" }] }));
     expect([code, said]).toEqual([3, expect.stringContaining("missing closing )")]);
   });

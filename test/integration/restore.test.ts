@@ -112,7 +112,7 @@ test("a restore from the only copy, one byte of which has flipped, ends with 9 a
   await mend();
 });
 
-test("a restore on which the server does not come up puts the old data back, and the unit is as it was", async () => {
+test("F17: a restore on which the server does not come up puts the old data back, and the unit is as it was", async () => {
   const dropIn = "/etc/systemd/system/prometheus.service.d/needs-a-wal.conf";
   // Restored data have no WAL until the server has started on them.
   await host.writeFile(dropIn, `[Service]\nExecStartPre=/usr/bin/test -e ${host.paths.dataDirectory}/wal\n`);

@@ -80,7 +80,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect(await host.run("curl -s http://127.0.0.1:9100/metrics")).toContain("\nprometheus_backup_blocks 7\n");
   });
 
-  test("hostile text arrives as it is, and is not executed", async () => {
+  test("F27: hostile text arrives as it is, and is not executed", async () => {
     expect(await host.readFile("/etc/prometheus-backup/credentials/offsite")).toBe(`${hostile}\n`);
     expect(await host.readFile("/usr/local/bin/prometheus-backup.sh")).toBe(renderHostCommand());
     expect(await host.run(`. /etc/prometheus-backup/prometheus-backup.conf; printf %s "$X"`)).toBe(hostile);
@@ -93,7 +93,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect(await host.run("find /tmp /var/tmp /usr/local/lib/prometheus-backup -newer /etc/hostname -type f -print0 | xargs -0 -r grep -lF 'single' || true")).toBe("");
   });
 
-  test("installing again changes nothing, not even a time, and restarts nothing", async () => {
+  test("F24: installing again changes nothing, not even a time, and restarts nothing", async () => {
     const seen = [await inventory(host, true), await serverProcess(host), await serverProcess(host, host.paths.nodeExporterUnit)];
     for (const [step, content] of all) {
       const result = await install(host, step, content());
@@ -123,7 +123,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect(await inventory(host, true)).toBe(seen);
   });
 
-  test("removing the steps leaves the host as it was found, with backups and log", async () => {
+  test("F25: removing the steps leaves the host as it was found, with backups and log", async () => {
     await host.run("touch \"$(echo /backup/it*)/backup\"");
     for (const [step] of [...all].reverse()) {
       expect([step, await remove(host, step)]).toMatchObject([step, { code: 0, stdout: "removed\n" }]);
@@ -157,7 +157,7 @@ describe("a host that is not as expected", () => {
     return { code: result.code, word: lastWord(result), said: result.stderr };
   }
 
-  test("a broken prometheus.yml stays as it is, with promtool's words", async () => {
+  test("F23: a broken prometheus.yml stays as it is, with promtool's words", async () => {
     await host.run("cp -a /etc/prometheus/prometheus.yml /root/ && echo 'nonsense: 1' >>/etc/prometheus/prometheus.yml");
     const { code, word, said } = await refused(StepName.alertRules, alertRules());
     expect(code).toBe(3);
@@ -166,13 +166,13 @@ describe("a host that is not as expected", () => {
     await host.run("cp -a /root/prometheus.yml /etc/prometheus/");
   });
 
-  test("broken rules are refused with promtool's words", async () => {
+  test("F23: broken rules are refused with promtool's words", async () => {
     const { code, said } = await refused(StepName.alertRules, alertRules(rules.replace("vector(1) > 2", "sum(")));
     expect(code).toBe(3);
     expect(said).toContain('could not parse expression: 1:5: parse error: unclosed left parenthesis');
   });
 
-  test("rules that only the server cannot load are taken back, and the server runs on with the old ones", async () => {
+  test("F23: rules that only the server cannot load are taken back, and the server runs on with the old ones", async () => {
     expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0 });
     const process = await serverProcess(host);
     const { code, word } = await refused(StepName.alertRules, alertRules(rules.replace("> 2", "> 3"), "0600"));
