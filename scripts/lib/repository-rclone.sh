@@ -19,7 +19,7 @@ rclone_failed() {
   local words cause
   if (( $1 == 124 || $1 == 137 )); then REPOSITORY_ERROR="no end within $TRANSFER_TIMEOUT_SECONDS s"; return 0; fi
   words="$(grep --extended-regexp --max-count=1 'ERROR|CRITICAL|Failed|error' "$SCRATCH/error" 2>/dev/null | head -c 600)" || words=""
-  words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#request id: [^,]*, ?##; s#host id:[^,]*##' <<<"$words")"
+  words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#(request id|RequestID): [^,]*, ?##; s#(host id:|HostID: )[^,]*,? ?##' <<<"$words")"
   # The line below often has the reason, behind a signed address.
   cause="$(sed --quiet --regexp-extended '/^caused by: /{ s#^caused by: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null | head -c 200)" || cause=""
   REPOSITORY_ERROR="rclone: ${words:-status $1}${cause:+ ($cause)}"
@@ -31,9 +31,12 @@ rclone_failed() {
   esac
 }
 
+# Roots end in a slash: without it rclone from 1.72 on asks whether the prefix is an object and, where it is still empty, lists
+# the whole bucket. A host may do neither.
+
 # list_rclone: see repository_open. A prefix that does not exist yet is empty, not an error.
 list_rclone() {
-  if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT"; then return 0; fi
+  if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT/"; then return 0; fi
   if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then REPOSITORY_ERROR=""; return 0; fi
   return 1
 }
@@ -44,7 +47,7 @@ fetch_manifests() {
   awk -F '\t' '$2 ~ /^backups\// { print $1 "\t" substr($2, 9) }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there"
   find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
   if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
-  run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups" "$MANIFESTS"
+  run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }
 
 # put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole.
@@ -54,7 +57,7 @@ put_rclone() { run_rclone rcat -- "$REPOSITORY_ROOT/$1"; }
 get_rclone() { run_rclone cat -- "$REPOSITORY_ROOT/$1"; }
 
 # delete_rclone FILE: see repository_delete.
-delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT"; }
+delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT/"; }
 
 # sweep_rclone: unfinished uploads are invisible and reaped by the bucket's lifecycle rule.
 sweep_rclone() { :; }
@@ -63,6 +66,6 @@ sweep_rclone() { :; }
 hash_rclone() {
   local wanted="$SCRATCH/names.$BASHPID"
   cat >"$wanted"
-  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT" |
+  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT/" |
     sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#'
 }

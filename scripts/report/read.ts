@@ -63,7 +63,8 @@ async function readRemote(host: string, plan: RepositoryPlan, scratch: string): 
   // The files of credentials lie on the hosts; here the environment has them, as rclone reads it. No shell can set a name
   // with a dash, so the remote has none.
   const repository = { ...plan, name: plan.name.replaceAll("-", "_"), hasCredentials: false };
-  const place = `${repositoryLocation(repository).location}/${host}`;
+  // With a slash at the end, as in scripts/lib/repository-rclone.sh.
+  const place = `${repositoryLocation(repository).location}/${host}/`;
   const config = path.join(scratch, "rclone.conf");
   const knownHosts = path.join(scratch, "known_hosts");
   const manifests = path.join(scratch, "backups");
@@ -76,7 +77,7 @@ async function readRemote(host: string, plan: RepositoryPlan, scratch: string): 
     listing.set(name, Number(bytes));
   }
   if ([...listing.keys()].some(name => manifestName.test(name))) {
-    await rclone(config, ["copy", "--transfers", "8", "--include", "/*.json", "--", `${place}/backups`, manifests]);
+    await rclone(config, ["copy", "--transfers", "8", "--include", "/*.json", "--", `${place}backups/`, manifests]);
   }
   return { listing, manifests };
 }
