@@ -62,5 +62,5 @@ JQ
 # fetch_lacking: the manifests of SCRATCH/lacking into MANIFESTS.
 fetch_lacking() {
   sed 's# .*##; s#^#/#' "$SCRATCH/lacking" >"$SCRATCH/lacking.names"
-  run_rclone copy --size-only --fast-list --transfers 8 --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups" "$MANIFESTS"
+  run_rclone copy --size-only --fast-list --transfers 8 --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }

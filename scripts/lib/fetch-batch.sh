@@ -59,7 +59,7 @@ bring_batch() {
     check_object "${B_OBJECT[index]}" || return 1
     printf '%s\n' "${B_OBJECT[index]}"
   done >"$wanted"
-  run_rclone copy --files-from-raw "$wanted" --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT" "$directory"
+  run_rclone copy --files-from-raw "$wanted" --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory"
 }
 
 # unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets its name in STAGING if all
