@@ -1,0 +1,42 @@
+// What the steps of a host are given, as small as a test can have it.
+import { renderHostCommand } from "../../components/render/scripts";
+import { StepName, type StepContent } from "../../components/render/steps";
+
+export const url = "http://127.0.0.1:9090";
+export const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";
+export const rules = "groups:\n  - name: prometheus-backup\n    rules:\n      - alert: PrometheusBackupFailed\n        expr: vector(1) > 2\n";
+export const hostile = "$(touch /tmp/executed) `id` 'single' \"double\" \\ % ü €";
+
+export const adminApi = (settings: Record<string, string> = {}): StepContent => ({
+  settings: { UNIT: "prometheus.service", URL: url, EXPOSURE: "loopback", READY_TIMEOUT_SECONDS: "30", ...settings },
+});
+export const textfile = (settings: Record<string, string> = {}): StepContent => ({
+  settings: { DIRECTORY: "", EXPORTER_UNIT: "", EXPORTER_URL: "http://127.0.0.1:9100/metrics", OWNER: "prometheus", ...settings },
+});
+export const credentials = (text = hostile): StepContent => ({
+  settings: {},
+  files: { "/etc/prometheus-backup/credentials/offsite": { content: `${text}\n`, mode: "0600", owner: "prometheus:prometheus" } },
+});
+export const alertRules = (content = rules, mode = "0644"): StepContent => ({
+  settings: { UNIT: "prometheus.service", URL: url, GROUP: "prometheus-backup" },
+  files: { [rulesPath]: { content, mode, owner: "root:root" } },
+});
+export const backupJob = (): StepContent => ({
+  settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: "prometheus", UNIT: "prometheus.service" },
+  files: {
+    "/etc/prometheus-backup/prometheus-backup.conf": {
+      content: `HOST_NAME='prom-1'\nTEXTFILE_DIR=''\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
+      mode: "0644",
+      owner: "root:root",
+    },
+    "/etc/cron.d/prometheus-backup": { content: "SHELL=/bin/sh\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh\n", mode: "0644", owner: "root:root" },
+  },
+  carried: { "/usr/local/bin/prometheus-backup.sh": { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
+});
+export const all: [StepName, () => StepContent][] = [
+  [StepName.adminApi, adminApi],
+  [StepName.textfileDirectory, textfile],
+  [StepName.credentials, credentials],
+  [StepName.backupJob, backupJob],
+  [StepName.alertRules, alertRules],
+];
