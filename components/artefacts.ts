@@ -3,7 +3,7 @@ import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
 import { hasSecrets as hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
 import { HostFiles, publicFile } from "./render/files";
-import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep } from "./render/host";
+import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep, victoriaMetricsStep } from "./render/host";
 import { paths } from "./render/paths";
 import { RepositoryPlan } from "./render/repositories";
 import { renderStepProgram } from "./render/scripts";
@@ -12,8 +12,8 @@ import { StepContent, StepName } from "./render/steps";
 import { renderToolkit } from "./render/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
 import {
-  adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan, wantsAdminApi,
-  watchedJob,
+  adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan,
+  victoriaMetricsPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 
@@ -46,6 +46,7 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
     [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
     ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
     ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
+    ...(wantsVictoriaMetrics(host) ? { [StepName.victoriaMetrics]: victoriaMetricsStep(victoriaMetricsPlan(host.victoriaMetrics)) } : {}),
     ...(sendsSamples(host) ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) } : {}),
   };
 }
@@ -96,12 +97,19 @@ function notes(host: FleetHost): string[] {
     ...(hasRemoteWriteSecrets(host) ? [`${paths.remoteWriteFiles}/ holds the secrets of these targets; they are not written here.`] : []),
     ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
     `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept when the host leaves the stack.`,
+    ...(wantsVictoriaMetrics(host) ? [victoriaMetricsNote(host)] : []),
     `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
   ];
 }
 
 function bootstrapNote(backup: string, source: string): string {
   return `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished block yet; ${paths.bootstrapped} says what became of it, for good.`;
+}
+
+function victoriaMetricsNote(host: FleetHost): string {
+  const { download, dataDirectory } = victoriaMetricsPlan(host.victoriaMetrics);
+  const program = download === undefined ? "The package victoria-metrics is installed" : `${paths.victoriaMetrics} is fetched from ${download.url} and checked`;
+  return `${program}, and ${dataDirectory} is made for its user _victoria-metrics if it is missing. Data and user are kept when the host leaves the stack.`;
 }
 
 /** The hosts of a fleet with everything that they share filled in. */

@@ -137,6 +137,16 @@ const remoteWriteTarget = group({
   arrivalTimeoutSeconds: amount.optional(),
 });
 
+const victoriaMetrics = group({
+  enabled: flag.optional(),
+  download: group({ url: text, sha256: text }).optional(),
+  listen: text.optional(),
+  dataDirectory: text.optional(),
+  retention: text.optional(),
+  snapshotsMaxAge: text.optional(),
+  flags: z.array(text).optional(),
+});
+
 /** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
 const skipHead = z.preprocess(
   value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
@@ -172,6 +182,7 @@ const shared = {
   drill: drill.optional(),
   limits: limits.optional(),
   remoteWrite: z.array(remoteWriteTarget).optional(),
+  victoriaMetrics: victoriaMetrics.optional(),
 };
 
 /** `prometheus-backup:defaults`: what hosts share. */

@@ -25,6 +25,7 @@ export const defaults = {
     exporterJob: "node",
     runbookBase: "docs/runbooks/",
   },
+  victoriaMetrics: { enabled: true, listen: "127.0.0.1:8428", dataDirectory: "/var/lib/victoria-metrics-data", retention: "1y", snapshotsMaxAge: "3d" },
   limits: {
     parallel: 2,
     compressionLevel: 3,

@@ -2,6 +2,7 @@
 // First, because Pulumi's schema takes the documentation of a type from files that it has read before the type is used.
 export * from "./connection";
 export * from "./remoteWriteSettings";
+export * from "./victoriaMetricsSettings";
 export * from "./settings";
 export { BootstrapSource } from "./bootstrapSource";
 export { ObjectLock, OffsiteBucket, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
@@ -13,4 +14,5 @@ export { PrometheusBackup, PrometheusBackupArgs } from "./prometheusBackup";
 export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory";
+export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics";
 export { Arrival, Compression, Exposure, Format, LockMode, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";

@@ -4,12 +4,13 @@ import { AlertRules } from "./alertRules";
 import { BackupJob } from "./backupJob";
 import { Bootstrap } from "./bootstrap";
 import { BootstrapSource } from "./bootstrapSource";
-import { jobServer, textfileDirectory, wantsAdminApi } from "./resolve";
+import { jobServer, textfileDirectory, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
 import { componentOptions, stepOrder } from "./remote";
 import { RemoteWrite } from "./remoteWrite";
 import { sealed } from "./sealed";
 import { BackupSettings, HostArgs } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory";
+import { VictoriaMetrics } from "./victoriaMetrics";
 
 /** Arguments of `PrometheusBackup`. */
 export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
@@ -21,7 +22,7 @@ export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
 
 /**
  * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own; on request also
- * `remote_write` to long-term storage.
+ * long-term storage: a VictoriaMetrics server on the host, and `remote_write` to receivers.
  *
  * The steps run one after another, each over a connection of its own; a failing one leaves the host as it was before
  * that step. `destroy` puts the host back as it was found and leaves the backups where they are.
@@ -36,7 +37,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
-    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, remoteWrite, environment, bootstrapFrom, ...job } = args;
+    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, victoriaMetrics, remoteWrite, environment, bootstrapFrom, ...job } = args;
     const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
     const prometheus = jobServer(args);
     const order = new Steps(this, stepOrder(name, args, this, opts));
@@ -68,6 +69,10 @@ export class PrometheusBackup extends pulumi.ComponentResource {
       const watched = remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };
       const { schedule, timeZone } = args;
       order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone, ...watched }, options));
+    }
+    // Before what may send to it.
+    if (wantsVictoriaMetrics(args)) {
+      order.after(options => new VictoriaMetrics(`${name}-victoria-metrics`, { ...host, victoriaMetrics }, options));
     }
     // Last, because a receiver that is down must keep nothing of the backup from being installed.
     if (remoteWrite !== undefined && remoteWrite.length > 0) {

@@ -7,7 +7,9 @@ import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
 import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, TextfilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { scheduleFacts, spreadSchedule } from "./render/schedule";
+import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
 import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings } from "./settings";
+import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 /** A repository without its secret, every other leaf known. */
 export type PlainRepository = pulumi.Unwrap<Omit<Repository, "credentials">> & { hasCredentials: boolean };
@@ -206,6 +208,23 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
   };
 }
 
+/** Whether the host gets a VictoriaMetrics server: only where settings for one are given. */
+export function wantsVictoriaMetrics(settings: BackupSettings): boolean {
+  return settings.victoriaMetrics !== undefined && settings.victoriaMetrics.enabled !== false;
+}
+
+/** What decides the server's unit. */
+export function victoriaMetricsPlan(settings: VictoriaMetricsSettings | undefined): VictoriaMetricsPlan {
+  return {
+    ...(settings?.download === undefined ? {} : { download: settings.download }),
+    listen: settings?.listen ?? defaults.victoriaMetrics.listen,
+    dataDirectory: settings?.dataDirectory ?? defaults.victoriaMetrics.dataDirectory,
+    retention: settings?.retention ?? defaults.victoriaMetrics.retention,
+    snapshotsMaxAge: settings?.snapshotsMaxAge ?? defaults.victoriaMetrics.snapshotsMaxAge,
+    flags: settings?.flags ?? [],
+  };
+}
+
 /** The settings that were given; one that is `undefined` must not hide a shared one. */
 function given<T extends object>(settings: T | undefined): Partial<T> {
   return Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
@@ -213,7 +232,7 @@ function given<T extends object>(settings: T | undefined): Partial<T> {
 
 /** Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole. */
 export function mergeSettings<Own extends BackupSettings>(shared: BackupSettings, own: Own): Own {
-  const groups = ["prometheus", "adminApi", "textfile", "alerts", "drill", "limits"] as const;
+  const groups = ["prometheus", "adminApi", "textfile", "alerts", "drill", "limits", "victoriaMetrics"] as const;
   const merged = { ...given(shared), ...given(own) } as Own;
   for (const key of groups) {
     if (shared[key] !== undefined && own[key] !== undefined) {

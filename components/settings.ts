@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { SshConnection } from "./connection";
 import { Compression, Exposure, Format, SkipHead, Source } from "./enums";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 
 /** The server that is backed up. */
@@ -237,6 +238,8 @@ export interface BackupSettings extends JobSettings {
   textfile?: TextfileSettings;
   /** Alert rules. */
   alerts?: AlertSettings;
+  /** A VictoriaMetrics server on the host. Without this none is installed; `{}` takes all defaults. */
+  victoriaMetrics?: VictoriaMetricsSettings;
   /** Receivers that get a copy of every new sample. A host's list replaces a shared one as a whole. */
   remoteWrite?: RemoteWriteTarget[];
 }

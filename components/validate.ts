@@ -7,12 +7,13 @@ import {
 import { SshConnection } from "./connection";
 import { defaults } from "./defaults";
 import { Problem } from "./errors";
-import { repositoryName } from "./resolve";
 import { Findings } from "./findings";
-import { remoteWriteProblems } from "./validateRemoteWrite";
+import { repositoryName } from "./resolve";
 import {
   AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings,
 } from "./settings";
+import { remoteWriteProblems } from "./validateRemoteWrite";
+import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
 
 /** What is wrong with the host and the way to it. */
 export function hostProblems(host: HostArgs): Problem[] {
@@ -80,6 +81,7 @@ export function settingsProblems(settings: BackupSettings): Problem[] {
     ...textfileProblems(settings.textfile),
     ...alertProblems(settings.alerts),
     ...remoteWriteProblems(settings.remoteWrite),
+    ...victoriaMetricsProblems(settings.victoriaMetrics),
   ];
 }
 

@@ -4,6 +4,7 @@ import { HostFiles, publicFile } from "./files";
 import { apiCredentialsName, heartbeatName, paths } from "./paths";
 import { renderHostCommand } from "./scripts";
 import { StepContent } from "./steps";
+import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
 
 /** What the step for the admin API is told. */
 export interface AdminApiPlan {
@@ -92,6 +93,18 @@ export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
   return {
     settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },
     files: { [plan.rulesPath]: publicFile(renderAlertRules(plan.rules)) },
+  };
+}
+
+export function victoriaMetricsStep(plan: VictoriaMetricsPlan): StepContent {
+  return {
+    settings: {
+      URL: victoriaMetricsUrl(plan),
+      DATA_DIRECTORY: plan.dataDirectory,
+      DOWNLOAD_URL: plan.download?.url ?? "",
+      DOWNLOAD_SHA256: plan.download?.sha256 ?? "",
+    },
+    files: renderVictoriaMetrics(plan),
   };
 }
 

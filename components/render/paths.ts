@@ -14,6 +14,10 @@ export const paths = {
   state: "/var/lib/prometheus-backup",
   bootstrapped: "/var/lib/prometheus-backup-restore/bootstrapped",
   steps: "/usr/local/lib/prometheus-backup",
+  victoriaMetrics: "/usr/local/bin/victoria-metrics-prod",
+  packagedVictoriaMetrics: "/usr/bin/victoria-metrics",
+  victoriaMetricsUnit: "/etc/systemd/system/victoria-metrics.service",
+  victoriaMetricsDropIn: "/etc/systemd/system/victoria-metrics.service.d/zz-prometheus-backup.conf",
 } as const;
 
 /** Name of the credentials file with the curl configuration for the server's API. */

@@ -6,6 +6,7 @@ export const StepName = {
   backupJob: "backup-job",
   bootstrap: "bootstrap",
   alertRules: "alert-rules",
+  victoriaMetrics: "victoria-metrics",
   remoteWriteCredentials: "remote-write-credentials",
   remoteWrite: "remote-write",
 } as const;

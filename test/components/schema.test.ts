@@ -6,6 +6,7 @@ import { beforeAll, expect, test } from "vitest";
 const root = path.join(__dirname, "..", "..");
 const components = [
   "AdminApi", "AlertRules", "BackupJob", "Bootstrap", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "RemoteWrite", "TextfileDirectory",
+  "VictoriaMetrics",
 ];
 let result: AnalyzeResult;
 
@@ -57,5 +58,6 @@ test("components publish only the outputs that are meant to be", () => {
     PrometheusBackupFleet: ["bucketName", "hostPolicies", "schedules"],
     RemoteWrite: ["report", "urls"],
     TextfileDirectory: ["directory", "report"],
+    VictoriaMetrics: ["report", "url"],
   });
 });

@@ -36,7 +36,7 @@ function defaultOf(setting: string): unknown {
 
 /** Settings of a schema by path; lists and groups that are one thing to the reader are not opened. */
 function settingsOf(schema: z.ZodType, prefix = ""): string[] {
-  const whole = ["bastion", "repositories[].sftp", "offsiteBucket.objectLock", "alerts.labels", "mayRead", "remoteWrite[].headers", "remoteWrite[].basicAuth", "remoteWrite[].tls", "remoteWrite[].queue", "remoteWrite[].writeRelabelConfigs"];
+  const whole = ["bastion", "repositories[].sftp", "offsiteBucket.objectLock", "alerts.labels", "mayRead", "remoteWrite[].headers", "remoteWrite[].basicAuth", "remoteWrite[].tls", "remoteWrite[].queue", "remoteWrite[].writeRelabelConfigs", "victoriaMetrics.flags"];
   const bare = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
   const name = prefix.replace(/\.$/, "");
   if (bare instanceof z.ZodArray && !whole.includes(name)) {
