@@ -5,16 +5,17 @@ import type { Host } from "../hosts/host";
 import type { Finished } from "../tools/process";
 
 /** What a step gets on standard input on this host; the toolkit is copied there first, unless it is installed already. */
-export async function payload(host: Host, step: StepName, content: StepContent): Promise<string> {
+export async function payload(host: Host, step: StepName, content: StepContent, installation = "test"): Promise<string> {
   const toolkit = renderToolkit();
   if ((await host.exec("test -e /usr/local/lib/prometheus-backup/toolkit")).code !== 0) {
     await host.run(`base64 -d >${carriedPath(toolkit, host.name)}`, { input: packToolkit(toolkit).toString("base64") });
   }
-  return renderStep(step, content, host.name, "test");
+  return renderStep(step, content, host.name, installation);
 }
 
-export async function install(host: Host, step: StepName, content: StepContent): Promise<Finished> {
-  return host.exec("timeout 600 /bin/bash -s", { input: await payload(host, step, content) });
+/** Under the name of a resource of a stack it is an update of what that has installed. */
+export async function install(host: Host, step: StepName, content: StepContent, installation?: string): Promise<Finished> {
+  return host.exec("timeout 600 /bin/bash -s", { input: await payload(host, step, content, installation) });
 }
 
 export function remove(host: Host, step: StepName, installation = "test"): Promise<Finished> {

@@ -31,7 +31,7 @@ const change = (more: VictoriaMetricsSettings): void =>
     const server = new VictoriaMetrics("long-term", { hostName: host.name, connection, victoriaMetrics: { ...settings, ...more } });
     return Promise.resolve({ url: server.url });
   });
-const step = (more: VictoriaMetricsSettings) => install(host, StepName.victoriaMetrics, victoriaMetricsStep(victoriaMetricsPlan({ ...settings, ...more })));
+const step = (more: VictoriaMetricsSettings) => install(host, StepName.victoriaMetrics, victoriaMetricsStep(victoriaMetricsPlan({ ...settings, ...more })), "long-term-install");
 const starts = async (): Promise<number> => Number(await host.run(`journalctl -u ${unit} -o cat | grep -c '^Started '`));
 const listeners = (): Promise<string> => host.run("ss -Hltn 'sport = :8428' | awk '{ print $4 }'");
 
@@ -188,6 +188,6 @@ test("a server of somebody else is left alone", async () => {
   expect([result.code, lastWord(result)]).toEqual([12, expect.stringContaining("runs on this host already and was not installed by this stack; nothing was changed")]);
   expect(await serverProcess(host, unit)).toBe(process);
   await host.run(`mv /root/victoria-metrics.state /usr/local/lib/prometheus-backup/`);
-  expect(await remove(host, StepName.victoriaMetrics)).toMatchObject({ code: 0, stdout: `the data of VictoriaMetrics stay in ${data}\nremoved\n` });
+  expect(await remove(host, StepName.victoriaMetrics, "long-term-install")).toMatchObject({ code: 0, stdout: `the data of VictoriaMetrics stay in ${data}\nremoved\n` });
   expect(await inventory(host)).toBe(before);
 });
