@@ -7,7 +7,7 @@ export interface VictoriaMetricsDownload {
    * server is restarted once.
    */
   url: string;
-  /** SHA-256 of that file in hex. Anything else that comes from the URL is refused, and nothing is changed. */
+  /** SHA-256 of that file in hex. What else comes from the URL is refused, and nothing is changed. */
   sha256: string;
 }
 
@@ -20,7 +20,7 @@ export interface VictoriaMetricsSettings {
   /**
    * IP address and port to listen on. Defaults to `127.0.0.1:8428`.
    *
-   * The server asks nobody for credentials: whoever reaches this address reads, writes and deletes. Any other address
+   * The server asks nobody for credentials: whoever reaches this address reads, writes and deletes. An address other
    * than a loopback one makes every preview warn.
    */
   listen?: string;
