@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/hostCommand/**", "test/bench/**", "node_modules/**"],
+          exclude: ["test/integration/**", "test/hostCommand/**", "test/bench/**", "test/receivers/**", "node_modules/**"],
           globalSetup: ["test/tools/debianPackages.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -37,6 +37,17 @@ export default defineConfig({
           globalSetup: ["test/hosts/globalSetup.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+      {
+        // `npm run receivers`: the programs are built from source the first time, for longer than a change may take.
+        test: {
+          name: "receivers",
+          include: ["test/receivers/**/*.test.ts"],
+          globalSetup: ["test/hosts/globalSetup.ts"],
+          fileParallelism: false,
+          testTimeout: 5_400_000,
           hookTimeout: 1_200_000,
         },
       },

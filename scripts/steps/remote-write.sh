@@ -14,6 +14,7 @@ step_install() {
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
   require_secret_files
+  refuse_lost_headers
   find_promtool
   find_config
   run_promtool "$CONFIG as it is in force, before any change," config "$CONFIG"
@@ -40,6 +41,18 @@ require_secret_files() {
       die "$EXIT_CONFIGURATION" "$path is missing, which the step for the credentials of remote_write installs; nothing was changed. Run \`pulumi up --replace '**remote-write-credentials'\`"
     fi
   done <<<"$(setting SECRET_FILE '')"
+}
+
+# refuse_lost_headers: the build of Debian 12 takes headers and sends none (prometheus/prometheus#13030), so that the
+# samples of one tenant would end up with another.
+refuse_lost_headers() {
+  find_payload_file "$PART_FILE"
+  if ! grep -q '^    headers:$' -- "$FOUND"; then return; fi
+  http_get /api/v1/status/buildinfo
+  json_value version
+  if [[ $VALUE == 2.42.0+ds* ]]; then
+    die "$EXIT_REFUSED" "Prometheus $VALUE of this distribution does not send the headers of remote_write, so neither \`tenant\` nor \`headers\` would reach the receiver; nothing was changed. Let a proxy in front of the receiver add them and leave them out here, or run a release of prometheus.io"
+  fi
 }
 
 # compose_config: sets TEXT to the configuration as it shall be, and CONFIG_CHANGED.

@@ -127,6 +127,11 @@ describe("remote_write on a host with real receivers", () => {
     expect([code, said]).toEqual([3, expect.stringContaining("missing closing )")]);
   });
 
+  test("a tenant is refused where Prometheus would not send it", async () => {
+    const { code, word } = await refused(() => writeTo({ ...longTerm, preset: "thanos", tenant: "team-a" }));
+    expect([code, word]).toEqual([12, expect.stringContaining("Prometheus 2.42.0+ds of this distribution does not send the headers of remote_write")]);
+  });
+
   test("removing it leaves no trace", async () => {
     expect(await remove(host, StepName.remoteWrite)).toMatchObject({ code: 0, stdout: "removed\n" });
     expect(await remove(host, StepName.remoteWriteCredentials)).toMatchObject({ code: 0, stdout: "removed\n" });
