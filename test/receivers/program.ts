@@ -20,23 +20,7 @@ export interface ReceiverKind {
   labels: Record<string, string>;
   /** Command lines of its processes, by name of their units. */
   units: Record<string, string>;
-  files: Record<string, string>;
 }
-
-const cortexConfiguration = `
-auth_enabled: false
-server: { http_listen_address: 127.0.0.1, http_listen_port: 9009, grpc_listen_address: 127.0.0.1, grpc_listen_port: 9097 }
-distributor: { ring: { kvstore: { store: inmemory } } }
-ingester: { lifecycler: { address: 127.0.0.1, final_sleep: 0s, ring: { replication_factor: 1, kvstore: { store: inmemory } } } }
-storage: { engine: blocks }
-blocks_storage:
-  backend: filesystem
-  filesystem: { dir: /srv/cortex/bucket }
-  tsdb: { dir: /srv/cortex/tsdb }
-  bucket_store: { sync_dir: /srv/cortex/sync }
-compactor: { data_dir: /srv/cortex/compactor }
-ruler_storage: { backend: local, local: { directory: /srv/cortex/rules } }
-`;
 
 export const receiverKinds: ReceiverKind[] = [
   {
@@ -50,17 +34,6 @@ export const receiverKinds: ReceiverKind[] = [
       "thanos-receive": `receive --tsdb.path=/srv/thanos '--label=receive="here"' --remote-write.address=127.0.0.1:19291 --grpc-address=127.0.0.1:10901 --http-address=127.0.0.1:10902 --receive.capnproto-address=127.0.0.1:19391`,
       "thanos-query": "query --endpoint=127.0.0.1:10901 --grpc-address=127.0.0.1:10903 --http-address=127.0.0.1:10904",
     },
-    files: {},
-  },
-  {
-    name: "cortex",
-    url: "http://127.0.0.1:9009",
-    endpoint: "http://127.0.0.1:9009/api/v1/push",
-    ready: "http://127.0.0.1:9009/ready",
-    api: "http://127.0.0.1:9009/prometheus/api/v1",
-    labels: {},
-    units: { cortex: "-target=all -config.file=/srv/cortex/cortex.yml" },
-    files: { "/srv/cortex/cortex.yml": cortexConfiguration },
   },
 ];
 
@@ -68,9 +41,6 @@ export const receiverKinds: ReceiverKind[] = [
 export async function startReceiver(host: Host, kind: ReceiverKind): Promise<void> {
   const program = `/usr/local/bin/${kind.name}`;
   await host.writeFile(program, readFileSync(await ensureReceiver(kind.name)), { mode: "0755" });
-  for (const [path, content] of Object.entries(kind.files)) {
-    await host.writeFile(path, content);
-  }
   for (const [unit, flags] of Object.entries(kind.units)) {
     await host.run(`systemd-run --quiet --unit ${unit} ${program} ${flags}`);
   }

@@ -4,14 +4,13 @@ import path from "node:path";
 import { cacheDirectory, step, withLock } from "./cache";
 import { runOrThrow, testEnvironment, works } from "./process";
 
-export type Receiver = "thanos" | "cortex";
+export type Receiver = "thanos";
 
 const MAIN: Record<Receiver, { version: string; main: string }> = {
   thanos: { version: "0.39.2", main: "github.com/thanos-io/thanos/cmd/thanos" },
-  cortex: { version: "1.19.0", main: "github.com/cortexproject/cortex/cmd/cortex" },
 };
 
-/** Returns the path of the program. The first time it takes five to twenty minutes, and needs `go`. */
+/** Returns the path of the program. The first time it takes about five minutes, and needs `go`. */
 export async function ensureReceiver(name: Receiver): Promise<string> {
   if (await works(name, ["--help"])) {
     return name;
