@@ -6,7 +6,7 @@ import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { startMinio, type Minio } from "../servers/minio";
-import { queryReceiver, receiverUrl, receiverUser, startReceiver } from "../servers/receiver";
+import { receiverUrl, receiverUser, startReceiver, waitForSample } from "../servers/receiver";
 import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, freePort, hostSettings, refusal, sharedSettings, type StackSettings } from "./deployment";
 import { inventory, serverFlag, serverProcess } from "./stepHarness";
@@ -147,8 +147,7 @@ test("F27: free text is on the hosts byte for byte and was not executed", async 
 
 test("samples arrive at the receiver, whose password stands in no state, log, argument list or public file", async () => {
   const [host] = hosts as [Host];
-  // The step that waits for samples is done; they came from the configuration in force.
-  expect(await queryReceiver(host, 'time() - timestamp(up{job="prometheus"}) < bool 300', receiverPassword)).toBe(1);
+  await waitForSample(host, 'up{job="prometheus"}', receiverPassword);
   expect(await host.run("cat /etc/prometheus-backup/remote-write/*.password")).toBe(`${receiverPassword}\n`);
   expect(await host.run("stat --format %U:%G:%a /etc/prometheus-backup/remote-write/*.password")).toBe("root:prometheus:640\n");
   expect(deployment.stack.storedState()).not.toContain(receiverWord);

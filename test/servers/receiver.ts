@@ -1,5 +1,6 @@
 // Prometheus' own remote_write receiver on a test host, behind a password, as a unit of its own that survives a reboot.
 import { quote, waitForPrometheus, type Host } from "../hosts/host";
+import { waitUntil } from "../tools/process";
 
 export const receiverUrl = "http://127.0.0.1:9095/api/v1/write";
 export const receiverUser = "prom";
@@ -43,4 +44,10 @@ export async function queryReceiver(host: Host, expression: string, password: st
   const answer = JSON.parse(said) as { data: { result: { value: [number, string] }[] } };
   const value = answer.data.result[0]?.value[1];
   return value === undefined ? undefined : Number(value);
+}
+
+/** Waits until a series has a sample there that is not older than `seconds`. The first batch may have been of another series. */
+export async function waitForSample(host: Host, selector: string, password: string, seconds = 60): Promise<void> {
+  const expression = `time() - timestamp(${selector}) < bool ${seconds}`;
+  await waitUntil(`the receiver on ${host.name} has ${selector}`, 90, async () => (await queryReceiver(host, expression, password)) === 1, 1000);
 }

@@ -1,4 +1,4 @@
-// Receivers of `remote_write` that no package has: on PATH, else built from their Go modules once and kept.
+// Receivers of `remote_write` that no package has: built from their Go modules once and kept.
 import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { cacheDirectory, step, withLock } from "./cache";
@@ -12,9 +12,6 @@ const MAIN: Record<Receiver, { version: string; main: string }> = {
 
 /** Returns the path of the program. The first time it takes about five minutes, and needs `go`. */
 export async function ensureReceiver(name: Receiver): Promise<string> {
-  if (await works(name, ["--help"])) {
-    return name;
-  }
   const { version, main } = MAIN[name];
   const program = path.join(cacheDirectory("tools", `${name}-${version}`), name);
   return withLock(name, async () => {
@@ -27,7 +24,7 @@ export async function ensureReceiver(name: Receiver): Promise<string> {
 
 async function build(name: Receiver, main: string, program: string): Promise<void> {
   if (!(await works("go", ["version"]))) {
-    throw new Error(`There is no ${name}, and no way to get one: \`go\` is not installed. Put \`${name}\` ${MAIN[name].version} on PATH.`);
+    throw new Error(`There is no way to build ${name} ${MAIN[name].version}: \`go\` is not installed.`);
   }
   const module = mkdtempSync(path.join(cacheDirectory("tools"), "build-"));
   try {
