@@ -187,9 +187,11 @@ test("F17: a download that fails in the middle ends with 8, leaves the server al
   proxy.setRules([]);
   const asked = proxy.requests.length;
   const continued = await site.good(`restore ${backup.name} --yes`, { user: "root" });
-  expect(continued.stderr).toContain("; 3 blocks are there already from an earlier try\n");
+  // Three had come; whether the last of them was unpacked when the fourth failed is chance.
+  const there = Number(/; (\d+) blocks? (?:is|are) there already from an earlier try\n/.exec(continued.stderr)?.[1]);
+  expect([2, 3], continued.stderr).toContain(there);
   const fetched = new Set(proxy.requests.slice(asked).filter(({ method, path }) => method === "GET" && blocks.test(path)).map(({ path }) => path));
-  expect(fetched.size).toBe(HISTORY_BLOCKS + 1 - 3);
+  expect(fetched.size).toBe(HISTORY_BLOCKS + 1 - there);
   expect((await look(server)).history).toEqual(before.history);
   await server.stop();
 });
