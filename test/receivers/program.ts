@@ -35,6 +35,18 @@ export const receiverKinds: ReceiverKind[] = [
       "thanos-query": "query --endpoint=127.0.0.1:10901 --grpc-address=127.0.0.1:10903 --http-address=127.0.0.1:10904",
     },
   },
+  {
+    name: "cortex",
+    url: "http://127.0.0.1:9009",
+    endpoint: "http://127.0.0.1:9009/api/v1/push",
+    ready: "http://127.0.0.1:9009/ready",
+    api: "http://127.0.0.1:9009/prometheus/api/v1",
+    labels: {},
+    units: {
+      // What takes samples in and answers queries, as one process; nothing is old enough for the store gateway.
+      cortex: "-target=distributor,ingester,querier -auth.enabled=false -server.http-listen-address=127.0.0.1 -server.http-listen-port=9009 -server.grpc-listen-address=127.0.0.1 -server.grpc-listen-port=9095 -ring.store=inmemory -distributor.replication-factor=1 -ingester.lifecycler.addr=127.0.0.1 -ingester.join-after=0s -ingester.min-ready-duration=0s -querier.store-gateway-addresses=127.0.0.1:9095 -blocks-storage.backend=filesystem -blocks-storage.filesystem.dir=/srv/cortex/blocks -blocks-storage.tsdb.dir=/srv/cortex/tsdb -blocks-storage.bucket-store.sync-dir=/srv/cortex/sync",
+    },
+  },
 ];
 
 /** Installs and starts it, and waits until it takes samples and answers. */

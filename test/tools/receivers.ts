@@ -4,10 +4,11 @@ import path from "node:path";
 import { cacheDirectory, step, withLock } from "./cache";
 import { runOrThrow, testEnvironment, works } from "./process";
 
-export type Receiver = "thanos";
+export type Receiver = "thanos" | "cortex";
 
 const MAIN: Record<Receiver, { version: string; main: string }> = {
   thanos: { version: "0.39.2", main: "github.com/thanos-io/thanos/cmd/thanos" },
+  cortex: { version: "1.19.0", main: "github.com/cortexproject/cortex/cmd/cortex" },
 };
 
 /** Returns the path of the program. The first time it takes about five minutes, and needs `go`. */
