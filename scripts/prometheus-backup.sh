@@ -20,7 +20,7 @@ main() {
     restore | heal | export | companions | bootstrap) ;;
     # Called by the server's unit before it starts: must work whatever the settings say.
     recover) command_recover "$@"; return 0 ;;
-    *) usage_error "there is no command '$COMMAND'" ;;
+    *) die "$EXIT_USAGE" "there is no command '$COMMAND'" "see: prometheus-backup.sh --help" ;;
   esac
   take_location "$@"
   if [[ -n $LOCATION ]]; then

@@ -96,7 +96,7 @@ plan_fetch() {
   selected_objects | awk -F '|' '!seen[$3]++ { n += $1 } END { printf "%d\n", n }' | read -r bytes
   if (( ${speed%.*} > 0 )); then time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"; fi
   staged="$(count_staged "$STAGING")"
-  if (( staged > 0 )); then time+="; $staged blocks are there already from an earlier try"; fi
+  if (( staged > 0 )); then time+="; $(blocks_text "$staged") there already from an earlier try"; fi
   plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
 }
 
