@@ -24,6 +24,8 @@ export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
  * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own; on request also
  * long-term storage: a VictoriaMetrics server on the host, and `remote_write` to receivers.
  *
+ * With `bootstrapFrom` Prometheus must be installed but need not have been started; without it, it must run.
+ *
  * The steps run one after another, each over a connection of its own; a failing one leaves the host as it was before
  * that step. `destroy` puts the host back as it was found and leaves the backups where they are.
  */
@@ -41,14 +43,15 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
     const prometheus = jobServer(args);
     const order = new Steps(this, stepOrder(name, args, this, opts));
-    // The credentials of the server come with the job, so the job comes first when the admin API needs them.
-    const needsCredentials = args.prometheus?.apiCredentials !== undefined;
+    // Before anything is changed on a host that guards its admin API badly; but after the job where that brings the credentials of
+    // the server, and where the server is not to start before its data are there.
+    const adminApiFirst = args.prometheus?.apiCredentials === undefined && bootstrapFrom === undefined;
     const installAdminApi = (): void => {
       if (wantsAdminApi(args)) {
         order.after(options => new AdminApi(`${name}-admin-api`, { ...host, prometheus: args.prometheus, adminApi }, options));
       }
     };
-    if (!needsCredentials) {
+    if (adminApiFirst) {
       installAdminApi();
     }
     if (textfile?.enabled !== false) {
@@ -58,12 +61,12 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     const backupJob = order.after(
       options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) }, options),
     );
-    if (needsCredentials) {
-      installAdminApi();
-    }
     if (bootstrapFrom !== undefined) {
       const { repositories } = args;
       order.after(options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options));
+    }
+    if (!adminApiFirst) {
+      installAdminApi();
     }
     if (alerts?.enabled !== false) {
       const watched = remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # A new host is born from a backup: once. What is left to say so lies in root's own state, where the backup user cannot write.
 
-# command_bootstrap BACKUP|latest [--host NAME] [--repository NAME]: restores a server without finished blocks, unless that was
-# done before. One line on standard output says what became of it; a server that has data is left alone, which is no failure.
+# command_bootstrap BACKUP|latest [--host NAME] [--repository NAME]: restores a server without finished blocks, running or never
+# started, unless that was done before. One line on standard output says what became of it, and another one if there is something
+# to warn about; a server that has data is left alone, which is no failure.
 command_bootstrap() {
   local marker begun blocks
   parse_bootstrap_options "$@"
@@ -26,10 +27,32 @@ command_bootstrap() {
   fi
   # Known to be new from here on, even if the repository answers only after the server has made blocks of its own.
   if [[ ! -e $begun ]]; then printf '%(%Y-%m-%dT%H:%M:%SZ)T\n' -1 >"$begun"; fi
+  require_startable
+  CLEANUP_HOOKS+=(say_not_started)
   resolve_backup "$WANTED" "$RESTORE_HOST"
   if (( blocks > 0 )); then bootstrap_beneath "$blocks"; else restore_named; fi
   finish_bootstrap "bootstrapped from backup $BACKUP of $RESTORE_HOST at"
   cat -- "$marker"
+  if [[ "$(systemctl show --property=UnitFileState --value -- "$PROMETHEUS_UNIT" 2>/dev/null)" == disabled ]]; then
+    printf 'warning: %s runs, but will not start when this host boots. Run: systemctl enable %s\n' "$PROMETHEUS_UNIT" "$PROMETHEUS_UNIT"
+  fi
+}
+
+# require_startable: a new host is meant to run in the end, so a server that is down needs a unit. Ends with 3 or 12 without one.
+require_startable() {
+  if [[ $SERVER_STATE != stopped || $UNIT_KNOWN == true ]]; then return 0; fi
+  if [[ $UNIT_LOAD == masked ]]; then
+    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT is masked, so it could not be started on the restored data; nothing was done" "run: systemctl unmask $PROMETHEUS_UNIT"
+  fi
+  die "$EXIT_CONFIGURATION" "the server does not answer, and there is no unit $PROMETHEUS_UNIT to start it with (systemd: $UNIT_LOAD); nothing was done" \
+    "install Prometheus, or set prometheusUnit to the name of its unit"
+}
+
+# say_not_started STATUS: the exit hook of a bootstrap that failed.
+say_not_started() {
+  if (( $1 != 0 )) && unit_is inactive failed; then
+    say "prometheus-backup: $PROMETHEUS_UNIT is not running; the try that succeeds starts it."
+  fi
 }
 
 # finish_bootstrap WORDS: leaves the note after which nothing is ever bootstrapped here.

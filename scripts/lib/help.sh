@@ -22,7 +22,7 @@ print_help() {
     browse) printf 'prometheus-backup.sh browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]\n  Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.\n' ;;
     heal) printf 'prometheus-backup.sh heal [--plan] [--yes] [--quick] [--repository NAME]\n  Brings back just the damaged or missing blocks of the live server. --quick compares sizes, not contents.\n' ;;
     export) print_export_help ;;
-    bootstrap) printf 'prometheus-backup.sh bootstrap BACKUP|latest [--host NAME] [--repository NAME]\n  What bootstrapFrom calls: restores a server that has no finished block, once, and never again on this host.\n' ;;
+    bootstrap) printf 'prometheus-backup.sh bootstrap BACKUP|latest [--host NAME] [--repository NAME]\n  What bootstrapFrom calls: restores a server that has no finished block, running or never started, and starts it; once, and never again on this host.\n' ;;
     companions) printf 'prometheus-backup.sh companions BACKUP|latest [--target DIR] [--repository NAME] [--host NAME]\n  prometheus.yml, rules and the other files that travel with a backup: lists them, or puts them below DIR (new or empty)\n  in the tree they had, and says how they differ from those in force.\n' ;;
     *) print_overview ;;
   esac

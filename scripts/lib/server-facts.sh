@@ -2,7 +2,7 @@
 # Where the data of a server belong, and what its retention will do: from the server if it answers, else from what is left of it.
 
 # read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE (unit|elsewhere|stopped) and
-# FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources disagree.
+# FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources disagree or a masked unit might tell it.
 read_server_facts() {
   read_unit
   DATA_DIRECTORY="" SERVER_VERSION="" RETENTION_TIME="" RETENTION_SIZE="" ADMIN_API="" FACTS_FROM=""
@@ -69,6 +69,9 @@ choose_data_directory() {
     DATA_DIRECTORY=$2 FACTS_FROM="the server's last answer"
   elif [[ $RESTORE_HOST == "$HOST_NAME" && "$(jq --raw-output .prometheus.dataDirectory "$MANIFEST")" == /* ]]; then
     DATA_DIRECTORY="$(jq --raw-output .prometheus.dataDirectory "$MANIFEST")" FACTS_FROM="the backup"
+  elif [[ $UNIT_LOAD == masked ]]; then
+    die "$EXIT_REFUSED" "the server does not answer, and $PROMETHEUS_UNIT is masked, so it tells nothing about the data and cannot be started" \
+      "run: systemctl unmask $PROMETHEUS_UNIT"
   else
     die "$EXIT_CONFIGURATION" "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
       "set dataDirectory in this host's configuration, or restore with --target DIR"

@@ -67,7 +67,9 @@ prepare_switch() {
   staged_entries >"${JOURNAL%/*}/entries"
   CREATED=false
   if [[ ! -d $DATA_DIRECTORY ]]; then CREATED=true; fi
-  WAS_RUNNING=$UNIT_RUNS
+  # Looked at again: the download may have taken hours.
+  WAS_RUNNING=false
+  if [[ $UNIT_KNOWN == true ]] && unit_is active activating reloading deactivating; then WAS_RUNNING=true; fi
   CLEANUP_HOOKS+=(undo_switch)
   set_phase prepared
   start_guardian "${JOURNAL%/*}/switch" recover --guard "$JOURNAL"

@@ -33,11 +33,24 @@ unit_start() {
     if [[ " $state" == *" failed "* || " $state" == *" auto-restart "* || ! " $state" =~ " 0 " ]]; then
       START_ERROR="it ended right after the start: $(last_words)"
       return 1
+    elif start_was_in_vain; then
+      return 1
     fi
     wait_for sleep 0.1
   done
   START_ERROR="it was not ready within $READY_TIMEOUT_SECONDS s"
   return 1
+}
+
+# start_was_in_vain: whether systemd has done with the start and the unit is down all the same, which is no failure to systemd. Sets START_ERROR.
+start_was_in_vain() {
+  local -A property=()
+  local key value
+  while IFS='=' read -r key value; do property[$key]=$value; done < <(
+    systemctl show --property=ActiveState,Job,ConditionResult,AssertResult -- "$PROMETHEUS_UNIT" 2>/dev/null)
+  if [[ ${property[ActiveState]:-} != inactive || ${property[Job]:-0} != 0 ]]; then return 1; fi
+  START_ERROR="it ended right after the start: $(last_words)"
+  if [[ ${property[ConditionResult]:-} == no || ${property[AssertResult]:-} == no ]]; then START_ERROR="a condition of its unit is not met, so systemd does not start it"; fi
 }
 
 # old_process_ended SECONDS: waits that long for the process that unit_stop was to end. False if it lives on, whether or not systemd has

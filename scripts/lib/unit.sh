@@ -1,15 +1,16 @@
 # shellcheck shell=bash
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
-# read_unit: sets UNIT_KNOWN, UNIT_RUNS (true|false), UNIT_USER, UNIT_GROUP and UNIT_PID (0: none).
+# read_unit: sets UNIT_KNOWN, UNIT_RUNS (true|false), UNIT_USER, UNIT_GROUP, UNIT_PID (0: none) and UNIT_LOAD (loaded|masked|not-found|…).
 read_unit() {
   local -A property=()
   local key value
-  UNIT_KNOWN=false UNIT_RUNS=false UNIT_USER="" UNIT_GROUP="" UNIT_PID=0
+  UNIT_KNOWN=false UNIT_RUNS=false UNIT_USER="" UNIT_GROUP="" UNIT_PID=0 UNIT_LOAD=not-found
   if [[ ! -d /run/systemd/system ]] || ! command -v systemctl >/dev/null 2>&1; then return 0; fi
   while IFS='=' read -r key value; do property[$key]=$value; done < <(
     systemctl show --property=LoadState,ActiveState,User,Group,MainPID -- "$PROMETHEUS_UNIT" 2>/dev/null)
-  if [[ ${property[LoadState]:-} != loaded ]]; then return 0; fi
+  UNIT_LOAD="${property[LoadState]:-not-found}"
+  if [[ $UNIT_LOAD != loaded ]]; then return 0; fi
   UNIT_KNOWN=true
   UNIT_USER="${property[User]:-root}"
   UNIT_USER="${UNIT_USER:-root}"

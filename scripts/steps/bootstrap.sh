@@ -24,6 +24,8 @@ step_install() {
     die_with "$status" "$WORK/errors" "this host could not be restored from backup ${SETTINGS[BACKUP]} of ${SETTINGS[HOST]} (above); its data are as before. Mend that and run \`pulumi up\` again"
   fi
   cat -- "$WORK/said"
+  # What is worth knowing of a restore that has worked.
+  sed -n 's/^prometheus-backup: \(warning: .*\)/\1/p; /^The data from before are in /p' -- "$WORK/errors"
 }
 
 # The data stay, and so does the note that there is nothing left to do.

@@ -98,7 +98,7 @@ test("the credentials of a cold backup belong to root, who runs it", async () =>
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain("setting OWNER root\n");
 });
 
-test("a host that is born from a backup has a step for it, after the job and with the job's server, and no other host has one", async () => {
+test("a host that is born from a backup has a step for it, after the job and before its server must run, and no other host has one", async () => {
   const { all: without } = await recordResources(() => new PrometheusBackup("prom-a", host()));
   expect(commands(without)).not.toContain("prom-a-bootstrap-install");
   const { named } = await recordResources(() =>
@@ -106,7 +106,9 @@ test("a host that is born from a backup has a step for it, after the job and wit
   );
   const step = named("prom-a-bootstrap-install");
   expect(step.dependsOn).toContain("prom-a-backup-job-install");
-  expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-bootstrap-install");
+  expect(named("prom-a-textfile-directory-install").dependsOn).toEqual(["prom-a-toolkit"]);
+  expect(named("prom-a-admin-api-install").dependsOn).toContain("prom-a-bootstrap-install");
+  expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-admin-api-install");
   expect(String(step.inputs["stdin"]).split("\n").slice(-6)).toEqual([
     "setting INSTALLATION prom-a-bootstrap-install", "setting HOST prom-old", "setting BACKUP 20261122T020000Z", "setting REPOSITORY local", "end", "",
   ]);

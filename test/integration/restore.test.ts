@@ -1,17 +1,17 @@
-import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { renderHostPolicy } from "../../components/render/bucket";
 import { differentAnswers, isScraped, measure, type Measured } from "../demo/prometheus";
 import { makeHistory } from "../hosts/history";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { startMinio, type Minio } from "../servers/minio";
-import { waitUntil, type Finished } from "../tools/process";
+import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, hostSettings, sharedSettings } from "./deployment";
-import { serverProcess } from "./stepHarness";
+import { besideData, command, errorOf, flipByte, served } from "./restoreParts";
+import { serverFlag, serverProcess } from "./stepHarness";
 
 // Every way back, on hosts that `up` has set up, with the installed command: what fails first, then what must work.
 const bucketName = "restore-test";
-const command = "/usr/local/bin/prometheus-backup.sh";
 
 interface Block {
   ulid: string;
@@ -25,8 +25,10 @@ let minio: Minio;
 let deployment: Deployment;
 let host: Host;
 let newHost: Host;
-/** Configures the new host, with these settings on top. */
-let configureSpare: (more: object) => Promise<void>;
+/** One whose Prometheus has never run when the first `up` comes. */
+let unborn: Host;
+/** Configures the new host, with these settings on top; and the other one, if it gets some. */
+let configureSpare: (more: object, ofUnborn?: object) => Promise<void>;
 /** Name and blocks of the one backup, newest moment in it, and what the server answered about all before that. */
 let backup: string;
 let blocks: Block[];
@@ -34,7 +36,9 @@ let at: number;
 let before: Measured;
 
 beforeAll(async () => {
-  [minio, host, newHost] = await Promise.all([startMinio(), startHost({ name: "lost" }), startHost({ name: "spare", layout: "course" })]);
+  [minio, host, newHost, unborn] = await Promise.all([
+    startMinio(), startHost({ name: "lost" }), startHost({ name: "spare", layout: "course" }), startHost({ name: "unborn" }),
+  ]);
   await minio.client().send(new CreateBucketCommand({ Bucket: bucketName }));
   const user = async (hostName: string, mayRead: string[]) => {
     const policy = renderHostPolicy({ bucketArn: `arn:aws:s3:::${bucketName}`, hostName, mayRead, mayPrune: true });
@@ -44,12 +48,15 @@ beforeAll(async () => {
   const own = (name: string) => ({ repositories: [{ path: "/backup/prometheus" }, { ...offsite, credentials: `s3-${name}` }] });
   deployment = await Deployment.create(
     { environment: "test", defaults: sharedSettings, hosts: [hostSettings(host, own("lost"))] },
-    { sshKey: host.privateKey, "s3-lost": await user("lost", []), "s3-spare": await user("spare", ["lost"]) },
+    { sshKey: host.privateKey, "s3-lost": await user("lost", []), "s3-spare": await user("spare", ["lost"]), "s3-unborn": await user("unborn", ["lost"]) },
     minio.environment,
   );
   // What is compared by block must not be merged meanwhile.
   await host.run(`sed -i 's/^ARGS="/&--storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h /' /etc/default/prometheus`);
-  configureSpare = more => deployment.change({ hosts: [hostSettings(host, own("lost")), hostSettings(newHost, { ...own("spare"), ...more })] });
+  configureSpare = (more, ofUnborn) => {
+    const others = ofUnborn === undefined ? [] : [hostSettings(unborn, { ...own("unborn"), ...ofUnborn })];
+    return deployment.change({ hosts: [hostSettings(host, own("lost")), hostSettings(newHost, { ...own("spare"), ...more }), ...others] });
+  };
   await makeHistory(host, { days: 1, series: 50 });
   await deployment.stack.up();
   await waitUntil("the server has scraped its targets twice", 90, () => isScraped(host));
@@ -61,16 +68,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   deployment?.stack.remove();
-  await Promise.all([host, newHost, minio].map(each => each?.stop()));
+  await Promise.all([host, newHost, unborn, minio].map(each => each?.stop()));
 });
 
 /** Without what the server is writing at this moment. */
 const dataEntries = () => host.run(`cd ${host.paths.dataDirectory} && ls -d 01* wal chunks_head | grep -v '\\.tmp-for-'`);
-const besideData = (on: Host) => on.run(`ls -d ${on.paths.dataDirectory}.* 2>/dev/null || true`);
-
-function errorOf(finished: Finished): string {
-  return finished.stderr.split("\n").filter(line => line.startsWith("prometheus-backup: error: ")).at(-1) ?? finished.stderr;
-}
 
 /** A restore that must fail: with this code, with the old data served afterwards, and nothing but a download left beside them. */
 async function failedRestore(options: string, code: number): Promise<string> {
@@ -84,18 +86,6 @@ async function failedRestore(options: string, code: number): Promise<string> {
   return errorOf(finished);
 }
 
-/** Flips a byte in the middle of a block in the bucket. */
-async function flipByte(): Promise<{ object: string; mend: () => Promise<unknown> }> {
-  const { Contents = [] } = await minio.client().send(new ListObjectsV2Command({ Bucket: bucketName, Prefix: "lost/blocks/" }));
-  const Key = Contents[0]?.Key ?? "";
-  const whole = await (await minio.client().send(new GetObjectCommand({ Bucket: bucketName, Key }))).Body?.transformToByteArray();
-  const damaged = Buffer.from(whole ?? []);
-  damaged.writeUInt8(damaged.readUInt8(damaged.length >> 1) ^ 1, damaged.length >> 1);
-  const put = (Body: Uint8Array | undefined) => minio.client().send(new PutObjectCommand({ Bucket: bucketName, Key, Body }));
-  await put(damaged);
-  return { object: Key.replace("lost/", ""), mend: () => put(whole) };
-}
-
 test("the backup holds what the tests need", () => {
   // The history, and what the server has scraped of itself.
   expect(before.samples).toBeGreaterThan(50 * 24 * 60);
@@ -105,7 +95,7 @@ test("the backup holds what the tests need", () => {
 
 test("a restore from the only copy, one byte of which has flipped, ends with 9 and never stops the server", async () => {
   const process = await serverProcess(host);
-  const { object, mend } = await flipByte();
+  const { object, mend } = await flipByte(minio, bucketName, "lost/blocks/");
   const error = await failedRestore("--repository offsite", 9);
   expect(error).toContain(`${object} is damaged: its checksum is not the recorded one`);
   expect(await serverProcess(host)).toBe(process);
@@ -131,21 +121,6 @@ test("a restore is refused while prometheus.yml would keep the server from start
   expect(await serverProcess(host)).toBe(process);
 });
 
-/** Restores into a directory, starts a server there with the command line that the restore prints, and asks it. */
-async function served(target: string, options: string): Promise<{ samples: number; names: string[] }> {
-  const restored = await host.exec(`${command} restore latest --yes --target ${target} ${options}`);
-  expect(restored.code, restored.stderr).toBe(0);
-  const line = /^ +(prometheus --config.file=.*)$/m.exec(restored.stderr)?.[1] ?? "";
-  await host.writeFile(`${target}.sh`, `exec ${line}\n`);
-  await host.run(`systemd-run --quiet --collect --unit partial bash ${target}.sh`);
-  await waitForPrometheus(host, 30, "http://127.0.0.1:9099");
-  const ask = async (words: string) => (JSON.parse(await host.run(`curl -sS --get 'http://127.0.0.1:9099/api/v1/${words}`)) as { data: unknown }).data;
-  const names = (await ask("label/__name__/values'")) as string[];
-  const counted = (await ask("query' --data-urlencode 'query=sum(count_over_time(history_requests_total[4d]))'")) as { result: { value: [number, string] }[] };
-  await host.run("systemctl stop partial");
-  return { samples: Number(counted.result[0]?.value[1]), names };
-}
-
 const history = () => blocks.filter(block => !block.head && block.maxTime <= (at - 2 * 3600) * 1000).sort((a, b) => a.minTime - b.minTime);
 
 test("a part by time is a data directory that serves exactly the blocks of that time", async () => {
@@ -153,14 +128,14 @@ test("a part by time is a data directory that serves exactly the blocks of that 
   const [from, to] = [wanted?.minTime ?? 0, wanted?.maxTime ?? 0];
   const touched = blocks.filter(block => block.maxTime > from && block.minTime < to);
   const rfc3339 = (time: number) => new Date(time).toISOString();
-  const part = await served("/srv/by-time", `--from ${rfc3339(from)} --to ${rfc3339(to)}`);
+  const part = await served(host, "/srv/by-time", `--from ${rfc3339(from)} --to ${rfc3339(to)}`);
   expect(touched.length).toBeLessThan(blocks.length);
   expect(part).toEqual({ samples: touched.reduce((sum, block) => sum + block.numSamples, 0), names: ["history_requests_total"] });
 });
 
 test("a part by block serves exactly that block", async () => {
   const wanted = history().at(-1);
-  const part = await served("/srv/by-block", `--block ${wanted?.ulid}`);
+  const part = await served(host, "/srv/by-block", `--block ${wanted?.ulid}`);
   expect(part).toEqual({ samples: wanted?.numSamples, names: ["history_requests_total"] });
 });
 
@@ -175,7 +150,7 @@ test("a lost data directory comes back whole", async () => {
 
 const rootState = "/var/lib/prometheus-backup-restore";
 const note = () => newHost.run(`cat ${rootState}/bootstrapped`);
-const bootstrap = () => newHost.exec(`${command} bootstrap latest --host lost`);
+const bootstrap = (on = newHost) => on.exec(`${command} bootstrap latest --host lost`);
 /** What only a restore would change on the new host. */
 const bornState = async () => [await serverProcess(newHost), await newHost.run(`ls ${newHost.paths.dataDirectory} ${rootState}`), await besideData(newHost)];
 
@@ -189,7 +164,7 @@ test("a new host whose backup is missing or damaged fails `up` with the reason, 
   const untouched = await bornState();
   expect(untouched.join("\n")).not.toMatch(/01[0-9A-HJKMNP-TV-Z]{24}|bootstrapped|restore-|before-/);
 
-  const { object, mend } = await flipByte();
+  const { object, mend } = await flipByte(minio, bucketName, "lost/blocks/");
   await configureSpare({ bootstrapFrom: { host: "lost" } });
   const damaged = await deployment.stack.tryUp();
   expect([damaged.ok, damaged.output]).toEqual([false, expect.stringContaining(`${object} is damaged: its checksum is not the recorded one`)]);
@@ -201,8 +176,8 @@ test("a new host whose backup is missing or damaged fails `up` with the reason, 
 
 test("a new host is born from the backup of another one by `up`, once", async () => {
   const born = await deployment.stack.up();
-  // The step, which had failed, and the alert rules, which wait for it.
-  expect(changesOf(born)).toEqual({ create: 2 });
+  // The step, which had failed, and what waits for it: the admin API and the alert rules.
+  expect(changesOf(born)).toEqual({ create: 3 });
   expect(await measure(newHost, at)).toEqual(before);
   expect(await note()).toMatch(new RegExp(`^bootstrapped from backup ${backup} of lost at \\d{4}-\\d\\d-\\d\\dT[0-9:]{8}Z\n$`));
   expect(await besideData(newHost)).toMatch(/^\/var\/lib\/prometheus\.before-\d{8}T\d{6}Z\n$/);
@@ -255,4 +230,63 @@ test("a new host gets the backup of another one, keeps its own data aside, and w
   expect(restored.stderr).toContain(`The data from before are in ${aside}.`);
   expect(await newHost.run(`ls -d ${aside}/wal`)).toBe(`${aside}/wal\n`);
   expect(await objects()).toEqual(untouched);
+});
+
+test("a host whose Prometheus has never run stays like that while its birth fails, and `up` says so", async () => {
+  const { dataDirectory } = unborn.paths;
+  await unborn.run(`systemctl disable --now prometheus && rm -rf ${dataDirectory}`);
+  const state = async () => [await unborn.run("systemctl show --property=ActiveState --value prometheus"), (await unborn.exec(`ls -d ${dataDirectory}`)).code];
+  await configureSpare({}, { bootstrapFrom: { host: "lost", backup: "20200101T000000Z" } });
+  const missing = await deployment.stack.tryUp();
+  expect([missing.ok, missing.output]).toEqual([false, expect.stringContaining("there is no backup 20200101T000000Z of host 'lost'")]);
+  expect(missing.output).toContain("prometheus.service is not running; the try that succeeds starts it.");
+  expect(await state()).toEqual(["inactive\n", 2]);
+
+  await unborn.run("systemctl mask prometheus");
+  const masked = await bootstrap(unborn);
+  expect([masked.code, errorOf(masked)]).toEqual([12, expect.stringMatching(/prometheus\.service is masked, .*; run: systemctl unmask prometheus\.service$/)]);
+  await unborn.run("systemctl unmask prometheus");
+
+  const dropIn = "/etc/systemd/system/prometheus.service.d/not-yet.conf";
+  await unborn.writeFile(dropIn, "[Unit]\nConditionPathExists=/etc/provisioned\n");
+  await unborn.run("systemctl daemon-reload");
+  const unmet = await bootstrap(unborn);
+  expect([unmet.code, errorOf(unmet)]).toEqual([4, expect.stringContaining("a condition of its unit is not met, so systemd does not start it")]);
+  expect([...(await state()), await besideData(unborn)]).toEqual(["inactive\n", 2, `${dataDirectory}.restore-${backup}\n`]);
+  await unborn.run(`rm ${dropIn} && systemctl daemon-reload`);
+});
+
+test("a host whose Prometheus has never run is born by `up` before its first start, once", async () => {
+  const cursor = (await unborn.run("journalctl --lines=0 --show-cursor")).replace("-- cursor: ", "").trim();
+  await configureSpare({}, { bootstrapFrom: { host: "lost" } });
+  const born = await deployment.stack.up();
+  // The updates are in the state alone: the arguments of the components around it, with another backup than in the try before.
+  expect(changesOf(born)).toEqual({ create: 3, update: 3 });
+  expect(born.output).toContain("warning: prometheus.service runs, but will not start when this host boots. Run: systemctl enable prometheus.service");
+  expect(await measure(unborn, at)).toEqual(before);
+  expect([await serverFlag(unborn, "web.enable-admin-api"), await besideData(unborn)]).toEqual(["true", ""]);
+  expect(await unborn.run(`stat --format %U:%G ${unborn.paths.dataDirectory}`)).toBe("prometheus:prometheus\n");
+  // One start for the birth, one for the admin API.
+  const starts = (await unborn.run(`journalctl --unit prometheus --output cat --after-cursor '${cursor}'`)).split("Server is ready to receive web requests").slice(0, -1);
+  expect(starts).toHaveLength(2);
+  const found = [...(starts[0] ?? "").matchAll(/Found healthy block.* ulid=(\w+)/g)].map(([, ulid]) => ulid);
+  expect(found.sort()).toEqual(blocks.map(({ ulid }) => ulid).sort());
+
+  const [process, marker] = [await serverProcess(unborn), await unborn.run(`cat ${rootState}/bootstrapped`)];
+  const again = await deployment.stack.up();
+  expect([changesOf(again), again.dials]).toEqual([{}, []]);
+  expect((await bootstrap(unborn)).stdout).toContain(`nothing to do: ${marker.trim()}`);
+  expect(await serverProcess(unborn)).toBe(process);
+});
+
+test("a server that is down and has a WAL without a block is born, too, and its WAL is kept aside", async () => {
+  const { dataDirectory } = unborn.paths;
+  await unborn.run(`set -e; systemctl stop prometheus; rm -rf ${dataDirectory}/01*; rm ${rootState}/bootstrapped`);
+  const wal = await unborn.run(`cat ${dataDirectory}/wal/0* | sha256sum`);
+  const born = await bootstrap(unborn);
+  expect([born.code, born.stdout], born.stderr).toEqual([0, expect.stringContaining(`bootstrapped from backup ${backup} of lost`)]);
+  expect(await measure(unborn, at)).toEqual(before);
+  const aside = (await besideData(unborn)).trim();
+  expect(born.stderr).toContain(`The data from before are in ${aside}.`);
+  expect(await unborn.run(`cat ${aside}/wal/0* | sha256sum`)).toBe(wal);
 });

@@ -15,6 +15,11 @@ test("the host command is told whose backup, and what it says is the report", ()
   expect(bootstrap({ HOST: "a", BACKUP: "20261122T020000Z", REPOSITORY: "offsite" }).stdout).toBe("bootstrap 20261122T020000Z --host a --repository offsite\n");
 });
 
+test("what the restore warns about is in the report, and where it keeps what the server had", () => {
+  const words = "Restore of backup x\nprometheus-backup: warning: look at this\nThe data from before are in /d.before-x.";
+  expect(bootstrap({ HOST: "a", BACKUP: "latest" }, 0, words).stdout).toBe("bootstrap latest --host a\nwarning: look at this\nThe data from before are in /d.before-x.\n");
+});
+
 test("a restore that fails ends the step with its code", () => {
   expect(bootstrap({ HOST: "a", BACKUP: "latest" }, 8)).toEqual({
     code: 8,
