@@ -17,6 +17,7 @@ import { downtime } from "./scenarios/downtime";
 import { list } from "./scenarios/list";
 import { memory } from "./scenarios/memory";
 import { restore } from "./scenarios/restore";
+import { restoreS3 } from "./scenarios/restoreS3";
 import { thousand } from "./scenarios/thousand";
 
 const PROGRAMS = [
@@ -56,6 +57,7 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
     days30: directory => days30({ directory, days: days(30), warmUpDays: Number(values["warm-up"]), series: series(200) }),
     daily: async directory => daily(await agedServer(), directory, runs),
     restore: async directory => restore(await agedServer(), directory, runs),
+    "restore-s3": async directory => restoreS3(await agedServer(), directory, runs),
     downtime: async () => downtime(await agedServer(), runs),
     memory: directory => memory(directory, numbers(values.sizes), series(30_000)),
     thousand: directory => thousand({ directory, days: days(90), series: series(5000), runs }),

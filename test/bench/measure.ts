@@ -79,3 +79,9 @@ export async function interleave<Name extends string>(rounds: number, ways: Reco
   const all = await measureRounds(rounds, ways);
   return Object.fromEntries(Object.entries<Measured[]>(all).map(([name, runs]) => [name, median(runs)])) as Record<Name, Measured>;
 }
+
+/** How often one takes what the other does: the middle one of the rounds' ratios, since both of one round met the same load. */
+export function ratioInRounds(one: Measured[], other: Measured[], of: "wall" | "cpu"): number {
+  const ratios = one.map((run, round) => run[of] / (other[round]?.[of] ?? NaN)).sort((a, b) => a - b);
+  return ratios[Math.floor(ratios.length / 2)] ?? NaN;
+}

@@ -23,6 +23,8 @@ export interface Remote {
 
 /** One "host" with a repository of its own in a directory; many of them may back up the same server. */
 export class Site {
+  /** Its name, and its folder in the repository. */
+  readonly host = HOST;
   readonly repository: string;
   private readonly program: string;
 

@@ -120,11 +120,14 @@ test("a block that is damaged everywhere ends the restore with its name, and no 
 /** A large block and four small ones, which come in one batch. */
 const oneLarge = () => LETTERS.map(letter => pack(letter, letter === "A" ? { chunk: randomBytes(50_000) } : {}));
 
-test("blocks from a remote come several at once, and are as they were", () => {
+test.each([
+  ["lies on the disk until it is unpacked", "", ["copy", "copy"]],
+  ["that is too large for that is unpacked as it comes", "REMOTE_BATCH_BYTES=1000", ["cat", "copy"]],
+])("blocks from a remote come several at once, one %s, and are as they were", (_, settings, expected) => {
   const blocks = oneLarge();
-  const { code, stdout, stderr } = fetchAll(blocks, "PARALLEL=1", true);
+  const { code, stdout, stderr } = fetchAll(blocks, `PARALLEL=1 ${settings}`, true);
   expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
-  expect(calls()).toEqual(["cat", "copy"]);
+  expect(calls()).toEqual(expected);
   expect(blocksIn("stage").map(name => fs.readFileSync(at(`stage/${name}/index`), "utf8"))).toEqual(LETTERS.map(letter => `index of ${letter}`));
   expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
 });
@@ -138,7 +141,7 @@ test("one that is damaged in the remote comes from the repository that has it ri
     stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; where another repository has it whole, that one was used\n`,
   });
   expect(blocksIn("stage")).toEqual(every);
-  expect(calls()).toEqual(["cat", "cat", "cat", "cat", "cat", "copy"]);
+  expect(calls()).toEqual(["cat", "cat", "cat", "cat", "copy", "copy"]);
   expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
 });
 

@@ -11,8 +11,9 @@ import { writeBlocks, type Shape } from "../historyMaker";
 import { runOrThrow } from "../../tools/process";
 import type { Measured } from "../measure";
 import { report, type Cell } from "../results";
+import { s3Remote } from "../remote";
 import { startServer } from "../server";
-import { fresh, Site, type Remote } from "../site";
+import { fresh, Site } from "../site";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -59,7 +60,7 @@ export async function list(directory: string, counts: number[]): Promise<void> {
       const onPath = new Site(path.join(directory, `path-${count}`), server.url);
       await onPath.command(["run"], { SKIP_HEAD: "true" });
       multiply(onPath, count - 2);
-      const remote = s3(directory, proxy.endpoint, minio.root, `${BUCKET}/${count}`);
+      const remote = s3Remote(directory, proxy.endpoint, minio.root, `${BUCKET}/${count}`);
       await runOrThrow("rclone", ["--config", remote.rcloneConfiguration, "copy", "--transfers", "16", onPath.repository, remote.location]);
       const onS3 = new Site(path.join(directory, `s3-${count}`), server.url, remote);
       for (const [place, site] of Object.entries({ path: onPath, S3: onS3 })) {
@@ -88,14 +89,4 @@ export async function list(directory: string, counts: number[]): Promise<void> {
     await Promise.all([server.stop(), proxy.stop()]);
     await minio.stop();
   }
-}
-
-function s3(directory: string, endpoint: string, root: { accessKeyId: string; secretAccessKey: string }, location: string): Remote {
-  const rcloneConfiguration = path.join(directory, "rclone.conf");
-  const lines = {
-    type: "s3", provider: "Other", region: "eu-central-1", endpoint, force_path_style: "true", no_check_bucket: "true",
-    access_key_id: root.accessKeyId, secret_access_key: root.secretAccessKey,
-  };
-  writeFileSync(rcloneConfiguration, `[bench]\n${Object.entries(lines).map(([key, value]) => `${key} = ${value}\n`).join("")}`, { mode: 0o600 });
-  return { location: `bench:${location}`, rcloneConfiguration };
 }

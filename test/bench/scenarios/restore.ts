@@ -1,9 +1,9 @@
-// A full restore into an empty directory, against plain tar and zstd on the same objects with the same parallelism.
+// A full restore into an empty directory, from a path, against plain tar and zstd on the same objects with the same parallelism.
 import path from "node:path";
 import type { Aged } from "../aged";
-import { measureRounds, median } from "../measure";
+import { measureRounds, median, ratioInRounds, type Measured } from "../measure";
 import { Peers } from "../peers";
-import { megabytes, report, seconds } from "../results";
+import { megabytes, report, seconds, type Cell } from "../results";
 import { blocksOf, fresh, Site } from "../site";
 
 export async function restore(aged: Aged, directory: string, runs: number): Promise<void> {
@@ -13,27 +13,41 @@ export async function restore(aged: Aged, directory: string, runs: number): Prom
   await site.command(["run"]);
   const manifest = site.manifest();
   const objects = manifest.blocks.map(({ object }) => site.object(object ?? ""));
-  const all = await measureRounds(runs, {
-    plain: () => peers.unpack(objects),
-    ours: () => {
-      fresh(target);
-      return site.command(["restore", "latest", "--yes", "--target", target]);
-    },
+  const all = await measureRounds(runs, { plain: () => peers.unpack(objects), ours: () => restoreTo(site, target) });
+  requireBlocks(target, manifest.blocks.length);
+  const rows = restoreRows(all.ours, { "`zstd -dc \\| tar x` of the same objects, two at a time, nothing checked": all.plain });
+  report("restore", [{ title: `Full restore of ${aged.sizeText}`, columns: RESTORE_COLUMNS, rows }], {
+    ...restoreFigures("ours", all.ours), ...restoreFigures("plain", all.plain),
+    wallRatio: ratioInRounds(all.ours, all.plain, "wall"), cpuRatio: ratioInRounds(all.ours, all.plain, "cpu"),
   });
+}
+
+export const RESTORE_COLUMNS = ["way", "wall s", "CPU s", "peak memory MB", "wall, ours / it", "CPU, ours / it"];
+
+/** Restores the newest backup into a directory of its own, which is emptied before the clock starts. */
+export function restoreTo(site: Site, target: string): Promise<Measured> {
+  fresh(target);
+  return site.command(["restore", "latest", "--yes", "--target", target]);
+}
+
+/** A restore that left something out would be quick. */
+export function requireBlocks(target: string, count: number): void {
   const restored = blocksOf(target).length;
-  if (restored !== manifest.blocks.length) {
-    throw new Error(`the restore brought ${restored} of ${manifest.blocks.length} blocks back`);
+  if (restored !== count) {
+    throw new Error(`the restore brought ${restored} of ${count} blocks back`);
   }
-  const [ours, plain] = [median(all.ours), median(all.plain)];
-  // Both of one round met the same load; the middle one of the rounds' ratios.
-  const inRounds = (of: "wall" | "cpu"): number => all.ours.map((run, round) => run[of] / (all.plain[round]?.[of] ?? NaN)).sort((a, b) => a - b)[Math.floor(runs / 2)] ?? NaN;
-  const columns = ["way", "wall s", "CPU s", "peak memory MB", "wall, ours / it", "CPU, ours / it"];
-  const rows = [
-    ["prometheus-backup, `restore --target`", seconds(ours.wall), seconds(ours.cpu), megabytes(ours.memory), "1.00", "1.00"],
-    ["`zstd -dc \\| tar x` of the same objects, two at a time, nothing checked", seconds(plain.wall), seconds(plain.cpu), megabytes(plain.memory), inRounds("wall").toFixed(2), inRounds("cpu").toFixed(2)],
-  ];
-  report("restore", [{ title: `Full restore of ${aged.sizeText}`, columns, rows }], {
-    ours: ours.wall, plain: plain.wall, oursCpu: ours.cpu, plainCpu: plain.cpu, wallRatio: inRounds("wall"), cpuRatio: inRounds("cpu"),
-    oursWalls: all.ours.map(({ wall }) => wall), plainWalls: all.plain.map(({ wall }) => wall),
+}
+
+/** A row for our restore and one for each other way, all of the same rounds. */
+export function restoreRows(ours: Measured[], others: Record<string, Measured[]>): Cell[][] {
+  return Object.entries({ "prometheus-backup, `restore --target`": ours, ...others }).map(([way, runs]) => {
+    const middle = median(runs);
+    return [way, seconds(middle.wall), seconds(middle.cpu), megabytes(middle.memory), ratioInRounds(ours, runs, "wall").toFixed(2), ratioInRounds(ours, runs, "cpu").toFixed(2)];
   });
+}
+
+/** `NAME` and `NAMECpu`, the median run's seconds, and `NAMEWalls`, those of every run. */
+export function restoreFigures(name: string, runs: Measured[]): Record<string, number | number[]> {
+  const middle = median(runs);
+  return { [name]: middle.wall, [`${name}Cpu`]: middle.cpu, [`${name}Walls`]: runs.map(({ wall }) => wall) };
 }
