@@ -281,10 +281,10 @@ function rest<T extends z.ZodType>(schema: T, error: z.ZodError, input: unknown)
 
 /** What of a host's configuration has the same form in code. */
 function backupSettings(config: SharedConfig): BackupSettings {
-  const { schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, retention } = config;
+  const { schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, holdBlocks, retention } = config;
   const { orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics } = config;
   const all: BackupSettings = {
-    schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, retention,
+    schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, holdBlocks, retention,
     orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

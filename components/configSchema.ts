@@ -171,6 +171,7 @@ const shared = {
   format: z.enum(Format).optional(),
   archiveCompression: z.enum(Compression).optional(),
   skipHead: skipHead.optional(),
+  holdBlocks: flag.optional(),
   retention: retention.optional(),
   orphanGraceHours: amount.optional(),
   suspectBelowPercent: amount.optional(),

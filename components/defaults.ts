@@ -13,6 +13,7 @@ export const defaults = {
   format: Format.Blocks,
   archiveCompression: Compression.Gzip,
   skipHead: SkipHead.Auto,
+  holdBlocks: true,
   retention: { days: 30, minimum: 3 },
   orphanGraceHours: 48,
   suspectBelowPercent: 50,

@@ -129,6 +129,7 @@ export function backupJobPlan(
     format: job.format ?? defaults.format,
     archiveCompression: job.archiveCompression ?? defaults.archiveCompression,
     skipHead: job.skipHead ?? defaults.skipHead,
+    holdBlocks: job.holdBlocks ?? defaults.holdBlocks,
     retention: retentionPlan(job.retention),
     orphanGraceHours: job.orphanGraceHours ?? defaults.orphanGraceHours,
     suspectBelowPercent: job.suspectBelowPercent ?? defaults.suspectBelowPercent,

@@ -203,6 +203,16 @@ export interface JobSettings {
   archiveCompression?: Compression;
   /** Whether the head is left out. Defaults to `auto`. */
   skipHead?: SkipHead;
+  /**
+   * Whether two-hour blocks are linked aside every hour until the next run, so that the run sends them and not, a second
+   * time, what the server has merged from them: with daily runs about a third fewer bytes. Defaults to true; without effect where runs
+   * come every two hours or oftener, more than a day apart, or make archives.
+   *
+   * On the host: a line in the cron entry, and hard links in `prometheus-backup-held` of the data directory. They take
+   * space once the server has merged a block, at most that of two days' blocks, and go after each complete run, when less than a tenth
+   * of the file system is free, and with the job.
+   */
+  holdBlocks?: boolean;
   /** Which backups are kept. A host's rules replace shared ones as a whole. */
   retention?: Retention;
   /** Hours before an object that no backup names is deleted. Defaults to 48; runs in progress are younger. */

@@ -16,7 +16,7 @@ main() {
   if [[ ${1:-} == --version ]]; then printf 'prometheus-backup %s\n' "$TOOL_VERSION"; return 0; fi
   begin
   case "$COMMAND" in
-    run | list | show | verify | prune | pin | unpin | check | status | drill | browse | note-metrics) ;;
+    run | list | show | verify | prune | pin | unpin | check | status | drill | browse | note-metrics | hold) ;;
     restore | heal | export | companions | bootstrap) ;;
     # Called by the server's unit before it starts: must work whatever the settings say.
     recover) command_recover "$@"; return 0 ;;

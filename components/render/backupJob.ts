@@ -57,6 +57,7 @@ export interface BackupJobPlan {
   format: string;
   archiveCompression: string;
   skipHead: string;
+  holdBlocks: boolean;
   retention: RetentionPlan;
   orphanGraceHours: number;
   suspectBelowPercent: number;
@@ -67,6 +68,7 @@ export interface BackupJobPlan {
 }
 
 const HOUR = 3600;
+const DAY = 24 * HOUR;
 
 /**
  * Whether a run leaves the head out. `auto`: a job that runs hourly or more often skips it, because
@@ -82,6 +84,15 @@ export function skipsHead(skipHead: string, gapSeconds: number): boolean {
     default:
       return gapSeconds <= HOUR;
   }
+}
+
+/**
+ * Whether blocks are held between runs. A run every two hours meets every block before the server merges it (a block stands alone for
+ * at least two hours), and links of more than a day's blocks would take more space than they save bytes.
+ */
+export function holdsBlocks(plan: BackupJobPlan): boolean {
+  const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
+  return plan.holdBlocks && plan.format === "blocks" && largestGapSeconds > 2 * HOUR && largestGapSeconds <= DAY + HOUR;
 }
 
 function rule(value: number | undefined): string {
@@ -159,15 +170,35 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
   };
 }
 
+/** One line of the cron entry. */
+interface CronJob {
+  schedule: string;
+  /** What is called. Defaults to a backup. */
+  command?: string;
+}
+
+/** Half an hour away from the runs, as far as they have a fixed minute. */
+function holdMinute(schedule: string): number {
+  return (Number(/^\d+/.exec(schedule)?.[0] ?? 0) + 30) % 60;
+}
+
+/** What cron calls on this host, and when. */
+function cronJobs(plan: BackupJobPlan): CronJob[] {
+  const { schedule, drillSchedule, drillParts } = plan;
+  return [
+    { schedule },
+    ...(drillSchedule === undefined ? [] : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
+    ...(holdsBlocks(plan) ? [{ schedule: `${holdMinute(schedule)} * * * *`, command: "hold" }] : []),
+  ];
+}
+
 /** Cron entry: no logic in it, because `%` means a newline there and the path is short. */
-export function renderCron(schedule: string, user: string, drillSchedule?: string, drillParts = 1): string {
-  const entry = (line: string, command: string): string => `${line} ${user} ${command} >> ${paths.log} 2>&1`;
+export function renderCron(user: string, jobs: CronJob[]): string {
   return [
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
     "SHELL=/bin/sh",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    entry(schedule, paths.hostCommand),
-    ...(drillSchedule === undefined ? [] : [entry(drillSchedule, `${paths.hostCommand} drill${drillParts > 1 ? ` --sample ${drillParts}` : ""}`)]),
+    ...jobs.map(({ schedule, command }) => [schedule, user, paths.hostCommand, ...(command === undefined ? [] : [command]), `>> ${paths.log} 2>&1`].join(" ")),
     "",
   ].join("\n");
 }
@@ -195,7 +226,7 @@ export function renderBackupJob(plan: BackupJobPlan): HostFiles {
     [paths.settings]: publicFile(renderSettings(hostSettings(plan))),
     [paths.rclone]: publicFile(renderRclone(plan.repositories)),
     ...(knownHosts === "" ? {} : { [paths.knownHosts]: publicFile(knownHosts) }),
-    [paths.cron]: publicFile(renderCron(plan.schedule, plan.backupUser, plan.drillSchedule, plan.drillParts)),
+    [paths.cron]: publicFile(renderCron(plan.backupUser, cronJobs(plan))),
     [paths.logrotate]: publicFile(renderLogrotate(plan.backupUser)),
   };
 }

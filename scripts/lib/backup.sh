@@ -17,9 +17,11 @@ command_run() {
   remove_old_stages
   "source_$SOURCE"
   if [[ $COMPANIONS == true ]]; then collect_companions; fi
+  read_held
   describe_source
   stage_done snapshot
   store_everywhere
+  finish_hold
   log "done backup=$BACKUP newest_sample=${NEWEST_SAMPLE:-none} seconds=$SECONDS"
 }
 
@@ -172,10 +174,10 @@ repository_fault() {
 # store_pool PLAN: sends the blocks that the pool lacks; PLAN.uploaded gets their manifest entries.
 store_pool() {
   local plan=$1
-  plan_backup "$BLOCKS" "$plan"
+  plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
   printf 'null\n' >"$plan.archive"
   jq --raw-output '"new=\(.upload | length) pooled=\(.reuse | length) covered=\(.covered | length) heads=\(.heads | length) bytes=\([.upload[].bytes, .heads[].bytes] | add // 0)",
-    ((.heads[], .upload[]) | [.ulid, .recorded.object // "-", .recorded.objectSha256 // "-", (if .head then "head" else "block" end), (del(.recorded) | tojson)] | join("\t"))' \
+    ((.heads[], .upload[]) | [.ulid, .recorded.object // "-", .recorded.objectSha256 // "-", (if .head then "head" elif .held then "held" else "block" end), (del(.recorded, .held) | tojson)] | join("\t"))' \
     "$plan" >"$plan.todo"
   log "plan repository=$REPOSITORY $(head -n 1 "$plan.todo")"
   sed -i 1d "$plan.todo"

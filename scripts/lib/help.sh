@@ -19,6 +19,7 @@ print_help() {
     run) printf 'prometheus-backup.sh [run] [--accept-smaller] [--take-over]\n  Takes a backup now; what cron calls. --accept-smaller: a server that lost most of its samples is right like that.\n  --take-over: this machine replaces the one that owned the prefix.\n' ;;
     restore) print_restore_help ;;
     drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--sample N/T | --sample T] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n  --sample 2/7: only the second of seven parts of the blocks; --sample 7: the next of seven parts, in turn.\n' ;;
+    hold) printf 'prometheus-backup.sh hold\n  Links new two-hour blocks aside until the next run, which sends them instead of what the server merges from them; what\n  cron calls every hour where runs are more than two hours apart. Silent when there is nothing new.\n' ;;
     browse) printf 'prometheus-backup.sh browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]\n  Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.\n' ;;
     heal) printf 'prometheus-backup.sh heal [--plan] [--yes] [--quick] [--repository NAME]\n  Brings back just the damaged or missing blocks of the live server. --quick compares sizes, not contents.\n' ;;
     export) print_export_help ;;
@@ -45,6 +46,7 @@ prometheus-backup.sh [COMMAND]: backs up and restores the Prometheus server of t
   heal                      bring back just the damaged or missing blocks of the live server
   prune [--dry-run]         remove what retention does not keep
   pin|unpin BACKUP          keep one backup whatever retention says
+  hold                      set new blocks aside for the next run; what cron calls between runs
   check                     prove the whole chain without taking a backup
   status [--json]           the server, the last runs, leftover snapshots
 

@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# What a backup must send: the source-aware rule. A block that compaction made from stored blocks is not sent again.
+# What a backup must send: the source-aware rule. A block that compaction made from stored blocks is not sent again; where some of
+# them are not stored yet but held (hold.sh), those are sent instead of it.
 
 # How many manifests are read to know the pool. Older ones matter only for blocks that left the server long ago.
 readonly POOL_MANIFESTS=50
 
-# plan_backup BLOCKS FILE: for the selected repository, writes {reuse, upload, heads, covered} to FILE; needs repository_open.
+# plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered} to FILE; needs repository_open.
 plan_backup() {
-  local blocks=$1 target=$2 damaged="$STATE_DIR/damaged/$REPOSITORY"
+  local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY"
   read_pool >"$SCRATCH/pool.$REPOSITORY"
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
-  jq --slurp --slurpfile blocks "$blocks" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \
+  jq --slurp --slurpfile blocks "$blocks" --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \
     "$(plan_filter)" "$SCRATCH/pool.$REPOSITORY" >"$target"
 }
 
@@ -28,7 +29,7 @@ read_pool() {
 
 # plan_filter: the jq program. A stored block counts only while its object is listed with the size that was recorded.
 # Rule: every source of the block is held by stored blocks whose own sources do not overlap, neither has tombstones, and the
-# sample counts are equal. The largest stored blocks are taken first.
+# sample counts are equal. The largest stored blocks are taken first. A held block counts as stored, and is sent if it is needed.
 plan_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
@@ -36,7 +37,9 @@ plan_filter() {
   | (reduce lines($damaged)[] as $object ({}; .[$object] = true)) as $bad
   | (reduce .[] as $block ({}; .[$block.ulid] = $block)) as $known
   | ($known | map_values(select($there[.object] == .objectBytes and ($bad[.object] | not)))) as $pool
-  | ([$pool[] | select(.numTombstones == 0 and .tombstones == "")] | sort_by(-(.sources | length), .ulid)) as $clean
+  | (reduce $blocks[0][] as $block ({}; .[$block.ulid] = true)) as $present
+  | [$held[0][] | select(($pool[.ulid] or $present[.ulid]) | not) | . + {head: false, held: true, recorded: ($known[.ulid] // {} | {object, objectSha256})}] as $aside
+  | ([$pool[], $aside[] | select(.numTombstones == 0 and .tombstones == "")] | sort_by(-(.sources | length), .ulid)) as $clean
   | def cover($block):
       if $block.numTombstones > 0 or $block.tombstones != "" then null
       else (reduce $block.sources[] as $source ({}; .[$source] = true)) as $wanted
@@ -50,10 +53,10 @@ plan_filter() {
     if $block.head then .heads += [$block]
     elif $pool[$block.ulid] then .reuse += [$block + ($pool[$block.ulid] | {object, objectBytes, objectSha256})]
     else cover($block) as $by
-      | if $by then .reuse += $by
+      | if $by then .reuse += [$by[] | select(.held | not)] | .upload += [$by[] | select(.held)]
           | .covered += [($block | {ulid, minTime, maxTime, numSamples}) + {by: [$by[].ulid]}]
         else .upload += [$block + {recorded: ($known[$block.ulid] // {} | {object, objectSha256})}] end
     end)
-  | .reuse |= unique_by(.ulid)
+  | .reuse |= unique_by(.ulid) | .upload |= unique_by(.ulid)
 JQ
 }

@@ -68,7 +68,7 @@ send_rclone() {
 # a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with REPOSITORY_ERROR set;
 # what was stored stays noted.
 store_blocks() {
-  local plan=$1 directory=$2 count index=0 running=0 ulid object sha256 kind entry
+  local plan=$1 directory count index=0 running=0 ulid object sha256 kind entry
   mkdir -p -- "$STATE_DIR/journal"
   count="$(wc -l <"$plan.todo")"
   PACK_THREADS=1
@@ -80,6 +80,7 @@ store_blocks() {
     progress "$REPOSITORY: block $index of $count"
     printf '%s' "$entry" >"$plan.$index"
     if [[ $kind == head ]]; then object="heads/$BACKUP.tar.zst" sha256=-; fi
+    if [[ $kind == held ]]; then directory=$HELD_DIRECTORY; else directory=$2; fi
     in_background store_block "$plan.$index" "$directory" "$ulid" "$object" "$sha256" </dev/null
     running=$(( running + 1 ))
   done <"$plan.todo"

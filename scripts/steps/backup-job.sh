@@ -2,7 +2,8 @@
 # parts: core payload files packages users
 # Host step backup-job: tools, the host command with its configuration, cron entry, log and directories.
 # `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
-# (last results, so that a later install goes on from them) stay, and so do packages.
+# (last results, so that a later install goes on from them) stay, and so do packages. Held blocks go: they are links to
+# data of the server.
 
 readonly STEP=backup-job
 readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES'
@@ -112,6 +113,16 @@ look_for_second_entry() {
 step_remove() {
   remove_metrics
   take_back_all
+  remove_held
+}
+
+# remove_held: links that pin blocks which the server has deleted. The job names their place, so they go with its user's rights.
+remove_held() {
+  local directory='' note="$STATE_DIRECTORY/hold"
+  if [[ -f $note ]]; then directory="$(head -n 1 -- "$note")"; fi
+  if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return; fi
+  as_user "$(stat --format %U -- "$note")" rm -rf -- "$directory/prometheus-backup-held" ||
+    warn "$directory/prometheus-backup-held could not be removed; it pins blocks that the server has deleted"
 }
 
 # remove_metrics: a file that nobody writes any more would look like a backup that has stopped.

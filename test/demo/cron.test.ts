@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { renderCron } from "../../components/render/backupJob";
 import { parseCronFile } from "./cron";
 
-test("the file that is installed is one job with its environment", () => {
-  expect(parseCronFile(renderCron("17 */2 * * *", "prometheus"))).toEqual({
+test("the file that is installed begins with the backup and its environment", () => {
+  expect(parseCronFile(renderCron("prometheus", [{ schedule: "17 */2 * * *" }, { schedule: "5 * * * *", command: "hold" }]))).toEqual({
     environment: { SHELL: "/bin/sh", PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
     schedule: "17 */2 * * *",
     user: "prometheus",
@@ -13,5 +13,5 @@ test("the file that is installed is one job with its environment", () => {
 
 test("a nickname is a schedule, and a file without a job is refused", () => {
   expect(parseCronFile("@daily root /bin/true\n")).toEqual({ environment: {}, schedule: "@daily", user: "root", command: "/bin/true" });
-  expect(() => parseCronFile("SHELL=/bin/sh\n")).toThrow("not one job of cron");
+  expect(() => parseCronFile("SHELL=/bin/sh\n")).toThrow("no job of cron");
 });

@@ -9,15 +9,15 @@ export interface CronJob {
   command: string;
 }
 
-/** The one job of a file in /etc/cron.d. */
+/** The first job of a file in /etc/cron.d: the backup. */
 export function parseCronFile(text: string): CronJob {
   const lines = text.split("\n").filter(line => line.trim() !== "" && !line.startsWith("#"));
   const assignment = /^(\w+)\s*=\s*(.*)$/;
   const environment = Object.fromEntries(lines.flatMap(line => [assignment.exec(line)?.slice(1, 3) ?? []].filter(pair => pair.length > 0)) as [string, string][]);
-  const jobs = lines.filter(line => !assignment.test(line));
-  const [, schedule, user, command] = /^(@\w+|(?:\S+\s+){4}\S+)\s+(\S+)\s+(.+)$/.exec(jobs[0] ?? "") ?? [];
-  if (jobs.length !== 1 || schedule === undefined || user === undefined || command === undefined) {
-    throw new Error(`not one job of cron:\n${text}`);
+  const job = lines.find(line => !assignment.test(line));
+  const [, schedule, user, command] = /^(@\w+|(?:\S+\s+){4}\S+)\s+(\S+)\s+(.+)$/.exec(job ?? "") ?? [];
+  if (schedule === undefined || user === undefined || command === undefined) {
+    throw new Error(`no job of cron:\n${text}`);
   }
   return { environment, schedule, user, command };
 }

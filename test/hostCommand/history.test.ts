@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep, waitUntil } from "../tools/process";
 import { historyIn, servedHistory } from "./served";
-import { startOwnServer, type OwnServer } from "./server";
+import { startOwnServer, untilCompacted, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, HISTORY_SERIES, openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
 
@@ -86,7 +86,7 @@ test.concurrent("F9: a compaction that drops deleted samples is not covered by t
   await post(server, "delete_series?match[]=history_requests_total{path=\"/p7\"}");
   await server.stop();
   await server.start({ compaction: true });
-  await waitForCompaction(server, pooled(whole).length);
+  await untilCompacted(server, pooled(whole).length);
   const after = await backupShown(site, server, shown);
   const before = new Set(objects(whole));
   expect(after.covered).toEqual([]);
@@ -99,18 +99,6 @@ test.concurrent("F9: a compaction that drops deleted samples is not covered by t
   await server.stop();
 });
 
-async function waitForCompaction(server: OwnServer, blocks: number): Promise<void> {
-  await waitUntil("the server has compacted", 90, async () => (await server.blocks()).length < blocks, 1000);
-  // Until two looks agree: several levels follow each other.
-  let seen = "";
-  await waitUntil("compaction is over", 60, async () => {
-    const now = (await server.blocks()).join(" ");
-    const same = now === seen;
-    seen = now;
-    return same;
-  }, 2500);
-}
-
 test.concurrent("F10: compacted and dropped blocks: both backups stay whole, compaction costs nothing, prune frees what nobody needs", async () => {
   const server = await startOwnServer(setting.host, { name: "compacting", port: 9363 });
   const site = await Site.create(setting, { name: "compacting", prometheusUrl: server.url, settings: { ORPHAN_GRACE_HOURS: "0", KEEP_MINIMUM: "1" } });
@@ -118,7 +106,7 @@ test.concurrent("F10: compacted and dropped blocks: both backups stay whole, com
   const fine = await backupShown(site, server, shown);
   await server.stop();
   await server.start({ compaction: true });
-  await waitForCompaction(server, pooled(fine).length);
+  await untilCompacted(server, pooled(fine).length);
   const coarse = await backupShown(site, server, shown);
   expect(coarse.covered.length).toBeGreaterThan(0);
   expect(coarse.totals.sentBytes).toBe(coarse.blocks.find(({ head }) => head)?.objectBytes);

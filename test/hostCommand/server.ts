@@ -92,6 +92,19 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
   return server;
 }
 
+/** Until the server has fewer blocks than that, and merges no more. */
+export async function untilCompacted(server: OwnServer, blocks: number): Promise<void> {
+  await waitUntil("the server has compacted", 90, async () => (await server.blocks()).length < blocks, 1000);
+  // Until two looks agree: several levels follow each other.
+  let seen = "";
+  await waitUntil("compaction is over", 60, async () => {
+    const now = (await server.blocks()).join(" ");
+    const same = now === seen;
+    seen = now;
+    return same;
+  }, 2500);
+}
+
 /** As Debian's unit, but for the sandbox: a server that failed is started again by systemd. */
 async function startLasting(host: Host, unit: string, flags: string[]): Promise<void> {
   const settings = ["User=prometheus", `ExecStart=/usr/bin/prometheus ${flags.join(" ")}`, "Restart=on-failure", "TimeoutStopSec=20s", "SendSIGKILL=no"];

@@ -80,6 +80,7 @@ test("the cron entry and the log rotation", () => {
     SHELL=/bin/sh
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh >> /var/log/prometheus-backup.log 2>&1
+    30 * * * * prometheus /usr/local/bin/prometheus-backup.sh hold >> /var/log/prometheus-backup.log 2>&1
     "
   `);
   expect(content(rendered(), "/etc/logrotate.d/prometheus-backup")).toMatchInlineSnapshot(`
@@ -117,7 +118,7 @@ test.each(["", "watcher", "https://watcher/a b", 'https://watcher/a"\nurl = "fil
 
 test("drills are a second line of the cron entry, moved as the first", () => {
   const drill = { schedule: "0 5 * * 0" };
-  const cron = (host: HostArtefacts): string[] => content(host, "/etc/cron.d/prometheus-backup")?.split("\n").slice(3, -1) ?? [];
+  const cron = (host: HostArtefacts): string[] => content(host, "/etc/cron.d/prometheus-backup")?.split("\n").slice(3, -1).filter(line => !line.includes(" hold ")) ?? [];
   const log = ">> /var/log/prometheus-backup.log 2>&1";
   expect(cron(rendered({ drill }))).toEqual([
     `0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh ${log}`,
@@ -256,4 +257,13 @@ test("the command line writes the files of every host, with their modes, and con
   } finally {
     fs.rmSync(directory, { recursive: true });
   }
+});
+
+test("blocks are held between runs that are more than two hours and at most a day apart, and only where they are sent once", () => {
+  const held = (settings: Record<string, unknown>): boolean => content(rendered(settings), "/etc/cron.d/prometheus-backup")?.includes("prometheus-backup.sh hold >>") ?? false;
+  expect(content(rendered({ schedule: "45 2 * * *" }), "/etc/cron.d/prometheus-backup")).toContain("\n15 * * * * prometheus /usr/local/bin/prometheus-backup.sh hold >> /var/log/prometheus-backup.log 2>&1\n");
+  expect(["0 */6 * * *", "0 2 * * *", "30 1-23/3 * * *"].map(schedule => held({ schedule }))).toEqual([true, true, true]);
+  expect(held({ schedule: "0 2 * * *", timeZone: "Europe/Berlin" })).toBe(true);
+  expect(["0 */2 * * *", "@hourly", "0 2 * * 0", "0 2 1-30 * *"].map(schedule => held({ schedule }))).toEqual([false, false, false, false]);
+  expect([held({ format: "archive" }), held({ holdBlocks: false }), held({ source: "hot" })]).toEqual([false, false, true]);
 });

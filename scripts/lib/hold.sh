@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# Holding: a daily run meets blocks that the server has merged since, and would send samples again that older backups have. So
+# cron links each two-hour block aside while it is there; the run sends those, and the merged block is covered by them
+# (docs/decisions/008-held-blocks.md). Only bytes are at stake: without a held block the run sends the merged one whole.
+
+readonly HELD_FOLDER=prometheus-backup-held
+# A held block takes space of its own from the moment when the server has merged it: these are the limits of that.
+readonly HOLD_MINUTES=$((48 * 60))
+readonly HOLD_FREE_PERCENT=10
+
+# command_hold: what cron calls every hour between the runs. Silent as long as there is nothing new.
+command_hold() {
+  local dir fresh=() known
+  if (( $# > 0 )); then usage_error "hold takes no options, not '$1'"; fi
+  # Written by the first complete run: before it, nothing is stored that a merged block could go with.
+  if [[ ! -s $STATE_DIR/hold ]]; then return 0; fi
+  known="$(<"$STATE_DIR/hold")"
+  DATA_DIRECTORY="${known%%$'\n'*}"
+  if [[ ! -d $DATA_DIRECTORY ]]; then return 0; fi
+  HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER"
+  for dir in "$DATA_DIRECTORY"/*/; do
+    dir="${dir%/}"
+    if [[ ${dir##*/} =~ $ULID_PATTERN && $known != *$'\n'"${dir##*/}"* ]]; then fresh+=("${dir##*/}"); fi
+  done
+  if (( ${#fresh[@]} == 0 )) && [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi
+  lock_hold
+  if (( ${#fresh[@]} > 0 )); then hold_blocks "${fresh[@]}"; fi
+  if [[ -d $HELD_DIRECTORY ]]; then let_go_of_old; fi
+}
+
+# hold_blocks ULID...: links those that come from the head, without deletions, and notes all of them as seen.
+hold_blocks() {
+  local ulid count=0
+  open_state
+  mkdir -p -- "$HELD_DIRECTORY" 2>"$SCRATCH/error" || hold_failed "$HELD_DIRECTORY cannot be made"
+  rm -rf -- "$HELD_DIRECTORY"/.new-*
+  while IFS= read -r ulid; do
+    if hold_block "$ulid"; then count=$(( count + 1 )); fi
+  done < <(blocks_of_the_head "$@")
+  printf '%s\n' "$@" >>"$STATE_DIR/hold" || die "$EXIT_SPACE" "$STATE_DIR/hold cannot be written" "free space there; the next run sends merged blocks whole"
+  if (( count > 0 )); then log "hold blocks=$count"; fi
+}
+
+# blocks_of_the_head ULID...: those that the server cut from its head and nobody deleted anything from.
+blocks_of_the_head() {
+  local ulid
+  for ulid in "$@"; do
+    jq --raw-output --arg ulid "$ulid" 'select(.ulid == $ulid and .compaction.level == 1 and .compaction.sources == [$ulid]
+      and (.stats.numTombstones // 0) == 0) | .ulid' "$DATA_DIRECTORY/$ulid/meta.json" 2>/dev/null || true
+  done
+}
+
+# hold_block ULID: links one block, under its name only when it is whole. False if the server removed it meanwhile.
+hold_block() {
+  local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new-$1"
+  if [[ -d $HELD_DIRECTORY/$1 ]]; then return 1; fi
+  if cp --archive --link -- "$from" "$new" 2>"$SCRATCH/error" && [[ -s $new/meta.json && -s $new/index ]]; then
+    mv --no-target-directory -- "$new" "$HELD_DIRECTORY/$1"
+    return 0
+  fi
+  rm -rf -- "$new"
+  if [[ -d $from ]]; then hold_failed "block $1 cannot be linked"; fi
+  return 1
+}
+
+# hold_failed WHAT: ends with 7; SCRATCH/error has the system's words.
+hold_failed() {
+  die "$EXIT_SPACE" "$1 ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
+}
+
+# lock_hold: hold and the end of a run change the same folder and note.
+lock_hold() {
+  exec {HOLD_FD}>>"$STATE_DIR/hold.lock"
+  flock --timeout 60 "$HOLD_FD" || die "$EXIT_LOCKED" "another process holds $STATE_DIR/hold.lock" "look for prometheus-backup.sh with 'ps'"
+}
+
+# let_go_of_old: a run that has not come for two days, or a disk that gets full, is no reason to pin more. Not during a run, which may be
+# reading them.
+let_go_of_old() {
+  local free all run_lock old=() aged=(-cmin "+$HOLD_MINUTES")
+  read -r free all < <(stat --file-system --format '%a %b' -- "$DATA_DIRECTORY")
+  if (( free * 100 < all * HOLD_FREE_PERCENT )); then aged=(); fi
+  mapfile -t old < <(find "$HELD_DIRECTORY" -mindepth 1 -maxdepth 1 -type d "${aged[@]}" -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" || true)
+  if (( ${#old[@]} == 0 )) || [[ ! -r $STATE_DIR/lock ]]; then return 0; fi
+  exec {run_lock}<"$STATE_DIR/lock"
+  if flock --nonblock "$run_lock"; then
+    let_go "${old[@]}"
+    log "hold let_go=${#old[@]} free_percent=$(( free * 100 / all ))"
+  fi
+  exec {run_lock}<&-
+}
+
+# let_go ULID...: removes our links, never the server's blocks, and what a killed hold left.
+let_go() {
+  local ulid
+  rm -rf -- "$HELD_DIRECTORY"/.new-*
+  for ulid in "$@"; do rm -rf -- "${HELD_DIRECTORY:?}/${ulid:?}"; done
+  rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
+}
+
+# read_held: the held blocks as JSON in SCRATCH/held.json, as describe_blocks has them. Ones that cannot be read are left out: the run
+# does without.
+read_held() {
+  HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER"
+  HELD_BLOCKS="$SCRATCH/held.json"
+  printf '[]\n' >"$HELD_BLOCKS"
+  : >"$SCRATCH/held.ulids"
+  if [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi
+  if ! describe_blocks "$HELD_DIRECTORY" "$HELD_BLOCKS"; then
+    warn "the held blocks in $HELD_DIRECTORY cannot be used ($BLOCK_ERROR); merged blocks are sent whole"
+    printf '[]\n' >"$HELD_BLOCKS"
+  fi
+  mv -f -- "$SCRATCH/ulids" "$SCRATCH/held.ulids"
+}
+
+# finish_hold: after a complete run everything that was held is stored, in one way or another; what it saw need not be held any more.
+finish_hold() {
+  local gone=()
+  if [[ $FORMAT == archive ]]; then return 0; fi
+  lock_hold
+  mapfile -t gone <"$SCRATCH/held.ulids"
+  let_go "${gone[@]}"
+  { printf '%s\n' "$DATA_DIRECTORY"; jq --raw-output '.[] | select(.head | not) | .ulid' "$BLOCKS"; } >"$STATE_DIR/hold.new"
+  mv -f -- "$STATE_DIR/hold.new" "$STATE_DIR/hold"
+  exec {HOLD_FD}>&-
+}
