@@ -87,6 +87,8 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
 
   test("F25: removing the steps leaves the host as it was found, with backups and log", async () => {
     await host.run("touch \"$(echo /backup/it*)/backup\"");
+    const { dataDirectory } = host.paths;
+    await host.run(`install -d -o prometheus -g prometheus ${dataDirectory}/prometheus-backup-held ${dataDirectory}/prometheus-backup-held/block && echo ${dataDirectory} | install -o prometheus /dev/stdin /var/lib/prometheus-backup/hold`);
     for (const [step] of [...all].reverse()) {
       expect([step, await remove(host, step)]).toMatchObject([step, { code: 0, stdout: "removed\n" }]);
     }
@@ -94,6 +96,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect(await serverFlag(host, "web.enable-admin-api")).toBe("false");
     expect(await host.run(`curl -s ${url}/api/v1/rules`)).not.toContain("prometheus-backup");
     expect(await host.run("ls /backup/*/backup /var/log/prometheus-backup.log")).toContain("/backup");
+    expect(await host.run(`ls ${dataDirectory}`)).not.toContain("prometheus-backup");
   });
 
   test("removing what is not there succeeds", async () => {
