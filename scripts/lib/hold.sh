@@ -22,17 +22,21 @@ command_hold() {
     dir="${dir%/}"
     if [[ ${dir##*/} =~ $ULID_PATTERN && $known != *$'\n'"${dir##*/}"* ]]; then fresh+=("${dir##*/}"); fi
   done
-  if (( ${#fresh[@]} == 0 )) && [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi
-  lock_hold
-  if (( ${#fresh[@]} > 0 )); then hold_blocks "${fresh[@]}"; fi
-  if [[ -d $HELD_DIRECTORY ]]; then let_go_of_old; fi
+  if (( ${#fresh[@]} > 0 )); then
+    lock_hold
+    hold_blocks "${fresh[@]}"
+    let_go_of_old -cmin "+$HOLD_MINUTES"
+  fi
+  if [[ -d $HELD_DIRECTORY ]] && is_nearly_full; then
+    lock_hold
+    let_go_of_old
+  fi
 }
 
 # hold_blocks ULID...: links those that come from the head, without deletions, and notes all of them as seen.
 hold_blocks() {
-  local ulid count=0
-  open_state
-  mkdir -p -- "$HELD_DIRECTORY" 2>"$SCRATCH/error" || hold_failed "$HELD_DIRECTORY cannot be made"
+  local ulid error count=0
+  error="$(mkdir -p -- "$HELD_DIRECTORY" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"
   rm -rf -- "$HELD_DIRECTORY"/.new-*
   while IFS= read -r ulid; do
     if hold_block "$ulid"; then count=$(( count + 1 )); fi
@@ -52,20 +56,20 @@ blocks_of_the_head() {
 
 # hold_block ULID: links one block, under its name only when it is whole. False if the server removed it meanwhile.
 hold_block() {
-  local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new-$1"
+  local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new-$1" error
   if [[ -d $HELD_DIRECTORY/$1 ]]; then return 1; fi
-  if cp --archive --link -- "$from" "$new" 2>"$SCRATCH/error" && [[ -s $new/meta.json && -s $new/index ]]; then
+  if error="$(cp --archive --link -- "$from" "$new" 2>&1)" && [[ -s $new/meta.json && -s $new/index ]]; then
     mv --no-target-directory -- "$new" "$HELD_DIRECTORY/$1"
     return 0
   fi
   rm -rf -- "$new"
-  if [[ -d $from ]]; then hold_failed "block $1 cannot be linked"; fi
+  if [[ -d $from ]]; then hold_failed "block $1 cannot be linked" "${error:-it lacks meta.json or index}"; fi
   return 1
 }
 
-# hold_failed WHAT: ends with 7; SCRATCH/error has the system's words.
+# hold_failed WHAT WORDS: ends with 7 and the last line of the system's words.
 hold_failed() {
-  die "$EXIT_SPACE" "$1 ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
+  die "$EXIT_SPACE" "$1 (${2##*$'\n'})" "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
 }
 
 # lock_hold: hold and the end of a run change the same folder and note.
@@ -74,18 +78,24 @@ lock_hold() {
   flock --timeout 60 "$HOLD_FD" || die "$EXIT_LOCKED" "another process holds $STATE_DIR/hold.lock" "look for prometheus-backup.sh with 'ps'"
 }
 
-# let_go_of_old: a run that has not come for two days, or a disk that gets full, is no reason to pin more. Not during a run, which may be
-# reading them.
-let_go_of_old() {
-  local free all run_lock old=() aged=(-cmin "+$HOLD_MINUTES")
+# is_nearly_full: whether less than HOLD_FREE_PERCENT of the file system are free; sets FREE_PERCENT.
+is_nearly_full() {
+  local free all
   read -r free all < <(stat --file-system --format '%a %b' -- "$DATA_DIRECTORY")
-  if (( free * 100 < all * HOLD_FREE_PERCENT )); then aged=(); fi
-  mapfile -t old < <(find "$HELD_DIRECTORY" -mindepth 1 -maxdepth 1 -type d "${aged[@]}" -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" || true)
+  FREE_PERCENT=$(( free * 100 / all ))
+  (( FREE_PERCENT < HOLD_FREE_PERCENT ))
+}
+
+# let_go_of_old [CONDITION OF FIND...]: a run that has not come for two days, or a file system that gets full, is no reason to pin more. Not
+# during a run, which may be reading them.
+let_go_of_old() {
+  local run_lock old=()
+  mapfile -t old < <(find "$HELD_DIRECTORY" -mindepth 1 -maxdepth 1 -type d "$@" -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" || true)
   if (( ${#old[@]} == 0 )) || [[ ! -r $STATE_DIR/lock ]]; then return 0; fi
   exec {run_lock}<"$STATE_DIR/lock"
   if flock --nonblock "$run_lock"; then
     let_go "${old[@]}"
-    log "hold let_go=${#old[@]} free_percent=$(( free * 100 / all ))"
+    log "hold let_go=${#old[@]}${FREE_PERCENT:+ free_percent=$FREE_PERCENT}"
   fi
   exec {run_lock}<&-
 }

@@ -55,13 +55,20 @@ export class Aged {
     return this.running;
   }
 
-  /** The next day at 02:45. Afterwards `raw` holds this day's twelve blocks. */
-  async nextDay(): Promise<void> {
+  /**
+   * The next day at 02:45. Afterwards `raw` holds this day's twelve blocks. `onBlock` is called whenever one of them has come to those of
+   * the server, which merges them only after the last one.
+   */
+  async nextDay(onBlock: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.stop();
     ["wal", "wbl", "chunks_head"].forEach(name => rmSync(path.join(this.data, name), { recursive: true, force: true }));
     const from = this.today;
     this.today += DAY;
     await writeBlocks(fresh(this.raw), this.shape, new Date(from), new Date(this.today));
+    for (const block of blocksOf(this.raw)) {
+      linkBlocks(this.raw, [block], this.data);
+      await onBlock();
+    }
     await this.wakeUp();
   }
 
@@ -77,7 +84,8 @@ export class Aged {
   }
 
   private async wakeUp(): Promise<void> {
-    linkBlocks(this.raw, blocksOf(this.raw), this.data);
+    const there = new Set(blocksOf(this.data));
+    linkBlocks(this.raw, blocksOf(this.raw).filter(block => !there.has(block)), this.data);
     const server = await startServer(this.data, { compactUpTo: LARGEST_RANGE });
     this.running = server;
     const feeder = await startFeeder(server.url, this.shape, new Date(this.today));

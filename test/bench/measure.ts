@@ -49,6 +49,16 @@ function treeMemory(pid: number): number {
   }
 }
 
+/** What several runs took together. */
+export function sumOf(runs: Measured[]): Measured {
+  return {
+    wall: runs.reduce((sum, { wall }) => sum + wall, 0),
+    cpu: runs.reduce((sum, { cpu }) => sum + cpu, 0),
+    memory: Math.max(...runs.map(({ memory }) => memory)),
+    errors: runs.map(({ errors }) => errors).join(""),
+  };
+}
+
 /** The middle one of several runs, by CPU time. */
 export function median(runs: Measured[]): Measured {
   const sorted = [...runs].sort((a, b) => a.cpu - b.cpu);

@@ -51,6 +51,19 @@ export class Site {
     return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, files.stdout);
   }
 
+  /** What `hold` has set aside of a server's blocks, as a state that can be brought back: a complete run lets all of it go. */
+  keepHeld(data: string): () => void {
+    const [held, note] = [path.join(data, "prometheus-backup-held"), path.join(this.directory, "state/hold")];
+    const kept = path.join(this.directory, "held");
+    execFileSync("cp", ["--archive", "--link", held, fresh(kept)]);
+    const words = readFileSync(note, "utf8");
+    return () => {
+      rmSync(held, { recursive: true, force: true });
+      execFileSync("cp", ["--archive", "--link", path.join(kept, path.basename(held)), held]);
+      writeFileSync(note, words);
+    };
+  }
+
   private settings(): Record<string, string> {
     const place: Record<string, string> =
       this.remote === undefined

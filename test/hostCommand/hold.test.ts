@@ -129,9 +129,13 @@ test("are let go after two days without a run and when the file system is nearly
     expect(await heldOf({ dataDirectory })).toHaveLength(HISTORY_BLOCKS);
   };
   await holdAll();
+  // The age is looked at whenever there is something new.
+  const forget = `sed -i '$d' ${site.stateDirectory}/hold`;
+  await setting.host.run(forget);
   const blocked = await setting.host.exec(`flock ${site.stateDirectory}/lock env ${later} PROMETHEUS_BACKUP_CONFIG=${site.configuration} prometheus-backup.sh hold`, { user: "prometheus" });
   expect([blocked.code, blocked.stderr, (await heldOf({ dataDirectory })).length]).toEqual([0, "", HISTORY_BLOCKS]);
-  expect((await site.good("hold", { environment: later })).stderr).toMatch(new RegExp(` hold let_go=${HISTORY_BLOCKS} free_percent=\\d+\n$`));
+  await setting.host.run(forget);
+  expect((await site.good("hold", { environment: later })).stderr).toMatch(new RegExp(` hold let_go=${HISTORY_BLOCKS}\n$`));
   expect(await heldOf({ dataDirectory })).toEqual([]);
 
   await holdAll();

@@ -1,7 +1,8 @@
 // One day's backup, against what people do today and against the limit, on a server of two weeks.
+import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Aged } from "../aged";
-import { interleave, measure, type Measured } from "../measure";
+import { interleave, measure, sumOf, type Measured } from "../measure";
 import { Peers, type Sent } from "../peers";
 import { megabytes, ratio, report, seconds, type Cell, type Table } from "../results";
 import { Site } from "../site";
@@ -12,34 +13,44 @@ export async function daily(aged: Aged, directory: string, runs: number): Promis
   const first = await site.command(["run"]);
   await peers.snapshot(aged.server, aged.data);
   await peers.first();
-  await aged.nextDay();
+  const holds: Measured[] = [];
+  // Cron calls it every hour: once with a new block, once without.
+  await aged.nextDay(async () => void holds.push(await site.command(["hold"]), await site.command(["hold"])));
+  const bringBackHeld = site.keepHeld(aged.data);
   site.moveTo(aged.server.url);
   await peers.snapshot(aged.server, aged.data);
 
-  const backups = await backupRows(aged, site, peers, runs);
+  const backups = await backupRows(aged, site, peers, runs, bringBackHeld);
+  const hold = sumOf(holds);
   await site.command(["run"]);
   const nothing = await nothingNew(site, runs);
-  report("daily", [backupTable(backups, aged.sizeText), nothingTable(nothing, first)], {
+  report("daily", [backupTable(backups, hold, aged.sizeText), nothingTable(nothing, first)], {
     ...Object.fromEntries(Object.entries(backups).flatMap(([name, row]) => [[`${name}Cpu`, row.cpu], [`${name}Wall`, row.wall], [`${name}Bytes`, row.bytes]])),
+    oursCpu: backups.ours.cpu + hold.cpu,
   });
 }
 
 const WAYS = {
   ours: "prometheus-backup",
   withoutHead: "prometheus-backup with `skipHead`",
+  withoutHold: "prometheus-backup with `holdBlocks: false`",
   limit: "limit: the day's twelve level-1 blocks, `tar \\| zstd -3`, sha256",
   restic: "restic, stable path, `--ignore-ctime`",
   rclone: "`rclone sync` of the snapshot",
   course: "course: `tar -czf` of the snapshot",
 };
 
-async function backupRows(aged: Aged, site: Site, peers: Peers, runs: number): Promise<Record<keyof typeof WAYS, Sent>> {
+async function backupRows(aged: Aged, site: Site, peers: Peers, runs: number, bringBackHeld: () => void): Promise<Record<keyof typeof WAYS, Sent>> {
   const bytes: Record<string, number> = {};
   const note = (name: string, sent: Sent): Sent => {
     bytes[name] = sent.bytes;
     return sent;
   };
-  const ours = async (name: string, settings: Record<string, string>): Promise<Sent> => {
+  const ours = async (name: string, settings: Record<string, string>, held = true): Promise<Sent> => {
+    bringBackHeld();
+    if (!held) {
+      rmSync(path.join(aged.data, "prometheus-backup-held"), { recursive: true });
+    }
     const measured = await site.command(["run"], settings);
     const sent = note(name, { ...measured, bytes: site.manifest().totals.sentBytes });
     site.undoNewest();
@@ -49,25 +60,27 @@ async function backupRows(aged: Aged, site: Site, peers: Peers, runs: number): P
     ours: () => ours("ours", {}),
     limit: async () => note("limit", await peers.limit(aged.raw, aged.dayBlocks)),
     withoutHead: () => ours("withoutHead", { SKIP_HEAD: "true" }),
+    withoutHold: () => ours("withoutHold", {}, false),
     restic: async () => note("restic", await peers.restic()),
     rclone: async () => note("rclone", await peers.rclone()),
   });
   const course = await peers.course();
   const row = (name: keyof typeof measured): Sent => ({ ...measured[name], bytes: bytes[name] ?? 0 });
-  return { ours: row("ours"), withoutHead: row("withoutHead"), limit: row("limit"), restic: row("restic"), rclone: row("rclone"), course };
+  return { ours: row("ours"), withoutHead: row("withoutHead"), withoutHold: row("withoutHold"), limit: row("limit"), restic: row("restic"), rclone: row("rclone"), course };
 }
 
-function backupTable(rows: Record<keyof typeof WAYS, Sent>, size: string): Table {
+function backupTable(rows: Record<keyof typeof WAYS, Sent>, hold: Measured, size: string): Table {
+  const cpu = rows.ours.cpu + hold.cpu;
   return {
     title: `One day's backup of ${size}`,
-    columns: ["way", "wall s", "CPU s", "MB sent", "peak memory MB", "CPU, ours / it", "wall, ours / it", "CPU, it / ours", "bytes, it / ours"],
-    rows: (Object.keys(WAYS) as (keyof typeof WAYS)[]).map((name): Cell[] => {
+    columns: ["way", "wall s", "CPU s", "MB sent", "peak memory MB", "CPU, ours with holds / it", "wall, ours / it", "CPU, it / ours with holds", "bytes, it / ours"],
+    rows: [...(Object.keys(WAYS) as (keyof typeof WAYS)[]).map((name): Cell[] => {
       const row = rows[name];
       return [
         WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory),
-        ratio(rows.ours.cpu, row.cpu), ratio(rows.ours.wall, row.wall), ratio(row.cpu, rows.ours.cpu), ratio(row.bytes, rows.ours.bytes),
+        ratio(cpu, row.cpu), ratio(rows.ours.wall, row.wall), ratio(row.cpu, cpu), ratio(row.bytes, rows.ours.bytes),
       ];
-    }),
+    }), ["the day's 24 calls of `hold`", hold.wall.toFixed(2), hold.cpu.toFixed(2), "", megabytes(hold.memory), "", "", "", ""]],
   };
 }
 

@@ -1,6 +1,7 @@
 // What thirty days of backups send, with a server that cuts and compacts its blocks by itself. The samples of 45 days reach it
 // by remote write, as fast as it takes them; time is what their timestamps say, and no clock is changed. It backs up every two
-// hours to one repository and daily at 02:00 to another.
+// hours to one repository and daily at 02:00, with a look for blocks to hold every two hours, to another.
+import { existsSync, renameSync } from "node:fs";
 import path from "node:path";
 import { sleep, waitUntil } from "../../tools/process";
 import { say } from "../../tools/cache";
@@ -72,6 +73,20 @@ async function waitUntilCut(server: Server, now: number): Promise<void> {
   // The rest of the compaction holds the lock that a snapshot takes, so a backup waits for it by itself.
 }
 
+const HELD = "prometheus-backup-held";
+
+function hideHeld(data: string): void {
+  if (existsSync(path.join(data, HELD))) {
+    renameSync(path.join(data, HELD), path.join(data, "hidden"));
+  }
+}
+
+function bringBackHeld(data: string): void {
+  if (existsSync(path.join(data, "hidden"))) {
+    renameSync(path.join(data, "hidden"), path.join(data, HELD));
+  }
+}
+
 export async function days30(options: Days30Options): Promise<void> {
   const data = path.join(fresh(options.directory), "data");
   const start = Math.floor(Date.now() / DAY) * DAY - (options.warmUpDays + options.days + 1) * DAY;
@@ -89,7 +104,11 @@ export async function days30(options: Days30Options): Promise<void> {
       if (now < began) {
         continue;
       }
+      hideHeld(data);
       await often.run(now === began);
+      // Nobody has two jobs on one server, so one would not know of what the other holds.
+      bringBackHeld(data);
+      await daily.site.command(["hold"]);
       if (now % DAY === 2 * HOUR) {
         await daily.run(now === began);
         say(`day ${(now - began) / DAY} of ${options.days}: ${megabytes(often.bytes)} MB and ${megabytes(daily.bytes)} MB sent`);
