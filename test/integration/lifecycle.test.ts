@@ -170,9 +170,9 @@ test("the state holds at most 100 KB for each host, and 25 KB more for one that 
 });
 
 test("the preview of another schedule and another queue shows the changed lines and contacts nobody", async () => {
-  await deployment.change(settings("30 2 * * *", {}, 20));
+  await deployment.change(settings("0 3 * * *", {}, 20));
   const run = await deployment.stack.preview();
-  const cron = hosts.flatMap(() => [`- | ${cronLine("0 2 * * *")}`, `+ | ${cronLine("30 2 * * *")}`]);
+  const cron = hosts.flatMap(() => [`- | ${cronLine("0 2 * * *")}`, `+ | ${cronLine("0 3 * * *")}`]);
   expect(run.output.match(/^ +[-+] \| .*$/gm)?.map(line => line.trim().replace(/ +/g, " ")).sort()).toEqual([...cron, "- | max_shards: 10", "+ | max_shards: 20"].sort());
   expect(run.output).not.toContain(receiverWord);
   expect(run.dials).toEqual([]);
