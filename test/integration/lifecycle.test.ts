@@ -218,7 +218,9 @@ test("cron starts a run by itself, which puts a complete backup into both reposi
 
 test("the run is in the log, in the metrics of node_exporter and of the server, and left no snapshot", async () => {
   await onEach(async host => {
-    expect(await host.readFile("/var/log/prometheus-backup.log")).toMatch(/^\S+Z done backup=\d{8}T\d{6}Z newest_sample=\S+ seconds=\d+$/m);
+    // A backup is listed before its run has pruned and is done.
+    const done = /^\S+Z done backup=\d{8}T\d{6}Z newest_sample=\S+ seconds=\d+$/m;
+    await waitUntil(`a run of ${host.name} is done`, 60, async () => done.test(await host.readFile("/var/log/prometheus-backup.log")), 1000);
     const escaped = environment.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
     const line = `\nprometheus_backup_last_exit_code{environment="${escaped}",host="${host.name}"} 0\n`;
     // A run in the moments after the boot may have failed, because the server was not ready.
