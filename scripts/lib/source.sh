@@ -151,6 +151,8 @@ link_until_consistent() {
     if link_blocks; then
       live_blocks >"$SCRATCH/live.after"
       if cmp --silent -- "$SCRATCH/live.before" "$SCRATCH/live.after"; then return 0; fi
+    elif grep --quiet --extended-regexp 'No space left|quota exceeded' "$SCRATCH/error"; then
+      die "$EXIT_SPACE" "the blocks cannot be linked in $DATA_DIRECTORY ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there"
     fi
     log "hot try=$try the blocks changed meanwhile"
     find "$SOURCE_DIR" -mindepth 1 -delete
