@@ -34,7 +34,10 @@ source_cold() {
   unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   link_blocks || die "$EXIT_SNAPSHOT" "the blocks of the stopped server could not be linked" "see the messages above"
   link_head || die "$EXIT_SNAPSHOT" "WAL and head of the stopped server could not be linked" "see the messages above"
-  start_server
+  if ! unit_start; then
+    end_cold
+    server_stays_down
+  fi
   end_cold
   log "cold links downtime_seconds=${METRICS[downtime_seconds]}"
 }
@@ -53,25 +56,21 @@ head_max_time() {
   awk '$1 == "prometheus_tsdb_head_max_time" && $2 > 0 { printf "%.0f", $2 }' "$API_BODY"
 }
 
-# start_server: starts the unit and waits until it is ready; ends with 4 if it does not come back.
-start_server() {
-  local deadline=$(( SECONDS + READY_TIMEOUT_SECONDS ))
-  systemctl start -- "$PROMETHEUS_UNIT" || die "$EXIT_SERVER" "$PROMETHEUS_UNIT did not start again" "look at: journalctl -u $PROMETHEUS_UNIT"
-  while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
-    if (( SECONDS > deadline )); then
-      die "$EXIT_SERVER" "$PROMETHEUS_UNIT is not ready $READY_TIMEOUT_SECONDS s after its start" "look at: journalctl -u $PROMETHEUS_UNIT"
-    fi
-    sleep 0.2
-  done
+# server_stays_down: ends with 4. The unit has been started; whatever keeps it down, another start will not mend.
+server_stays_down() {
+  die "$EXIT_SERVER" "$PROMETHEUS_UNIT was stopped for a cold backup and does not come up again ($START_ERROR); no new backup was recorded" \
+    "look at: journalctl -u $PROMETHEUS_UNIT. When that is mended: systemctl start $PROMETHEUS_UNIT"
 }
 
-# start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the guardian, who waits for it.
+# start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the guardian, who waits for it;
+# one that was interrupted does not wait until the server is ready.
 start_after_cold() {
   if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
-  if ! old_process_ended 60 || ! systemctl start -- "$PROMETHEUS_UNIT"; then
+  if ! old_process_ended 60 || ! order_start; then
     warn "$PROMETHEUS_UNIT is not up again yet; it is tried once more when its old process has ended. Look at: systemctl status $PROMETHEUS_UNIT"
     return 0
   fi
+  if (( $1 < 128 )) && ! await_start; then warn "$PROMETHEUS_UNIT does not come up again ($START_ERROR). Look at: journalctl -u $PROMETHEUS_UNIT"; fi
   end_cold
 }
 
@@ -104,6 +103,7 @@ process_of_note() { sed --quiet '1 { s/^\([0-9][0-9]*\)$/\1/p }' -- "$1" 2>/dev/
 # process that it had stopped is still at work.
 start_left_stopped() {
   if [[ ! -e $STATE_DIR/cold.stopped ]] || (( EUID != 0 )); then return 0; fi
+  read_unit
   UNIT_PID="$(process_of_note "$STATE_DIR/cold.stopped")"
   if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then
     die "$EXIT_SERVER" "process $UNIT_PID of $PROMETHEUS_UNIT, which a cold backup was to stop, has not ended yet, and two servers would spoil the data" \
@@ -111,7 +111,10 @@ start_left_stopped() {
   fi
   if ! stays_up; then
     warn "a cold backup was cut off while $PROMETHEUS_UNIT was stopped; it is started now"
-    start_server
+    if ! unit_start; then
+      rm -f -- "$STATE_DIR/cold.stopped"
+      server_stays_down
+    fi
   fi
   rm -f -- "$STATE_DIR/cold.stopped"
 }
@@ -120,7 +123,7 @@ start_left_stopped() {
 remove_old_stages() {
   local old
   for old in "$DATA_DIRECTORY/$STAGE_PREFIX".*; do
-    if [[ -d $old ]]; then rm -rf -- "$old" || warn "$old could not be removed; it pins deleted blocks"; fi
+    if [[ -d $old ]]; then rm -rf -- "$old" || warn "$old could not be removed, and keeps the space of deleted blocks; remove it as root"; fi
   done
 }
 
@@ -131,6 +134,8 @@ open_stage() {
   if ! mkdir -- "$SOURCE_DIR" 2>"$SCRATCH/error"; then
     die "$EXIT_SPACE" "no folder can be made in $DATA_DIRECTORY ($(tail -n 1 "$SCRATCH/error"))" "free space or inodes there"
   fi
+  # If root is killed, a later run of another user must be able to remove it.
+  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$SOURCE_DIR"; fi
 }
 
 # close_stage STATUS: the cleanup hook of open_stage.

@@ -21,36 +21,49 @@ unit_stop() {
 
 # unit_start: returns when the server is ready. False, with START_ERROR, as soon as the unit has failed.
 unit_start() {
-  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) state
   START_ERROR=""
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
+  order_start || { START_ERROR="systemctl start failed"; return 1; }
+  await_start
+}
+
+# order_start: tells systemd to start the unit, as the first time: it may have given up before.
+order_start() {
   systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
-  systemctl start --no-block -- "$PROMETHEUS_UNIT" || { START_ERROR="systemctl start failed"; return 1; }
+  systemctl start --no-block -- "$PROMETHEUS_UNIT"
+}
+
+# await_start: until the unit is ready after order_start. False, with START_ERROR, if it is not: a server that replays its WAL gets its
+# time, one that ends does not, even if systemd tries it again.
+await_start() {
+  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS ))
   while (( EPOCHSECONDS < deadline )); do
     if server_is_ready; then return 0; fi
-    state="$(systemctl show --property=ActiveState,SubState,NRestarts -- "$PROMETHEUS_UNIT" | cut -d = -f 2 | sort | tr '\n' ' ')"
-    if [[ " $state" == *" failed "* || " $state" == *" auto-restart "* || ! " $state" =~ " 0 " ]]; then
-      START_ERROR="it ended right after the start: $(last_words)"
-      return 1
-    elif start_was_in_vain; then
-      return 1
-    fi
+    if start_was_in_vain; then return 1; fi
     wait_for sleep 0.1
   done
   START_ERROR="it was not ready within $READY_TIMEOUT_SECONDS s"
   return 1
 }
 
-# start_was_in_vain: whether systemd has done with the start and the unit is down all the same, which is no failure to systemd. Sets START_ERROR.
+# start_was_in_vain: whether the unit that was asked to start is down: it failed, systemd tries it again, or systemd has done with it, which
+# to systemd is no failure. Sets START_ERROR.
 start_was_in_vain() {
   local -A property=()
   local key value
   while IFS='=' read -r key value; do property[$key]=$value; done < <(
-    systemctl show --property=ActiveState,Job,ConditionResult,AssertResult -- "$PROMETHEUS_UNIT" 2>/dev/null)
-  if [[ ${property[ActiveState]:-} != inactive || ${property[Job]:-0} != 0 ]]; then return 1; fi
-  START_ERROR="it ended right after the start: $(last_words)"
-  if [[ ${property[ConditionResult]:-} == no || ${property[AssertResult]:-} == no ]]; then START_ERROR="a condition of its unit is not met, so systemd does not start it"; fi
+    systemctl show --property=ActiveState,SubState,NRestarts,Job,ConditionResult,AssertResult -- "$PROMETHEUS_UNIT" 2>/dev/null)
+  case "${property[ActiveState]:-} ${property[SubState]:-} ${property[NRestarts]:-0}" in
+    failed*|*' auto-restart'*|*' '[1-9]*) ;;
+    inactive*) if [[ ${property[Job]:-0} != 0 ]]; then return 1; fi ;;
+    *) return 1 ;;
+  esac
+  if [[ ${property[ConditionResult]:-} == no || ${property[AssertResult]:-} == no ]]; then
+    START_ERROR="a condition of its unit is not met, so systemd does not start it"
+  else
+    START_ERROR="it ended right after the start: $(last_words)"
+  fi
 }
 
 # old_process_ended SECONDS: waits that long for the process that unit_stop was to end. False if it lives on, whether or not systemd has
@@ -74,9 +87,19 @@ server_is_ready() {
   [[ $code == 200 ]] && unit_is active
 }
 
-# last_words: the last line of the server's journal that tells of a fault.
+# last_words: the last line of the unit's journal that tells of a fault. The journal may be a moment behind.
 last_words() {
-  journalctl --unit="$PROMETHEUS_UNIT" --lines=40 --output=cat --no-pager 2>/dev/null | grep --ignore-case 'err=\|error\|level=ERROR' | tail -n 1 | head -c 300 || true
+  local try words="" lines=""
+  for try in 1 2 3 4 5; do
+    if (( try > 1 )); then sleep 0.4; fi
+    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --lines=40 --output=cat --no-pager 2>/dev/null)" || true
+    words="$(grep --ignore-case 'err=\|error' <<<"$lines" | tail -n 1)" || true
+    if [[ -n $words ]]; then break; fi
+    words="$(grep --ignore-case 'failed at\|unable to' <<<"$lines" | tail -n 1)" || true
+  done
+  # Of the server's own lines the reason stands at the end, after time, place and level.
+  words="$(sed --regexp-extended 's/^(ts|time)=[^ ]+ //; s/^caller=[^ ]+ //; s/^level=[A-Za-z]+ //; s/^source=[^ ]+ //' <<<"${words:-its journal tells nothing}")"
+  printf '%s' "${words:0:400}"
 }
 
 # server_metric NAME: the value of one of the server's own metrics without labels, or nothing.
