@@ -64,7 +64,7 @@ describe("a server that does not come back", () => {
     {
       title: "because what its unit starts ends without a fault and without a word",
       spoil: () => withUnit("ExecStart=\\nExecStart=/bin/true\\nRestart=on-failure"),
-      words: //,
+      words: /./,
     },
   ];
 
