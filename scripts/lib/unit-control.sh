@@ -4,6 +4,9 @@
 # How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without killing it.
 readonly STOP_PATIENCE_SECONDS=300
 
+# What systemd writes to the journal about a start that it did not even try.
+readonly SKIPPED='(was|being) skipped|Assertion failed for|asserts failed'
+
 # unit_stop: returns when no process of the unit is left. False, with STOP_ERROR, if it goes on running.
 unit_stop() {
   local deadline=$(( EPOCHSECONDS + STOP_PATIENCE_SECONDS )) others
@@ -31,6 +34,7 @@ unit_start() {
 # order_start: tells systemd to start the unit, as the first time: it may have given up before.
 order_start() {
   systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
+  START_ORDERED=$EPOCHSECONDS
   systemctl start --no-block -- "$PROMETHEUS_UNIT"
 }
 
@@ -51,18 +55,20 @@ await_start() {
 # to systemd is no failure. Sets START_ERROR.
 start_was_in_vain() {
   local -A property=()
-  local key value
+  local key value words
   while IFS='=' read -r key value; do property[$key]=$value; done < <(
-    systemctl show --property=ActiveState,SubState,NRestarts,Job,ConditionResult,AssertResult -- "$PROMETHEUS_UNIT" 2>/dev/null)
+    systemctl show --property=ActiveState,SubState,NRestarts,Job -- "$PROMETHEUS_UNIT" 2>/dev/null)
   case "${property[ActiveState]:-} ${property[SubState]:-} ${property[NRestarts]:-0}" in
     failed*|*' auto-restart'*|*' '[1-9]*) ;;
     inactive*) if [[ ${property[Job]:-0} != 0 ]]; then return 1; fi ;;
     *) return 1 ;;
   esac
-  if [[ ${property[ConditionResult]:-} == no || ${property[AssertResult]:-} == no ]]; then
-    START_ERROR="a condition of its unit is not met, so systemd does not start it"
+  words="$(last_words)"
+  # Of a unit that is down and that nothing wants, systemd forgets whether its conditions were met.
+  if [[ $words =~ $SKIPPED ]]; then
+    START_ERROR="a condition of its unit is not met, so systemd does not start it: $words"
   else
-    START_ERROR="it ended right after the start: $(last_words)"
+    START_ERROR="it ended right after the start: $words"
   fi
 }
 
@@ -87,15 +93,16 @@ server_is_ready() {
   [[ $code == 200 ]] && unit_is active
 }
 
-# last_words: the last line of the unit's journal that tells of a fault. The journal may be a moment behind.
+# last_words: the last line of the unit's journal, since its start if that was ordered here, that tells of a fault. The journal may be a
+# moment behind.
 last_words() {
   local try words="" lines=""
   for try in 1 2 3 4 5; do
     if (( try > 1 )); then sleep 0.4; fi
-    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --lines=40 --output=cat --no-pager 2>/dev/null)" || true
+    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --since="@${START_ORDERED:-0}" --lines=40 --output=cat --no-pager 2>/dev/null)" || true
     words="$(grep --ignore-case 'err=\|error' <<<"$lines" | tail -n 1)" || true
     if [[ -n $words ]]; then break; fi
-    words="$(grep --ignore-case 'failed at\|unable to' <<<"$lines" | tail -n 1)" || true
+    words="$(grep --ignore-case --extended-regexp "failed at|unable to|$SKIPPED" <<<"$lines" | tail -n 1)" || true
   done
   # Of the server's own lines the reason stands at the end, after time, place and level.
   words="$(sed --regexp-extended 's/^(ts|time)=[^ ]+ //; s/^caller=[^ ]+ //; s/^level=[A-Za-z]+ //; s/^source=[^ ]+ //' <<<"${words:-its journal tells nothing}")"
