@@ -66,6 +66,8 @@ server_stays_down() {
 # one that was interrupted does not wait until the server is ready.
 start_after_cold() {
   if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
+  # First, because its links may hold the last inodes, without which the server does not come up.
+  close_stage
   if ! old_process_ended 60 || ! order_start; then
     warn "$PROMETHEUS_UNIT is not up again yet; it is tried once more when its old process has ended. Look at: systemctl status $PROMETHEUS_UNIT"
     return 0

@@ -93,13 +93,13 @@ server_is_ready() {
   [[ $code == 200 ]] && unit_is active
 }
 
-# last_words: the last line of the unit's journal, since its start if that was ordered here, that tells of a fault. The journal may be a
-# moment behind.
+# last_words: the last line of the unit's journal that tells of a fault, since the start that was ordered here or of the last ten minutes.
+# The journal may be a moment behind.
 last_words() {
   local try words="" lines=""
   for try in 1 2 3 4 5; do
     if (( try > 1 )); then sleep 0.4; fi
-    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --since="@${START_ORDERED:-0}" --lines=40 --output=cat --no-pager 2>/dev/null)" || true
+    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --since="@${START_ORDERED:-$(( EPOCHSECONDS - 600 ))}" --output=cat --no-pager 2>/dev/null | tail -n 40)" || true
     words="$(grep --ignore-case 'err=\|error' <<<"$lines" | tail -n 1)" || true
     if [[ -n $words ]]; then break; fi
     words="$(grep --ignore-case --extended-regexp "failed at|unable to|$SKIPPED" <<<"$lines" | tail -n 1)" || true
