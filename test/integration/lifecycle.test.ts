@@ -220,7 +220,10 @@ test("the run is in the log, in the metrics of node_exporter and of the server, 
   await onEach(async host => {
     // A backup is listed before its run has pruned and is done.
     const done = /^\S+Z done backup=\d{8}T\d{6}Z newest_sample=\S+ seconds=\d+$/m;
-    await waitUntil(`a run of ${host.name} is done`, 60, async () => done.test(await host.readFile("/var/log/prometheus-backup.log")), 1000);
+    const log = () => host.readFile("/var/log/prometheus-backup.log");
+    await waitUntil(`a run of ${host.name} is done`, 150, async () => done.test(await log()), 1000).catch(async (error: unknown) => {
+      throw new Error(`its log says:\n${await log()}`, { cause: error });
+    });
     const escaped = environment.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
     const line = `\nprometheus_backup_last_exit_code{environment="${escaped}",host="${host.name}"} 0\n`;
     // A run in the moments after the boot may have failed, because the server was not ready.
