@@ -44,6 +44,9 @@ class Cadence {
     const heads = manifest.blocks.filter(({ head }) => head);
     const fresh = manifest.blocks.filter(({ head, ulid }) => !head && !this.known.has(ulid));
     const covered = manifest.covered.filter(({ ulid }) => !this.known.has(ulid));
+    // What was held is not in the snapshot any more.
+    const merged = new Set(manifest.covered.flatMap(({ by }) => by));
+    const inSnapshot = [...fresh.filter(({ ulid }) => !merged.has(ulid)), ...covered];
     [...fresh, ...covered].forEach(({ ulid }) => this.known.add(ulid));
     if (first) {
       return;
@@ -58,7 +61,7 @@ class Cadence {
     this.headBytes += ofHeads;
     this.manifestBytes += this.site.manifestBytes(`${manifest.name}.json`);
     this.samplesSent += samples(fresh);
-    this.samplesByUlid += samples([...fresh, ...covered]);
+    this.samplesByUlid += samples(inSnapshot);
     this.samplesInFull += manifest.totals.samples;
   }
 
