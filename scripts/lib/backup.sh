@@ -66,7 +66,7 @@ record_run() {
   record_admin_api
   if [[ -n ${DATA_DIRECTORY:-} ]]; then
     set_metric leftover_snapshots "$(list_snapshots | wc -l)"
-    set_metric leftover_snapshots_bytes "$(du --summarize --bytes -- "$DATA_DIRECTORY/snapshots" 2>/dev/null | cut -f 1 | grep . || printf 0)"
+    set_metric leftover_snapshots_bytes "$(bytes_below "$DATA_DIRECTORY/snapshots")"
   fi
   if (( status != 0 )); then log "failed backup=$BACKUP exit_code=$status seconds=$SECONDS"; fi
   store_metrics || true

@@ -135,7 +135,7 @@ status_of_server() {
   require_server
   read_server
   jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
-    --argjson dataBytes "$(du --summarize --bytes --exclude snapshots -- "$DATA_DIRECTORY" 2>/dev/null | cut -f 1 | grep . || printf 0)" \
+    --argjson dataBytes "$(bytes_below "$DATA_DIRECTORY" --exclude snapshots)" \
     --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
   api GET /api/v1/status/tsdb
   api_value '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"

@@ -80,7 +80,7 @@ plan_merge() {
     plan_backup_lines
     plan_fetch
     plan_space "$STAGING"
-    plan_retention "$(du --summarize --bytes -- "$DATA_DIRECTORY" 2>/dev/null | cut -f 1)"
+    plan_retention "$(bytes_below "$DATA_DIRECTORY")"
   fi
   # One from the future never stops overlapping the head, so that it was left out for that is no answer.
   plan_future "$SCRATCH/unheld.json"

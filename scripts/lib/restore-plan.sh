@@ -104,7 +104,7 @@ plan_fetch() {
 plan_space() {
   local place needed free inodes files
   place="$(nearest_directory "$1")"
-  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES + $(batch_bytes) - $(du --summarize --bytes -- "$1" 2>/dev/null | cut -f 1 | grep . || printf 0) ))
+  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES + $(batch_bytes) - $(bytes_below "$1") ))
   free="$(free_bytes "$place")"
   inodes="$(free_inodes "$place")"
   files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))

@@ -133,6 +133,14 @@ is_network_file_system() {
   [[ "$(stat --file-system --format %T -- "$1" 2>/dev/null)" =~ ^(nfs|nfs4|fuse|cifs|smb2)$ ]]
 }
 
+# bytes_below DIR [OPTION OF DU...]: size of all files below DIR, 0 if it is not there. A file that vanishes meanwhile makes du fail after
+# it has printed its sum, so its status says nothing.
+bytes_below() {
+  local bytes
+  bytes="$(du --summarize --bytes "${@:2}" -- "$1" 2>/dev/null | cut -f 1)" || true
+  printf '%s' "${bytes:-0}"
+}
+
 # free_bytes PATH / free_inodes PATH: what an unprivileged user may still write there.
 free_bytes() { df --output=avail --block-size=1 -- "$1" | tail -n 1 | tr -d ' '; }
 free_inodes() { df --output=iavail -- "$1" | tail -n 1 | tr -d ' -'; }
