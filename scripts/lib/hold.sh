@@ -23,12 +23,12 @@ command_hold() {
     if [[ ${dir##*/} =~ $ULID_PATTERN && $known != *$'\n'"${dir##*/}"* ]]; then fresh+=("${dir##*/}"); fi
   done
   if (( ${#fresh[@]} > 0 )); then
-    lock_hold
+    require_hold_lock
     hold_blocks "${fresh[@]}"
     let_go_of_old -cmin "+$HOLD_MINUTES"
   fi
   if [[ -d $HELD_DIRECTORY ]] && is_nearly_full; then
-    lock_hold
+    require_hold_lock
     let_go_of_old
   fi
 }
@@ -72,10 +72,12 @@ hold_failed() {
   die "$EXIT_SPACE" "$1 (${2##*$'\n'})" "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
 }
 
-# lock_hold: hold and the end of a run change the same folder and note.
-lock_hold() {
-  exec {HOLD_FD}>>"$STATE_DIR/hold.lock"
-  flock --timeout 60 "$HOLD_FD" || die "$EXIT_LOCKED" "another process holds $STATE_DIR/hold.lock" "look for prometheus-backup.sh with 'ps'"
+# lock_hold: hold and the end of a run change the same folder and note. False if the other one does not end.
+lock_hold() { { exec {HOLD_FD}>>"$STATE_DIR/hold.lock"; } 2>/dev/null && flock --timeout 60 "$HOLD_FD"; }
+
+# require_hold_lock: the same, or the end with 10.
+require_hold_lock() {
+  lock_hold || die "$EXIT_LOCKED" "$STATE_DIR/hold.lock cannot be had" "look for another prometheus-backup.sh with 'ps', and at the space there; the next run sends merged blocks whole"
 }
 
 # is_nearly_full: whether less than HOLD_FREE_PERCENT of the file system are free; sets FREE_PERCENT.
@@ -124,13 +126,19 @@ read_held() {
 }
 
 # finish_hold: after a complete run everything that was held is stored, in one way or another; what it saw need not be held any more.
+# The backup is complete, whatever becomes of this.
 finish_hold() {
   local gone=()
-  if [[ $FORMAT == archive ]]; then return 0; fi
-  lock_hold
+  if ! lock_hold; then
+    warn "$STATE_DIR/hold.lock cannot be had, so $HELD_DIRECTORY was left as it is; the next run empties it"
+    return 0
+  fi
   mapfile -t gone <"$SCRATCH/held.ulids"
   let_go "${gone[@]}"
-  { printf '%s\n' "$DATA_DIRECTORY"; jq --raw-output '.[] | select(.head | not) | .ulid' "$BLOCKS"; } >"$STATE_DIR/hold.new"
-  mv -f -- "$STATE_DIR/hold.new" "$STATE_DIR/hold"
+  if ! { printf '%s\n' "$DATA_DIRECTORY" && jq --raw-output '.[] | select(.head | not) | .ulid' "$BLOCKS"; } 2>/dev/null >"$STATE_DIR/hold.new" ||
+    ! mv -f -- "$STATE_DIR/hold.new" "$STATE_DIR/hold"; then
+    rm -f -- "$STATE_DIR/hold.new"
+    warn "$STATE_DIR/hold cannot be written; blocks that are stored will be held once more"
+  fi
   exec {HOLD_FD}>&-
 }
