@@ -85,7 +85,6 @@ record_admin_api() {
 # source_snapshot: a snapshot through the admin API; the sources that need none are in source.sh.
 source_snapshot() {
   require_admin_api
-  read_server_config
   take_snapshot
   SOURCE_DIR="$SNAPSHOT_DIR"
   log "snapshot name=$SNAPSHOT seconds=$(( SECONDS - STAGE_START ))"
@@ -93,15 +92,13 @@ source_snapshot() {
 
 # describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, and SOURCE_SAMPLES; ends with 6 if they cannot be trusted.
 describe_source() {
-  local count bytes
   BLOCKS="$SCRATCH/blocks.json"
   if ! describe_blocks "$SOURCE_DIR" "$BLOCKS"; then
     die "$EXIT_SNAPSHOT" "the data directory is damaged: $BLOCK_ERROR" "prometheus-backup.sh heal brings the block back from a backup"
   fi
-  read -r count bytes SOURCE_SAMPLES < <(jq --raw-output '[length, ([.[].bytes] | add // 0), ([.[].numSamples] | add // 0)] | @tsv' "$BLOCKS")
-  EMPTY_SOURCE=false
-  if (( count == 0 )) && [[ $NEW_HOST == false ]]; then EMPTY_SOURCE=true; fi
-  log "blocks count=$count bytes=$bytes"
+  SOURCE_SAMPLES=$BLOCKS_SAMPLES EMPTY_SOURCE=false
+  if (( BLOCKS_COUNT == 0 )) && [[ $NEW_HOST == false ]]; then EMPTY_SOURCE=true; fi
+  log "blocks count=$BLOCKS_COUNT bytes=$BLOCKS_BYTES"
 }
 
 # store_everywhere: every repository by itself; ends with the first failure's code after all were tried.
@@ -151,7 +148,7 @@ store_in_repository() {
   compose_manifest "$plan" "$plan.manifest"
   publish_manifest "$plan.manifest"
   note_repaired "$plan.uploaded"
-  summarize "$plan.manifest" >"$summary"
+  mv -f -- "$plan.manifest.summary" "$summary"
   printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started )) >>"$summary"
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS
@@ -176,11 +173,7 @@ store_pool() {
   local plan=$1
   plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
   printf 'null\n' >"$plan.archive"
-  jq --raw-output '"new=\(.upload | length) pooled=\(.reuse | length) covered=\(.covered | length) heads=\(.heads | length) bytes=\([.upload[].bytes, .heads[].bytes] | add // 0)",
-    ((.heads[], .upload[]) | [.ulid, .recorded.object // "-", .recorded.objectSha256 // "-", (if .head then "head" elif .held then "held" else "block" end), (del(.recorded, .held) | tojson)] | join("\t"))' \
-    "$plan" >"$plan.todo"
-  log "plan repository=$REPOSITORY $(head -n 1 "$plan.todo")"
-  sed -i 1d "$plan.todo"
+  log "plan repository=$REPOSITORY $(<"$plan.words")"
   store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
 }
 
@@ -232,9 +225,12 @@ last_good_samples() {
 publish_manifest() {
   local file=$1 missing
   repository_open || repository_fault "cannot be listed"
-  missing="$(missing_objects "$file" | head -n 3 | tr '\n' ' ')"
+  missing="$(missing_objects "$file.objects" | head -n 3 | tr '\n' ' ')"
   if [[ -n $missing ]]; then REPOSITORY_ERROR="missing or of another size: $missing"; repository_fault "check before the manifest"; fi
+  "settle_$REPOSITORY_TYPE" || repository_fault "check before the manifest"
   send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
+  "settle_$REPOSITORY_TYPE" || repository_fault "the manifest"
+  note_sound "$SENT_SHA256"
   if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi
   rm -f -- "$STATE_DIR/journal/$REPOSITORY"
 }
@@ -246,14 +242,4 @@ note_repaired() {
   jq --raw-output '.object // empty' "$1" >"$SCRATCH/repaired.$REPOSITORY"
   grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- "$damaged" >"$damaged.new" || true
   mv -f -- "$damaged.new" "$damaged"
-}
-
-# summarize FILE: the manifest's numbers for the metrics.
-summarize() {
-  jq --raw-output '
-    ["suspect", (if .suspect then 1 else 0 end)], ["size_bytes", .totals.sizeBytes], ["uploaded_bytes", .totals.sentBytes],
-    ["blocks", .totals.blocks], ["samples", .totals.samples],
-    (select(.coverage.newestSample) | ["newest_sample", .coverage.newestSample],
-      ["newest_sample_timestamp_seconds", (.coverage.newestSample | fromdate)]),
-    (select(.coverage.oldestSample) | ["oldest_sample_timestamp_seconds", (.coverage.oldestSample | fromdate)]) | @tsv' "$1"
 }

@@ -22,22 +22,22 @@ find_wounds() {
   choose_healers
 }
 
-# collect_stored_blocks: SCRATCH/stored.json: by ULID the entry of the newest complete manifest that has the block, from all open repositories.
+# collect_stored_blocks: SCRATCH/stored.json: by ULID the entry of the newest sound manifest that has the block, from all open repositories.
 collect_stored_blocks() {
-  local index name files=() names=()
+  local index files=()
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$HOST_NAME"
     if [[ $REPOSITORY_TYPE != path ]] && ! fetch_manifests; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) is left out: $REPOSITORY_ERROR"
       continue
     fi
-    # A repository that holds no backup yet has no such folder.
-    { find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null || true; } | sort --reverse | sed --quiet 1,50p | mapfile -t names
-    for name in "${names[@]}"; do files+=("$MANIFESTS/$name"); done
+    find_sound_manifests
+    files+=("${SOUND[@]}")
   done
   jq --null-input '[inputs | . as $manifest | select(.layout == "blocks") | .blocks[] | select(.object and (.head | not)) | . + {backup: $manifest.name}]
-    | sort_by(.backup) | reduce .[] as $block ({}; .[$block.ulid] = $block)' "${files[@]}" >"$SCRATCH/stored.json"
+    | sort_by(.backup) | reduce .[] as $block ({}; .[$block.ulid] = $block)' "${files[@]:-/dev/null}" >"$SCRATCH/stored.json"
   select_repository "${OPEN_REPOSITORIES[0]}" "$HOST_NAME"
+  read_facts "$MANIFEST"
 }
 
 # examine_block ULID: false, with WOUND, if the block is damaged.

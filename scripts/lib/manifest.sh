@@ -1,22 +1,30 @@
 # shellcheck shell=bash
 # The manifest: one JSON file a backup, written last. What has no manifest is no backup. Format: docs/format.md.
 
+# How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
+readonly READ_MANIFESTS=50
+
 # compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change after.
-# PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL and head.
+# PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL and head. FILE.summary gets
+# its numbers for the metrics, FILE.objects what manifest_objects would find.
 compose_manifest() {
   local plan=$1 target=$2 digest
-  jq --null-input --compact-output --sort-keys --slurpfile plan "$plan" --slurpfile uploaded "$plan.uploaded" --arg suspect "$SUSPECT" \
+  jq --null-input --raw-output --compact-output --sort-keys --slurpfile plan "$plan" --slurpfile uploaded "$plan.uploaded" --arg suspect "$SUSPECT" \
     --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
     --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
     --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" --arg drillSeconds "${METRICS[drill_restore_seconds]:-}" \
     --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
-    "$(manifest_filter)" >"$target.canonical"
-  digest="$(openssl dgst -sha256 -r "$target.canonical" | cut -c 1-64)"
-  { printf '{"digest":"%s",' "$digest"; tail -c +2 "$target.canonical"; } >"$target"
+    "$(manifest_filter)" >"$target.lines"
+  sed --quiet 's/^summary\t//p' "$target.lines" >"$target.summary"
+  sed --quiet 's/^object\t//p' "$target.lines" | sort --unique >"$target.objects"
+  head -n 1 "$target.lines" >"$target.canonical"
+  digest="$(openssl dgst -sha256 -r "$target.canonical")"
+  { printf '{"digest":"%s",' "${digest:0:64}"; tail -c +2 "$target.canonical"; } >"$target"
 }
 
-# manifest_filter: the jq program of compose_manifest. Its keys are sorted and it has no white space, which is what the digest covers.
+# manifest_filter: the jq program of compose_manifest: the manifest in a line, without white space and with sorted keys, which is what the digest
+# covers; then its numbers and its objects, a line each.
 manifest_filter() {
   cat <<'JQ'
   def time: if . == null then null else (. / 1000 | floor | todate) end;
@@ -46,14 +54,25 @@ manifest_filter() {
       rawBytes: ($blocks | map(.bytes) | add // 0)
     }
   }
+  | .,
+    ((["suspect", (if .suspect then 1 else 0 end)], ["size_bytes", .totals.sizeBytes], ["uploaded_bytes", .totals.sentBytes],
+      ["blocks", .totals.blocks], ["samples", .totals.samples],
+      (.coverage | select(.newestSample) | ["newest_sample", .newestSample], ["newest_sample_timestamp_seconds", (.newestSample | fromdate)]),
+      (.coverage | select(.oldestSample) | ["oldest_sample_timestamp_seconds", (.oldestSample | fromdate)])) | "summary\t" + @tsv),
+    ((.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | "object\t" + ([.objectBytes, .objectSha256, .object] | @tsv))
 JQ
 }
 
 # read_manifest BACKUP FILE: a fresh copy from the selected repository, checked against its digest; sets what read_facts sets. False with
 # REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know.
 read_manifest() {
+  if ! repository_get "backups/$1.json" >"$2"; then return 1; fi
+  check_manifest "$1" "$2"
+}
+
+# check_manifest BACKUP FILE: the same for a manifest that is in FILE already.
+check_manifest() {
   local backup=$1 target=$2
-  if ! repository_get "backups/$backup.json" >"$target"; then return 1; fi
   # jq 1.6 ends with 0 on an empty file.
   if ! jq --raw-output --compact-output --sort-keys "$(facts_filter)" "$target" >"$target.facts" 2>/dev/null || [[ ! -s $target.facts ]]; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
@@ -73,6 +92,40 @@ read_manifest() {
     return 1
   fi
 }
+
+# find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest first; warns of the others.
+# Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a new one. Checksums of those
+# whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
+find_sound_manifests() {
+  local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" name line names=() files=()
+  local -A sums=() known=()
+  SOUND=()
+  # Before the first backup there is no folder.
+  { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names
+  if (( ${#names[@]} == 0 )); then return 0; fi
+  if [[ -f $notes ]]; then while IFS= read -r line; do known[$line]=true; done <"$notes"; fi
+  files=("${names[@]/#/"$MANIFESTS/"}")
+  # One that cannot be read has no line.
+  { openssl dgst -sha256 -r "${files[@]}" 2>/dev/null || true; } | while read -r line name; do sums[${name##*/}]=$line; done
+  for name in "${names[@]}"; do
+    line="${sums[$name]:-} $name"
+    REPOSITORY_ERROR="backups/$name cannot be read"
+    if [[ ! -v known[$line] ]] && { ! cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null || ! check_manifest "${name%.json}" "$copy"; }; then
+      warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
+      continue
+    fi
+    SOUND+=("$MANIFESTS/$name")
+    printf '%s\n' "$line"
+  done >"$SCRATCH/sound.notes"
+  REPOSITORY_ERROR=""
+  keep_sound_notes "$notes"
+}
+
+# keep_sound_notes FILE: SCRATCH/sound.notes under its name. Without it the next run works out the digests again.
+keep_sound_notes() { { mkdir -p -- "${1%/*}" && mv -f -- "$SCRATCH/sound.notes" "$1"; } 2>/dev/null || true; }
+
+# note_sound SHA256: the manifest of this run is in the selected repository as it was written.
+note_sound() { { printf '%s %s\n' "$1" "$BACKUP.json" >>"$STATE_DIR/cache/sound/$REPOSITORY"; } 2>/dev/null || true; }
 
 # facts_filter: the jq program of read_manifest: a line of facts, a line "bytes<TAB>sha256<TAB>object" for each object, and the manifest as its
 # digest covers it. Everything from one program, because each start of jq 1.6 costs as much as reading a thousand blocks.
@@ -109,7 +162,7 @@ lacking_objects() {
   awk -F '\t' 'NR == FNR { there[$2] = $1; next } NF == 3 && (!($3 in there) || there[$3] != $1) { lacking++ } END { print lacking + 0 }' "$OBJECT_LIST" "$1.facts"
 }
 
-# missing_objects FILE: names of the manifest's objects that the list of repository_open lacks or has in another size.
+# missing_objects FILE: which of the objects in FILE, as manifest_objects prints them, the list of repository_open lacks or has in another size.
 missing_objects() {
-  manifest_objects "$1" | awk -F '\t' 'NR == FNR { there[$2] = $1; next } there[$3] != $1 || !($3 in there) { print $3 }' "$OBJECT_LIST" -
+  awk -F '\t' 'NR == FNR { there[$2] = $1; next } there[$3] != $1 || !($3 in there) { print $3 }' "$OBJECT_LIST" "$1"
 }

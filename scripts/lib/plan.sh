@@ -2,32 +2,22 @@
 # What a backup must send: the source-aware rule. A block that compaction made from stored blocks is not sent again; where some of
 # them are not stored yet but held (hold.sh), those are sent instead of it.
 
-# How many manifests are read to know the pool. Older ones matter only for blocks that left the server long ago.
-readonly POOL_MANIFESTS=50
-
-# plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered} to FILE; needs repository_open.
+# plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered} to FILE, its numbers in words to FILE.words
+# and to FILE.todo a line for each block to send: ULID, recorded object and checksum, kind, manifest entry. Needs repository_open.
 plan_backup() {
-  local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY"
-  read_pool >"$SCRATCH/pool.$REPOSITORY"
+  local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY" journal="$STATE_DIR/journal/$REPOSITORY"
+  find_sound_manifests
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
-  jq --slurp --slurpfile blocks "$blocks" --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \
-    "$(plan_filter)" "$SCRATCH/pool.$REPOSITORY" >"$target"
+  if [[ ! -f $journal ]]; then journal=/dev/null; fi
+  jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \
+    --rawfile journal "$journal" "$(plan_filter)" "${SOUND[@]:-/dev/null}" >"$target.lines"
+  head -n 1 "$target.lines" >"$target"
+  sed --quiet 2p "$target.lines" >"$target.words"
+  tail -n +3 "$target.lines" >"$target.todo"
 }
 
-# read_pool: stored blocks, a line each, oldest knowledge first: the newest manifests, then what a broken-off run had stored.
-read_pool() {
-  local manifests=() name
-  while IFS= read -r name; do manifests+=("$MANIFESTS/$name"); done < <(
-    find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort | tail -n "$POOL_MANIFESTS")
-  if (( ${#manifests[@]} > 0 )); then
-    jq --compact-output 'select(.layout == "blocks") | .blocks[] | select(.head | not)' "${manifests[@]}"
-  fi
-  if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
-    jq --compact-output --raw-input 'fromjson? // empty | select(.head | not)' "$STATE_DIR/journal/$REPOSITORY"
-  fi
-}
-
-# plan_filter: the jq program. A stored block counts only while its object is listed with the size that was recorded.
+# plan_filter: the jq program. Stored blocks are those of the manifests and, newer knowledge, what a broken-off run has left in its journal. One
+# counts only while its object is listed with the size that was recorded.
 # Rule: every source of the block is held by stored blocks whose own sources do not overlap, neither has tombstones, and the
 # sample counts are equal. The largest stored blocks are taken first. A held block counts as stored, and is sent if it is needed.
 plan_filter() {
@@ -35,7 +25,7 @@ plan_filter() {
   def lines(text): [text | split("\n")[] | select(. != "")];
   (reduce lines($listing)[] as $line ({}; ($line | split("\t")) as $row | .[$row[1]] = ($row[0] | tonumber))) as $there
   | (reduce lines($damaged)[] as $object ({}; .[$object] = true)) as $bad
-  | (reduce .[] as $block ({}; .[$block.ulid] = $block)) as $known
+  | (reduce ((inputs | select(.layout == "blocks") | .blocks[]), (lines($journal)[] | fromjson? // empty) | select(.head | not)) as $block ({}; .[$block.ulid] = $block)) as $known
   | ($known | map_values(select($there[.object] == .objectBytes and ($bad[.object] | not)))) as $pool
   | (reduce $blocks[0][] as $block ({}; .[$block.ulid] = true)) as $present
   | [$held[0][] | select(($pool[.ulid] or $present[.ulid]) | not) | . + {head: false, held: true, recorded: ($known[.ulid] // {} | {object, objectSha256})}] as $aside
@@ -58,5 +48,8 @@ plan_filter() {
         else .upload += [$block + {recorded: ($known[$block.ulid] // {} | {object, objectSha256})}] end
     end)
   | .reuse |= unique_by(.ulid) | .upload |= unique_by(.ulid)
+  | .,
+    "new=\(.upload | length) pooled=\(.reuse | length) covered=\(.covered | length) heads=\(.heads | length) bytes=\([.upload[].bytes, .heads[].bytes] | add // 0)",
+    ((.heads[], .upload[]) | [.ulid, .recorded.object // "-", .recorded.objectSha256 // "-", (if .head then "head" elif .held then "held" else "block" end), (del(.recorded, .held) | tojson)] | join("\t"))
 JQ
 }

@@ -34,6 +34,13 @@ get_path() {
   return 1
 }
 
+# settle_path: whatever happens to the power from here on, what send_path stored is there under its name.
+settle_path() {
+  if sync -- "$REPOSITORY_ROOT" "$REPOSITORY_ROOT"/*/ 2>"$SCRATCH/error"; then return 0; fi
+  path_failed
+  return 1
+}
+
 # delete_path FILE: see repository_delete.
 delete_path() {
   local object

@@ -53,6 +53,9 @@ fetch_manifests() {
 # put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole.
 put_rclone() { run_rclone rcat -- "$REPOSITORY_ROOT/$1"; }
 
+# settle_rclone: the far end has said that it holds what was sent.
+settle_rclone() { :; }
+
 # get_rclone OBJECT: see repository_get.
 get_rclone() { run_rclone cat -- "$REPOSITORY_ROOT/$1"; }
 

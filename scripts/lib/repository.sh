@@ -85,9 +85,9 @@ require_owner() {
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
   fi
-  owner="$(repository_get owner.json | jq --raw-output '.id // empty' 2>/dev/null)" || owner=""
-  if [[ -z $owner ]]; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
-  if [[ $owner == "$id" ]]; then return 0; fi
+  owner="$(repository_get owner.json)" || return 1
+  if [[ $owner == *"\"id\":\"$id\""* ]]; then return 0; fi
+  if ! jq --exit-status .id <<<"$owner" >/dev/null 2>&1; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
   if [[ ${TAKE_OVER:-false} == true ]]; then
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     warn "$REPOSITORY_SHOWN belonged to another machine and now belongs to this one"

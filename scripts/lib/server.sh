@@ -24,7 +24,7 @@ api_value() {
   jq --exit-status --raw-output "select(.status == \"success\") | .data | $1" "$API_BODY" 2>/dev/null
 }
 
-# require_server: the server answers, is ready and is a Prometheus; otherwise ends with 4. Sets SERVER_VERSION.
+# require_server: the server answers, is ready and is a Prometheus; otherwise ends with 4. Sets what read_status_pages sets.
 require_server() {
   local try
   for try in 1 2 3; do
@@ -41,9 +41,9 @@ require_server() {
   if [[ $API_STATUS != 200 ]]; then
     server_fault "answers /-/ready with HTTP $API_STATUS" "check prometheusUrl (with its route prefix) and its credentials"
   fi
-  api GET /api/v1/status/buildinfo
-  if ! SERVER_VERSION="$(api_value '.version | select(type == "string")')"; then
-    server_fault "does not answer like a Prometheus (HTTP $API_STATUS on buildinfo)" "check that no other program listens there"
+  read_status_pages
+  if [[ -z $SERVER_VERSION ]]; then
+    server_fault "does not answer like a Prometheus (HTTP ${PAGE_STATUS[0]} on buildinfo)" "check that no other program listens there"
   fi
   if ! version_at_least "$SERVER_VERSION" "$OLDEST_SERVER"; then
     die "$EXIT_REFUSED" "Prometheus $SERVER_VERSION is too old: before $OLDEST_SERVER overlapping or restored blocks stop the server" "upgrade Prometheus first"
@@ -61,44 +61,63 @@ version_at_least() {
   [[ "$(printf '%s\n%s\n' "$2" "$version" | sort --version-sort | head -n 1)" == "$2" ]]
 }
 
-# read_server: sets DATA_DIRECTORY, RETENTION_TIME, RETENTION_SIZE, ADMIN_API, LISTEN_ADDRESS, CONFIG_IN_FORCE and WEB_CONFIG from the server.
+# read_status_pages: what the server says of itself. Sets SERVER_VERSION, STORAGE_PATH, ADMIN_API, RETENTION_SIZE, LISTEN_ADDRESS, CONFIG_IN_FORCE,
+# WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS, the HTTP codes of buildinfo and flags. The configuration in
+# force goes to SCRATCH/prometheus.yml. All pages with one start of curl and jq each, which cost more than the pages.
+read_status_pages() {
+  local page pages=() auth=()
+  if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
+  for page in buildinfo flags runtimeinfo config; do
+    : >"$SCRATCH/page.$page"
+    pages+=(--output "$SCRATCH/page.$page" "$PROMETHEUS_URL/api/v1/status/$page")
+  done
+  wait_for curl --silent --noproxy '*' --fail-early --connect-timeout 5 --max-time "$API_TIMEOUT_SECONDS" --write-out '%{http_code}\n' \
+    "${auth[@]}" "${pages[@]}" >"$SCRATCH/status" 2>/dev/null || true
+  mapfile -t PAGE_STATUS <"$SCRATCH/status"
+  PAGE_STATUS=("${PAGE_STATUS[0]:-000}" "${PAGE_STATUS[1]:-000}")
+  jq --null-input --raw-output --rawfile buildinfo "$SCRATCH/page.buildinfo" --rawfile flags "$SCRATCH/page.flags" \
+    --rawfile runtimeinfo "$SCRATCH/page.runtimeinfo" --rawfile config "$SCRATCH/page.config" "$(status_filter)" >"$SCRATCH/server"
+  head -n 9 -- "$SCRATCH/server" >"$SCRATCH/facts"
+  tail -n +10 -- "$SCRATCH/server" >"$SCRATCH/prometheus.yml"
+  { read -r SERVER_VERSION && read -r STORAGE_PATH && read -r ADMIN_API && read -r RETENTION_SIZE && read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE &&
+    read -r WEB_CONFIG && read -r RETENTION_TIME && read -r SERVER_CWD; } <"$SCRATCH/facts"
+}
+
+# status_filter: the jq program of read_status_pages: nine lines, then the configuration. A page that is no well-formed success counts as empty.
+status_filter() {
+  cat <<'JQ'
+  def data(page): (page | fromjson? | objects | select(.status == "success") | .data | objects) // {};
+  def line: if type == "string" then gsub("[[:cntrl:]]"; " ") else "" end;
+  data($flags) as $flags | data($runtimeinfo) as $now
+  | (data($buildinfo).version, $flags["storage.tsdb.path"], $flags["web.enable-admin-api"] // "false", $flags["storage.tsdb.retention.size"] // "0B",
+      $flags["web.listen-address"], $flags["config.file"], $flags["web.config.file"], $now.storageRetention, $now.CWD | line),
+    (data($config).yaml | strings)
+JQ
+}
+
+# read_server: what of the status pages decides where the data are: sets DATA_DIRECTORY, EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW ("" when not
+# set). Needs require_server.
 read_server() {
-  local cwd="" path
-  api GET /api/v1/status/flags
-  api_value '.["storage.tsdb.path"], .["web.enable-admin-api"] // "false", .["storage.tsdb.retention.size"] // "0B",
-    .["web.listen-address"] // "", .["config.file"] // "", .["web.config.file"] // ""' >"$SCRATCH/flags" ||
-    server_fault "gives no flags (HTTP $API_STATUS)" "check that the URL reaches Prometheus and not a proxy"
-  { read -r path && read -r ADMIN_API && read -r RETENTION_SIZE && read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE && read -r WEB_CONFIG; } <"$SCRATCH/flags" ||
-    server_fault "gives flags that make no sense" "check that the URL reaches Prometheus and not a proxy"
-  api GET /api/v1/status/runtimeinfo
-  RETENTION_TIME=""
-  if api_value '.storageRetention // "", .CWD // "/"' >"$SCRATCH/runtime"; then { read -r RETENTION_TIME && read -r cwd; } <"$SCRATCH/runtime"; fi
-  if [[ $path != /* ]]; then path="${cwd:-/}/$path"; fi
+  local path=$STORAGE_PATH
+  if [[ -z $path ]]; then server_fault "gives no flags (HTTP ${PAGE_STATUS[1]})" "check that the URL reaches Prometheus and not a proxy"; fi
+  if [[ $path != /* ]]; then path="${SERVER_CWD:-/}/$path"; fi
   path="$(printf '%s' "$path" | tr -s /)"
   DATA_DIRECTORY="${path%/}"
   if [[ -n $DATA_DIR && ${DATA_DIR%/} != "$DATA_DIRECTORY" ]]; then
     die "$EXIT_CONFIGURATION" "dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to $DATA_DIRECTORY" "remove dataDirectory from the configuration, or correct it"
   fi
-  OUT_OF_ORDER_WINDOW="" EXTERNAL_LABELS=""
+  EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
+  OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
   remember_server
 }
 
 # remember_server: keeps what the server said for a restore that finds it dead. Written only when it changed.
 remember_server() {
-  { cat -- "$SCRATCH/flags" "$SCRATCH/runtime"; printf '%s\n' "$SERVER_VERSION"; } >"$SCRATCH/facts"
   if [[ -s $STATE_DIR/server.json ]] && cmp --silent -- "$SCRATCH/facts" "$STATE_DIR/server.facts"; then return 0; fi
   jq --null-input --arg dataDirectory "$DATA_DIRECTORY" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
     --arg retentionSize "$RETENTION_SIZE" --arg configFile "$CONFIG_IN_FORCE" '$ARGS.named' >"$STATE_DIR/server.json.new" &&
     mv -f -- "$STATE_DIR/server.json.new" "$STATE_DIR/server.json" &&
     cat -- "$SCRATCH/facts" >"$STATE_DIR/server.facts"
-}
-
-# read_server_config: sets EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW from the configuration in force ("" when not set).
-read_server_config() {
-  api GET /api/v1/status/config
-  api_value '.yaml' >"$SCRATCH/prometheus.yml" || : >"$SCRATCH/prometheus.yml"
-  EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
-  OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
 }
 
 # require_admin_api: ends with 5 before any other work when the snapshot API is off.

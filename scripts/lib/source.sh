@@ -7,7 +7,6 @@ readonly STAGE_PREFIX=prometheus-backup-stage
 
 # source_hot: see above. Misses the head, up to about 3 hours.
 source_hot() {
-  read_server_config
   open_stage
   link_until_consistent
   log "hot links seconds=$(( SECONDS - STAGE_START ))"
@@ -19,7 +18,6 @@ source_cold() {
   if (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" "set backupUser: root for this host (source: cold does)"
   fi
-  read_server_config
   COLD_NEWEST="$(head_max_time)"
   if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
     die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" "set prometheusUnit to the unit of this server"

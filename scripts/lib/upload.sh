@@ -25,14 +25,15 @@ send() {
   return 1
 }
 
-# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there, flushed, renamed.
+# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there, flushed, renamed. That the name lasts as well is
+# left to settle_path, once for all.
 send_path() {
   local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID"
   shift
   temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
-  if mkdir -p -- "${target%/*}" 2>"$errors" && { "$@" >"$temp"; } 2>"$errors" && sync -- "$temp" 2>"$errors" &&
-    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp" | cut -c 1-64)" &&
-    mv -f -- "$temp" "$target" 2>"$errors" && sync -- "${target%/*}"; then return 0; fi
+  if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" && sync -- "$temp" 2>"$errors" &&
+    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" &&
+    mv -f -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
   rm -f -- "$temp"
   mv -f -- "$errors" "$SCRATCH/error"
   path_failed
@@ -74,8 +75,10 @@ store_blocks() {
   PACK_THREADS=1
   if (( count < PARALLEL )); then PACK_THREADS=$PARALLEL; fi
   while IFS=$'\t' read -r ulid object sha256 kind entry; do
-    if (( running >= PARALLEL )); then wait -n || true; running=$(( running - 1 )); fi
-    if grep --quiet --invert-match --line-regexp ok "$plan".*.result 2>/dev/null; then break; fi
+    if (( running >= PARALLEL )); then
+      if ! wait -n; then break; fi
+      running=$(( running - 1 ))
+    fi
     index=$(( index + 1 ))
     progress "$REPOSITORY: block $index of $count"
     printf '%s' "$entry" >"$plan.$index"
@@ -93,33 +96,38 @@ store_blocks() {
 # a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
 # OBJECT and SHA256: what older manifests recorded of this block, or "-".
 store_block() {
-  local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry
+  local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry lock
   if [[ $object == - ]]; then object="blocks/$ulid.tar.zst"; fi
-  if [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r | cut -c 1-64)" != "$sha256" ]]; then
+  if [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r)" != "$sha256 "* ]]; then
     # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
     object="blocks/$ulid.r$BACKUP.tar.zst"
   fi
   if ! send "$object" pack_block "$directory" "$ulid"; then
     printf '%s\n' "${REPOSITORY_ERROR:-unknown}" >"$file.result"
-    return 0
+    exit 1
   fi
   entry="$(<"$file")"
-  printf '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s\n' "$object" "$SENT_BYTES" "$SENT_SHA256" "${entry#\{}" >"$file.done"
+  printf -v entry '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s' "$object" "$SENT_BYTES" "$SENT_SHA256" "${entry#\{}"
+  printf '%s\n' "$entry" >"$file.done"
   if [[ $object != heads/* ]]; then
-    # shellcheck disable=SC2016 # expanded by that shell, from its arguments
-    flock -- "$STATE_DIR/journal/$REPOSITORY.lock" sh -c 'cat -- "$1" >>"$2" && sync -- "$2"' sh "$file.done" "$STATE_DIR/journal/$REPOSITORY"
+    exec {lock}>>"$STATE_DIR/journal/$REPOSITORY.lock"
+    flock "$lock"
+    printf '%s\n' "$entry" >>"$STATE_DIR/journal/$REPOSITORY"
+    exec {lock}>&-
   fi
   printf 'ok\n' >"$file.result"
 }
 
 # collect_results PLAN COUNT: PLAN.uploaded from the jobs' results; false if one failed or did not end.
 collect_results() {
-  local plan=$1 count=$2 index result error=""
-  : >"$plan.uploaded"
+  local plan=$1 count=$2 index result error="" stored=()
   for (( index = 1; index <= count; index++ )); do
-    result="$(cat -- "$plan.$index.result" 2>/dev/null || true)"
-    if [[ $result == ok ]]; then cat -- "$plan.$index.done" >>"$plan.uploaded"
+    result=""
+    if [[ -s $plan.$index.result ]]; then result="$(<"$plan.$index.result")"; fi
+    if [[ $result == ok ]]; then stored+=("$plan.$index.done")
     elif [[ -z $error ]]; then error="${result:-an upload ended without a result}"; fi
   done
+  : >"$plan.uploaded"
+  if (( ${#stored[@]} > 0 )); then cat -- "${stored[@]}" >"$plan.uploaded"; fi
   if [[ -n $error ]]; then REPOSITORY_ERROR=$error; return 1; fi
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
-import { Site } from "./site";
+import { Site, type Manifest } from "./site";
 
 let setting: Setting;
 let server: OwnServer;
@@ -126,5 +126,27 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     const before = await blocks();
     await site.command("prune --yes");
     expect(await blocks()).toEqual(before);
+  });
+
+  test.each(place === "local" ? ["a byte flipped", "cut off", "emptied", "another checksum"] : ["cut off"])("a manifest with %s stops no run, and nothing that it says gets into the next one", async way => {
+    const site = await Site.create(setting, { name: `poisoned-${place}-${way.replaceAll(" ", "-")}`, prometheusUrl: server.url, repositories: [place] });
+    await site.good();
+    const first = await site.manifest();
+    const object = `backups/${first.name}.json`;
+    const good = await read(site, place, object);
+    // It can be read as before, but would have every later backup look for other bytes.
+    const misled = (): Buffer => Buffer.from(good.toString().replace(first.blocks[0]?.objectSha256 ?? "", "0".repeat(64)));
+    await write(site, place, object, way === "another checksum" ? misled() : WAYS[way]?.(good, Buffer.alloc(0)));
+    await sleep(1000);
+
+    const { stderr } = await site.good();
+    expect(stderr).toMatch(new RegExp(`^prometheus-backup: warning: repository ${place}: ${object} is damaged: .*; nothing that it says is used\\. See: prometheus-backup\\.sh verify ${first.name}$`, "m"));
+    const pooled = ({ blocks }: Manifest) => blocks.filter(({ head }) => !head);
+    expect(pooled(await site.manifest())).toEqual(pooled(first));
+    await site.good("verify");
+    // The next one relies on what is sound.
+    await sleep(1000);
+    await site.good();
+    expect((await site.manifest()).totals.sentBytes).toBeLessThan(first.totals.sentBytes / 2);
   });
 });
