@@ -30,8 +30,10 @@ source_cold() {
   STOPPED_AT=$EPOCHREALTIME
   SERVER_STOPPED=true
   unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
-  link_blocks || die "$EXIT_SNAPSHOT" "the blocks of the stopped server could not be linked" "see the messages above"
-  link_head || die "$EXIT_SNAPSHOT" "WAL and head of the stopped server could not be linked" "see the messages above"
+  if ! link_blocks || ! link_head; then
+    if no_room_to_link; then links_lack_room; fi
+    die "$EXIT_SNAPSHOT" "the data of the stopped server could not be linked ($(tail -n 1 -- "$SCRATCH/error"))" "look at $DATA_DIRECTORY and at its file system; no new backup was recorded"
+  fi
   if ! unit_start; then
     end_cold
     server_stays_down
@@ -156,14 +158,19 @@ link_until_consistent() {
     if link_blocks; then
       live_blocks >"$SCRATCH/live.after"
       if cmp --silent -- "$SCRATCH/live.before" "$SCRATCH/live.after"; then return 0; fi
-    elif grep --quiet --extended-regexp 'No space left|quota exceeded' "$SCRATCH/error"; then
-      die "$EXIT_SPACE" "the blocks cannot be linked in $DATA_DIRECTORY ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there"
+    elif no_room_to_link; then links_lack_room
     fi
     log "hot try=$try the blocks changed meanwhile"
     find "$SOURCE_DIR" -mindepth 1 -delete
     sleep 2
   done
   die "$EXIT_SNAPSHOT" "the blocks changed during each of 5 tries" "run again; compaction rarely lasts that long"
+}
+
+# no_room_to_link: whether the last link failed for lack of space or inodes. links_lack_room: the end with 7 because of that.
+no_room_to_link() { grep --quiet --extended-regexp 'No space left|quota exceeded' "$SCRATCH/error"; }
+links_lack_room() {
+  die "$EXIT_SPACE" "the blocks cannot be linked in $DATA_DIRECTORY ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there"
 }
 
 # link_blocks: hard links of every block into SOURCE_DIR; false if one vanished on the way. Prometheus replaces meta.json and
@@ -184,7 +191,7 @@ link_blocks() {
 link_head() {
   local part
   for part in wal wbl chunks_head; do
-    if [[ -d $DATA_DIRECTORY/$part ]]; then cp --archive --link -- "$DATA_DIRECTORY/$part" "$SOURCE_DIR/$part" || return 1; fi
+    if [[ -d $DATA_DIRECTORY/$part ]]; then cp --archive --link -- "$DATA_DIRECTORY/$part" "$SOURCE_DIR/$part" 2>"$SCRATCH/error" || return 1; fi
   done
 }
 

@@ -138,7 +138,7 @@ describe("cold: the server runs again", () => {
     const free = Number(await setting.host.run(`df --output=iavail ${data} | tail -n 1`));
     await setting.host.run(`cd ${data} && for i in $(seq ${free - 20}); do : >fill.$i; done`);
     const full = await site.command("run", asRoot);
-    expect([full.code, errorOf(full)], full.stderr).toEqual([6, expect.stringContaining("the blocks of the stopped server could not be linked")]);
+    expect([full.code, errorOf(full)], full.stderr).toEqual([7, expect.stringMatching(/^the blocks cannot be linked in \/srv\/sites\/cold-cramped\/data \(.*No space left on device\); free space or inodes there$/)]);
     expect(full.stderr).not.toContain("does not come up");
     await waitForPrometheus(setting.host, 60, server.url);
     expect((await site.metrics()).get("downtime_seconds")).toBeGreaterThan(0);
