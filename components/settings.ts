@@ -142,7 +142,11 @@ export interface Limits {
   parallel?: number;
   /** Level of zstd, 1 to 19. Defaults to 3. */
   compressionLevel?: number;
-  /** Bandwidth in the notation of rclone, such as `10M` for ten megabytes a second. Defaults to no limit. */
+  /**
+   * Most that backups and restores may send to or fetch from a remote repository, in the notation of rclone's `--bwlimit`, such as
+   * `10M` for ten MiB a second. Defaults to no limit. With one, objects go one at a time. A repository on a path, also on a mounted one,
+   * is not limited.
+   */
   bandwidth?: string;
   /** CPU priority, 0 (normal) to 19 (lowest). Defaults to 10. */
   nice?: number;

@@ -2,7 +2,7 @@
 # Download: objects stream through checksum, decompression and tar into a staging directory. A block gets its ULID as a name there
 # only when all of it was checked, so what an interrupted restore leaves can be continued, and never be taken for a whole block.
 
-# fetch_selected DIR: the selected blocks of BACKUP into DIR, PARALLEL at a time. Ends with 7, 8 or 9 and names block and repository.
+# fetch_selected DIR: the selected blocks of BACKUP into DIR, several at a time. Ends with 7, 8 or 9 and names block and repository.
 fetch_selected() {
   STAGING=$1
   FETCHED_BYTES=0
@@ -51,16 +51,17 @@ count_staged() {
   printf '%d' "$count"
 }
 
-# fetch_blocks: one object a block; PARALLEL jobs, each with a batch of blocks.
+# fetch_blocks: one object a block; several jobs, each with a batch of blocks.
 fetch_blocks() {
-  local index running=0 todo=() batches=() folders=() total=0 batch
+  local index jobs running=0 todo=() batches=() folders=() total=0 batch
   for index in "${!B_ULID[@]}"; do
     if [[ -n ${B_OBJECT[index]} && ! -d $STAGING/${B_ULID[index]} ]]; then todo+=("$index") total=$(( total + B_OBJECT_BYTES[index] )); fi
   done
   rm -f -- "$SCRATCH"/fetch.*
   make_batches "$total"
+  jobs="$(transfer_jobs)"
   for batch in "${batches[@]}"; do
-    if (( running >= PARALLEL )); then wait -n || true; running=$(( running - 1 )); fi
+    if (( running >= jobs )); then wait -n || true; running=$(( running - 1 )); fi
     if [[ -e $SCRATCH/fetch.failed ]]; then break; fi
     if is_terminal; then progress "block $(( ${batch%% *} + 1 )) of ${#B_ULID[@]}, $(human_bytes "$FETCHED_BYTES") of $(human_bytes "$total")"; fi
     # shellcheck disable=SC2086  # a batch is a list of numbers

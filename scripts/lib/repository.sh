@@ -62,6 +62,10 @@ repository_delete_one() {
   repository_delete "$SCRATCH/delete.$BASHPID"
 }
 
+# transfer_jobs: how many objects may be on their way to or from the selected repository at once. Each rclone keeps to a bandwidth limit by itself,
+# so under one there is one rclone at a time.
+transfer_jobs() { if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then printf 1; else printf '%d' "$PARALLEL"; fi; }
+
 # repository_hash FILE: reads the objects that FILE names at the far end; prints "sha256<TAB>object" for each it could read.
 repository_hash() { "hash_$REPOSITORY_TYPE" <"$1"; }
 

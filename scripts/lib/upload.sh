@@ -65,17 +65,18 @@ send_rclone() {
   return 1
 }
 
-# store_blocks PLAN DIR: sends the blocks of PLAN.todo (ULID, recorded object, its checksum, kind, manifest entry), PARALLEL at
+# store_blocks PLAN DIR: sends the blocks of PLAN.todo (ULID, recorded object, its checksum, kind, manifest entry), several at
 # a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with REPOSITORY_ERROR set;
 # what was stored stays noted.
 store_blocks() {
-  local plan=$1 directory count index=0 running=0 ulid object sha256 kind entry
+  local plan=$1 directory count jobs index=0 running=0 ulid object sha256 kind entry
   mkdir -p -- "$STATE_DIR/journal"
   count="$(wc -l <"$plan.todo")"
+  jobs="$(transfer_jobs)"
   PACK_THREADS=1
-  if (( count < PARALLEL )); then PACK_THREADS=$PARALLEL; fi
+  if (( count < PARALLEL || jobs < PARALLEL )); then PACK_THREADS=$PARALLEL; fi
   while IFS=$'\t' read -r ulid object sha256 kind entry; do
-    if (( running >= PARALLEL )); then
+    if (( running >= jobs )); then
       if ! wait -n; then break; fi
       running=$(( running - 1 ))
     fi
