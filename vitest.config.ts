@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -14,6 +15,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**", "test/hostCommand/**", "test/bench/**", "test/receivers/**", "node_modules/**"],
           globalSetup: ["test/tools/debianPackages.ts"],
+          // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
+          maxWorkers: Math.max(2, availableParallelism()),
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -97,6 +97,7 @@ plan_fetch() {
   if (( ${speed%.*} > 0 )); then time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"; fi
   staged="$(count_staged "$STAGING")"
   if (( staged > 0 )); then time+="; $(blocks_text "$staged") there already from an earlier try"; fi
+  if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then time+="; the settings limit it to $BANDWIDTH_LIMIT"; fi
   plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
 }
 

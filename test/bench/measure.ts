@@ -73,9 +73,9 @@ export function median(runs: Measured[]): Measured {
  * Runs several ways of doing the same thing one after another, the whole round `rounds` times, so that a busy hour hits all of
  * them alike. Returns what each took, round by round.
  */
-export async function measureRounds<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured[]>> {
+export async function measureRounds<Name extends string, Run extends Measured>(rounds: number, ways: Record<Name, () => Promise<Run>>): Promise<Record<Name, Run[]>> {
   const names = Object.keys(ways) as Name[];
-  const all = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<Name, Measured[]>;
+  const all = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<Name, Run[]>;
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
       all[name].push(await ways[name]());

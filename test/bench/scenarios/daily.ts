@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import type { Aged } from "../aged";
-import { interleave, measure, sumOf, type Measured } from "../measure";
+import { interleave, measure, measureRounds, median, ratioInRounds, sumOf, type Measured } from "../measure";
 import { Peers, type Sent } from "../peers";
 import { megabytes, ratio, report, seconds, type Cell, type Table } from "../results";
 import { Site } from "../site";
@@ -20,68 +20,80 @@ export async function daily(aged: Aged, directory: string, runs: number): Promis
   site.moveTo(aged.server.url);
   await peers.snapshot(aged.server, aged.data);
 
-  const backups = await backupRows(aged, site, peers, runs, bringBackHeld);
+  const backups = await backupWays(aged, site, peers, runs, bringBackHeld);
   const hold = sumOf(holds);
   await site.command(["run"]);
   const nothing = await nothingNew(site, runs);
   report("daily", [backupTable(backups, hold, aged.sizeText), nothingTable(nothing, first)], {
-    ...Object.fromEntries(Object.entries(backups).flatMap(([name, row]) => [[`${name}Cpu`, row.cpu], [`${name}Wall`, row.wall], [`${name}Bytes`, row.bytes]])),
-    oursCpu: backups.ours.cpu + hold.cpu,
+    ...Object.fromEntries(Object.entries(backups).flatMap(([name, sent]) => {
+      const { cpu, wall, bytes } = middle(sent);
+      return [[`${name}Cpu`, cpu], [`${name}Wall`, wall], [`${name}Bytes`, bytes], [`${name}WallRatio`, ratioInRounds(backups.ours, sent, "wall")], [`${name}CpuRatio`, ratioInRounds(backups.ours, sent, "cpu")]];
+    })),
+    oursCpu: middle(backups.ours).cpu + hold.cpu,
   });
+}
+
+/** The middle run by CPU time; what is sent is the same in all of them. */
+function middle(runs: Sent[]): Sent {
+  return { ...median(runs), bytes: runs[0]?.bytes ?? NaN };
 }
 
 const WAYS = {
   ours: "prometheus-backup",
   withoutHead: "prometheus-backup with `skipHead`",
   withoutHold: "prometheus-backup with `holdBlocks: false`",
+  lighter: "prometheus-backup with `compressionLevel: 1`",
   limit: "limit: the day's twelve level-1 blocks, `tar \\| zstd -3`, sha256",
   restic: "restic, stable path, `--ignore-ctime`",
   rclone: "`rclone sync` of the snapshot",
   course: "course: `tar -czf` of the snapshot",
 };
 
-async function backupRows(aged: Aged, site: Site, peers: Peers, runs: number, bringBackHeld: () => void): Promise<Record<keyof typeof WAYS, Sent>> {
-  const bytes: Record<string, number> = {};
-  const note = (name: string, sent: Sent): Sent => {
-    bytes[name] = sent.bytes;
-    return sent;
-  };
-  const ours = async (name: string, settings: Record<string, string>, held = true): Promise<Sent> => {
+type Backups = Record<keyof typeof WAYS, Sent[]>;
+
+async function backupWays(aged: Aged, site: Site, peers: Peers, runs: number, bringBackHeld: () => void): Promise<Backups> {
+  const ours = async (settings: Record<string, string>, held = true): Promise<Sent> => {
     bringBackHeld();
     if (!held) {
       rmSync(path.join(aged.data, "prometheus-backup-held"), { recursive: true });
     }
-    const measured = await site.command(["run"], settings);
-    const sent = note(name, { ...measured, bytes: site.manifest().totals.sentBytes });
+    const sent = { ...(await site.command(["run"], settings)), bytes: site.manifest().totals.sentBytes };
     site.undoNewest();
     return sent;
   };
-  const measured = await interleave(runs, {
-    ours: () => ours("ours", {}),
-    limit: async () => note("limit", await peers.limit(aged.raw, aged.dayBlocks)),
-    withoutHead: () => ours("withoutHead", { SKIP_HEAD: "true" }),
-    withoutHold: () => ours("withoutHold", {}, false),
-    restic: async () => note("restic", await peers.restic()),
-    rclone: async () => note("rclone", await peers.rclone()),
+  const rounds = await measureRounds(runs, {
+    ours: () => ours({}),
+    limit: () => peers.limit(aged.raw, aged.dayBlocks),
+    withoutHead: () => ours({ SKIP_HEAD: "true" }),
+    withoutHold: () => ours({}, false),
+    lighter: () => ours({ COMPRESSION_LEVEL: "1" }),
+    restic: () => peers.restic(),
+    rclone: () => peers.rclone(),
   });
-  const course = await peers.course();
-  const row = (name: keyof typeof measured): Sent => ({ ...measured[name], bytes: bytes[name] ?? 0 });
-  return { ours: row("ours"), withoutHead: row("withoutHead"), withoutHold: row("withoutHold"), limit: row("limit"), restic: row("restic"), rclone: row("rclone"), course };
+  // Once is enough of minutes.
+  return { ...rounds, course: [await peers.course()] };
 }
 
-function backupTable(rows: Record<keyof typeof WAYS, Sent>, hold: Measured, size: string): Table {
-  const cpu = rows.ours.cpu + hold.cpu;
+function backupTable(backups: Backups, hold: Measured, size: string): Table {
+  const withHolds = backups.ours.map(run => ({ ...run, cpu: run.cpu + hold.cpu }));
+  const ours = middle(backups.ours);
   return {
     title: `One day's backup of ${size}`,
-    columns: ["way", "wall s", "CPU s", "MB sent", "peak memory MB", "CPU, ours with holds / it", "wall, ours / it", "CPU, it / ours with holds", "bytes, it / ours"],
+    columns: ["way", "wall s", "CPU s", "MB sent", "peak memory MB", "wall, ours / it", "CPU, ours / it", "CPU, ours with holds / it", "bytes, it / ours"],
     rows: [...(Object.keys(WAYS) as (keyof typeof WAYS)[]).map((name): Cell[] => {
-      const row = rows[name];
+      const runs = backups[name];
+      const row = middle(runs);
       return [
-        WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory),
-        ratio(cpu, row.cpu), ratio(rows.ours.wall, row.wall), ratio(row.cpu, cpu), ratio(row.bytes, rows.ours.bytes),
+        WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory), inRounds(backups.ours, runs, "wall"),
+        inRounds(backups.ours, runs, "cpu"), inRounds(withHolds, runs, "cpu"), ratio(row.bytes, ours.bytes),
       ];
     }), ["the day's 24 calls of `hold`", hold.wall.toFixed(2), hold.cpu.toFixed(2), "", megabytes(hold.memory), "", "", "", ""]],
   };
+}
+
+/** Of the same rounds; of the middle run, where the other one ran once. */
+function inRounds(ours: Measured[], other: Measured[], of: "wall" | "cpu"): string {
+  return (other.length === 1 ? ratioInRounds([median(ours)], other, of) : ratioInRounds(ours, other, of)).toFixed(2);
 }
 
 async function nothingNew(site: Site, runs: number): Promise<Record<"withoutHead" | "bash", Measured>> {
