@@ -142,6 +142,7 @@ store_in_repository() {
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   judge_samples "$SOURCE_SAMPLES"
+  find_sound_manifests
   if [[ $FORMAT == archive ]]; then store_archive "$plan"; else store_pool "$plan"; fi
   store_head "$plan" || repository_fault "WAL and head"
   store_companions "$plan" || repository_fault "companions"
@@ -149,6 +150,7 @@ store_in_repository() {
   publish_manifest "$plan.manifest"
   note_repaired "$plan.uploaded"
   mv -f -- "$plan.manifest.summary" "$summary"
+  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$UNSOUND" >>"$summary"
   printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started )) >>"$summary"
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS

@@ -26,6 +26,7 @@ admin_api_enabled	1 if the server's admin API was on in the last run.
 admin_api_exposed	1 if it was on while the server listened on more than loopback, and nobody has accepted that.
 repository_last_success_timestamp_seconds	End of the last complete backup in this repository.
 repository_last_exit_code	Exit code of the last run for this repository.
+repository_damaged_backups	Backups in this repository whose manifest the last run found damaged.
 verify_last_success_timestamp_seconds	End of the last verification or drill without a fault.
 verify_last_exit_code	Exit code of the last verification or drill.
 drill_interval_seconds	Largest gap between two drills of their schedule.

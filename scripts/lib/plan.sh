@@ -3,10 +3,10 @@
 # them are not stored yet but held (hold.sh), those are sent instead of it.
 
 # plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered} to FILE, its numbers in words to FILE.words
-# and to FILE.todo a line for each block to send: ULID, recorded object and checksum, kind, manifest entry. Needs repository_open.
+# and to FILE.todo a line for each block to send: ULID, recorded object and checksum, kind, manifest entry. Needs repository_open and
+# find_sound_manifests.
 plan_backup() {
   local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY" journal="$STATE_DIR/journal/$REPOSITORY"
-  find_sound_manifests
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
   if [[ ! -f $journal ]]; then journal=/dev/null; fi
   jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \

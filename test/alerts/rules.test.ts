@@ -56,6 +56,8 @@ test.each<[string, Record<string, number | null>, string[]]>([
   ["an admin API that others reach", { admin_api_exposed: 1 }, ["PrometheusBackupAdminApiExposed"]],
   ["a server that did not say where it listens", { admin_api_exposed: null }, []],
   ["a failed verification", { last_exit_code: 9 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupVerifyFailed"]],
+  ["a damaged manifest, found by a run that is good itself", { repository_damaged_backups: 1 }, ["PrometheusBackupVerifyFailed"]],
+  ["manifests that are all sound", { repository_damaged_backups: 0 }, []],
   ["damage found by verify or drill", { verify_last_exit_code: 9 }, ["PrometheusBackupVerifyFailed"]],
   ["a drill for which there was no space", { verify_last_exit_code: 7 }, []],
   ["no drill where none is scheduled", { verify_last_success_timestamp_seconds: -90 * DAY }, []],

@@ -40,7 +40,7 @@ test("only metrics of the host command are asked for, and all that answer an ope
   // The run's age is in no question that the success does not answer; the others are for the rules and for finding causes.
   expect(known.filter(name => !used.has(name))).toEqual([
     "last_run_timestamp_seconds", "last_duration_seconds", "duration_limit_seconds", "suspect_below_ratio", "admin_api_enabled",
-    "admin_api_exposed", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
+    "admin_api_exposed", "repository_damaged_backups", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
   ]);
 });
 

@@ -95,6 +95,7 @@ function afterRun(host: FleetHost, at: number, values: Map<string, number>): voi
   }
   for (const repository of host.repositories) {
     const good = exit === 0 || !failed.includes(repository);
+    values.set(`repository_damaged_backups|repository=${repository}`, 0);
     values.set(`repository_last_exit_code|repository=${repository}`, good ? 0 : exit);
     if (good) {
       values.set(`repository_last_success_timestamp_seconds|repository=${repository}`, at + length);

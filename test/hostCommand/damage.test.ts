@@ -141,6 +141,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
 
     const { stderr } = await site.good();
     expect(stderr).toMatch(new RegExp(`^prometheus-backup: warning: repository ${place}: ${object} is damaged: .*; nothing that it says is used\\. See: prometheus-backup\\.sh verify ${first.name}$`, "m"));
+    expect((await site.metrics()).get(`repository_damaged_backups{repository="${place}"}`)).toBe(1);
     const pooled = ({ blocks }: Manifest) => blocks.filter(({ head }) => !head);
     expect(pooled(await site.manifest())).toEqual(pooled(first));
     await site.good("verify");
@@ -148,5 +149,9 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     await sleep(1000);
     await site.good();
     expect((await site.manifest()).totals.sentBytes).toBeLessThan(first.totals.sentBytes / 2);
+    await write(site, place, object, undefined);
+    await sleep(1000);
+    await site.good();
+    expect((await site.metrics()).get(`repository_damaged_backups{repository="${place}"}`)).toBe(0);
   });
 });

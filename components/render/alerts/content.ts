@@ -37,7 +37,7 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
     },
     {
       name: "PrometheusBackupVerifyFailed",
-      expr: "prometheus_backup_last_exit_code == 9 or prometheus_backup_verify_last_exit_code == 9",
+      expr: "prometheus_backup_last_exit_code == 9 or prometheus_backup_verify_last_exit_code == 9 or prometheus_backup_repository_damaged_backups > 0",
       forSeconds: 0,
       severity: "critical",
       summary: "A backup of Prometheus failed its verification.",
