@@ -36,7 +36,7 @@ get_path() {
 
 # settle_path: whatever happens to the power from here on, what send_path stored is there under its name.
 settle_path() {
-  if sync -- "$REPOSITORY_ROOT" "$REPOSITORY_ROOT"/*/ 2>"$SCRATCH/error"; then return 0; fi
+  if find "$REPOSITORY_ROOT" -maxdepth 1 -type d -exec sync -- {} + 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }
