@@ -27,7 +27,7 @@ export async function daily(aged: Aged, directory: string, runs: number): Promis
   report("daily", [backupTable(backups, hold, aged.sizeText), nothingTable(nothing, first)], {
     ...Object.fromEntries(Object.entries(backups).flatMap(([name, sent]) => {
       const { cpu, wall, bytes } = middle(sent);
-      return [[`${name}Cpu`, cpu], [`${name}Wall`, wall], [`${name}Bytes`, bytes], [`${name}WallRatio`, ratioInRounds(backups.ours, sent, "wall")], [`${name}CpuRatio`, ratioInRounds(backups.ours, sent, "cpu")]];
+      return [[`${name}Cpu`, cpu], [`${name}Wall`, wall], [`${name}Bytes`, bytes], [`${name}WallRatio`, inRounds(backups.ours, sent, "wall")], [`${name}CpuRatio`, inRounds(backups.ours, sent, "cpu")]];
     })),
     oursCpu: middle(backups.ours).cpu + hold.cpu,
   });
@@ -84,16 +84,16 @@ function backupTable(backups: Backups, hold: Measured, size: string): Table {
       const runs = backups[name];
       const row = middle(runs);
       return [
-        WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory), inRounds(backups.ours, runs, "wall"),
-        inRounds(backups.ours, runs, "cpu"), inRounds(withHolds, runs, "cpu"), ratio(row.bytes, ours.bytes),
+        WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory), inRounds(backups.ours, runs, "wall").toFixed(2),
+        inRounds(backups.ours, runs, "cpu").toFixed(2), inRounds(withHolds, runs, "cpu").toFixed(2), ratio(row.bytes, ours.bytes),
       ];
     }), ["the day's 24 calls of `hold`", hold.wall.toFixed(2), hold.cpu.toFixed(2), "", megabytes(hold.memory), "", "", "", ""]],
   };
 }
 
 /** Of the same rounds; of the middle run, where the other one ran once. */
-function inRounds(ours: Measured[], other: Measured[], of: "wall" | "cpu"): string {
-  return (other.length === 1 ? ratioInRounds([median(ours)], other, of) : ratioInRounds(ours, other, of)).toFixed(2);
+function inRounds(ours: Measured[], other: Measured[], of: "wall" | "cpu"): number {
+  return other.length === 1 ? ratioInRounds([median(ours)], other, of) : ratioInRounds(ours, other, of);
 }
 
 async function nothingNew(site: Site, runs: number): Promise<Record<"withoutHead" | "bash", Measured>> {
