@@ -62,10 +62,10 @@ version_at_least() {
 }
 
 # read_status_pages: what the server says of itself. Sets SERVER_VERSION, STORAGE_PATH, ADMIN_API, RETENTION_SIZE, LISTEN_ADDRESS, CONFIG_IN_FORCE,
-# WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS, the HTTP codes of buildinfo and flags. The configuration in
-# force goes to SCRATCH/prometheus.yml. All pages with one start of curl and jq each, which cost more than the pages.
+# WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS, the HTTP codes of buildinfo, flags, runtimeinfo and config.
+# The configuration in force goes to SCRATCH/prometheus.yml. All pages with one start of curl and jq each, which cost more than the pages.
 read_status_pages() {
-  local page pages=() auth=()
+  local page pages=() auth=() index=0
   if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
   for page in buildinfo flags runtimeinfo config; do
     : >"$SCRATCH/page.$page"
@@ -73,8 +73,12 @@ read_status_pages() {
   done
   wait_for curl --silent --noproxy '*' --fail-early --connect-timeout 5 --max-time "$API_TIMEOUT_SECONDS" --write-out '%{http_code}\n' \
     "${auth[@]}" "${pages[@]}" >"$SCRATCH/status" 2>/dev/null || true
-  mapfile -t PAGE_STATUS <"$SCRATCH/status"
-  PAGE_STATUS=("${PAGE_STATUS[0]:-000}" "${PAGE_STATUS[1]:-000}")
+  PAGE_STATUS=(000 000 000 000)
+  while IFS= read -r page; do PAGE_STATUS[index++]=$page; done <"$SCRATCH/status"
+  index=0
+  for page in buildinfo flags runtimeinfo config; do
+    if [[ ${PAGE_STATUS[index++]} != 200 ]]; then : >"$SCRATCH/page.$page"; fi
+  done
   jq --null-input --raw-output --rawfile buildinfo "$SCRATCH/page.buildinfo" --rawfile flags "$SCRATCH/page.flags" \
     --rawfile runtimeinfo "$SCRATCH/page.runtimeinfo" --rawfile config "$SCRATCH/page.config" "$(status_filter)" >"$SCRATCH/server"
   head -n 9 -- "$SCRATCH/server" >"$SCRATCH/facts"
