@@ -13,7 +13,7 @@ let server: OwnServer;
 
 beforeAll(async () => {
   setting = await openSetting();
-  server = await startOwnServer(setting.host, { name: "throttled", port: 9391 });
+  server = await startOwnServer(setting.host, { name: "throttled", port: 9395 });
 });
 
 afterAll(async () => {
