@@ -25,9 +25,9 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/hostCommand/**/*.test.ts"],
-          // The hosts are slow to start and are shared: they are started once, and tests on them run one after another.
           globalSetup: ["test/hosts/globalSetup.ts"],
-          fileParallelism: false,
+          // They wait more than they work. Each worker has a host of its own for all files that can share one.
+          maxWorkers: 2,
           testTimeout: 600_000,
           hookTimeout: 1_200_000,
         },

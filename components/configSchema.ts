@@ -65,6 +65,7 @@ const repository = group({
   prefix: text.optional(),
   sftp: sftp.optional(),
   credentials: text.optional(),
+  prune: flag.optional(),
 });
 
 const textfile = group({

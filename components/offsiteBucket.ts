@@ -34,7 +34,8 @@ export interface OffsiteBucketSettings {
   /**
    * Whether hosts may delete objects in their own directory, which `prune` does. Defaults to true.
    *
-   * Versions stay for `noncurrentVersionDays` either way. With false, prune with another identity.
+   * Versions stay for `noncurrentVersionDays` either way. With false the hosts of a fleet leave retention there to somebody else, and
+   * every backup stays until that one deletes it.
    */
   hostsMayPrune?: boolean;
 }

@@ -49,8 +49,9 @@ export function withOffsite<T extends BackupSettings>(settings: T, bucket: Offsi
   if (bucket === undefined || repositories === undefined) {
     return settings;
   }
+  const { bucketName, prefix, hostsMayPrune = true } = bucket;
   const named = (repository: Repository): Repository =>
-    repository.bucket === "offsite" ? { ...repository, bucket: bucket.bucketName, prefix: repository.prefix ?? bucket.prefix } : repository;
+    repository.bucket === "offsite" ? { prune: hostsMayPrune, ...repository, bucket: bucketName, prefix: repository.prefix ?? prefix } : repository;
   return { ...settings, repositories: repositories.map(named) };
 }
 

@@ -30,7 +30,7 @@ export function repositoryName(repository: { name?: string; path?: unknown; buck
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
-  const { path, bucket, endpoint, gcs, sftp, prefix, hasCredentials } = repository;
+  const { path, bucket, endpoint, gcs, sftp, prefix, hasCredentials, prune = true } = repository;
   const region = repository.region ?? (endpoint === undefined ? undefined : defaults.endpointRegion);
   return {
     name: repositoryName(repository),
@@ -41,6 +41,7 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
     ...(prefix === undefined ? {} : { prefix }),
     ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? 22 } }),
     hasCredentials,
+    prune,
   };
 }
 

@@ -106,6 +106,11 @@ export interface Repository {
    * Without it the host's own identity is used, which is the better way on AWS and Google Cloud.
    */
   credentials?: pulumi.Input<string>;
+  /**
+   * Whether the host applies retention there. Defaults to true; for the bucket `offsite` with `hostsMayPrune: false`, to false.
+   * With false it deletes nothing there, and somebody else has to.
+   */
+  prune?: boolean;
 }
 
 /** Metrics of the backup, served by the node_exporter of the host. */

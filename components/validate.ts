@@ -170,10 +170,10 @@ const sftpPathCheck: Check = value =>
   value === "" || value.endsWith("/") || value.split("/").includes("..") ? "must be a directory without `..` and a slash at the end. Write it out." : undefined;
 
 const allowed = {
-  path: ["name", "path"],
-  bucket: ["name", "bucket", "region", "endpoint", "prefix", "credentials"],
-  gcs: ["name", "gcs", "endpoint", "prefix", "credentials"],
-  sftp: ["name", "sftp", "credentials"],
+  path: ["name", "prune", "path"],
+  bucket: ["name", "prune", "bucket", "region", "endpoint", "prefix", "credentials"],
+  gcs: ["name", "prune", "gcs", "endpoint", "prefix", "credentials"],
+  sftp: ["name", "prune", "sftp", "credentials"],
 };
 
 function foreignSettings(found: Findings, path: string, repository: Repository, kind: keyof typeof allowed): void {

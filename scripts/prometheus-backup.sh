@@ -12,7 +12,7 @@ main() {
   COMMAND=run
   if [[ ${1:-} == --help || ${1:-} == -h || ${1:-} == help ]]; then print_help overview; return 0; fi
   if (( $# > 0 )) && [[ $1 != -* ]]; then COMMAND=$1; shift; fi
-  if [[ ${1:-} == --help || ${1:-} == -h ]]; then print_help "$COMMAND"; return 0; fi
+  if is_one_of --help "$@" || is_one_of -h "$@"; then print_help "$COMMAND"; return 0; fi
   if [[ ${1:-} == --version ]]; then printf 'prometheus-backup %s\n' "$TOOL_VERSION"; return 0; fi
   begin
   case "$COMMAND" in

@@ -133,6 +133,9 @@ function repositorySettings(repositories: RepositoryPlan[]): Record<string, stri
     settings[`REPOSITORY_${index + 1}_NAME`] = repository.name;
     settings[`REPOSITORY_${index + 1}_TYPE`] = type;
     settings[`REPOSITORY_${index + 1}_LOCATION`] = location;
+    if (!repository.prune) {
+      settings[`REPOSITORY_${index + 1}_PRUNE`] = "false";
+    }
   });
   return settings;
 }

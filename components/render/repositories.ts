@@ -22,6 +22,8 @@ export interface RepositoryPlan {
   sftp?: SftpPlan;
   /** Whether a credentials file of this repository's name lies on the host. */
   hasCredentials: boolean;
+  /** Whether the host applies retention there. */
+  prune: boolean;
 }
 
 /** What the host command gets: `path` is used directly, everything else through rclone. */

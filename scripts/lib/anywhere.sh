@@ -32,7 +32,7 @@ use_location() {
   done
   set_config_defaults
   HOST_NAME=$LOCATION_HOST BACKUP_USER="$(id -un)" REPOSITORY_COUNT=1
-  REPOSITORY_NAMES=(given) REPOSITORY_LOCATIONS=("${LOCATION%/}") REPOSITORY_TYPES=(path)
+  REPOSITORY_NAMES=(given) REPOSITORY_LOCATIONS=("${LOCATION%/}") REPOSITORY_TYPES=(path) REPOSITORY_PRUNES=(false)
   STATE_DIR="$(mktemp --directory --tmpdir "prometheus-backup-at.$$.XXXXXX")" ||
     die "$EXIT_SPACE" "no directory can be made in ${TMPDIR:-/tmp}" "free space there, or set TMPDIR to another directory"
   CLEANUP_HOOKS+=(remove_private_state)

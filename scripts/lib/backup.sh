@@ -40,13 +40,13 @@ parse_run_options() {
 
 # begin_run: lock, metrics and name of this run. From here on every end writes the metrics.
 begin_run() {
-  open_state
   load_metrics
-  take_lock
-  SECONDS=0 STAGE_START=0 NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR=""
+  SECONDS=0 STAGE_START=0 ALL_STORED=false NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR=""
   printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' -1
   printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' -1
   CLEANUP_HOOKS+=(record_run remove_own_partials)
+  open_state
+  take_lock
 }
 
 # stage_done NAME: writes down how long the stage took.
@@ -55,14 +55,17 @@ stage_done() {
   STAGE_START=$SECONDS
 }
 
-# record_run STATUS: the metrics of this run, on success and on failure; a failed run keeps the last success.
+# record_run STATUS: the metrics of this run, on success and on failure; a failed run keeps the last success. One that found the lock held was none.
 record_run() {
   local status=$1 now
+  if (( status == EXIT_LOCKED )); then return 0; fi
+  # Without what earlier runs have left, the metrics would lose the last success.
+  if [[ -z $SCRATCH && ! -r $STATE_DIR/metrics.state ]]; then heartbeat fail; return 0; fi
   printf -v now '%(%s)T' -1
   set_metric last_run_timestamp_seconds "$now"
   set_metric last_exit_code "$status"
   set_metric last_duration_seconds "$SECONDS"
-  if (( status == 0 )); then set_metric last_success_timestamp_seconds "$now"; fi
+  if [[ $ALL_STORED == true ]]; then set_metric last_success_timestamp_seconds "$now"; fi
   record_admin_api
   if [[ -n ${DATA_DIRECTORY:-} ]]; then
     set_metric leftover_snapshots "$(list_snapshots | wc -l)"
@@ -104,6 +107,7 @@ describe_source() {
 # store_everywhere: every repository by itself; ends with the first failure's code after all were tried.
 store_everywhere() {
   local index status first=0
+  ALL_STORED=true RUN_SUSPECT=0
   for index in "${!REPOSITORY_NAMES[@]}"; do
     status=0
     in_background store_in_repository "$index"
@@ -111,6 +115,7 @@ store_everywhere() {
     record_repository "${REPOSITORY_NAMES[index]}" "$status"
     if (( status != 0 && first == 0 )); then first=$status; fi
   done
+  if [[ $EMPTY_SOURCE == true ]]; then ALL_STORED=false; fi
   if (( first != 0 )); then exit "$first"; fi
   if [[ $EMPTY_SOURCE == true ]]; then
     die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
@@ -118,14 +123,16 @@ store_everywhere() {
   fi
 }
 
-# record_repository NAME STATUS: what the job of one repository left for the metrics.
+# record_repository NAME STATUS: what the job of one repository left for the metrics. There is a summary if the backup is complete there, also
+# when retention failed after that. The backup is suspect if one repository calls it so: another may be new, and have nothing to compare with.
 record_repository() {
   local name=$1 status=$2 summary="$SCRATCH/summary.$1" key value now
   printf -v now '%(%s)T' -1
   set_metric repository_last_exit_code "$status" "repository=$name"
-  if (( status != 0 )) || [[ ! -s $summary ]]; then return 0; fi
+  if [[ ! -s $summary ]]; then ALL_STORED=false; return 0; fi
   set_metric repository_last_success_timestamp_seconds "$now" "repository=$name"
   while IFS=$'\t' read -r key value; do
+    if [[ $key == suspect ]]; then RUN_SUSPECT=$(( value > RUN_SUSPECT ? value : RUN_SUSPECT )) value=$RUN_SUSPECT; fi
     if [[ $key == newest_sample ]]; then NEWEST_SAMPLE=$value; else set_metric "${key%%|*}" "$value" "$(label_of "$key")"; fi
   done <"$summary"
 }
@@ -148,13 +155,14 @@ store_in_repository() {
   store_companions "$plan" || repository_fault "companions"
   compose_manifest "$plan" "$plan.manifest"
   publish_manifest "$plan.manifest"
-  note_repaired "$plan.uploaded"
+  note_repaired "$plan.uploaded" "$plan.companions"
+  # From here on the backup is complete, whatever happens.
   mv -f -- "$plan.manifest.summary" "$summary"
-  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$UNSOUND" >>"$summary"
+  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "${#UNSOUND[@]}" >>"$summary"
   printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started )) >>"$summary"
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS
-  if [[ -z $SUSPECT ]]; then prune_after_run; fi
+  if [[ -z $SUSPECT && $REPOSITORY_PRUNE == true ]]; then prune_after_run "$summary"; fi
   write_catalog
   printf 'last_stage_duration_seconds|stage=prune\t%s\n' $(( SECONDS - started )) >>"$summary"
 }
@@ -165,7 +173,8 @@ fact() { awk -F '\t' -v name="$1" '$1 == name { print $2; exit }' "$2"; }
 # repository_fault WHAT: ends with 7 or 8 and names repository and object.
 repository_fault() {
   local code=$EXIT_REPOSITORY action="check the mount, the network and the credentials: prometheus-backup.sh check"
-  if [[ $COMMAND == run ]]; then action="no new backup was recorded there, the last one is untouched; the next run resumes"; fi
+  if [[ $COMMAND == run && -s $SCRATCH/summary.$REPOSITORY ]]; then action="the new backup is complete there; only what came after it failed"
+  elif [[ $COMMAND == run ]]; then action="no new backup was recorded there, the last one is untouched; the next run resumes"; fi
   if [[ $REPOSITORY_ERROR == *"No space left"* || $REPOSITORY_ERROR == *"quota exceeded"* ]]; then code=$EXIT_SPACE; fi
   die "$code" "repository $REPOSITORY ($REPOSITORY_SHOWN): $1: ${REPOSITORY_ERROR:-unknown reason}" "$action"
 }
@@ -213,12 +222,12 @@ judge_samples() {
   fi
 }
 
-# last_good_samples: samples of the newest backup that is not suspect, or 0.
+# last_good_samples: samples of the newest backup that is as it was written and not suspect, or 0.
 last_good_samples() {
-  local name samples
+  local name copy="$SCRATCH/last-good.json"
   while IFS= read -r name; do
-    samples="$(jq 'select(.suspect == null) | .totals.samples' "$MANIFESTS/$name" 2>/dev/null)" || continue
-    if [[ -n $samples ]]; then printf '%s' "$samples"; return 0; fi
+    if ! cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null || ! check_manifest "${name%.json}" "$copy"; then continue; fi
+    if [[ -z $M_SUSPECT ]]; then printf '%s' "$M_SAMPLES"; return 0; fi
   done < <(find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
   printf 0
 }
@@ -234,14 +243,16 @@ publish_manifest() {
   "settle_$REPOSITORY_TYPE" || repository_fault "the manifest"
   note_sound "$SENT_SHA256"
   if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi
+  # So that retention need not list again to know it.
+  printf '%d\tbackups/%s.json\t%(%Y-%m-%d %H:%M:%S)T\n' "$SENT_BYTES" "$BACKUP" -1 >>"$OBJECT_LIST"
   rm -f -- "$STATE_DIR/journal/$REPOSITORY"
 }
 
-# note_repaired ENTRIES: what was sent just now is no longer damaged; what could not be sent again stays noted.
+# note_repaired ENTRIES COMPANIONS: what was sent just now is no longer damaged; what could not be sent again stays noted.
 note_repaired() {
   local damaged="$STATE_DIR/damaged/$REPOSITORY"
   if [[ ! -f $damaged ]]; then return 0; fi
-  jq --raw-output '.object // empty' "$1" >"$SCRATCH/repaired.$REPOSITORY"
+  jq --raw-output 'if type == "array" then .[] else . end | .object // empty' "$1" "$2" >"$SCRATCH/repaired.$REPOSITORY"
   grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- "$damaged" >"$damaged.new" || true
   mv -f -- "$damaged.new" "$damaged"
 }

@@ -92,7 +92,7 @@ parse_bootstrap_options() {
       --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
       --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
       -*) usage_error "bootstrap does not know '$1'" ;;
-      *) if [[ -n $WANTED ]]; then usage_error "bootstrap takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done

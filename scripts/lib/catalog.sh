@@ -10,7 +10,7 @@ readonly CATALOG_TIMEOUT_SECONDS=60
 write_catalog() {
   local TRANSFER_TIMEOUT_SECONDS=$CATALOG_TIMEOUT_SECONDS
   if [[ $REPOSITORY_TYPE == path ]]; then return 0; fi
-  read_summaries "$SCRATCH/summaries.list"
+  read_summaries "$SCRATCH/summaries.list" checked
   if { grep --invert-match $'^[^\t]* damaged\t' "$SCRATCH/summaries.sorted" || true; } | zstd --quiet --stdout >"$SCRATCH/catalog" &&
     repository_put "$CATALOG" <"$SCRATCH/catalog"; then return 0; fi
   warn "repository $REPOSITORY ($REPOSITORY_SHOWN): $CATALOG could not be written, so a list on another machine takes longer: ${REPOSITORY_ERROR:-no space left}"

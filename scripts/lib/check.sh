@@ -4,6 +4,7 @@
 # command_check: one line a link of the chain; ends with the code of the first that failed, after all were tried.
 command_check() {
   local index
+  if (( $# > 0 )); then usage_error "check takes no options, not '$1'"; fi
   CHECKS=0 PASSED=0 FIRST_FAILURE=0
   open_state
   load_metrics
@@ -85,14 +86,18 @@ check_space() {
 
 # check_repository INDEX: owner, then write, read and delete of a probe object.
 check_repository() {
-  local object text
+  local object text back="$SCRATCH/probe.$BASHPID"
   select_repository "$1"
   repository_open || repository_fault "list"
   require_owner || repository_fault "owner.json"
   object="probe-$$-$BASHPID"
+  # What nobody deletes must not become more and more.
+  if [[ $REPOSITORY_PRUNE == false ]]; then object=probe-of-check; fi
   printf -v text 'probe %(%s)T' -1
   printf '%s' "$text" | repository_put "$object" || repository_fault "write"
-  if [[ "$(repository_get "$object")" != "$text" ]]; then repository_fault "read"; fi
+  repository_get "$object" >"$back" || repository_fault "read"
+  if [[ "$(<"$back")" != "$text" ]]; then REPOSITORY_ERROR="$object is not what was written"; repository_fault "read"; fi
+  if [[ $REPOSITORY_PRUNE == false ]]; then printf '%s: write, read; nothing is deleted there' "$REPOSITORY_SHOWN"; return 0; fi
   repository_delete_one "$object" || repository_fault "delete"
   printf '%s: write, read, delete' "$REPOSITORY_SHOWN"
 }
@@ -121,6 +126,7 @@ command_status() {
     --json) json=true ;;
     *) usage_error "status does not know '$1'" ;;
   esac
+  if (( $# > 1 )); then usage_error "status does not know '$2'"; fi
   open_state
   load_metrics
   require_tools

@@ -31,7 +31,7 @@ parse_companions_options() {
       --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
       --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
       -*) usage_error "companions does not know '$1'" ;;
-      *) if [[ -n $WANTED ]]; then usage_error "companions takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done

@@ -66,7 +66,8 @@ store_companions() {
     zstd --quiet "-$COMPRESSION_LEVEL" >"$packed"
   sha256="$(openssl dgst -sha256 -r "$packed" | cut -c 1-64)"
   object="companions/$sha256.tar.zst"
-  if [[ "$(object_bytes "$object")" != "$(stat --format %s -- "$packed")" ]]; then send "$object" cat -- "$packed" || return 1; fi
+  if [[ "$(object_bytes "$object")" != "$(stat --format %s -- "$packed")" ]] ||
+    grep --quiet --line-regexp --fixed-strings --regexp="$object" -- "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null; then send "$object" cat -- "$packed" || return 1; fi
   find "$SCRATCH/companions" -type f -printf '/%P\n' | sort | jq --raw-input . |
     jq --slurp --arg object "$object" --arg sha256 "$sha256" --argjson bytes "$(stat --format %s -- "$packed")" --rawfile modes "$SCRATCH/companion.modes" '
       ($modes | split("\n") | map(select(. != "") | split("\t")) | map({key: .[0], value: {mode: .[1], user: .[2], group: .[3]}}) | from_entries) as $known

@@ -32,7 +32,7 @@ command_drill() {
 
 # parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY, DRILL_DIRECTORY and DRILL_SAMPLE, and what the functions of restore look at.
 parse_drill_options() {
-  WANTED=latest ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
+  WANTED="" ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
   RESTORE_MODE=target RESTORE_HOST="$HOST_NAME" PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() PLAN_ONLY=false
   while (( $# > 0 )); do
     case "$1" in
@@ -40,10 +40,11 @@ parse_drill_options() {
       --directory) require_value "$@"; DRILL_DIRECTORY=$2; shift ;;
       --sample) require_value "$@"; DRILL_SAMPLE=$2; shift ;;
       -*) usage_error "drill does not know '$1'" ;;
-      *) WANTED=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done
+  WANTED=${WANTED:-latest}
   if [[ $DRILL_SAMPLE == */* ]]; then check_sample "$DRILL_SAMPLE"
   elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"; fi
 }
@@ -81,7 +82,7 @@ record_drill() {
   local status=$1
   if [[ -n $DRILL_PLACE ]]; then rm -rf -- "$DRILL_PLACE"; fi
   set_metric verify_last_exit_code "$status"
-  if [[ -n $FETCH_SPEED ]]; then set_metric restore_bytes_per_second "$FETCH_SPEED"; fi
+  if [[ -n $FETCH_SPEED ]]; then set_metric restore_bytes_per_second "$FETCH_SPEED" "repository=$REPOSITORY"; fi
   if (( status == 0 )); then
     set_metric verify_last_success_timestamp_seconds "$EPOCHSECONDS"
     set_metric drill_last_success_timestamp_seconds "$EPOCHSECONDS"
@@ -152,7 +153,11 @@ count_samples() {
   range=$(( at - B_MIN[index] + open ))
   if (( range < 1 )); then range=1; fi
   API_LIMIT=600 api GET /api/v1/label/__name__/values --get --data-urlencode "start=$(decimal "${B_MIN[index]}")" --data-urlencode "end=$(decimal "$at")"
-  api_value '.[] | @json' | mapfile -t names || true
+  if ! api_value '.[] | @json' >"$SCRATCH/names" && [[ "$(api_value length)" != 0 ]]; then
+    explain_api_failure
+    return 1
+  fi
+  mapfile -t names <"$SCRATCH/names"
   while (( from < ${#names[@]} )); do
     count_names "$(decimal "$at")" "$range" "${names[@]:from:100}" || return 1
     from=$(( from + 100 ))
@@ -169,11 +174,16 @@ count_names() {
   done
   API_LIMIT=3600 api POST /api/v1/query --data-urlencode "query=sum($query)" --data-urlencode "time=$at"
   if ! answer="$(api_value '.result | if length == 0 then "0" else .[0].value[1] end')" || [[ ! $answer =~ ^[0-9.e+]+$ ]]; then
-    DRILL_ERROR="$(jq --raw-output '.error // empty' "$API_BODY" 2>/dev/null | head -c 300)"
-    DRILL_ERROR="${DRILL_ERROR:-no answer (HTTP $API_STATUS $API_ERROR)}"
+    explain_api_failure
     return 1
   fi
   COUNTED=$(( COUNTED + $(printf '%.0f' "$answer") ))
+}
+
+# explain_api_failure: sets DRILL_ERROR to the server's words, or to what is known without.
+explain_api_failure() {
+  DRILL_ERROR="$(jq --raw-output '.error // empty' "$API_BODY" 2>/dev/null | head -c 300)"
+  DRILL_ERROR="${DRILL_ERROR:-no answer (HTTP $API_STATUS $API_ERROR)}"
 }
 
 # decimal MILLISECONDS: seconds with three decimals, as the API takes them.

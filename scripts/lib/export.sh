@@ -42,7 +42,7 @@ parse_export_options() {
       --label) require_value "$@"; require_label "$2"; GIVEN_LABELS+=("$2"); shift ;;
       --with-deleted) WITH_DELETED=true ;;
       -*) usage_error "export does not know '$1'" ;;
-      *) if [[ -n $WANTED ]]; then usage_error "export takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done

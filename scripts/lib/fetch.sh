@@ -18,7 +18,7 @@ fetch_selected() {
   if (( FETCHED_BYTES > 10000000 && took > 0 )); then
     FETCH_SPEED=$(( FETCHED_BYTES * 1000000 / took ))
     say "Fetched and checked $(human_bytes "$FETCHED_BYTES") in $(seconds_text $(( took / 1000 ))) ($(human_bytes "$FETCH_SPEED")/s)."
-    if [[ $COMMAND == restore ]]; then note_metrics restore_bytes_per_second "$FETCH_SPEED"; fi
+    if [[ $COMMAND == restore ]]; then note_metrics restore_bytes_per_second "$FETCH_SPEED" "repository=$REPOSITORY"; fi
   fi
 }
 

@@ -6,6 +6,12 @@ usage_error() {
   die "$EXIT_USAGE" "$1" "see: prometheus-backup.sh ${COMMAND:-} --help"
 }
 
+# take_backup WORD: sets WANTED, the one backup that a command takes.
+take_backup() {
+  if [[ -n $WANTED ]]; then usage_error "$COMMAND takes one backup, not '$WANTED' and '$1'"; fi
+  WANTED=$1
+}
+
 # print_help COMMAND: its help on standard output; the overview for anything else.
 print_help() {
   case "$1" in

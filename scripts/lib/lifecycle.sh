@@ -34,7 +34,7 @@ explain_full_state() {
   case "$1" in "$EXIT_UNEXPECTED" | "$EXIT_SNAPSHOT" | "$EXIT_REPOSITORY") ;; *) return 0 ;; esac
   if [[ -z $SCRATCH ]] || head -c 65536 /dev/zero 2>/dev/null >"$SCRATCH/room"; then return 0; fi
   printf 'prometheus-backup: error: the file system of %s is full (bytes or inodes), which is why this failed; %s\n' "$STATE_DIR" \
-    "free space there; the backups are untouched" >&2
+    "free space there; the backups are untouched" >&2 || true
   return 1
 }
 
@@ -125,7 +125,13 @@ stop_orphans() {
 
 # in_background FUNCTION ARG...: starts a job without the lock (a child that outlives us must not keep it) and sets CHILD.
 in_background() {
-  ( start_job "$@" ) &
+  ( start_job "$@" ) </dev/null &
+  CHILD=$!
+}
+
+# in_background_asking FUNCTION ARG...: the same for a job that may ask the person at the terminal.
+in_background_asking() {
+  ( start_job "$@" ) <&0 &
   CHILD=$!
 }
 

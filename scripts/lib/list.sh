@@ -96,7 +96,7 @@ align_columns() {
 
 # command_show BACKUP [--json] [--repository NAME] [--host NAME]: what one backup holds; --json prints the manifest.
 command_show() {
-  local json=false backup="" host=$HOST_NAME
+  local json=false WANTED="" host=$HOST_NAME
   ONLY_REPOSITORY=""
   while (( $# > 0 )); do
     case "$1" in
@@ -104,7 +104,7 @@ command_show() {
       --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
       --host) require_value "$@"; host=$2; shift ;;
       -*) usage_error "show does not know '$1'" ;;
-      *) backup=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done
@@ -112,7 +112,7 @@ command_show() {
   open_state
   load_metrics
   require_tools
-  resolve_backup "${backup:-latest}" "$host"
+  resolve_backup "${WANTED:-latest}" "$host"
   if [[ $json == true ]]; then jq . "$MANIFEST"; return 0; fi
   jq --raw-output "$(show_text)" "$MANIFEST"
 }

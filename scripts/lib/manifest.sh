@@ -94,13 +94,13 @@ check_manifest() {
 }
 
 # find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest first, and UNSOUND, the
-# number of the others, of which it warns.
+# names of the others, of which it warns.
 # Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a new one. Checksums of those
 # whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
 find_sound_manifests() {
   local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" name line names=() files=()
   local -A sums=() known=()
-  SOUND=() UNSOUND=0
+  SOUND=() UNSOUND=()
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names
   if (( ${#names[@]} == 0 )); then return 0; fi
@@ -113,7 +113,7 @@ find_sound_manifests() {
     REPOSITORY_ERROR="backups/$name cannot be read"
     if [[ ! -v known[$line] ]] && { ! cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null || ! check_manifest "${name%.json}" "$copy"; }; then
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
-      UNSOUND=$(( UNSOUND + 1 ))
+      UNSOUND+=("${name%.json}")
       continue
     fi
     SOUND+=("$MANIFESTS/$name")

@@ -1,24 +1,25 @@
 # shellcheck shell=bash
-# What people read: one line an event in the log, one line an error, numbers with units.
+# What people read: one line an event in the log, one line an error, numbers with units. A log that cannot be written, as on a full file
+# system, is no reason to go without a backup, so nothing here fails for that.
 
 # log WORD...: one event of a run, with its UTC time, on stderr (cron appends it to the log file).
 log() {
-  printf '%(%Y-%m-%dT%H:%M:%SZ)T %s\n' -1 "$*" >&2
+  printf '%(%Y-%m-%dT%H:%M:%SZ)T %s\n' -1 "$*" >&2 || true
 }
 
 # say TEXT: a line for the person at the terminal.
 say() {
-  printf '%s\n' "$*" >&2
+  printf '%s\n' "$*" >&2 || true
 }
 
 # warn TEXT: something that deserves a look but does not stop the command.
 warn() {
-  printf 'prometheus-backup: warning: %s\n' "$*" >&2
+  printf 'prometheus-backup: warning: %s\n' "$*" >&2 || true
 }
 
 # die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
 die() {
-  printf 'prometheus-backup: error: %s; %s\n' "$2" "$3" >&2
+  printf 'prometheus-backup: error: %s; %s\n' "$2" "$3" >&2 || true
   exit "$1"
 }
 
@@ -27,7 +28,7 @@ report_bug() {
   trap - ERR
   if (( BASH_SUBSHELL == JOB_LEVEL )); then
     printf 'prometheus-backup: error: unexpected failure in %s, line %s (status %s); the messages above say what failed\n' \
-      "${FUNCNAME[1]:-main}" "$2" "$1" >&2
+      "${FUNCNAME[1]:-main}" "$2" "$1" >&2 || true
   fi
   exit "$EXIT_UNEXPECTED"
 }

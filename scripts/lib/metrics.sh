@@ -33,13 +33,20 @@ drill_interval_seconds	Largest gap between two drills of their schedule.
 drill_scheduled_since_timestamp_seconds	When the schedule of drills was first seen.
 drill_last_success_timestamp_seconds	End of the last drill without a fault.
 drill_restore_seconds	Duration of the restore in the last drill.
-restore_bytes_per_second	Bytes a second of the last download by restore or drill.
+restore_bytes_per_second	Bytes a second of the last download from this repository by restore or drill.
 build_info	Always 1; the version of this tool as a label.
 TABLE
 }
 
-# load_metrics: reads the values of earlier runs into METRICS ("name" or "name|label=value" -> value).
+# load_metrics: reads the values of earlier commands into METRICS ("name" or "name|label=value" -> value). CHANGED_METRICS are those that this
+# command sets.
 load_metrics() {
+  declare -gA CHANGED_METRICS=()
+  read_metrics
+}
+
+# read_metrics: METRICS as the state file has them now.
+read_metrics() {
   local key value
   declare -gA METRICS=()
   if [[ ! -r $STATE_DIR/metrics.state ]]; then return 0; fi
@@ -53,10 +60,24 @@ set_metric() {
   local key=$1
   if [[ -n ${3:-} ]]; then key="$1|$3"; fi
   METRICS[$key]=$2
+  CHANGED_METRICS[$key]=$2
 }
 
-# store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command.
+# store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command. A drill may have ended
+# while a run was at work, or the other way round: of what the other one stored, only what this command set itself is replaced.
 store_metrics() {
+  local lock key status=0
+  if ! { exec {lock}>>"$STATE_DIR/metrics.lock"; } 2>/dev/null; then lock=""; fi
+  if [[ -n $lock ]]; then flock --timeout 10 "$lock" || true; fi
+  read_metrics
+  for key in "${!CHANGED_METRICS[@]}"; do METRICS[$key]=${CHANGED_METRICS[$key]}; done
+  write_metrics || status=$?
+  if [[ -n $lock ]]; then exec {lock}>&-; fi
+  return "$status"
+}
+
+# write_metrics: METRICS, with what the settings say, to both files; as store_metrics.
+write_metrics() {
   state_expectations
   forget_repositories
   set_metric build_info 1

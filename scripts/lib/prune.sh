@@ -1,9 +1,6 @@
 # shellcheck shell=bash
 # Backup retention: which backups go, and then which objects no kept manifest names. Manifests go first, objects after.
 
-# A pause between two backups counts at most this long in a backup's age, so that a clock that jumps ahead deletes nothing.
-readonly LONGEST_PAUSE_SECONDS=$((7 * 86400))
-
 # command_prune ARG...: shows what would go, asks, removes.
 command_prune() {
   local yes=false dry_run=false index only="" failed=0
@@ -23,7 +20,7 @@ command_prune() {
   if [[ -n $only ]]; then find_repository "$only"; fi
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
-    in_background prune_repository "$index" "$yes" "$dry_run" <&0
+    in_background_asking prune_repository "$index" "$yes" "$dry_run"
     wait "$CHILD" || failed=$?
   done
   if (( failed != 0 )); then exit "$failed"; fi
@@ -33,6 +30,10 @@ command_prune() {
 prune_repository() {
   local yes=$2 dry_run=$3 plan="$SCRATCH/prune"
   select_repository "$1"
+  if [[ $REPOSITORY_PRUNE == false ]]; then
+    warn "repository $REPOSITORY is left out: its settings say that this host deletes nothing there (prune: false, or hostsMayPrune: false of the bucket)"
+    return 0
+  fi
   repository_open || repository_fault "cannot be listed"
   if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
   plan_prune "$plan"
@@ -44,10 +45,16 @@ prune_repository() {
   apply_prune "$plan"
 }
 
-# prune_after_run: retention at the end of a good run; never called after a suspect one.
+# prune_after_run SUMMARY: retention at the end of a good run; never called after a suspect one. SUMMARY learns of all damaged manifests.
 prune_after_run() {
-  local plan="$SCRATCH/prune.$REPOSITORY"
+  local plan="$SCRATCH/prune.$REPOSITORY" names
   plan_prune "$plan"
+  { printf '%s\n' "${UNSOUND[@]}"; damaged_summaries; } | sort --unique | sed '/^$/d' >"$SCRATCH/damaged.names"
+  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$(wc -l <"$SCRATCH/damaged.names")" >>"$1"
+  if jq --exit-status 'objects | .blocked' "$plan" >/dev/null; then
+    names="$(paste --serial --delimiters ' ' -- "$SCRATCH/damaged.names")"
+    warn "repository $REPOSITORY: retention removes no object, because a manifest cannot be read (${names:-its list and its manifests differ}) and nobody knows what it needs. See: docs/restore.md, The backup is damaged"
+  fi
   if ! has_work "$plan"; then return 0; fi
   # Look again: what the plan deletes must be right for the repository as it is now, and its clock is asked as well.
   repository_open || repository_fault "cannot be listed before retention"
@@ -59,6 +66,9 @@ prune_after_run() {
   apply_prune "$plan"
   log "prune repository=$REPOSITORY backups=$(wc -l <"$SCRATCH/going.manifests") objects=$(wc -l <"$SCRATCH/going.objects")"
 }
+
+# damaged_summaries: names of the backups whose manifest plan_prune found damaged, a line each.
+damaged_summaries() { jq --raw-output 'select(.damaged) | .name' "$SCRATCH/summaries.list"; }
 
 # clock_is_sound: whether names tell the age of backups: this run's is the newest, and the repository's own clock wrote it
 # within an hour of that. False sets CLOCK_DOUBT.
@@ -74,7 +84,7 @@ clock_is_sound() {
     return 1
   fi
   if [[ $name > $BACKUP ]]; then
-    CLOCK_DOUBT="this host's clock is behind: repository $REPOSITORY holds $name, made before this backup"
+    CLOCK_DOUBT="repository $REPOSITORY holds $name, made before this backup: this host's clock is behind, or was ahead then; in that case remove $REPOSITORY_SHOWN/backups/$name.json by hand"
     return 1
   fi
 }
@@ -90,20 +100,21 @@ has_work() {
 # repository; needs repository_open.
 plan_prune() {
   local target=$1 cutoff
-  read_summaries "$SCRATCH/summaries.list"
+  read_summaries "$SCRATCH/summaries.list" checked
   cutoff="$(date -u --date "-$ORPHAN_GRACE_HOURS hours" '+%Y-%m-%d %H:%M:%S')"
   if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
     jq --raw-input --raw-output 'fromjson? | .object' "$STATE_DIR/journal/$REPOSITORY" >"$SCRATCH/journaled"
   else : >"$SCRATCH/journaled"; fi
   jq --slurp --compact-output --rawfile listing "$OBJECT_LIST" --rawfile journaled "$SCRATCH/journaled" --arg cutoff "$cutoff" \
-    --argjson pause "$(( EXPECTED_INTERVAL_SECONDS * 2 > LONGEST_PAUSE_SECONDS ? EXPECTED_INTERVAL_SECONDS * 2 : LONGEST_PAUSE_SECONDS ))" \
+    --argjson pause "$EXPECTED_INTERVAL_SECONDS" \
     --argjson minimum "$KEEP_MINIMUM" --argjson days "${KEEP_DAYS:-null}" --argjson last "${KEEP_LAST:-null}" \
     --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" --argjson weekly "${KEEP_WEEKLY:-null}" \
     --argjson monthly "${KEEP_MONTHLY:-null}" --argjson yearly "${KEEP_YEARLY:-null}" \
     "$(prune_filter)" "$SCRATCH/summaries.list" >"$target"
 }
 
-# prune_filter: the jq program of plan_prune. Input: summaries, oldest first.
+# prune_filter: the jq program of plan_prune. Input: summaries, oldest first. In a backup's age, the time between two backups counts at most as long
+# as the schedule leaves between two runs: a clock that jumps ahead makes no backup older than one more run would.
 prune_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
@@ -176,7 +187,7 @@ command_unpin() { change_pin unpin "$@"; }
 # change_pin ACTION BACKUP: see command_pin.
 change_pin() {
   local action=$1 backup=${2:-} index found=0
-  if [[ ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "$action takes the name of a backup, such as 20261122T020000Z"; fi
+  if (( $# > 2 )) || [[ ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "$action takes the name of one backup, such as 20261122T020000Z"; fi
   open_state
   load_metrics
   require_tools

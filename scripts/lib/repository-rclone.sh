@@ -34,10 +34,12 @@ rclone_failed() {
 # Roots end in a slash: without it rclone from 1.72 on asks whether the prefix is an object and, where it is still empty, lists
 # the whole bucket. A host may do neither.
 
-# list_rclone: see repository_open. A prefix that does not exist yet is empty, not an error.
+# list_rclone: see repository_open. A folder of this host that does not exist yet is empty, not an error; a place for it that does not exist is one.
 list_rclone() {
   if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT/"; then return 0; fi
-  if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then REPOSITORY_ERROR=""; return 0; fi
+  if [[ $REPOSITORY_ERROR != *"directory not found"* ]]; then return 1; fi
+  if run_rclone lsf --max-depth 1 -- "${REPOSITORY_ROOT%/*}/" >/dev/null; then REPOSITORY_ERROR=""; return 0; fi
+  if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist; is it mounted there, and is the name right?"; fi
   return 1
 }
 
@@ -67,8 +69,9 @@ sweep_rclone() { :; }
 
 # hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end.
 hash_rclone() {
-  local wanted="$SCRATCH/names.$BASHPID"
+  local wanted="$SCRATCH/names.$BASHPID" output="$SCRATCH/sums.$BASHPID" status=0
   cat >"$wanted"
-  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT/" |
-    sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#'
+  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT/" >"$output" || status=$?
+  sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#' "$output"
+  return "$status"
 }

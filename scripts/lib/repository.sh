@@ -2,11 +2,13 @@
 # A repository: a folder of objects for this host. Two kinds: a path (local disk or NAS) and an rclone remote.
 # Every function below works on the selected one; those that can fail return false and say why in REPOSITORY_ERROR.
 
-# select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS (folder).
+# select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS (folder) and
+# REPOSITORY_PRUNE (whether this host deletes there).
 select_repository() {
   local index=$1 host=${2:-$HOST_NAME}
   REPOSITORY="${REPOSITORY_NAMES[index]}"
   REPOSITORY_TYPE="${REPOSITORY_TYPES[index]}"
+  REPOSITORY_PRUNE="${REPOSITORY_PRUNES[index]:-true}"
   REPOSITORY_HOST="$host"
   REPOSITORY_ROOT="${REPOSITORY_LOCATIONS[index]}/$host"
   REPOSITORY_ERROR=""
@@ -36,11 +38,12 @@ repository_open() {
 }
 
 # repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's clock has it,
-# with tabs).
+# with tabs). Files that others have put there, such as those that a NAS makes for itself, are none of ours.
 repository_list() {
   local listing="$SCRATCH/listing"
   "list_$REPOSITORY_TYPE" >"$listing" || return 1
-  LC_ALL=C sort -k 2 -t $'\t' -- "$listing" >"$OBJECT_LIST"
+  { grep --extended-regexp $'^[0-9]+\t'"($OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN)"$'\t' -- "$listing" || true; } |
+    LC_ALL=C sort -k 2 -t $'\t' >"$OBJECT_LIST"
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
@@ -71,7 +74,7 @@ repository_hash() { "hash_$REPOSITORY_TYPE" <"$1"; }
 
 # check_object NAME: only names of the format ever reach a path or a bucket.
 check_object() {
-  if [[ $1 =~ $OBJECT_PATTERN || $1 == owner.json || $1 == "$CATALOG" || $1 =~ ^probe-[a-z0-9.-]+$ ]]; then return 0; fi
+  if [[ $1 =~ $OBJECT_PATTERN || $1 == owner.json || $1 == "$CATALOG" || $1 =~ ^$PROBE_PATTERN$ ]]; then return 0; fi
   REPOSITORY_ERROR="'$1' is not an object name of this format"
   return 1
 }
@@ -89,7 +92,8 @@ require_owner() {
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
   fi
-  owner="$(repository_get owner.json)" || return 1
+  repository_get owner.json >"$SCRATCH/owner.$REPOSITORY" || return 1
+  owner="$(<"$SCRATCH/owner.$REPOSITORY")"
   if [[ $owner == *"\"id\":\"$id\""* ]]; then return 0; fi
   if ! jq --exit-status .id <<<"$owner" >/dev/null 2>&1; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
   if [[ ${TAKE_OVER:-false} == true ]]; then

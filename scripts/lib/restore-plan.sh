@@ -23,7 +23,7 @@ plan_full() {
   plan_future "$SELECTED"
   plan_access
   plan_configuration
-  if [[ $SERVER_STATE == unit ]]; then plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only"
+  if [[ $SERVER_STATE == unit ]]; then plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only$(last_downtime)"
   elif [[ $UNIT_KNOWN == true ]]; then plan_line server "$PROMETHEUS_UNIT is stopped; it is started at the end"
   else plan_line server "not running, and there is no unit $PROMETHEUS_UNIT: start it yourself at the end"; fi
   if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then
@@ -74,13 +74,23 @@ plan_backup_lines() {
   if [[ -n $M_SUSPECT ]]; then state+=", SUSPECT: $M_SUSPECT"; fi
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
-  plan_line backup "$state; ${#B_ULID[@]} blocks, $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
+  plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
+  if [[ $RESTORE_HOST == "$HOST_NAME" && -z ${LOCATION:-} ]]; then plan_line proven "$(last_drill)"; fi
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
   if [[ $RESTORE_MODE == full ]]; then
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
     plan_line part "whole blocks that touch the wanted time; $M_BLOCKS blocks are in the backup"
   fi
+}
+
+# last_drill / last_downtime: what earlier commands on this host have measured, in words.
+last_drill() {
+  local at=${METRICS[drill_last_success_timestamp_seconds]:-}
+  if [[ -z $at ]]; then printf 'no drill has succeeded on this host yet'; else printf 'the last good drill was on %(%Y-%m-%d %H:%M)T UTC' "$at"; fi
+}
+last_downtime() {
+  if [[ -n ${METRICS[downtime_seconds]:-} ]]; then printf ' (%s s the last time)' "${METRICS[downtime_seconds]}"; fi
 }
 
 # count_gaps: "oldest gaps": where the selected blocks begin (ms), and how often more than ten minutes lie between them.
@@ -92,7 +102,7 @@ count_gaps() {
 
 # plan_fetch: bytes to download and how long that will take.
 plan_fetch() {
-  local bytes speed=${METRICS[restore_bytes_per_second]:-0} time="no download measured yet" staged
+  local bytes speed="${METRICS[restore_bytes_per_second|repository=$REPOSITORY]:-0}" time="no download measured yet" staged
   selected_objects | awk -F '|' '!seen[$3]++ { n += $1 } END { printf "%d\n", n }' | read -r bytes
   if (( ${speed%.*} > 0 )); then time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"; fi
   staged="$(count_staged "$STAGING")"
@@ -217,7 +227,7 @@ plan_configuration() {
 plan_future() {
   local late
   late="$(jq --raw-output --argjson limit $(( EPOCHSECONDS * 1000 + CLOCK_TOLERANCE_MS )) \
-    '[.[] | select(.maxTime > $limit)] | if length == 0 then empty else "\(length) blocks end in the future, the last at \(.[0].maxTime / 1000 | floor | todate)" end' "$1")"
+    '[.[] | select(.maxTime > $limit)] | if length == 0 then empty else "\(length) \(if length == 1 then "block ends" else "blocks end" end) in the future, the last at \(.[0].maxTime / 1000 | floor | todate)" end' "$1")"
   if [[ -z $late ]]; then return 0; fi
   plan_line future "! $late"
   refuse "$EXIT_REFUSED" "$late, and the server would refuse every new sample until then" \

@@ -36,7 +36,7 @@ parse_restore_options() {
       --repository) require_value "$@"; RESTORE_REPOSITORY=$2; shift ;;
       --allow-retention-loss) ALLOW_RETENTION_LOSS=true ;;
       -*) usage_error "restore does not know '$1'" ;;
-      *) if [[ -n $WANTED ]]; then usage_error "restore takes one backup, not '$WANTED' and '$1'"; fi; WANTED=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done

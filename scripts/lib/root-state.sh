@@ -48,17 +48,17 @@ take_common_lock() {
   as_backup_user sh -c 'printf "%s\n" "$2" >"$1"' sh "$lock" "$words" 2>/dev/null || true
 }
 
-# note_metrics NAME VALUE...: adds to the metrics of this host, as the user they belong to. Never ends the command.
+# note_metrics NAME VALUE [LABEL=VALUE]: adds to the metrics of this host, as the user they belong to. Never ends the command.
 note_metrics() {
   if [[ ! -d $BACKUP_STATE || -n ${LOCATION:-} ]]; then return 0; fi
   "$BASH" "$(self_path)" note-metrics "$@" || warn "the metrics of this $COMMAND could not be kept"
 }
 
-# command_note_metrics NAME VALUE...: the inside of note_metrics.
+# command_note_metrics NAME VALUE [LABEL=VALUE]: the inside of note_metrics.
 command_note_metrics() {
   open_state
   load_metrics
-  while (( $# > 1 )); do set_metric "$1" "$2"; shift 2; done
+  set_metric "$@"
   store_metrics || true
 }
 

@@ -88,10 +88,12 @@ unit_working_directory() {
 
 # require_stoppable: a full restore stops the server, so it must run under the unit or not at all; ends with 12 otherwise.
 require_stoppable() {
-  local others
   if [[ $SERVER_STATE == elsewhere ]]; then
     die "$EXIT_REFUSED" "a server answers at $PROMETHEUS_URL, but not as $PROMETHEUS_UNIT, so it cannot be stopped" \
       "set prometheusUnit to its unit, stop it by hand, or use --merge or --target DIR"
+  fi
+  if [[ $SERVER_STATE == unit && $UNIT_CAN_STOP == false ]]; then
+    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" "take that out of the unit, or use --merge or --target DIR"
   fi
   require_no_others
 }

@@ -23,6 +23,9 @@ source_cold() {
     die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" "set prometheusUnit to the unit of this server"
   fi
   read_unit
+  if [[ $UNIT_CAN_STOP == false ]]; then
+    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" "take that out of the unit, or choose source snapshot or hot"
+  fi
   open_stage
   CLEANUP_HOOKS+=(start_after_cold)
   start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped"

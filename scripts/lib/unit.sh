@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
-# read_unit: sets UNIT_KNOWN, UNIT_RUNS (true|false), UNIT_USER, UNIT_GROUP, UNIT_PID (0: none) and UNIT_LOAD (loaded|masked|not-found|…).
+# read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP, UNIT_PID (0: none) and UNIT_LOAD
+# (loaded|masked|not-found|…).
 read_unit() {
   local -A property=()
   local key value
-  UNIT_KNOWN=false UNIT_RUNS=false UNIT_USER="" UNIT_GROUP="" UNIT_PID=0 UNIT_LOAD=not-found
+  UNIT_KNOWN=false UNIT_RUNS=false UNIT_CAN_STOP=true UNIT_USER="" UNIT_GROUP="" UNIT_PID=0 UNIT_LOAD=not-found
   if [[ ! -d /run/systemd/system ]] || ! command -v systemctl >/dev/null 2>&1; then return 0; fi
   while IFS='=' read -r key value; do property[$key]=$value; done < <(
-    systemctl show --property=LoadState,ActiveState,User,Group,MainPID -- "$PROMETHEUS_UNIT" 2>/dev/null)
+    systemctl show --property=LoadState,ActiveState,CanStop,User,Group,MainPID -- "$PROMETHEUS_UNIT" 2>/dev/null)
   UNIT_LOAD="${property[LoadState]:-not-found}"
   if [[ $UNIT_LOAD != loaded ]]; then return 0; fi
   UNIT_KNOWN=true
@@ -17,6 +18,7 @@ read_unit() {
   UNIT_GROUP="${property[Group]:-}"
   if [[ -z $UNIT_GROUP ]]; then UNIT_GROUP="$(id --group --name -- "$UNIT_USER" 2>/dev/null)" || UNIT_GROUP=""; fi
   UNIT_PID="${property[MainPID]:-0}"
+  if [[ ${property[CanStop]:-yes} == no ]]; then UNIT_CAN_STOP=false; fi
   if [[ ${property[ActiveState]} =~ ^(active|activating|reloading|deactivating)$ ]]; then UNIT_RUNS=true; fi
 }
 

@@ -85,7 +85,7 @@ store_blocks() {
     printf '%s' "$entry" >"$plan.$index"
     if [[ $kind == head ]]; then object="heads/$BACKUP.tar.zst" sha256=-; fi
     if [[ $kind == held ]]; then directory=$HELD_DIRECTORY; else directory=$2; fi
-    in_background store_block "$plan.$index" "$directory" "$ulid" "$object" "$sha256" </dev/null
+    in_background store_block "$plan.$index" "$directory" "$ulid" "$object" "$sha256"
     running=$(( running + 1 ))
   done <"$plan.todo"
   wait || true
@@ -95,11 +95,13 @@ store_blocks() {
 
 # store_block ENTRY-FILE DIR ULID OBJECT SHA256: sends one block, as a job; appends its manifest entry to the journal, so that
 # a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
-# OBJECT and SHA256: what older manifests recorded of this block, or "-".
+# OBJECT and SHA256: what the newest manifests recorded of this block, or "-".
 store_block() {
   local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry lock
-  if [[ $object == - ]]; then object="blocks/$ulid.tar.zst"; fi
-  if [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r)" != "$sha256 "* ]]; then
+  if [[ $object == - ]]; then
+    object="blocks/$ulid.tar.zst"
+    if object_bytes "$object" >/dev/null && in_some_manifest "$object"; then object="blocks/$ulid.r$BACKUP.tar.zst"; fi
+  elif [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r)" != "$sha256 "* ]]; then
     # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
     object="blocks/$ulid.r$BACKUP.tar.zst"
   fi
@@ -118,6 +120,9 @@ store_block() {
   fi
   printf 'ok\n' >"$file.result"
 }
+
+# in_some_manifest OBJECT: whether any manifest names it, however old: one that left the server long ago may have come back with a restore.
+in_some_manifest() { grep --quiet --recursive --fixed-strings --regexp="\"$1\"" -- "$MANIFESTS" 2>/dev/null; }
 
 # collect_results PLAN COUNT: PLAN.uploaded from the jobs' results; false if one failed or did not end.
 collect_results() {

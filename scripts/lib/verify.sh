@@ -4,18 +4,19 @@
 # command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and names
 # what is damaged. The next run sends damaged blocks again as long as the server still has them.
 command_verify() {
-  local backup=latest sample="" only="" index status worst=0 found=0 now
+  local WANTED="" sample="" only="" index status worst=0 found=0 now
   while (( $# > 0 )); do
     case "$1" in
       --sample) require_value "$@"; sample=$2; shift ;;
       --repository) require_value "$@"; only=$2; shift ;;
       -*) usage_error "verify does not know '$1'" ;;
-      *) backup=$1 ;;
+      *) take_backup "$1" ;;
     esac
     shift
   done
   check_sample "$sample"
-  if [[ $backup != latest && ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "'$backup' is not the name of a backup"; fi
+  WANTED=${WANTED:-latest}
+  if [[ $WANTED != latest && ! $WANTED =~ $BACKUP_PATTERN ]]; then usage_error "'$WANTED' is not the name of a backup"; fi
   open_state
   load_metrics
   require_tools
@@ -24,16 +25,16 @@ command_verify() {
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
     status=0
-    in_background verify_repository "$index" "$backup" "$sample"
+    in_background verify_repository "$index" "$WANTED" "$sample"
     wait "$CHILD" || status=$?
     if (( status == EXIT_NOT_FOUND )); then
-      if [[ $backup != latest ]]; then continue; fi
+      if [[ $WANTED != latest ]]; then continue; fi
       warn "repository ${REPOSITORY_NAMES[index]} holds no backup of $HOST_NAME"
     fi
     found=$(( found + 1 ))
     if (( status != 0 && worst != EXIT_VERIFICATION )); then worst=$status; fi
   done
-  if (( found == 0 )); then die "$EXIT_NOT_FOUND" "no repository has a backup '$backup'" "see: prometheus-backup.sh list"; fi
+  if (( found == 0 )); then die "$EXIT_NOT_FOUND" "no repository has a backup '$WANTED'" "see: prometheus-backup.sh list"; fi
   printf -v now '%(%s)T' -1
   set_metric verify_last_exit_code "$worst"
   if (( worst == 0 )) && [[ -z $sample ]]; then set_metric verify_last_success_timestamp_seconds "$now"; fi
@@ -62,14 +63,17 @@ verify_repository() {
   if ! read_manifest "$backup" "$MANIFEST"; then
     die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" "use another backup or repository: prometheus-backup.sh list"
   fi
+  if [[ $M_NAME != "$backup" || $M_HOST != "$REPOSITORY_HOST" ]]; then
+    die "$EXIT_VERIFICATION" "repository $REPOSITORY: backups/$backup.json is the manifest of another backup or host" "use another backup or repository: prometheus-backup.sh list"
+  fi
   list_expected "$sample" >"$SCRATCH/expected"
   find_damage
   bad="$(wc -l <"$SCRATCH/damage")"
+  note_damage
   if (( bad == 0 )); then
     say "✔ $backup in $REPOSITORY: $(wc -l <"$SCRATCH/expected") objects, $(human_bytes "$(awk -F '\t' '{ n += $1 } END { print n + 0 }' "$SCRATCH/expected")"), all as the manifest says ($(( SECONDS - started )) s)"
     return 0
   fi
-  note_damage
   sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" >&2
   die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $bad damaged or missing objects (above)" \
     "the next run repairs what the server still has; restore from another backup or repository meanwhile"
@@ -81,20 +85,48 @@ list_expected() {
   manifest_objects "$MANIFEST" | awk -v n="${1%/*}" -v t="${1#*/}" 'NR % t == n - 1'
 }
 
-# find_damage: "object<TAB>what is wrong" for each object of SCRATCH/expected that is not as recorded, to SCRATCH/damage.
+# How much is read with one call, which has one time limit.
+readonly VERIFY_BATCH_BYTES=$((8 * 1024 * 1024 * 1024))
+
+# find_damage: "object<TAB>what is wrong" for each object of SCRATCH/expected that is not as recorded, to SCRATCH/damage. Ends with 8 if the
+# repository does not let it find out: a connection that breaks is no damage.
 find_damage() {
-  cut -f 3 "$SCRATCH/expected" >"$SCRATCH/expected.names"
-  progress "$REPOSITORY: reading $(wc -l <"$SCRATCH/expected.names") objects"
-  repository_hash "$SCRATCH/expected.names" >"$SCRATCH/found" || true
+  local batch prefix="$SCRATCH/batch.$REPOSITORY" unread="$SCRATCH/unread"
+  awk -F '\t' -v limit="$VERIFY_BATCH_BYTES" -v base="$prefix." '{ if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1; print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/expected"
+  progress "$REPOSITORY: reading $(wc -l <"$SCRATCH/expected") objects"
+  : >"$SCRATCH/found"
+  for batch in "$prefix".*; do
+    if [[ -e $batch ]]; then repository_hash "$batch" >>"$SCRATCH/found" || true; fi
+  done
+  awk -F '\t' 'NR == FNR { if ($1 != "") read[$2]; next } !($3 in read) { print $3 }' "$SCRATCH/found" "$SCRATCH/expected" >"$unread"
+  if [[ -s $unread ]]; then read_singly "$unread"; fi
   progress_done
   awk -F '\t' 'NR == FNR { sum[$2] = $1; next }
     !($3 in sum) || sum[$3] == "" { print $3 "\tis missing or cannot be read"; next }
     sum[$3] != $2 { print $3 "\thas another checksum" }' "$SCRATCH/found" "$SCRATCH/expected" >"$SCRATCH/damage"
 }
 
-# note_damage: what the next run must not count as stored.
+# read_singly FILE: another try for each object that FILE names, if the repository still lists it; adds to SCRATCH/found. Ends with 8 if the
+# repository cannot be listed, or has one that it does not give. On a path, that is a disk which cannot read it: damage.
+read_singly() {
+  local object
+  repository_list || repository_fault "cannot be listed"
+  while IFS= read -r object; do
+    if ! object_bytes "$object" >/dev/null; then continue; fi
+    printf '%s\n' "$object" >"$SCRATCH/single"
+    if repository_hash "$SCRATCH/single" >>"$SCRATCH/found" || [[ $REPOSITORY_TYPE == path ]]; then continue; fi
+    progress_done
+    repository_fault "$object"
+  done <"$1"
+}
+
+# note_damage: what the next run must not count as stored, and no more what was read as recorded now.
 note_damage() {
-  mkdir -p -- "$STATE_DIR/damaged"
-  cut -f 1 "$SCRATCH/damage" | cat - "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null | sort --unique >"$SCRATCH/damaged.new" || true
-  mv -f -- "$SCRATCH/damaged.new" "$STATE_DIR/damaged/$REPOSITORY"
+  local notes="$STATE_DIR/damaged/$REPOSITORY"
+  if [[ ! -s $SCRATCH/damage && ! -f $notes ]]; then return 0; fi
+  mkdir -p -- "${notes%/*}"
+  if [[ ! -f $notes ]]; then : >"$notes"; fi
+  awk -F '\t' 'FILENAME == ARGV[1] { bad[$1]; next } FILENAME == ARGV[2] { good[$3]; next } !($1 in good) { bad[$1] } END { for (object in bad) print object }' \
+    "$SCRATCH/damage" "$SCRATCH/expected" "$notes" | sort >"$SCRATCH/damaged.new"
+  mv -f -- "$SCRATCH/damaged.new" "$notes"
 }

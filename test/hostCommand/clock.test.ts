@@ -1,5 +1,6 @@
 // F29: clocks that jump, time zones, and what retention makes of a year of backups.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sealed } from "../tools/manifest";
 import { sleep } from "../tools/process";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -87,17 +88,16 @@ describe("retention of a year of daily backups", () => {
     site = await Site.create(setting, { name: "year", prometheusUrl: server.url, repositories: ["local"] });
     await site.good();
     const pattern = await site.manifest();
-    const text = daily.map(name => JSON.stringify(renamed(pattern, name))).join("\n");
+    const text = daily.map(name => `${name} ${sealed(renamed(pattern, name))}`).join("");
     await setting.host.run(
       `cd ${site.localPath}/year/backups && rm *.json
-       while IFS= read -r line; do name="\${line#*\\"name\\":\\"}"; printf '%s\\n' "$line" >"\${name%%\\"*}.json"; done
+       while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done
        chown prometheus: *.json`,
-      { input: `${text}\n` },
+      { input: text },
     );
   });
 
   function renamed(pattern: Manifest, name: string): object {
-    // "name" comes first: the shell above takes it from there. The digest is that of another file, which list does not read.
     return { ...pattern, name, startedAt: new Date(timeOf(name)).toISOString().replace(/\.\d{3}/, "") };
   }
 

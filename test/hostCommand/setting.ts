@@ -19,7 +19,7 @@ export interface Setting {
   stop(): Promise<void>;
 }
 
-/** The host is the same for all test files of one run; the S3 server belongs to the file. */
+/** The host is the same for all test files that one worker runs, one after another; the S3 server belongs to the file. */
 export async function openSetting(): Promise<Setting> {
   const [host, minio] = await Promise.all([sharedHost(), startMinio()]);
   await minio.client().send(new CreateBucketCommand({ Bucket: BUCKET }));
@@ -27,7 +27,7 @@ export async function openSetting(): Promise<Setting> {
 }
 
 async function sharedHost(): Promise<Host> {
-  const name = `command-${process.env[OWNER_VARIABLE] ?? process.pid}`;
+  const name = `command-${process.env.VITEST_POOL_ID ?? "0"}-${process.env[OWNER_VARIABLE] ?? process.pid}`;
   const ready = "/run/ready-for-tests";
   const running = await attachHost(name).catch(() => undefined);
   if (running !== undefined && (await running.exec(`test -e ${ready}`)).code === 0) {
