@@ -73,7 +73,7 @@ function sftpSection(sftp: SftpPlan, repository: RepositoryPlan): Record<string,
     user: sftp.user,
     ...(repository.hasCredentials ? { key_file: credentialsFile(repository) } : {}),
     known_hosts_file: paths.knownHosts,
-    // Checksums are computed by reading back, because the other side need not have a shell.
+    // The other side need not have a shell to compute checksums in: a run compares sizes there, `verify` reads everything back.
     disable_hashcheck: "true",
   };
 }

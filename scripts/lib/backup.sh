@@ -146,6 +146,9 @@ store_in_repository() {
   select_repository "$1"
   repository_open || repository_fault "cannot be listed"
   require_owner || repository_fault "owner.json"
+  if object_bytes "backups/$BACKUP.json" >/dev/null; then
+    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back, or two runs began in one second; run again"
+  fi
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   judge_samples "$SOURCE_SAMPLES"
@@ -185,6 +188,7 @@ store_pool() {
   plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
   printf 'null\n' >"$plan.archive"
   log "plan repository=$REPOSITORY $(<"$plan.words")"
+  require_room_beside_server "$(sed 's/.*bytes=//' "$plan.words")"
   store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
 }
 
@@ -192,6 +196,8 @@ store_pool() {
 store_archive() {
   local plan=$1 extension=gz object
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then extension=zst; fi
+  require_room_beside_server "$BLOCKS_BYTES"
+  SENDING_BYTES=$BLOCKS_BYTES
   object="archives/prometheus-backup-${BACKUP:0:8}-${BACKUP:9:6}.tar.$extension"
   printf '{"reuse":[],"covered":[]}\n' >"$plan"
   jq --compact-output '.[] + {object: null, objectBytes: 0, objectSha256: null}' "$BLOCKS" >"$plan.uploaded"

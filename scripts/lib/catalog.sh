@@ -42,7 +42,7 @@ compare_manifests() {
 read_catalog() {
   if [[ ! -s $SCRATCH/lacking ]] || ! object_bytes "$CATALOG" >/dev/null; then return 0; fi
   { repository_get "$CATALOG" | zstd --decompress --stdout --quiet 2>/dev/null || true; } |
-    awk -F '\t' 'NR == FNR { lacking[$0]; next } NF == 2 && $1 in lacking { print; delete lacking[$1] }' "$SCRATCH/lacking" - >"$SCRATCH/catalog.found"
+    awk -F '\t' 'first { lacking[$0]; next } NF == 2 && $1 in lacking { print; delete lacking[$1] }' first=1 "$SCRATCH/lacking" first=0 - >"$SCRATCH/catalog.found"
   jq --raw-input --raw-output --arg host "$REPOSITORY_HOST" "$(catalog_filter)" "$SCRATCH/catalog.found" >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
   cut -f 1 "$SCRATCH/catalog.rows" | sort | comm -23 "$SCRATCH/lacking" - >"$SCRATCH/lacking.new"
   mv -f -- "$SCRATCH/lacking.new" "$SCRATCH/lacking"

@@ -63,8 +63,8 @@ store_companions() {
   printf '[]\n' >"$plan.companions"
   if [[ ! -d $SCRATCH/companions ]]; then return 0; fi
   tar --create --directory "$SCRATCH/companions" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 -- . |
-    zstd --quiet "-$COMPRESSION_LEVEL" >"$packed"
-  sha256="$(openssl dgst -sha256 -r "$packed" | cut -c 1-64)"
+    zstd --quiet "-$COMPRESSION_LEVEL" >"$packed" || { REPOSITORY_ERROR="they cannot be packed"; return 1; }
+  sha256="$(openssl dgst -sha256 -r "$packed" | cut -c 1-64)" || return 1
   object="companions/$sha256.tar.zst"
   if [[ "$(object_bytes "$object")" != "$(stat --format %s -- "$packed")" ]] ||
     grep --quiet --line-regexp --fixed-strings --regexp="$object" -- "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null; then send "$object" cat -- "$packed" || return 1; fi

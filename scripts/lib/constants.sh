@@ -35,6 +35,8 @@ readonly OLDEST_SERVER=2.39
 readonly BLOCK_RANGE_MS=7200000
 # What Prometheus preallocates while it writes a block from the head.
 readonly SNAPSHOT_HEADROOM_BYTES=$((512 * 1024 * 1024))
+# What a repository on the same file system leaves to the server, which writes its WAL there.
+readonly ROOM_FOR_SERVER_BYTES=$((256 * 1024 * 1024))
 # What lists, manifests and metrics of one run may take in the state directory.
 readonly STATE_HEADROOM_BYTES=$((16 * 1024 * 1024))
 

@@ -37,6 +37,8 @@ command_hold() {
 hold_blocks() {
   local ulid error count=0
   error="$(mkdir -p -- "$HELD_DIRECTORY" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"
+  # Where root held blocks for a cold backup, a later run of another user must be able to let them go.
+  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$HELD_DIRECTORY"; fi
   rm -rf -- "$HELD_DIRECTORY"/.new-*
   for ulid in "$@"; do
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks properly.
@@ -99,7 +101,7 @@ let_go_of_old() {
 let_go() {
   local ulid links=("$HELD_DIRECTORY"/.new-*)
   for ulid in "$@"; do links+=("${HELD_DIRECTORY:?}/${ulid:?}"); done
-  rm -rf -- "${links[@]}"
+  rm -rf -- "${links[@]}" || warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
   rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
 }
 

@@ -37,7 +37,7 @@ manifest_filter() {
   | {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
-    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else $drillSeconds | tonumber end)} end),
+    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else ($drillSeconds | tonumber + 0) end)} end),
     $blocks, covered: $plan[0].covered, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
     coverage: {
       oldestSample: ($blocks | map(.minTime) | min | time),
@@ -161,10 +161,10 @@ manifest_objects() {
 
 # lacking_objects FILE: how many objects of a manifest that read_manifest has read the list of repository_open lacks, or has in another size.
 lacking_objects() {
-  awk -F '\t' 'NR == FNR { there[$2] = $1; next } NF == 3 && (!($3 in there) || there[$3] != $1) { lacking++ } END { print lacking + 0 }' "$OBJECT_LIST" "$1.facts"
+  awk -F '\t' 'FILENAME == ARGV[1] { there[$2] = $1; next } NF == 3 && (!($3 in there) || there[$3] != $1) { lacking++ } END { print lacking + 0 }' "$OBJECT_LIST" "$1.facts"
 }
 
 # missing_objects FILE: which of the objects in FILE, as manifest_objects prints them, the list of repository_open lacks or has in another size.
 missing_objects() {
-  awk -F '\t' 'NR == FNR { there[$2] = $1; next } there[$3] != $1 || !($3 in there) { print $3 }' "$OBJECT_LIST" "$1"
+  awk -F '\t' 'FILENAME == ARGV[1] { there[$2] = $1; next } there[$3] != $1 || !($3 in there) { print $3 }' "$OBJECT_LIST" "$1"
 }

@@ -3,10 +3,12 @@
 
 # run_rclone ARG...: rclone with our settings. Its messages go to SCRATCH/rclone.PID; false sets REPOSITORY_ERROR.
 run_rclone() {
-  local errors="$SCRATCH/rclone.$BASHPID" status=0 limits=()
+  local errors="$SCRATCH/rclone.$BASHPID" status=0 limits=() chunk
+  # An upload to S3 has 10,000 parts at most, and a stream does not say how long it will be.
+  chunk=$(( ${SENDING_BYTES:-0} / 9000 / 1048576 + 1 ))
   if [[ -n $BANDWIDTH_LIMIT ]]; then limits=(--bwlimit "$BANDWIDTH_LIMIT"); fi
   timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s --timeout 60s \
-    --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size 8M \
+    --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size "$(( chunk < 8 ? 8 : chunk ))M" \
     "${limits[@]}" "$@" 2>"$errors" || status=$?
   if (( status == 0 )); then rm -f -- "$errors"; return 0; fi
   mv -f -- "$errors" "$SCRATCH/error"
@@ -47,6 +49,8 @@ list_rclone() {
 fetch_manifests() {
   mkdir -p -- "$MANIFESTS"
   awk -F '\t' '$2 ~ /^backups\// { print $1 "\t" substr($2, 9) }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there"
+  # Without any, there is no folder that could be copied.
+  if [[ ! -s $SCRATCH/manifests.there ]]; then rm -f -- "$MANIFESTS"/*.json; return 0; fi
   find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
   if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
   run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"

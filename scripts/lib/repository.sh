@@ -84,11 +84,16 @@ object_bytes() {
   awk -F '\t' -v object="$1" '$2 == object { print $1; found = 1 } END { exit !found }' "$OBJECT_LIST"
 }
 
-# require_owner: this prefix belongs to this very machine; another host, or a clone of this one, is refused with 12.
+# require_owner: this prefix belongs to this very machine; another host, or a clone of this one, is refused with 12. An empty place where this host
+# has had backups is most likely a disk that is not mounted, which must not become a new repository: 8.
 require_owner() {
   local owner id
   id="$(host_id)"
   if ! object_bytes owner.json >/dev/null; then
+    if [[ -v METRICS["repository_last_success_timestamp_seconds|repository=$REPOSITORY"] && ${TAKE_OVER:-false} == false ]] && ! grep --quiet $'\tbackups/' "$OBJECT_LIST"; then
+      REPOSITORY_ERROR="it is empty, and has held backups of this host; is it mounted? If it is to begin anew, run once: prometheus-backup.sh run --take-over"
+      return 1
+    fi
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
   fi

@@ -98,7 +98,7 @@ require_selected_objects() {
   if [[ $BACKUP_COMPLETE == true ]]; then return 0; fi
   for index in "${OPEN_REPOSITORIES[@]}"; do lists+=("$SCRATCH/objects.${REPOSITORY_NAMES[index]}.$RESTORE_HOST"); done
   selected_objects >"$SCRATCH/wanted"
-  missing="$(cat -- "${lists[@]}" | awk -F '[\t|]' 'NR == FNR { there[$2 "|" $1] = 1; next } !(($3 "|" $1) in there) { print $3 }' - "$SCRATCH/wanted" |
+  missing="$(cat -- "${lists[@]}" | awk -F '[\t|]' 'first { there[$2 "|" $1] = 1; next } !(($3 "|" $1) in there) { print $3 }' first=1 - first=0 "$SCRATCH/wanted" |
     sed --quiet 1,3p | tr '\n' ' ')"
   if [[ -z $missing ]]; then return 0; fi
   if (( ${#UNREACHABLE[@]} > 0 )); then

@@ -55,6 +55,18 @@ require_snapshot_space() {
   fi
 }
 
+# require_room_beside_server BYTES: ends with 7 if that many bytes of blocks, which take about three quarters of it when they are packed, would
+# fill the file system that the selected repository shares with the server: its own writes would fail as well.
+require_room_beside_server() {
+  local free
+  if [[ $REPOSITORY_TYPE != path || "$(stat --format %d -- "${REPOSITORY_ROOT%/*}")" != "$(stat --format %d -- "$DATA_DIRECTORY")" ]]; then return 0; fi
+  free="$(free_bytes "$DATA_DIRECTORY")"
+  if (( $1 * 3 / 4 + ROOM_FOR_SERVER_BYTES > free )); then
+    die "$EXIT_SPACE" "$(human_bytes "$free") are free on the file system that repository $REPOSITORY ($REPOSITORY_SHOWN) shares with the server, and $(human_bytes "$1") are to be packed, beside $(human_bytes "$ROOM_FOR_SERVER_BYTES") for the server" \
+      "free space, or put the repository elsewhere; no new backup was recorded there"
+  fi
+}
+
 # list_snapshots: names of the snapshots that are there and look like one, a line each.
 list_snapshots() {
   if [[ ! -d $DATA_DIRECTORY/snapshots ]]; then return 0; fi

@@ -13,7 +13,7 @@ read_summaries() {
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f %s\n' 2>/dev/null || true; } | sort >"$SCRATCH/keys"
   awk 'BEGIN { printf "{" } { printf "%s\"%s\":%s", (NR > 1 ? "," : ""), $1, $2 } END { print "}" }' "$SCRATCH/keys" >"$SCRATCH/sizes"
   # A line that a full disk has cut off is none.
-  awk -F '\t' 'NR == FNR { there[$1]; next } $1 in there && /}$/ && !seen[$1]++' "$SCRATCH/keys" "$checked" "$cache" >"$SCRATCH/summaries"
+  awk -F '\t' 'FILENAME == ARGV[1] { there[$1]; next } $1 in there && /}$/ && !seen[$1]++' "$SCRATCH/keys" "$checked" "$cache" >"$SCRATCH/summaries"
   while read -r name bytes; do fresh+=("$MANIFESTS/$name"); done < <(cut -f 1 "$SCRATCH/summaries" | sort | comm -23 "$SCRATCH/keys" -)
   if (( ${#fresh[@]} > 0 )); then summarize_manifests "$kind" "${fresh[@]}" >>"$SCRATCH/summaries"; fi
   sort "$SCRATCH/summaries" >"$SCRATCH/summaries.sorted"

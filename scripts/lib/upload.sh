@@ -105,13 +105,15 @@ store_block() {
     # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
     object="blocks/$ulid.r$BACKUP.tar.zst"
   fi
+  if [[ "$(<"$file")" =~ \"bytes\":([0-9]+) ]]; then SENDING_BYTES=${BASH_REMATCH[1]}; fi
   if ! send "$object" pack_block "$directory" "$ulid"; then
     printf '%s\n' "${REPOSITORY_ERROR:-unknown}" >"$file.result"
     exit 1
   fi
-  entry="$(<"$file")"
+  # In a job that is called as part of a condition, set -e does not hold.
+  entry="$(<"$file")" || exit 1
   printf -v entry '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s' "$object" "$SENT_BYTES" "$SENT_SHA256" "${entry#\{}"
-  printf '%s\n' "$entry" >"$file.done"
+  printf '%s\n' "$entry" >"$file.done" || exit 1
   if [[ $object != heads/* ]]; then
     exec {lock}>>"$STATE_DIR/journal/$REPOSITORY.lock"
     flock "$lock"
@@ -133,7 +135,7 @@ collect_results() {
     if [[ $result == ok ]]; then stored+=("$plan.$index.done")
     elif [[ -z $error ]]; then error="${result:-an upload ended without a result}"; fi
   done
-  : >"$plan.uploaded"
-  if (( ${#stored[@]} > 0 )); then cat -- "${stored[@]}" >"$plan.uploaded"; fi
+  if (( ${#stored[@]} == 0 )); then : >"$plan.uploaded"; else cat -- "${stored[@]}" >"$plan.uploaded"; fi || error="${error:-its notes cannot be written}"
+  if [[ -z $error ]] && (( $(wc -l <"$plan.uploaded") != count )); then error="the notes of what was uploaded are not whole"; fi
   if [[ -n $error ]]; then REPOSITORY_ERROR=$error; return 1; fi
 }

@@ -98,10 +98,10 @@ find_damage() {
   for batch in "$prefix".*; do
     if [[ -e $batch ]]; then repository_hash "$batch" >>"$SCRATCH/found" || true; fi
   done
-  awk -F '\t' 'NR == FNR { if ($1 != "") read[$2]; next } !($3 in read) { print $3 }' "$SCRATCH/found" "$SCRATCH/expected" >"$unread"
+  awk -F '\t' 'FILENAME == ARGV[1] { if ($1 != "") read[$2]; next } !($3 in read) { print $3 }' "$SCRATCH/found" "$SCRATCH/expected" >"$unread"
   if [[ -s $unread ]]; then read_singly "$unread"; fi
   progress_done
-  awk -F '\t' 'NR == FNR { sum[$2] = $1; next }
+  awk -F '\t' 'FILENAME == ARGV[1] { sum[$2] = $1; next }
     !($3 in sum) || sum[$3] == "" { print $3 "\tis missing or cannot be read"; next }
     sum[$3] != $2 { print $3 "\thas another checksum" }' "$SCRATCH/found" "$SCRATCH/expected" >"$SCRATCH/damage"
 }

@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   mkdirSync(values.directory, { recursive: true });
   const base = mkdtempSync(path.join(values.directory, "prometheus-backup-bench-"));
   let aged: Promise<Aged> | undefined;
-  const agedServer = (): Promise<Aged> => (aged ??= Aged.at(path.resolve(values.aged ?? path.join(base, "aged")), Number(values.days ?? 14), Number(values.series ?? 30_000)));
+  const agedServer = (): Promise<Aged> => (aged ??= Aged.at(path.resolve(values.aged ?? path.join(base, "aged")), Number(values.days ?? 15), Number(values.series ?? 30_000)));
   const scenarios = scenariosOf(values, agedServer);
   const names = Object.keys(scenarios);
   const wanted = positionals.length === 0 ? names : names.filter(name => positionals.includes(name));

@@ -8,7 +8,7 @@ export const faultsOfRestore: Fault[] = [
   {
     id: "F13",
     fault: "the server cannot be stopped",
-    required: "refused before anything is touched",
+    required: "refused, its data directory as it was",
     async try(stage, candidate) {
       const all = await stage.samples();
       await candidate.backup();
@@ -56,7 +56,7 @@ export const faultsOfRestore: Fault[] = [
   {
     id: "F16",
     fault: "no room for the restored data beside today's",
-    required: "refused before the data directory is touched",
+    required: "refused, every sample still served",
     stage: { dataDisk: "1g" },
     async try(stage, candidate) {
       const all = await stage.samples();
@@ -69,7 +69,7 @@ export const faultsOfRestore: Fault[] = [
   },
   {
     id: "F17",
-    fault: "kill -9 in the middle of a restore, then the host boots",
+    fault: "kill -9 while a restore unpacks, then the server starts",
     required: "the old data are served, never half of the new ones",
     async try(stage, candidate) {
       const all = await stage.samples();
@@ -101,7 +101,7 @@ export const faultsOfRestore: Fault[] = [
   {
     id: "F19",
     fault: "the data come back into a running server",
-    required: "served within about a minute, no scrape missed",
+    required: "served within two minutes, without a restart",
     async try(stage, candidate) {
       const all = await stage.samples();
       await candidate.backup();

@@ -1,0 +1,242 @@
+// What keeps a repository in order: retention, and what it must never do; what others leave there; a place that is not what it was.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sleep } from "../tools/process";
+import { sealed } from "../tools/manifest";
+import { lines, startOwnServer, type OwnServer } from "./server";
+import { openSetting, type Setting } from "./setting";
+import { errorOf, Site, type Manifest } from "./site";
+
+let setting: Setting;
+let server: OwnServer;
+
+beforeAll(async () => {
+  setting = await openSetting();
+  server = await startOwnServer(setting.host, { name: "kept-up", port: 9356 });
+});
+
+afterAll(async () => {
+  await server.stop();
+  await setting.stop();
+});
+
+type Place = "local" | "offsite";
+const create = (name: string, settings: Record<string, string> = {}, repositories: Place[] = ["local"]) =>
+  Site.create(setting, { name, prometheusUrl: server.url, repositories, settings: { SKIP_HEAD: "true", COMPANIONS: "false", ...settings } });
+const ONE = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
+const folder = (site: Site) => `${site.localPath}/${site.name}`;
+const backups = async (site: Site) => (await site.list("--repository local")).map(({ name }) => name);
+const newest = async (site: Site): Promise<Manifest> => {
+  await sleep(1000);
+  await site.good();
+  return site.manifest();
+};
+
+/** Runs the command at a terminal, with what is typed there. */
+async function typed(site: Site, words: string, answer: string): Promise<{ code: number; shown: string }> {
+  const call = `env PROMETHEUS_BACKUP_CONFIG=${site.configuration} prometheus-backup.sh ${words}`;
+  const { code, stdout } = await setting.host.exec(`{ sleep 3; printf '${answer}\\n'; sleep 5; } | script --quiet --return --command '${call}' /dev/null`);
+  return { code, shown: stdout };
+}
+
+describe.concurrent("prune", () => {
+  test("asks at a terminal, and does what the answer says", async () => {
+    const site = await create("asked");
+    await newest(site);
+    await newest(site);
+    await site.configure(ONE);
+    const no = await typed(site, "prune", "no");
+    expect([no.code, await backups(site)], no.shown).toEqual([12, expect.objectContaining({ length: 2 })]);
+    expect(no.shown).toContain("Remove these from local? [yes/no] ");
+    const yes = await typed(site, "prune", "yes");
+    expect([yes.code, await backups(site)], yes.shown).toEqual([0, expect.objectContaining({ length: 1 })]);
+  });
+
+  test("removes an object that nothing names only when it has lain there for the time of grace, and at the end of a run too", async () => {
+    const site = await create("orphans", { ORPHAN_GRACE_HOURS: "48" });
+    const [old, young] = ["01M7VW2GC07R5ZX6V25SJJYA01", "01M7VW2GC07R5ZX6V25SJJYA02"].map(ulid => `blocks/${ulid}.tar.zst`);
+    await newest(site);
+    await setting.host.run(`cd ${folder(site)} && printf x >${old} && printf x >${young} && touch -d '3 days ago' ${old} && chown prometheus: blocks/*`);
+    await newest(site);
+    const objects = [...(await site.localObjects()).keys()];
+    expect([objects.includes(old ?? ""), objects.includes(young ?? "")]).toEqual([false, true]);
+  });
+
+  test("trusts no manifest whose digest is wrong, even if it can be read: no object goes", async () => {
+    const site = await create("misled", ONE);
+    const { name, blocks } = await newest(site);
+    // Another ULID in the name of an object: by this manifest, nobody needs the block any more.
+    const object = blocks[0]?.object ?? "";
+    const other = object.replace(/...(?=\.tar)/, "ZZZ");
+    await setting.host.run(`cd ${folder(site)} && sed -i 's#${object}#${other}#g' backups/${name}.json && touch -d '3 days ago' blocks/* && rm -rf ${site.stateDirectory}/cache`);
+    await site.good("prune --yes");
+    expect([...(await site.localObjects()).keys()]).toContain(object);
+    // The next run sends nothing that is there, warns, and counts it.
+    await sleep(1000);
+    const { stderr } = await site.good();
+    expect(stderr).toMatch(new RegExp(`^prometheus-backup: warning: repository local: retention removes no object, because a manifest cannot be read \\(${name}\\)`, "m"));
+    expect((await site.metrics()).get('repository_damaged_backups{repository="local"}')).toBe(1);
+  });
+
+  test("keeps the newest backup of each of the last hours", async () => {
+    const site = await create("hourly");
+    const pattern = await newest(site);
+    const end = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 60_000;
+    const names = Array.from({ length: 12 }, (_value, index) => new Date(end - index * 1_200_000).toISOString().replace(/[-:]|\.\d{3}/g, ""));
+    const text = names.map(name => `${name} ${sealed({ ...pattern, name })}`).join("");
+    await setting.host.run(`cd ${folder(site)}/backups && rm *.json; while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`, { input: text });
+    await site.configure({ KEEP_HOURLY: "3", KEEP_MINIMUM: "1" });
+    await site.good("prune --yes");
+    expect(await backups(site)).toEqual([names[0], names[3], names[6]]);
+  });
+
+  test("is left to others where the settings say so: runs and prune delete nothing there", async () => {
+    const site = await create("spared", { ...ONE, REPOSITORY_1_PRUNE: "false" });
+    await newest(site);
+    await newest(site);
+    expect(await backups(site)).toHaveLength(2);
+    const { stderr } = await site.good("prune --yes");
+    expect(stderr).toContain("prometheus-backup: warning: repository local is left out: its settings say that this host deletes nothing there");
+    expect(await backups(site)).toHaveLength(2);
+    expect((await site.command("check")).stderr).toContain("write, read; nothing is deleted there");
+  });
+
+  test("that fails at the end of a run does not undo the backup: it counts, and the run is red", async () => {
+    const site = await create("undeletable", ONE);
+    const first = await newest(site);
+    const manifest = `${folder(site)}/backups/${first.name}.json`;
+    await setting.host.run(`mount --bind ${manifest} ${manifest}`);
+    const before = (await site.metrics()).get("last_success_timestamp_seconds") ?? 0;
+    await sleep(1000);
+    const red = await site.command("run");
+    await setting.host.run(`umount ${manifest}`);
+    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringMatching(/^repository local \(.*\): retention: .*; the new backup is complete there; only what came after it failed$/)]);
+    const metrics = await site.metrics();
+    expect(metrics.get("last_exit_code")).toBe(8);
+    expect(metrics.get("last_success_timestamp_seconds")).toBeGreaterThan(before);
+    expect(await backups(site)).toHaveLength(2);
+    await site.good("verify");
+  });
+});
+
+test("an object that only a manifest of long ago names is not written over", async () => {
+  const site = await create("ancient");
+  const { name, blocks } = await newest(site);
+  const ancient = await site.manifest();
+  // Fifty later backups of a server that had lost that block.
+  const others = Array.from({ length: 50 }, (_value, index) => new Date(Date.now() - (50 - index) * 1000 + 1_000_000).toISOString().replace(/[-:]|\.\d{3}/g, ""));
+  const text = others.map(other => `${other} ${sealed({ ...ancient, name: other, blocks: [] })}`).join("");
+  await setting.host.run(`cd ${folder(site)}/backups && while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`, { input: text });
+  await site.configure({ COMPRESSION_LEVEL: "9" });
+  await site.good("run --accept-smaller");
+  await site.good(`verify ${name}`);
+  await setting.host.run(`rm ${others.map(other => `${folder(site)}/backups/${other}.json`).join(" ")}`);
+  expect((await site.manifest()).blocks.map(({ object }) => object).filter(object => blocks.some(block => block.object === object))).toEqual([]);
+  await site.good("verify");
+});
+
+describe.concurrent("a place that is not as it was left", () => {
+  test("files that a NAS or a person has put there harm no run, no verify and no retention", async () => {
+    const site = await create("foreign", ONE);
+    await newest(site);
+    await setting.host.run(`cd ${folder(site)} && mkdir blocks/@eaDir && touch -d '9 days ago' blocks/.nfs0001 blocks/@eaDir/x backups/.DS_Store backups/Thumbs.db backups/notes.json README && chown -R prometheus: .`);
+    const last = await newest(site);
+    expect(await backups(site)).toEqual([last.name]);
+    await site.good("verify");
+    await site.good("prune --yes");
+    expect([...(await site.localObjects()).keys()]).toEqual(expect.arrayContaining(["blocks/.nfs0001", "backups/Thumbs.db", "README"]));
+  });
+
+  test.each(["local", "offsite"] as Place[])("an empty %s where backups have been is no new repository, until somebody says so", async place => {
+    const site = await create(`emptied-${place}`, {}, [place]);
+    await newest(site);
+    await (place === "local" ? setting.host.run(`mv ${folder(site)} ${folder(site)}.gone`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()]));
+    const red = await site.command("run");
+    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringContaining("owner.json: it is empty, and has held backups of this host; is it mounted?")]);
+    expect(place === "local" ? (await site.localObjects()).size : (await site.offsiteObjects()).size).toBe(0);
+    await site.good("run --take-over");
+    await site.good("verify");
+  });
+
+  test.each(["local", "offsite"] as Place[])("a %s that holds manifests and nothing else is damaged, not fine", async place => {
+    const site = await create(`hollow-${place}`, {}, [place]);
+    const { blocks } = await newest(site);
+    await (place === "local" ? setting.host.run(`rm -r ${folder(site)}/blocks`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()].filter(key => key.startsWith("blocks/"))));
+    const red = await site.command("verify");
+    expect([red.code, lines(red.stderr).filter(line => line.includes("is missing or cannot be read")).length], red.stderr).toEqual([9, blocks.length]);
+    await newest(site);
+    await site.good("verify");
+    expect((await site.list()).every(({ complete }) => complete)).toBe(true);
+  });
+
+  test("damaged companions are sent again", async () => {
+    const site = await create("companion", { COMPANIONS: "true" });
+    await newest(site);
+    const [object] = [...(await site.localObjects()).keys()].filter(key => key.startsWith("companions/"));
+    await setting.host.run(`printf '\\377' | dd of=${folder(site)}/${object} bs=1 seek=9 conv=notrunc status=none`);
+    expect((await site.command("verify")).code).toBe(9);
+    await newest(site);
+    await site.good("verify");
+  });
+
+  test("a backup is written once: a clock that goes back to the same second is refused", async () => {
+    const site = await create("twice");
+    const at = { environment: "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME='2026-03-01 02:00:00' FAKETIME_DONT_FAKE_MONOTONIC=1" };
+    await site.good("run", at);
+    const [before] = await backups(site);
+    const red = await site.command("run", at);
+    expect([red.code, errorOf(red)], red.stderr).toEqual([12, `repository local has a backup ${before} already, and backups are written once; the clock has gone back, or two runs began in one second; run again`]);
+    await site.good(`verify ${before}`);
+  });
+});
+
+describe.concurrent("what a run says of itself", () => {
+  test("a log that cannot be written stops no backup", async () => {
+    const site = await create("speechless");
+    const { code } = await site.command("run 2>/dev/full");
+    expect(code).toBe(0);
+    expect((await site.metrics()).get("last_exit_code")).toBe(0);
+    await site.good("verify");
+  });
+
+  test("a failed run is still told when a verify that began before it ends", async () => {
+    const site = await create("overlapping");
+    await newest(site);
+    const slow = `sh -c 'mkdir -p /run/slow-verify; printf "#!/bin/sh\\nsleep 4\\nexec /usr/bin/openssl \\"\\$@\\"\\n" >/run/slow-verify/openssl; chmod 755 /run/slow-verify/openssl'`;
+    await setting.host.run(slow);
+    const verify = site.command("verify", { environment: "PATH=/run/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    await sleep(1500);
+    await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9399" });
+    expect((await site.command("run")).code).toBe(4);
+    expect((await verify).code).toBe(0);
+    const metrics = await site.metrics();
+    expect([metrics.get("last_exit_code"), metrics.get("verify_last_exit_code")]).toEqual([4, 0]);
+  });
+
+  test("a backup is suspect if one of its repositories has something to compare it with", async () => {
+    const site = await create("compared", {}, ["local", "offsite"]);
+    await newest(site);
+    await setting.host.run(`cd ${folder(site)}/backups && rm *.json; rm -rf ${site.stateDirectory}/cache`);
+    // A much larger one before, in the first repository alone.
+    const pattern = await site.manifest();
+    const larger = { ...pattern, name: "20260101T020000Z", totals: { ...pattern.totals, samples: pattern.totals.samples * 9 } };
+    await setting.host.writeFile(`${folder(site)}/backups/20260101T020000Z.json`, sealed(larger), { owner: "prometheus:prometheus" });
+    await newest(site);
+    expect((await site.metrics()).get("suspect")).toBe(1);
+  });
+
+  test("a full file system under the state is told by the metrics too", async () => {
+    const name = "stateless";
+    await setting.host.run(`mkdir -p /srv/sites/${name}/state && mount -t tmpfs -o size=40m,mode=0755,uid=prometheus,gid=prometheus tmpfs /srv/sites/${name}/state`);
+    const site = await create(name);
+    await newest(site);
+    await setting.host.run(`fallocate -l 30m ${site.stateDirectory}/fill`);
+    expect((await site.command("run")).code).toBe(7);
+    const metrics = await site.metrics();
+    expect(metrics.get("last_exit_code")).toBe(7);
+    expect(metrics.get("last_success_timestamp_seconds")).toBeGreaterThan(0);
+    await setting.host.run(`rm ${site.stateDirectory}/fill`);
+    await newest(site);
+    expect((await site.metrics()).get("last_exit_code")).toBe(0);
+    await setting.host.run(`umount -l ${site.stateDirectory}`);
+  });
+});
