@@ -43,7 +43,7 @@ copy_companion() {
 companion_paths() {
   local base=${CONFIG_IN_FORCE%/*} pattern
   printf '%s\n' "$CONFIG_IN_FORCE" "$WEB_CONFIG"
-  awk '/^rule_files:/ || /^ *(- )?files:$/ { on = 1; next } on && /^ *- [^:]*$/ { sub(/^ *- /, ""); gsub(/^"|"$/, ""); print; next } { on = 0 }' \
+  awk '/^(rule_files|scrape_config_files):/ || /^ *(- )?files:$/ { on = 1; next } on && /^ *- [^:]*$/ { sub(/^ *- /, ""); gsub(/^"|"$/, ""); print; next } { on = 0 }' \
     "$SCRATCH/prometheus.yml" | while IFS= read -r pattern; do
     if [[ $pattern != /* ]]; then pattern="$base/$pattern"; fi
     compgen -G "$pattern" || true

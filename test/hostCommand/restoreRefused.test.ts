@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { historyIn, servedHistory } from "./served";
-import { lines, startOwnServer, type OwnServer } from "./server";
+import { lines, processOf, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, Site, type Manifest } from "./site";
 
@@ -69,6 +69,11 @@ test("F13: a unit that refuses to be stopped", async () => {
   await setting.host.run(`mkdir -p ${dropIn} && printf '[Unit]\nRefuseManualStop=yes\n' >${dropIn}/stay.conf && systemctl daemon-reload`);
   const { error } = await refused(server, site, 12, "restore latest");
   expect(error).toBe(`${server.unit}.service refuses to be stopped (RefuseManualStop); take that out of the unit, or use --merge or --target DIR`);
+  const cold = await Site.create(setting, { name: "refusing-cold", prometheusUrl: server.url, repositories: ["local"], settings: { ...unitOf(server), SOURCE: "cold", BACKUP_USER: "root" } });
+  const process = await processOf(setting.host, server);
+  const run = await cold.command("run");
+  expect([run.code, errorOf(run)]).toEqual([12, `${server.unit}.service refuses to be stopped (RefuseManualStop); take that out of the unit, or choose source snapshot or hot`]);
+  expect(await processOf(setting.host, server)).toBe(process);
   await setting.host.run(`rm -r ${dropIn} && systemctl daemon-reload`);
 });
 

@@ -198,15 +198,30 @@ describe.concurrent("what a run says of itself", () => {
     await site.good("verify");
   });
 
+  test("its programs have the priority that the settings give", async () => {
+    const site = await create("polite", { NICE: "13", IONICE_CLASS: "3", IONICE_LEVEL: "0" });
+    await setting.host.run(`mkdir -p /srv/polite && printf '#!/bin/sh\\nps -o ni= -p $$ >>/tmp/polite; ionice -p $$ >>/tmp/polite\\nexec /usr/bin/zstd "$@"\\n' >/srv/polite/zstd && chmod 755 /srv/polite/zstd`);
+    await site.good("run", { environment: "PATH=/srv/polite:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    expect([...new Set(lines(await setting.host.readFile("/tmp/polite")).map(line => line.trim()))]).toEqual(["13", "idle"]);
+  });
+
+  test("at a terminal, it shows how far it is", async () => {
+    const site = await create("watched-run");
+    const { code, shown } = await typed(site, "run", "");
+    expect(code, shown).toBe(0);
+    expect(shown).toMatch(/\r.\[K {2}local: block 1 of \d+/);
+  });
+
   test("a failed run is still told when a verify that began before it ends", async () => {
     const site = await create("overlapping");
     await newest(site);
-    const slow = `sh -c 'mkdir -p /run/slow-verify; printf "#!/bin/sh\\nsleep 4\\nexec /usr/bin/openssl \\"\\$@\\"\\n" >/run/slow-verify/openssl; chmod 755 /run/slow-verify/openssl'`;
+    const slow = `sh -c 'mkdir -p /srv/slow-verify; printf "#!/bin/sh\\nsleep 4\\nexec /usr/bin/openssl \\"\\$@\\"\\n" >/srv/slow-verify/openssl; chmod 755 /srv/slow-verify/openssl'`;
     await setting.host.run(slow);
-    const verify = site.command("verify", { environment: "PATH=/run/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    const verify = site.command("verify", { environment: "PATH=/srv/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
     await sleep(1500);
     await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9399" });
-    expect((await site.command("run")).code).toBe(4);
+    const failed = await site.command("run").then(({ code }) => code);
+    expect([failed, (await setting.host.exec("pgrep -f '[v]erify'")).code]).toEqual([4, 0]);
     expect((await verify).code).toBe(0);
     const metrics = await site.metrics();
     expect([metrics.get("last_exit_code"), metrics.get("verify_last_exit_code")]).toEqual([4, 0]);

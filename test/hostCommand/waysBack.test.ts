@@ -7,6 +7,7 @@ import { BUCKET, HISTORY_SERIES, openSetting, type Setting } from "./setting";
 import { errorOf, Site, type ListedBackup, type Manifest } from "./site";
 
 const CONFIGURATION = "/srv/sites/ways/prometheus.yml";
+const TARGETS = "/srv/sites/ways/targets.json";
 const RULES = "/srv/sites/ways/rules.yml";
 
 let setting: Setting;
@@ -18,11 +19,12 @@ beforeAll(async () => {
   setting = await openSetting();
   const { host } = setting;
   await host.writeFile(RULES, "groups: [ { name: own, rules: [ { record: own, expr: up } ] } ]\n", { mode: "0640", owner: "root:prometheus" });
+  await host.writeFile(TARGETS, '[ { "targets": [ "127.0.0.1:9" ] } ]\n');
   server = await startOwnServer(host, {
     name: "ways",
     port: 9381,
     globals: "external_labels: { replica: a, env: test }",
-    configuration: `rule_files: [ ${RULES} ]\nalerting: { alertmanagers: [ { basic_auth: { username: u, password: hunter2 }, static_configs: [ { targets: [ "127.0.0.1:9" ] } ] } ] }\n`,
+    configuration: `rule_files: [ ${RULES} ]\nalerting: { alertmanagers: [ { basic_auth: { username: u, password: hunter2 }, file_sd_configs: [ { files: [ ${TARGETS} ] } ] } ] }\n`,
   });
   site = await Site.create(setting, { name: "ways", prometheusUrl: server.url });
   await site.good();
@@ -69,11 +71,12 @@ test("companions come back beside those in force: secrets masked, rules with the
   const target = "/srv/sites/ways/companions";
   const inForce = await sums("/srv/sites/ways", `-name '*.yml' -not -path '*/companions/*'`);
   await host.run(`echo '# changed since' >>${RULES}`);
-  expect(lines((await site.good("companions latest", { user: "root" })).stdout)).toEqual(expect.arrayContaining([CONFIGURATION, RULES]));
+  expect(lines((await site.good("companions latest", { user: "root" })).stdout)).toEqual(expect.arrayContaining([CONFIGURATION, RULES, TARGETS, "/unit.txt"]));
 
   const { stderr } = await site.good(`companions latest --target ${target}`, { user: "root" });
   expect(stderr).toMatch(new RegExp(`^ {2}${CONFIGURATION} +differs from the one in force; secrets masked as <secret>: 1$`, "m"));
   expect(stderr).toMatch(new RegExp(`^ {2}${RULES} +differs from the one in force$`, "m"));
+  expect([await host.readFile(`${target}${TARGETS}`), await host.readFile(`${target}/unit.txt`)]).toEqual([await host.readFile(TARGETS), await host.run("systemctl cat prometheus.service")]);
   expect(stderr).toContain(`\n  install -D --mode=640 --owner=root --group=prometheus -- ${target}${RULES} ${RULES}\n`);
   expect(stderr).toContain(`\n  promtool check config ${CONFIGURATION}\n`);
   expect(await host.run(`stat --format '%a %U:%G' ${target}${RULES}`)).toBe("640 root:prometheus\n");
@@ -179,6 +182,23 @@ describe("a machine without settings and without a running server", () => {
     const browsed = await setting.host.exec(`cd /home/deploy && export PROMETHEUS_BACKUP_CONFIG=/none HOME=/home/deploy; ${script}`, { user: "deploy" });
     expect(browsed.stdout, browsed.stderr).toMatch(new RegExp(`"${HISTORY_SERIES}"\\]\\}\\]\\}\\} 143\n$`));
     expect(await setting.host.run("ls -d /tmp/prometheus-backup* 2>/dev/null; pgrep -u deploy prometheus; true")).toBe("");
+  });
+
+  test("browse on a host serves the wanted time alone, and Ctrl-C ends it", async () => {
+    const [first, second] = [...whole.blocks].sort((a, b) => a.minTime - b.minTime);
+    const part = `--from ${new Date(first?.minTime ?? 0).toISOString()} --to ${new Date(first?.maxTime ?? 0).toISOString()}`;
+    const call = `${COMMAND} browse ${whole.name} ${part}`;
+    const browsed = await setting.host.exec(
+      `cd ${site.stateDirectory} && export PROMETHEUS_BACKUP_CONFIG=${site.configuration}
+      { for (( try = 0; try < 300; try++ )); do if [[ -s url ]]; then break; fi; sleep 0.1; done
+        for at in ${first?.minTime} ${second?.minTime}; do
+          curl -fsS --get "$(sed 's|/graph.*||' url)/api/v1/query" --data-urlencode "time=$(( at / 1000 + 3600 ))" --data-urlencode 'query=count(history_requests_total)'; echo
+        done; } >answers &
+      timeout --preserve-status --signal=INT 30 ${call} >url 2>words; echo "$?"; wait; cat answers; rm url words answers`, { user: "prometheus" });
+    const [code, there, beyond] = lines(browsed.stdout);
+    expect(code, browsed.stdout + browsed.stderr).toBe("130");
+    expect([there, beyond]).toEqual([expect.stringContaining(`"${HISTORY_SERIES}"]`), expect.stringContaining('"result":[]')]);
+    expect(await setting.host.run(`ls -d ${site.stateDirectory}/scratch.* 2>/dev/null; pgrep -f '[b]rowse'; true`)).toBe("");
   });
 
   test("what needs a host of its own is refused there", async () => {
