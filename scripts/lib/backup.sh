@@ -151,8 +151,8 @@ store_in_repository() {
   fi
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
-  judge_samples "$SOURCE_SAMPLES"
   find_sound_manifests
+  judge_samples "$SOURCE_SAMPLES"
   if [[ $FORMAT == archive ]]; then store_archive "$plan"; else store_pool "$plan"; fi
   store_head "$plan" || repository_fault "WAL and head"
   store_companions "$plan" || repository_fault "companions"
@@ -228,13 +228,16 @@ judge_samples() {
   fi
 }
 
-# last_good_samples: samples of the newest backup that is as it was written and not suspect, or 0.
+# last_good_samples: samples of the newest backup that is as it was written and not suspect, or 0. Needs find_sound_manifests.
 last_good_samples() {
-  local name copy="$SCRATCH/last-good.json"
+  local name samples copy="$SCRATCH/last-good.json"
   while IFS= read -r name; do
-    if ! cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null || ! check_manifest "${name%.json}" "$copy"; then continue; fi
-    if [[ -z $M_SUSPECT ]]; then printf '%s' "$M_SAMPLES"; return 0; fi
-  done < <(find "$MANIFESTS" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
+    samples=""
+    if [[ " ${SOUND[*]} " == *" $MANIFESTS/$name "* ]]; then samples="$(jq 'select(.suspect == null) | .totals.samples' "$MANIFESTS/$name")"
+    elif [[ " ${UNSOUND[*]} " == *" ${name%.json} "* ]]; then continue
+    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy" && [[ -z $M_SUSPECT ]]; then samples=$M_SAMPLES; fi
+    if [[ -n $samples ]]; then printf '%s' "$samples"; return 0; fi
+  done < <(find "$MANIFESTS/" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
   printf 0
 }
 
