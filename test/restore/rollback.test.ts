@@ -113,6 +113,13 @@ test("a restore whose server cannot be stopped moves nothing and leaves journal,
   expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
 });
 
+test("of a unit that systemd does not know, a process that has the data open keeps a restore from touching it", () => {
+  const facts = 'DATA_DIRECTORY="$PWD/data" UNIT_KNOWN=false; in_unit() { true; }; ';
+  const refused = shell.run(`${HOLDER} ${facts} require_no_others`);
+  expect([refused.code, refused.stderr]).toEqual([12, expect.stringContaining("another process has files in ")]);
+  expect(shell.print(`${HOLDER} ${facts} unit_stop || printf '%s' "$STOP_ERROR"`)).toMatch(/^a process has its data open: pid \d+ sleep 3/);
+});
+
 test("only what a server keeps there is moved", () => {
   put("data/01M7VW2GC07R5ZX6V25SJJYA66.tmp-for-deletion/index", "data/snapshots/20261122T020000Z-0123456789abcdef/x", "data/queries.active", "data/lock");
   expect(shell.print('tsdb_entries "$1"', path.join(shell.directory, "data")).trim().split("\n")).toEqual(
