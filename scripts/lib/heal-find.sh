@@ -49,6 +49,7 @@ examine_block() {
     return 1
   fi
   if [[ ! -s $directory/index ]]; then WOUND="its index is missing or empty"; return 1; fi
+  if ! has_sound_tombstones "$directory"; then WOUND="its tombstones are not readable, so the server does not start"; return 1; fi
   if [[ -z "$(find "$directory/chunks" -type f -size +0c -print -quit 2>/dev/null)" ]] && jq --exit-status '.stats.numSamples > 0' "$directory/meta.json" >/dev/null; then
     WOUND="its chunks are missing or empty"
     return 1
@@ -62,6 +63,13 @@ examine_block() {
   PACK_THREADS=1
   if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r | cut -c 1-64)" == "$(jq --raw-output .objectSha256 "$entry")" ]]; then return 0; fi
   differs_from_copy "$entry" "$ulid"
+}
+
+# has_sound_tombstones DIR: whether the server can read the tombstones of the block: magic number and version, nothing or deletions, checksum. A
+# block without the file has no deletions.
+has_sound_tombstones() {
+  if [[ ! -e $1/tombstones ]]; then return 0; fi
+  (( $(stat --format %s -- "$1/tombstones" 2>/dev/null || printf 0) >= 9 )) && [[ "$(od --address-radix=n --format=x1 --read-bytes=5 -- "$1/tombstones" 2>/dev/null | tr -d ' \n')" == 0130ba3001 ]]
 }
 
 # differs_from_copy ENTRY ULID: false, with WOUND, if chunks or index are not those of the backup. (Another version of zstd packs the same files

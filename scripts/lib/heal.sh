@@ -71,7 +71,7 @@ keep_own_marks() {
   local ulid own
   for ulid in "${B_ULID[@]}"; do
     own="$DATA_DIRECTORY/$ulid"
-    if jq --exit-status --arg ulid "$ulid" '.ulid == $ulid' "$own/meta.json" >/dev/null 2>&1 && [[ -s $own/tombstones ]]; then
+    if jq --exit-status --arg ulid "$ulid" '.ulid == $ulid' "$own/meta.json" >/dev/null 2>&1 && [[ -s $own/tombstones ]] && has_sound_tombstones "$own"; then
       cp -- "$own/meta.json" "$own/tombstones" "$STAGING/$ulid/"
     fi
   done
