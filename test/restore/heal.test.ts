@@ -16,6 +16,8 @@ const put = (name: string, content: string | Buffer = "x") => {
   fs.mkdirSync(path.join(shell.directory, path.dirname(name)), { recursive: true });
   fs.writeFileSync(path.join(shell.directory, name), content);
 };
+const origin = (name: string) => fs.readFileSync(path.join(shell.directory, name, "index"), "utf8");
+const entries = () => fs.readdirSync(path.join(shell.directory, "data")).map(name => name.replace(/\d{8}T\d{6}Z$/, "TIME")).sort();
 const putBlock = (directory: string, ulid: string, origin: string) => {
   put(`${directory}/${ulid}/meta.json`, JSON.stringify({ ulid, minTime: 0, maxTime: 7_200_000, stats: { numSamples: 1 } }));
   put(`${directory}/${ulid}/index`, origin);
@@ -51,4 +53,50 @@ test("a block without tombstones is sound; deletions of its own are kept when it
   putBlock("stage", A, "whole");
   shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
   expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(deletions);
+});
+
+/** Block A is damaged, and its copy is staged. `more` may replace functions. */
+function bringBack(more: string) {
+  putBlock("stage", A, "whole");
+  return shell.run(`${FACTS} B_ULID=(${A}) HOPELESS=() HEAL_STOPPED=false UNIT_KNOWN=true UNIT_PID=0 SERVER_STATE=unit FACTS_FROM="the unit"; printf '${A}|why\\n' >"$SCRATCH/wounds"
+    own_staged() { :; }; data_owner() { :; }; unit_is() { [[ " $* " == *" active "* ]]; }; unit_stop() { say STOPPED; }; order_start() { say ORDERED; }; unit_start() { say STARTED; }
+    last_words() { :; }
+    ${more}
+    bring_back`);
+}
+
+test("a heal that comes to its end has stopped and started the server, and keeps the damaged block aside", () => {
+  const { code, stderr } = bringBack("");
+  expect([code, stderr.split("\n").slice(0, 3)]).toEqual([0, ["STOPPED", "STARTED", "The server is up again."]]);
+  expect([entries(), origin(`data/${A}`)]).toEqual([[A, B, `damaged-${A}-TIME`], "whole"]);
+  expect(fs.readdirSync(path.join(shell.directory, "state"))).toEqual([]);
+});
+
+test.each([
+  ["before the good block is there", "move_into_stopped() { kill -TERM $$; }", [A, B], "damaged"],
+  ["before the server is started", "unit_start() { kill -TERM $$; }", [A, B, `damaged-${A}-TIME`], "whole"],
+])("a heal that is interrupted %s starts the server, and there is a block in the place", (_, more, left, content) => {
+  const { code, stderr } = bringBack(more);
+  expect(code, stderr).toBe(143);
+  expect(stderr).toContain("ORDERED\nprometheus-backup: none.service is started again.\n");
+  expect([entries(), origin(`data/${A}`)]).toEqual([left, content]);
+  expect(stderr).toContain(content === "damaged" ? `prometheus-backup: block ${A} is in its place again, damaged as it was.\n` : "The damaged ones are kept as ");
+  expect(fs.readdirSync(path.join(shell.directory, "state"))).toEqual([]);
+});
+
+test.each([
+  ["is interrupted while it waits for the running server", "wait_until_dropped() { kill -TERM $$; }", 143],
+  ["sees that the running server cannot load the good block", "wait_until_dropped() { :; }; server_metric() { if [[ $1 == *failures* ]]; then printf x >>failures; stat --format %s failures; else echo 1; fi; }", 9],
+])("a heal that %s puts the damaged one back", (_, more, status) => {
+  fs.rmSync(path.join(shell.directory, "failures"), { force: true });
+  const { code, stderr } = bringBack(`FACTS_FROM="the running server"; ${more}`);
+  expect(code, stderr).toBe(status);
+  expect(stderr).toContain(`prometheus-backup: block ${A} is in its place again, damaged as it was.\n`);
+  expect([entries(), origin(`data/${A}`)]).toEqual([[A, B], "damaged"]);
+});
+
+test("after a heal that was killed the next one knows that the server was stopped by it", () => {
+  put("state/heal.stopped", "0\n");
+  const known = (state: string) => shell.print(`${FACTS} UNIT_KNOWN=true UNIT_PID=0; unit_is() { [[ " $* " == *" ${state} "* ]]; }; read_heal_note; printf '%s' "$HEAL_STOPPED"`);
+  expect([known("inactive"), known("active"), known("inactive")]).toEqual(["true", "false", "false"]);
 });
