@@ -49,6 +49,7 @@ examine_block() {
     return 1
   fi
   if [[ ! -s $directory/index ]]; then WOUND="its index is missing or empty"; return 1; fi
+  if ! has_sound_tombstones "$directory"; then WOUND="its tombstones are not readable, so the server does not start"; return 1; fi
   if [[ -z "$(find "$directory/chunks" -type f -size +0c -print -quit 2>/dev/null)" ]] && jq --exit-status '.stats.numSamples > 0' "$directory/meta.json" >/dev/null; then
     WOUND="its chunks are missing or empty"
     return 1
@@ -62,6 +63,13 @@ examine_block() {
   PACK_THREADS=1
   if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r | cut -c 1-64)" == "$(jq --raw-output .objectSha256 "$entry")" ]]; then return 0; fi
   differs_from_copy "$entry" "$ulid"
+}
+
+# has_sound_tombstones DIR: whether the server can read the tombstones of the block: magic number and version, nothing or deletions, checksum. A
+# block without the file has no deletions.
+has_sound_tombstones() {
+  if [[ ! -e $1/tombstones ]]; then return 0; fi
+  (( $(stat --format %s -- "$1/tombstones" 2>/dev/null || printf 0) >= 9 )) && [[ "$(od --address-radix=n --format=x1 --read-bytes=5 -- "$1/tombstones" 2>/dev/null | tr -d ' \n')" == 0130ba3001 ]]
 }
 
 # differs_from_copy ENTRY ULID: false, with WOUND, if chunks or index are not those of the backup. (Another version of zstd packs the same files
@@ -102,6 +110,8 @@ size_limited() {
 # healers_filter: the jq program of choose_healers. Retention explains what is older than it allows; with a limit by size, whatever is older
 # than the oldest block that is still there. The head covers its own time; while it cannot be seen (no server), head blocks stay out.
 # Older backups fill only holes between blocks that are there: what lies before all of them may have been left behind on purpose.
+# A damaged block without a copy is hopeless, and stays where it is, unless blocks that come back stand for it, by the words of the backup or
+# because they and the healthy ones hold all of its time; what time that was, only its own meta.json can tell.
 healers_filter() {
   cat <<'JQ'
   [$wounds | split("\n")[] | select(. != "") | split("|")[0]] as $damaged
@@ -121,7 +131,12 @@ healers_filter() {
   | ([$stored[0][] | select(.backup != $manifest[0].name and $oldest != null and .minTime >= $oldest) | select(wanted(.))] | sort_by(.backup) | reverse) as $older
   | (reduce $older[] as $block ({there: ($there + $newer | sort_by(.minTime)), taken: []};
       if held(.there; $block) then . else .taken += [$block] | .there = (.there + [$block] | sort_by(.minTime)) end) | $newer + .taken) as $missing
-  | {chosen: ($own + $missing | sort_by(-.maxTime)), missing: [$missing[].ulid],
-     hopeless: [$damaged[] | . as $ulid | select($stored[0][$ulid] == null and ($missing | length) == 0)]}
+  | ([$healthy[] | select(.ulid != "")] + $own + $missing | sort_by(.minTime)) as $after
+  | def returns($ulids): $ulids - [$after[].ulid] == [] and ($ulids - [$missing[].ulid]) != $ulids;
+    def times($ulid): [$live[0][] | select(.ulid == $ulid)];
+    def replaced($ulid): any($manifest[0].covered[]?; .ulid == $ulid and returns(.by))
+      or any(times($ulid)[]; . as $block | held($after; $block) and any($missing[]; .minTime < $block.maxTime and .maxTime > $block.minTime));
+  {chosen: ($own + $missing | sort_by(-.maxTime)), missing: [$missing[].ulid],
+     hopeless: [$damaged[] | . as $ulid | select($stored[0][$ulid] == null and (replaced($ulid) | not))]}
 JQ
 }

@@ -18,9 +18,14 @@ command_heal() {
   if [[ ! -d $DATA_DIRECTORY ]]; then
     die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY is gone altogether" "bring it back with: prometheus-backup.sh restore latest"
   fi
+  read_heal_note
   find_wounds
   plan_heal
-  if (( ${#B_ULID[@]} == 0 )); then heal_verdict; return 0; fi
+  if (( ${#B_ULID[@]} == 0 )); then
+    if [[ $PLAN_ONLY == false && $HEAL_STOPPED == true ]]; then start_after_heal; fi
+    heal_verdict
+    return 0
+  fi
   stop_after_plan "Bring back $(blocks_text ${#B_ULID[@]})?"
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
   fetch_selected "$STAGING"
@@ -71,7 +76,7 @@ keep_own_marks() {
   local ulid own
   for ulid in "${B_ULID[@]}"; do
     own="$DATA_DIRECTORY/$ulid"
-    if jq --exit-status --arg ulid "$ulid" '.ulid == $ulid' "$own/meta.json" >/dev/null 2>&1 && [[ -s $own/tombstones ]]; then
+    if jq --exit-status --arg ulid "$ulid" '.ulid == $ulid' "$own/meta.json" >/dev/null 2>&1 && [[ -s $own/tombstones ]] && has_sound_tombstones "$own"; then
       cp -- "$own/meta.json" "$own/tombstones" "$STAGING/$ulid/"
     fi
   done
@@ -80,22 +85,90 @@ keep_own_marks() {
 # bring_back: damaged blocks out of the way, then the whole ones in. A running server holds a loaded block open by its ULID, so it must
 # first notice that the damaged one is gone.
 bring_back() {
-  local ulid put_aside=() stamp
+  local ulid stamp
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
   own_staged "$(data_owner)"
-  if [[ $FACTS_FROM != "the running server" ]] && [[ $SERVER_STATE == unit ]]; then unit_stop || die "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"; fi
+  PUT_ASIDE=()
+  CLEANUP_HOOKS+=(undo_heal)
+  if [[ $FACTS_FROM != "the running server" ]]; then stop_for_heal; fi
   while IFS='|' read -r ulid _; do
     if [[ " ${HOPELESS[*]} " == *" $ulid "* ]]; then continue; fi
+    PUT_ASIDE+=("$DATA_DIRECTORY/damaged-$ulid-$stamp")
     mv --no-target-directory -- "$DATA_DIRECTORY/$ulid" "$DATA_DIRECTORY/damaged-$ulid-$stamp"
-    put_aside+=("$DATA_DIRECTORY/damaged-$ulid-$stamp")
   done <"$SCRATCH/wounds"
   if [[ $FACTS_FROM == "the running server" ]]; then
-    if (( ${#put_aside[@]} > 0 )); then wait_until_dropped; fi
+    if (( ${#PUT_ASIDE[@]} > 0 )); then wait_until_dropped; fi
     move_into_server
   else
     move_into_stopped
   fi
-  if (( ${#put_aside[@]} > 0 )); then say "The damaged ones are kept as ${put_aside[*]}; remove them when you like."; fi
+  say_put_aside "${PUT_ASIDE[@]}"
+  PUT_ASIDE=()
+}
+
+# say_put_aside PATH...: where damaged blocks are kept, if there are any.
+say_put_aside() { if (( $# > 0 )); then say "The damaged ones are kept as $*; remove them when you like."; fi; }
+
+# stop_for_heal: nobody has the data open after it. Whether the server is to start again is written down first, for a heal that comes after
+# one that was killed. Ends with 12 if the server goes on.
+stop_for_heal() {
+  if [[ $UNIT_KNOWN == true ]] && unit_is active activating reloading deactivating; then
+    printf '%s\n' "$UNIT_PID" >"$STATE_DIR/heal.stopped" || die "$EXIT_SPACE" "$STATE_DIR/heal.stopped cannot be written" "free space there; nothing was touched"
+    HEAL_STOPPED=true
+  fi
+  unit_stop || die "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
+}
+
+# read_heal_note: sets HEAL_STOPPED, whether a heal has stopped the server and did not live to start it again.
+read_heal_note() {
+  HEAL_STOPPED=false
+  if [[ ! -e $STATE_DIR/heal.stopped ]]; then return 0; fi
+  if [[ $UNIT_KNOWN == false ]] || unit_is active; then rm -f -- "$STATE_DIR/heal.stopped"; return 0; fi
+  HEAL_STOPPED=true
+  warn "a heal was cut off while $PROMETHEUS_UNIT was stopped; the next one that ends well starts it"
+  if [[ $UNIT_PID == 0 ]]; then UNIT_PID="$(process_of_note "$STATE_DIR/heal.stopped")"; fi
+}
+
+# start_after_heal: starts the server that heal has stopped, or that its damage kept down; ends with 4 if it does not come up.
+start_after_heal() {
+  if ! unit_start; then
+    forget_stop
+    if (( ${#HOPELESS[@]} > 0 )); then warn "no backup has ${HOPELESS[*]}; such a block may keep the server from starting"; fi
+    die "$EXIT_SERVER" "what backups have is back, but the server does not come up ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
+  forget_stop
+  say "The server is up again."
+}
+
+# forget_stop: the server was started; whether it came up or not, heal owes it nothing.
+forget_stop() {
+  HEAL_STOPPED=false
+  rm -f -- "$STATE_DIR/heal.stopped"
+}
+
+# undo_heal STATUS: the exit hook of a heal that was cut off or could not bring a block back. Damaged blocks return to their places where
+# nothing has come in their stead, and a server that was stopped is started.
+undo_heal() {
+  local aside ulid kept=()
+  for aside in "${PUT_ASIDE[@]}"; do
+    ulid="${aside##*/damaged-}"
+    ulid="${ulid%%-*}"
+    if [[ ! -d $aside ]]; then continue; fi
+    if [[ -e $DATA_DIRECTORY/$ulid ]]; then kept+=("$aside"); continue; fi
+    if mv --no-target-directory -- "$aside" "$DATA_DIRECTORY/$ulid"; then
+      say "prometheus-backup: block $ulid is in its place again, damaged as it was."
+    else
+      warn "the damaged block $ulid could not be put back; it is in $aside"
+    fi
+  done
+  say_put_aside "${kept[@]}"
+  if [[ $HEAL_STOPPED == false ]]; then return 0; fi
+  if old_process_ended 60 && order_start; then
+    forget_stop
+    say "prometheus-backup: $PROMETHEUS_UNIT is started again."
+  else
+    warn "$PROMETHEUS_UNIT is not up again, because its old process has not ended; when it has, heal starts it"
+  fi
 }
 
 # wait_until_dropped: until the server has let go of the blocks that are no longer there.
@@ -117,8 +190,5 @@ move_into_stopped() {
   local ulid
   for ulid in "${B_ULID[@]}"; do mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"; done
   rm -rf -- "$STAGING"
-  if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit ]] || unit_is failed; }; then
-    unit_start || die "$EXIT_SERVER" "the blocks are back, but the server does not come up ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
-    say "The server is up again."
-  fi
+  if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit || $HEAL_STOPPED == true ]] || unit_is failed; }; then start_after_heal; fi
 }

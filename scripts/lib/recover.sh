@@ -2,6 +2,11 @@
 # After a restore that failed or was cut off: the old data come back, from whatever point it had reached. Idempotent, since the
 # way back may be cut off too.
 
+# How long the guardian of a restore waits for a server that does not let go of its data; after that the next start or command rolls back.
+readonly GUARDIAN_PATIENCE_SECONDS=3600
+# How long a start of the unit waits for the same, within the time that systemd gives it.
+readonly START_PATIENCE_SECONDS=20
+
 # command_recover [--before-start | --guard | --serve] JOURNAL: --before-start is called by the unit before the server starts, --guard by the
 # restore itself (it waits for the end of its standard input), --serve by later commands; --after-cold is the guardian of a cold backup.
 # Reads no settings: it must work whatever they say.
@@ -20,14 +25,18 @@ recover_interrupted() {
   if [[ -e $JOURNAL ]]; then recover_from_journal --serve; fi
 }
 
-# recover_from_journal MODE: rolls back unless the restore that wrote the journal is still at work.
+# recover_from_journal MODE: rolls back unless the restore that wrote the journal is still at work, or somebody has the data open.
 recover_from_journal() {
   local mode=$1 wait=0
   if [[ $mode == --guard ]]; then wait=60; fi
   exec {SWITCH_FD}>>"${JOURNAL%/*}/lock"
   if ! flock --wait "$wait" "$SWITCH_FD"; then
-    if [[ $mode == --before-start && "$(journal_value phase)" == starting ]]; then return 0; fi
-    die "$EXIT_LOCKED" "a restore is moving the server's data right now" "wait for it; the server must not start in the middle"
+    if [[ $mode == --before-start && "$(journal_value phase)" == starting ]]; then
+      read_journal
+      free_data "$mode" || rollback_waits
+      return 0
+    fi
+    die "$EXIT_LOCKED" "a restore is moving the server's data right now, or waits until the server lets go of them" "wait for it; the server must not start in the middle"
   fi
   if [[ ! -e $JOURNAL ]]; then exec {SWITCH_FD}>&-; return 0; fi
   read_journal
@@ -37,12 +46,33 @@ recover_from_journal() {
     forget_switch "$mode"
     return 0
   fi
-  if [[ $mode != --before-start ]] && is_one_of "$PHASE" starting moving-in moving-out; then unit_stop || true; fi
+  free_data "$mode" || rollback_waits
   put_old_data_back || die "$EXIT_UNEXPECTED" "the data from before could not all be moved back from $ASIDE to $DATA_DIRECTORY" \
     "look at both and at the messages above; the server must not start before"
   forget_switch "$mode"
   say "prometheus-backup: the data from before are back in $DATA_DIRECTORY."
   if [[ $mode != --before-start ]]; then serve_old_data; fi
+}
+
+# free_data MODE: stops the server before its data are moved; a start of the unit can only wait until its predecessor has ended. False, with
+# STOP_ERROR, if a process still has the data open.
+free_data() {
+  local ending=unit_stop deadline=$EPOCHSECONDS
+  if is_one_of "$PHASE" prepared stopping; then return 0; fi
+  case "$1" in
+    --guard) deadline=$(( EPOCHSECONDS + GUARDIAN_PATIENCE_SECONDS )) ;;
+    --before-start) ending=data_is_closed deadline=$(( EPOCHSECONDS + START_PATIENCE_SECONDS )) ;;
+  esac
+  until "$ending"; do
+    if (( EPOCHSECONDS >= deadline )); then return 1; fi
+    sleep 2
+  done
+}
+
+# rollback_waits: ends with 12, journal and guard stay where they are.
+rollback_waits() {
+  die "$EXIT_REFUSED" "the restore of backup $BACKUP was cut off, and the data from before ($ASIDE) cannot come back while the server has not ended ($STOP_ERROR); nothing was moved" \
+    "end that process; the next start of $PROMETHEUS_UNIT or the next prometheus-backup.sh command then puts them back"
 }
 
 # is_one_of WORD WORD...: whether the first is among the others.
@@ -76,8 +106,10 @@ put_old_data_back() {
     prepared | stopping) ;;
     moving-out | moving-back) move_back || return 1 ;;
     *)
+      # No longer "starting", in which a start of the unit is let through. What is removed next may be what fills the file system.
+      set_phase undoing || true
       move_new_out || return 1
-      set_phase moving-back
+      set_phase moving-back || return 1
       move_back || return 1 ;;
   esac
   if [[ $CREATED == true ]]; then rmdir -- "$DATA_DIRECTORY" 2>/dev/null; fi
@@ -118,11 +150,15 @@ forget_switch() {
   exec {SWITCH_FD}>&-
 }
 
-# undo_switch STATUS: the exit hook of a restore that did not get through.
+# undo_switch STATUS: the exit hook of a restore that did not get through. If the server cannot be stopped, nothing is moved, and everything
+# stays as it is for the guardian, who waits for it, for the unit's next start and for the next command.
 undo_switch() {
   if [[ -z ${PHASE:-} || ! -e $JOURNAL ]]; then return 0; fi
   if [[ $PHASE != prepared ]]; then say "prometheus-backup: putting the data from before back."; fi
-  if is_one_of "$PHASE" starting moving-in moving-out; then unit_stop || true; fi
+  if ! free_data --serve; then
+    warn "the server could not be stopped ($STOP_ERROR), so nothing was moved: the data from before are in $ASIDE. They come back when it has ended; look at: systemctl status $PROMETHEUS_UNIT"
+    return 0
+  fi
   if ! put_old_data_back; then
     warn "the data from before could not all be moved back from $ASIDE to $DATA_DIRECTORY; look at both. The server is not started."
     return 0

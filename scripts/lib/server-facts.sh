@@ -98,10 +98,12 @@ require_stoppable() {
   require_no_others
 }
 
-# require_no_others: nobody but the unit may have files of the data directory open; ends with 12 otherwise.
+# require_no_others: nobody but the unit may have files of the data directory open; ends with 12 otherwise. Of a unit that systemd does not
+# know, as a masked one, a process may live on all the same, and nobody can stop it.
 require_no_others() {
-  local others
-  others="$(processes_below "$DATA_DIRECTORY" | sed --quiet '1,3 { s/\t/ (/; s/$/)/; p }' | tr '\n' ' ')"
+  local others which=""
+  if [[ $UNIT_KNOWN == false ]]; then which=all; fi
+  others="$(processes_below "$DATA_DIRECTORY" "$which" | sed --quiet '1,3 { s/\t/ (/; s/$/)/; p }' | tr '\n' ' ')"
   if [[ -n $others ]]; then
     die "$EXIT_REFUSED" "another process has files in $DATA_DIRECTORY open: pid ${others% }" "stop it first; nothing was touched"
   fi

@@ -95,14 +95,12 @@ make_directories() {
   done
 }
 
-# set_phase PHASE: the journal, on disk before the step begins.
+# set_phase PHASE: the journal, on disk before the step begins. False, with the old one in its place, if there is no room.
 set_phase() {
   printf '%s\n' "phase=$1" "unit=$PROMETHEUS_UNIT" "unit_known=$UNIT_KNOWN" "data=$DATA_DIRECTORY" "staging=$STAGING" "aside=$ASIDE" \
     "was_running=$WAS_RUNNING" "created=$CREATED" "backup=$BACKUP" "ready_timeout=$READY_TIMEOUT_SECONDS" "url=$PROMETHEUS_URL" "pid=$UNIT_PID" \
-    "api_curl_config=$API_CURL_CONFIG" >"$JOURNAL.new"
-  sync -- "$JOURNAL.new"
-  mv -f -- "$JOURNAL.new" "$JOURNAL"
-  sync -- "${JOURNAL%/*}"
+    "api_curl_config=$API_CURL_CONFIG" >"$JOURNAL.new" || return 1
+  sync -- "$JOURNAL.new" && mv -f -- "$JOURNAL.new" "$JOURNAL" && sync -- "${JOURNAL%/*}" || return 1
   PHASE=$1
 }
 

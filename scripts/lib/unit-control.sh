@@ -7,19 +7,32 @@ readonly STOP_PATIENCE_SECONDS=300
 # What systemd writes to the journal about a start that it did not even try.
 readonly SKIPPED='(was|being) skipped|Assertion failed for|asserts failed'
 
-# unit_stop: returns when no process of the unit is left. False, with STOP_ERROR, if it goes on running.
+# unit_stop: returns when no process has the data open any more, the unit's or another. False, with STOP_ERROR, if one goes on. A unit that
+# systemd does not know (masked, another supervisor) cannot be stopped, only found out.
 unit_stop() {
-  local deadline=$(( EPOCHSECONDS + STOP_PATIENCE_SECONDS )) others
   STOP_ERROR=""
-  if [[ $UNIT_KNOWN == false ]]; then return 0; fi
-  UNIT_PID="$(systemctl show --property=MainPID --value -- "$PROMETHEUS_UNIT")"
-  systemctl stop --no-block -- "$PROMETHEUS_UNIT" || { STOP_ERROR="systemctl stop failed"; return 1; }
-  until unit_is inactive failed && [[ ${UNIT_PID:-0} == 0 || ! -d /proc/$UNIT_PID ]]; do
+  if [[ $UNIT_KNOWN == true ]]; then end_unit || return 1; fi
+  data_is_closed
+}
+
+# end_unit: the part of unit_stop that systemd does.
+end_unit() {
+  local deadline=$(( EPOCHSECONDS + STOP_PATIENCE_SECONDS )) pid
+  pid="$(systemctl show --property=MainPID --value -- "$PROMETHEUS_UNIT")"
+  # Of a process that it has given up on systemd says nothing any more; after a boot the number may be another's.
+  if [[ ${pid:-0} != 0 ]]; then UNIT_PID=$pid; elif ! in_unit "${UNIT_PID:-0}"; then UNIT_PID=0; fi
+  systemctl stop --no-block -- "$PROMETHEUS_UNIT" || unit_is inactive failed || { STOP_ERROR="systemctl stop failed"; return 1; }
+  until unit_is inactive failed && [[ $UNIT_PID == 0 || ! -d /proc/$UNIT_PID ]]; do
     if (( EPOCHSECONDS >= deadline )); then STOP_ERROR="it still runs after $STOP_PATIENCE_SECONDS s"; return 1; fi
     wait_for sleep 0.05
   done
+}
+
+# data_is_closed: whether no process at all has the data open. False, with STOP_ERROR, if one has.
+data_is_closed() {
+  local others
   others="$(processes_below "$DATA_DIRECTORY" all | sed --quiet 1p | tr '\t' ' ')"
-  if [[ -n $others ]]; then STOP_ERROR="another process has its data open: pid $others"; return 1; fi
+  if [[ -n $others ]]; then STOP_ERROR="a process has its data open: pid $others"; return 1; fi
 }
 
 # unit_start: returns when the server is ready. False, with START_ERROR, as soon as the unit has failed.

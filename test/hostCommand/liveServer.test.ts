@@ -109,6 +109,49 @@ describe.concurrent("on a running server", () => {
     await server.stop();
   });
 
+  test("F18: a heal that is cut off leaves block and server as they were, or what the next one sets right; a block without a copy never leaves its place", async () => {
+    const live = await startLiveServer(setting, "half-healed", 9437);
+    const { server, site, backup, history } = live;
+    const [, ulid = "", lost = "", other = ""] = finished(backup);
+    const whole = await live.checksums(ulid);
+    const rest = await live.others(ulid);
+    // systemd does not give up on this one.
+    await setting.host.writeFile(`/etc/systemd/system/${server.unit}.service.d/again.conf`, "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=1s\n");
+    await setting.host.run("systemctl daemon-reload");
+    const untilItFails = `until [[ "$(systemctl show --property NRestarts --value ${server.unit})" -gt 1 ]]; do sleep 0.1; done`;
+    const block = `${server.dataDirectory}/${ulid}`;
+    await server.stop();
+    await setting.host.run(`head -c 9 /dev/zero >${block}/tombstones; systemctl start ${server.unit}; ${untilItFails}`);
+    // The signal arrives while the damaged block is moved aside.
+    const cutOff = async (signal: string) => {
+      const programs = `${site.directory}/programs`;
+      await setting.host.writeFile(`${programs}/mv`, `#!/bin/sh\ncase "$*" in */damaged-*) if [ ! -e ${programs}/sent ]; then touch ${programs}/sent; kill -${signal} $PPID; fi ;; esac\nexec /usr/bin/mv "$@"\n`, { mode: "0755" });
+      await setting.host.run(`rm -f ${programs}/sent`);
+      return site.command("heal --yes", { ...asRoot, environment: `PATH=${programs}:/usr/sbin:/usr/bin` });
+    };
+    const { code, stderr } = await cutOff("TERM");
+    expect(code, stderr).toBe(143);
+    expect(lines(stderr)).toContain(`  ✘ ${ulid}: its tombstones are not readable, so the server does not start`);
+    expect(stderr).toContain(`prometheus-backup: block ${ulid} is in its place again, damaged as it was.\nprometheus-backup: ${server.unit}.service is started again.\n`);
+    await setting.host.run(`[[ "$(stat --format %s ${block}/tombstones)" == 9 && -z "$(ls -d ${server.dataDirectory}/damaged-* 2>/dev/null)" ]]; ${untilItFails}`);
+
+    expect((await cutOff("KILL")).code).toBe(137);
+    await setting.host.run(`until [[ ! -e ${block} ]]; do sleep 0.1; done; [[ "$(systemctl show --property ActiveState --value ${server.unit})" =~ ^(inactive|failed)$ ]]`);
+    const healed = await site.good("heal --yes", asRoot);
+    expect(healed.stderr).toContain(`warning: a heal was cut off while ${server.unit}.service was stopped;`);
+    expect(healed.stderr).toContain("\nThe server is up again.\nBrought back 1 block.\n");
+    expect([await live.checksums(ulid), await live.others(ulid), await servedHistory(setting.host, server.url)]).toEqual([whole, rest, history]);
+
+    // Another block is missing at the same time, which says nothing about this one.
+    const stranger = `${other.slice(0, -4)}ZZZZ`;
+    await server.stop();
+    await setting.host.run(`cd ${server.dataDirectory} && rm -rf ${lost} && cp -a ${other} ${stranger} && sed -i s/${other}/${stranger}/ ${stranger}/meta.json && : >${stranger}/index`);
+    const hopeless = await site.command("heal --yes", asRoot);
+    expect([hopeless.code, errorOf(hopeless)], hopeless.stderr).toEqual([9, expect.stringContaining(`no backup has ${stranger};`)]);
+    expect(hopeless.stderr).toContain("\nBrought back 1 block.\n");
+    await setting.host.run(`ls -d ${server.dataDirectory}/${lost} ${server.dataDirectory}/${stranger}`);
+  });
+
   test("F20: a drill is green with the counts of the manifest, and red with the name of the block where backup or data were damaged", async () => {
     const { server, site, backup } = await startLiveServer(setting, "drilling", 9425);
     const good = await site.good("drill");

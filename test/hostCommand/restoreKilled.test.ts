@@ -161,6 +161,35 @@ test("F17: a restore that is cut off while the server takes longer to stop than 
   await server.stop();
 });
 
+test("F17: a restore that fails while a process has the data open moves nothing back before that process has ended", async () => {
+  const { host } = setting;
+  const name = "held-open";
+  const server = await startOwnServer(host, { name, port: 9438, lasting: true });
+  const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service` } });
+  await site.good();
+  const before = await look(server);
+  const held = `${server.dataDirectory}/${(await site.manifest()).blocks[0]?.ulid}/index`;
+  const journal = `${site.stateDirectory}-restore/switch/journal`;
+  const file = `/etc/systemd/system/${server.unit}.service.d/99-held.conf`;
+  // The start fails, and leaves somebody who reads the restored data.
+  await host.writeFile(file, `[Service]\nExecStartPre=+/bin/sh -c 'test ! -e ${site.directory}/fail || { systemd-run --quiet --unit ${name} --property StandardInput=file:${held} sleep 600; exit 1; }'\n`);
+  await host.run(`systemctl daemon-reload; touch ${site.directory}/fail`);
+  const { code, stderr } = await site.command("restore latest --yes", { user: "root" });
+  expect(code, stderr).toBe(4);
+  expect(stderr).toMatch(/warning: the server could not be stopped \(a process has its data open: pid \d+ .*sleep 600 ?\), so nothing was moved: the data from before are in /);
+  const guarded = `test -e ${journal} && grep -q ^phase=starting ${journal} && ls -d ${server.dataDirectory}.before-* ${held} && ls /etc/systemd/system/${server.unit}.service.d/90-prometheus-backup-restore.conf`;
+  await host.run(guarded);
+  expect((await site.command("restore latest --plan", { user: "root" })).code).toBe(10);
+  // Neither does a start, as long as it is told to wait.
+  expect((await host.exec(`systemctl start ${server.unit}`)).code).not.toBe(0);
+  await host.run(`${guarded}; rm ${site.directory}/fail; systemctl stop ${name}`);
+  await settle(site, server);
+  await host.run(`rm ${file}; systemctl daemon-reload`);
+  expect(await look(server)).toEqual(before);
+  expect(lines(await host.run(`ls -d ${server.dataDirectory}.before-* ${journal} 2>/dev/null || true`))).toEqual([]);
+  await server.stop();
+});
+
 test("F17: a download that fails in the middle ends with 8, leaves the server alone, and is continued by the next call", async () => {
   const name = "resumed";
   const server = await startOwnServer(setting.host, { name, port: 9402, lasting: true });

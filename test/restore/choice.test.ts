@@ -79,6 +79,28 @@ test("a damaged block that no backup has is named as such", () => {
   expect(heal([ulid("F")], [A, B, C], {}).hopeless).toEqual([ulid("F")]);
 });
 
+test("a damaged block that no backup has is hopeless even if another block is missing", () => {
+  const newer = block("F", 4, 6);
+  const found = heal([newer.ulid], [A, newer], {});
+  expect([found.missing, found.hopeless]).toEqual([[C.ulid, B.ulid].sort(), []]);
+  const later = block("G", 6, 8);
+  const unrelated = heal([later.ulid], [A, C, later], {}, { head: 8 * HOUR });
+  expect([unrelated.missing, unrelated.hopeless]).toEqual([[B.ulid], [later.ulid]]);
+  // Half of its time is not enough, and without its meta.json nobody knows its time.
+  const wider = block("H", 2, 8);
+  expect(heal([wider.ulid], [A, C, wider], {}, { head: 8 * HOUR }).hopeless).toEqual([wider.ulid]);
+  expect(heal([wider.ulid], [A, C], {}, { head: 8 * HOUR }).hopeless).toEqual([wider.ulid]);
+});
+
+test("a damaged block that the backup holds as others is replaced when all of those are there again", () => {
+  const merged = manifest.covered[0]?.ulid ?? "";
+  expect(heal([merged], [C], {})).toMatchObject({ missing: [A.ulid, B.ulid], hopeless: [] });
+  expect(heal([merged], [A, C], {})).toMatchObject({ missing: [B.ulid], hopeless: [] });
+  // One of them has a time that another block holds, so it does not come back.
+  expect(heal([merged], [block("E", 0, 2), C], {})).toMatchObject({ missing: [B.ulid], hopeless: [merged] });
+  expect(heal([merged], [A, B, C], {})).toMatchObject({ missing: [], hopeless: [merged] });
+});
+
 /** The blocks of each part of a drill, part after part, as long as the turn goes on. */
 function parts(count: number, sample: number, drills: number): string[][] {
   const letters = [..."0123456789ABCDEFGHJK"].slice(0, count);

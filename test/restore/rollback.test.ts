@@ -71,6 +71,55 @@ test.each([["moving-in", 10], ["starting", 0]])("while the restore is at work in
   expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
 });
 
+/** Shell: a server, `$server`, that has its WAL open for three seconds. */
+const HOLDER = `mkdir -p data/wal; { exec 8>>data/wal/00000009; exec sleep 3; } & server=$!; until [[ -e /proc/$server/fd/8 ]]; do sleep 0.1; done
+`;
+
+test("while a process has the data open nothing is moved, and the first command after its end rolls back", () => {
+  reach("starting");
+  const { code, stderr } = shell.run(`${HOLDER} find data aside state/journal | sort >held; status=0; bash "$PROGRAM" recover --serve "$PWD/state/journal" || status=$?
+    find data aside state/journal | sort | cmp - held || exit 99; kill -0 $server || exit 98; exit $status`);
+  expect(stderr).toMatch(/cannot come back while the server has not ended \(a process has its data open: pid \d+ sleep 3 ?\); nothing was moved; end that process;/);
+  expect(code).toBe(12);
+  fs.rmSync(path.join(shell.directory, "data/wal/00000009"));
+  expect(shell.run('sleep 3; bash "$PROGRAM" recover --serve "$PWD/state/journal"').code).toBe(0);
+  expect(shell.tree("data")).toEqual(before);
+});
+
+test.each(["--guard", "--before-start"])("recover %s waits for the process that has the data open before it moves anything", mode => {
+  reach("moving-in");
+  const { code, stderr } = shell.run(`${HOLDER} bash "$PROGRAM" recover ${mode} "$PWD/state/journal" </dev/null || exit $?
+    if [[ -d /proc/$server && "$(</proc/$server/stat)" != *') Z '* ]]; then exit 99; fi`);
+  expect(code, stderr).toBe(0);
+  expect(shell.tree("data")).toEqual(before);
+});
+
+test("a start of the server during a restore waits until its predecessor has ended", () => {
+  reach("starting");
+  const { code, stderr } = shell.run(`${HOLDER} exec 9>state/lock; flock 9; bash "$PROGRAM" recover --before-start "$PWD/state/journal" || exit $?
+    if [[ -d /proc/$server && "$(</proc/$server/stat)" != *') Z '* ]]; then exit 99; fi`);
+  expect(code, stderr).toBe(0);
+  expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
+});
+
+test("a restore whose server cannot be stopped moves nothing and leaves journal, guard and guardian in place", () => {
+  reach("starting");
+  const there = [shell.tree("data"), shell.tree("aside")];
+  const { stderr } = shell.run('JOURNAL="$PWD/state/journal"; read_journal; UNIT_KNOWN=true; exec {SWITCH_FD}>state/lock' + `
+    unit_stop() { STOP_ERROR="it still runs after 300 s"; return 1; }; unit_start() { say STARTED; }; remove_guard() { say UNGUARDED; }; dismiss_guardian() { say DISMISSED; }
+    CLEANUP_HOOKS+=(undo_switch); exit 4`);
+  expect(stderr).toMatch(/warning: the server could not be stopped \(it still runs after 300 s\), so nothing was moved: .*; look at: systemctl status none\.service\n$/);
+  expect([shell.tree("data"), shell.tree("aside")]).toEqual(there);
+  expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
+});
+
+test("of a unit that systemd does not know, a process that has the data open keeps a restore from touching it", () => {
+  const facts = 'DATA_DIRECTORY="$PWD/data" UNIT_KNOWN=false; in_unit() { true; }; ';
+  const refused = shell.run(`${HOLDER} ${facts} require_no_others`);
+  expect([refused.code, refused.stderr]).toEqual([12, expect.stringContaining("another process has files in ")]);
+  expect(shell.print(`${HOLDER} ${facts} unit_stop || printf '%s' "$STOP_ERROR"`)).toMatch(/^a process has its data open: pid \d+ sleep 3/);
+});
+
 test("only what a server keeps there is moved", () => {
   put("data/01M7VW2GC07R5ZX6V25SJJYA66.tmp-for-deletion/index", "data/snapshots/20261122T020000Z-0123456789abcdef/x", "data/queries.active", "data/lock");
   expect(shell.print('tsdb_entries "$1"', path.join(shell.directory, "data")).trim().split("\n")).toEqual(

@@ -1,0 +1,102 @@
+// What heal sees in a block, and its way back when it is cut off: functions on directories of the test.
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { Shell } from "./shell";
+
+const shell = new Shell();
+afterAll(() => shell.remove());
+
+const A = "01M7VW2GC07R5ZX6V25SJJYA65";
+const B = "01M7W2Y7M0S3ESKNNRGV1RQGG3";
+/** Magic number, version, no deletions, checksum: what Prometheus writes into every block. */
+const NO_DELETIONS = Buffer.from("0130ba300100000000", "hex");
+
+const put = (name: string, content: string | Buffer = "x") => {
+  fs.mkdirSync(path.join(shell.directory, path.dirname(name)), { recursive: true });
+  fs.writeFileSync(path.join(shell.directory, name), content);
+};
+const origin = (name: string) => fs.readFileSync(path.join(shell.directory, name, "index"), "utf8");
+const entries = () => fs.readdirSync(path.join(shell.directory, "data")).map(name => name.replace(/\d{8}T\d{6}Z$/, "TIME")).sort();
+const putBlock = (directory: string, ulid: string, origin: string) => {
+  put(`${directory}/${ulid}/meta.json`, JSON.stringify({ ulid, minTime: 0, maxTime: 7_200_000, stats: { numSamples: 1 } }));
+  put(`${directory}/${ulid}/index`, origin);
+  put(`${directory}/${ulid}/chunks/000001`, origin);
+  put(`${directory}/${ulid}/tombstones`, NO_DELETIONS);
+};
+
+beforeEach(() => {
+  for (const name of ["data", "stage", "state"]) {
+    fs.rmSync(path.join(shell.directory, name), { recursive: true, force: true });
+  }
+  putBlock("data", A, "damaged");
+  putBlock("data", B, "sound");
+  fs.mkdirSync(path.join(shell.directory, "state"));
+});
+
+const FACTS = 'DATA_DIRECTORY="$PWD/data" STAGING="$PWD/stage" STATE_DIR="$PWD/state" PROMETHEUS_UNIT=none.service; ';
+const UNREADABLE: [string, Buffer][] = [["empty", Buffer.alloc(0)], ["full of zeros", Buffer.alloc(9)], ["cut off", NO_DELETIONS.subarray(0, 8)], ["of another version", Buffer.from("0130ba300200000000", "hex")]];
+
+test.each(UNREADABLE)("tombstones that are %s are damage, and are not carried over the good ones", (_, content) => {
+  put(`data/${A}/tombstones`, content);
+  expect(shell.print(`${FACTS} CHECKED=0 UNKNOWN=0; echo '{}' >"$SCRATCH/stored.json"; examine_block ${A} || printf '%s' "$WOUND"`)).toBe("its tombstones are not readable, so the server does not start");
+  putBlock("stage", A, "whole");
+  shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
+  expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(NO_DELETIONS);
+});
+
+test("a block without tombstones is sound; deletions of its own are kept when it comes back", () => {
+  const deletions = Buffer.concat([NO_DELETIONS.subarray(0, 5), Buffer.from("01000000000000", "hex")]);
+  fs.rmSync(path.join(shell.directory, `data/${B}/tombstones`));
+  put(`data/${A}/tombstones`, deletions);
+  expect(shell.print(`${FACTS} CHECKED=0 UNKNOWN=0; echo '{}' >"$SCRATCH/stored.json"; for block in ${A} ${B}; do examine_block $block || printf '%s' "$WOUND"; done`)).toBe("");
+  putBlock("stage", A, "whole");
+  shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
+  expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(deletions);
+});
+
+/** Block A is damaged, and its copy is staged. `more` may replace functions. */
+function bringBack(more: string) {
+  putBlock("stage", A, "whole");
+  return shell.run(`${FACTS} B_ULID=(${A}) HOPELESS=() HEAL_STOPPED=false UNIT_KNOWN=true UNIT_PID=0 SERVER_STATE=unit FACTS_FROM="the unit"; printf '${A}|why\\n' >"$SCRATCH/wounds"
+    own_staged() { :; }; data_owner() { :; }; unit_is() { [[ " $* " == *" active "* ]]; }; unit_stop() { say STOPPED; }; order_start() { say ORDERED; }; unit_start() { say STARTED; }
+    last_words() { :; }
+    ${more}
+    bring_back`);
+}
+
+test("a heal that comes to its end has stopped and started the server, and keeps the damaged block aside", () => {
+  const { code, stderr } = bringBack("");
+  expect([code, stderr.split("\n").slice(0, 3)]).toEqual([0, ["STOPPED", "STARTED", "The server is up again."]]);
+  expect([entries(), origin(`data/${A}`)]).toEqual([[A, B, `damaged-${A}-TIME`], "whole"]);
+  expect(fs.readdirSync(path.join(shell.directory, "state"))).toEqual([]);
+});
+
+test.each([
+  ["before the good block is there", "move_into_stopped() { kill -TERM $$; }", [A, B], "damaged"],
+  ["before the server is started", "unit_start() { kill -TERM $$; }", [A, B, `damaged-${A}-TIME`], "whole"],
+])("a heal that is interrupted %s starts the server, and there is a block in the place", (_, more, left, content) => {
+  const { code, stderr } = bringBack(more);
+  expect(code, stderr).toBe(143);
+  expect(stderr).toContain("ORDERED\nprometheus-backup: none.service is started again.\n");
+  expect([entries(), origin(`data/${A}`)]).toEqual([left, content]);
+  expect(stderr).toContain(content === "damaged" ? `prometheus-backup: block ${A} is in its place again, damaged as it was.\n` : "The damaged ones are kept as ");
+  expect(fs.readdirSync(path.join(shell.directory, "state"))).toEqual([]);
+});
+
+test.each([
+  ["is interrupted while it waits for the running server", "wait_until_dropped() { kill -TERM $$; }", 143],
+  ["sees that the running server cannot load the good block", "wait_until_dropped() { :; }; server_metric() { if [[ $1 == *failures* ]]; then printf x >>failures; stat --format %s failures; else echo 1; fi; }", 9],
+])("a heal that %s puts the damaged one back", (_, more, status) => {
+  fs.rmSync(path.join(shell.directory, "failures"), { force: true });
+  const { code, stderr } = bringBack(`FACTS_FROM="the running server"; ${more}`);
+  expect(code, stderr).toBe(status);
+  expect(stderr).toContain(`prometheus-backup: block ${A} is in its place again, damaged as it was.\n`);
+  expect([entries(), origin(`data/${A}`)]).toEqual([[A, B], "damaged"]);
+});
+
+test("after a heal that was killed the next one knows that the server was stopped by it", () => {
+  put("state/heal.stopped", "0\n");
+  const known = (state: string) => shell.print(`${FACTS} UNIT_KNOWN=true UNIT_PID=0; unit_is() { [[ " $* " == *" ${state} "* ]]; }; read_heal_note; printf '%s' "$HEAL_STOPPED"`);
+  expect([known("inactive"), known("active"), known("inactive")]).toEqual(["true", "false", "false"]);
+});
