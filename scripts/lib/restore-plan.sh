@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # The plan: what a restore will do, every line computed, and the reasons why it will not.
 
-# What a staging directory may need beyond the blocks: meta.json, tombstones, directories.
-readonly STAGING_MARGIN_BYTES=$((64 * 1024 * 1024))
 # A clock that runs a little behind is no block from the future.
 readonly CLOCK_TOLERANCE_MS=300000
 
@@ -111,23 +109,6 @@ plan_fetch() {
   plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
 }
 
-# plan_space DIR: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end.
-plan_space() {
-  local place needed free inodes files
-  place="$(nearest_directory "$1")"
-  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES + $(batch_bytes) - $(bytes_below "$1") ))
-  free="$(free_bytes "$place")"
-  inodes="$(free_inodes "$place")"
-  files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))
-  plan_line space "needs $(human_bytes "$needed"), $(human_bytes "$free") free on the file system of $place"
-  if (( needed > free )); then
-    refuse "$EXIT_SPACE" "$(human_bytes "$free") are free on the file system of $place, the restore needs $(human_bytes "$needed")" \
-      "free space, or restore a part with --target DIR elsewhere"
-  elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) && [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
-    refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" "remove small files there"
-  fi
-}
-
 # plan_start: what many blocks that are still to be merged mean for a server that starts on them.
 plan_start() {
   local index small=0
@@ -137,14 +118,6 @@ plan_start() {
   if (( small < MANY_BLOCKS )); then return 0; fi
   plan_line start "$small of ${#B_ULID[@]} blocks are of two hours: the server takes longer to open them (about $(human_seconds $(( small * OPEN_MS / 1000 + 1 )))),"
   plan_line "" "then merges them, with one busy CPU and up to a tenth of the space more until that is done"
-}
-
-# batch_bytes: what batches from a remote may take beside the blocks, see fetch-batch.sh.
-batch_bytes() {
-  local all
-  if [[ $REPOSITORY_TYPE == path ]]; then printf 0; return 0; fi
-  all="$(sum "${B_OBJECT_BYTES[@]}")"
-  printf '%d' $(( all < PARALLEL * REMOTE_BATCH_BYTES ? all : PARALLEL * REMOTE_BATCH_BYTES ))
 }
 
 # plan_retention LIVE-BYTES: server retention counts from the newest block, and the server will soon have cut one that ends now.
@@ -239,10 +212,3 @@ minute_text() { printf '%(%Y-%m-%d %H:%M)T' $(( $1 / 1000 )); }
 
 # human_count N: 2600000000 -> "2.6 G".
 human_count() { human_bytes "$1" | sed 's/ B$//; s/kB$/k/; s/B$//'; }
-
-# nearest_directory PATH: PATH, or the closest directory above it that exists.
-nearest_directory() {
-  local path=$1
-  while [[ ! -d $path ]]; do path="${path%/*}"; path="${path:-/}"; done
-  printf '%s' "$path"
-}
