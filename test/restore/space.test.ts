@@ -1,4 +1,4 @@
-// The space that a plan asks for.
+// The space that a plan asks for, and what a file system without room is taken for.
 import { afterAll, expect, test } from "vitest";
 import { Shell } from "./shell";
 
@@ -40,3 +40,21 @@ test("a cold backup writes down how much its WAL is when it is unpacked", () => 
   expect(Number(bytes)).toBeLessThan(4_100_000);
 });
 
+/** What fetch_object makes of a tar that ended in this way, with the right checksum or another. */
+const verdict = (words: string, free: string, sum = "$recorded") =>
+  shell.print(
+    `REPOSITORY=local REPOSITORY_SHOWN=/r REPOSITORY_TYPE=test recorded="$(printf '%064d' 1)"
+    read_from_test() { printf '%s *stdin\\n' "${sum}" >"$2.sum"; printf '%s\\n' "${words}" >"$2.words"; printf 2 >"$2.failed"; }
+    free_bytes() { printf '${free}'; }
+    fetch_object object "$recorded" "$PWD" unpack_wal || printf '%s' "$FETCH_ERROR"`,
+  ).split(" ")[0];
+
+test.each([
+  ["a short write", "tar: 000001: Wrote only 5120 of 10240 bytes", "100000000", "$recorded", "7"],
+  ["an error without these words on a full file system", "tar: Error is not recoverable: exiting now", "4096", "$recorded", "7"],
+  ["the same where there is room", "tar: Error is not recoverable: exiting now", "100000000", "$recorded", "9"],
+  ["another checksum on a full file system", "tar: Error is not recoverable: exiting now", "4096", "$(printf '%064d' 2)", "9"],
+  ["a checksum that could not be written", "", "100000000", "", "7"],
+])("%s is taken for what it is", (_, words, free, sum, code) => {
+  expect(verdict(words, free, sum)).toBe(code);
+});
