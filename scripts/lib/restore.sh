@@ -133,7 +133,8 @@ restore_target() {
 # require_new_directory DIR: what is written there must not mix with anything; ends with 12 unless DIR is new or empty.
 require_new_directory() {
   if [[ -e $1 && ! -d $1 ]]; then die "$EXIT_REFUSED" "$1 is not a directory" "name a new or empty one"; fi
-  if [[ -d $1 && -n "$(find "$1" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
+  # The slash makes find look behind a symbolic link.
+  if [[ -d $1 && -n "$(find "$1/" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
     die "$EXIT_REFUSED" "$1 is not empty" "name a new or empty directory, for nothing is mixed with what is there"
   fi
 }

@@ -49,3 +49,10 @@ test("the folder of a host in a repository may be a symbolic link", () => {
   expect(listed.split("\n")).toEqual(["2\towner.json", "5\tblocks/a.tar.zst"]);
   expect(fs.readdirSync(at("far/blocks"))).toEqual(["a.tar.zst"]);
 });
+
+test("a target that is a symbolic link to a directory with something in it is not empty, one to an empty directory is", () => {
+  fs.mkdirSync(at("empty"));
+  fs.symlinkSync("empty", at("target"));
+  expect(shell.run('require_new_directory "$PWD/target"')).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(shell.run('require_new_directory "$PWD/data"')).toMatchObject({ code: 12, stderr: expect.stringContaining(`${at("data")} is not empty; name a new or empty directory`) as string });
+});
