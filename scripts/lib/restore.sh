@@ -122,7 +122,7 @@ restore_target() {
   make_target "$TARGET"
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
-  owner="$(stat --format %U:%G -- "$TARGET")"
+  owner="$(stat --format %u:%g -- "$TARGET")"
   own_staged "$owner"
   ( cd -- "$STAGING" && staged_entries | xargs --no-run-if-empty mv --target-directory="$TARGET" -- )
   rm -rf -- "$STAGING"

@@ -78,11 +78,15 @@ prepare_switch() {
   if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
 }
 
-# data_owner: "user:group" for restored files, by name: the unit's, else that of the data directory, else the backup user.
+# data_owner: "user:group" for restored files: the unit's, else that of the data directory, else the backup user. An owner need not have a name
+# on this host. The group of such a unit is that of the data directory, or has the user's number.
 data_owner() {
-  if [[ $UNIT_KNOWN == true ]]; then printf '%s:%s' "$UNIT_USER" "$UNIT_GROUP"
-  elif [[ -d $DATA_DIRECTORY ]]; then stat --format %U:%G -- "$DATA_DIRECTORY"
-  else printf '%s:%s' "$BACKUP_USER" "$(id --group --name -- "$BACKUP_USER")"; fi
+  local group="$UNIT_GROUP"
+  if [[ $UNIT_KNOWN == true ]]; then
+    if [[ -z $group && -d $DATA_DIRECTORY ]]; then group="$(stat --format %g -- "$DATA_DIRECTORY")"; fi
+    printf '%s:%s' "$UNIT_USER" "${group:-$UNIT_USER}"
+  elif [[ -d $DATA_DIRECTORY ]]; then stat --format %u:%g -- "$DATA_DIRECTORY"
+  else printf '%s:%s' "$BACKUP_USER" "$(id --group -- "$BACKUP_USER")"; fi
 }
 
 # make_directories PATH USER:GROUP: the directory, and what is missing above it, for the server's user.
