@@ -79,7 +79,7 @@ plan_merge() {
   if (( ${#B_ULID[@]} > 0 )); then
     plan_backup_lines
     plan_fetch
-    plan_space "$STAGING"
+    plan_space "$STAGING" "$DATA_DIRECTORY/restore-"
     plan_retention "$(bytes_below "$DATA_DIRECTORY")"
   fi
   # One from the future never stops overlapping the head, so that it was left out for that is no answer.

@@ -15,7 +15,7 @@ plan_full() {
   say ""
   plan_backup_lines
   plan_fetch
-  plan_space "$STAGING"
+  plan_space "$STAGING" "${STAGING%"$BACKUP"}"
   plan_start
   plan_retention 0
   plan_future "$SELECTED"

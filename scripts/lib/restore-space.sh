@@ -6,11 +6,13 @@ readonly STAGING_MARGIN_BYTES=$((64 * 1024 * 1024))
 # How many times its object the WAL of a cold backup may be that does not say so itself. Most of a WAL packs to a fifth.
 readonly WAL_UNPACKED_FACTOR=10
 
-# plan_space DIR: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end.
+# plan_space DIR [PREFIX...]: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end but
+# the downloads of other backups at PREFIX, which go first.
 plan_space() {
-  local place needed free inodes files
+  local place needed free inodes files old
   place="$(nearest_directory "$1")"
   needed=$(( $(sum "${B_BYTES[@]}") + $(wal_bytes) + STAGING_MARGIN_BYTES + $(batch_bytes) - $(bytes_below "$1") ))
+  while IFS= read -r old; do needed=$(( needed - $(bytes_below "$old") )); done < <(other_staging "${@:2}")
   free="$(free_bytes "$place")"
   inodes="$(free_inodes "$place")"
   files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))

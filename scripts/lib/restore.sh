@@ -94,6 +94,7 @@ restore_full() {
   plan_full
   stop_after_plan "Replace the data of this server?"
   started=$EPOCHREALTIME
+  remove_other_staging "${STAGING%"$BACKUP"}"
   make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
   fetch_selected "$STAGING"
   switch_data

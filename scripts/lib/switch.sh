@@ -11,18 +11,25 @@ choose_staging() {
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
   STAGING="${base}restore-$BACKUP"
   ASIDE="${base}before-$stamp"
-  if [[ $PLAN_ONLY == false ]]; then remove_other_staging "${base}restore-"; fi
 }
 
 # mount_of PATH: the mount point it lies on; bind mounts of one file system count as different, since no rename crosses them.
 mount_of() { findmnt --noheadings --output TARGET --target "$1" 2>/dev/null || stat --format %m -- "$1"; }
 
-# remove_other_staging PREFIX: downloads of other backups that were never switched in.
+# other_staging PREFIX...: downloads of other backups that were never switched in, a line each.
+other_staging() {
+  local old prefix
+  for prefix in "$@"; do
+    for old in "$prefix"*; do
+      if [[ -d $old && $old != "$STAGING" && ${old#"$prefix"} =~ $BACKUP_PATTERN ]]; then printf '%s\n' "$old"; fi
+    done
+  done | sort --unique
+}
+
+# remove_other_staging PREFIX...: removes them. Only when the person has said yes: each may be hours of download.
 remove_other_staging() {
   local old
-  for old in "$1"*; do
-    if [[ -d $old && $old != "$STAGING" && ${old#"$1"} =~ $BACKUP_PATTERN ]]; then rm -rf -- "$old"; fi
-  done
+  other_staging "$@" | while IFS= read -r old; do rm -rf -- "$old"; done
 }
 
 # tsdb_entries DIR: names of what a server keeps in its data directory; everything else there is not ours to move.
