@@ -17,7 +17,7 @@ plan_full() {
   plan_fetch
   plan_space "$STAGING" "${STAGING%"$BACKUP"}"
   plan_start
-  plan_retention 0
+  plan_retention "$(wal_bytes)"
   plan_future "$SELECTED"
   plan_access
   plan_configuration
@@ -120,14 +120,11 @@ plan_start() {
   plan_line "" "then merges them, with one busy CPU and up to a tenth of the space more until that is done"
 }
 
-# plan_retention LIVE-BYTES: server retention counts from the newest block, and the server will soon have cut one that ends now.
+# plan_retention LIVE-BYTES: what the server's retention would delete again.
 plan_retention() {
-  local time size by_time=0 by_size=0 lost
-  time="$(milliseconds_of "${RETENTION_TIME%% or *}")"
-  size="$(bytes_of "${RETENTION_SIZE:-0B}")"
-  if (( size == 0 )); then size="$(bytes_of "${RETENTION_TIME##* }")"; fi
-  read -r by_time by_size < <(jq --raw-output --argjson time "$time" --argjson size "$size" --argjson used "$1" \
-    --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED")
+  local size by_time by_size lost
+  size="$(retention_bytes)"
+  read -r by_time by_size < <(count_lost "$1")
   lost=$(( by_time > by_size ? by_time : by_size ))
   if (( lost == 0 )); then
     plan_line retention "${RETENTION_TIME:-unknown}$(if (( size > 0 )); then printf ' and %s' "$(human_bytes "$size")"; fi): keeps all of it"
@@ -142,6 +139,21 @@ plan_retention() {
   fi
 }
 
+# retention_bytes: the server's limit by size, 0 if it has none.
+retention_bytes() {
+  local size
+  size="$(bytes_of "${RETENTION_SIZE:-0B}")"
+  if (( size == 0 )); then size="$(bytes_of "${RETENTION_TIME##* }")"; fi
+  printf '%d' "$size"
+}
+
+# count_lost LIVE-BYTES: "blocks-by-time blocks-by-size" that the server's retention would delete of the selected ones. It counts from the newest
+# block, and the server will soon have cut one that ends now.
+count_lost() {
+  jq --raw-output --argjson time "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson size "$(retention_bytes)" --argjson used "$1" \
+    --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED"
+}
+
 # plan_lost_blocks COUNT: names the oldest COUNT blocks of the selection, ten at most.
 plan_lost_blocks() {
   local ulid from to
@@ -151,13 +163,14 @@ plan_lost_blocks() {
   if (( $1 > 10 )); then plan_line "" "and $(( $1 - 10 )) older ones"; fi
 }
 
-# retention_filter: the jq program of plan_retention: "blocks-by-time blocks-by-size". SELECTED is sorted, newest first.
+# retention_filter: the jq program of count_lost. SELECTED is sorted, newest first. To the server, meta.json and tombstones are part of a block.
 retention_filter() {
   cat <<'JQ'
+  def size: .bytes + (.meta | tojson | utf8bytelength) + 1 + ([(.tombstones // "" | length) * 3 / 4, 9] | max);
   ([.[].maxTime, $now] | max) as $newest
   | [.[] | select($time > 0 and $newest - .maxTime >= $time)] as $old
   | (reduce .[] as $block ({used: $used, out: 0};
-      .used += $block.bytes | if $size > 0 and .used > $size then .out += 1 else . end)) as $big
+      .used += ($block | size) | if $size > 0 and .used > $size then .out += 1 else . end)) as $big
   | "\($old | length) \($big.out)"
 JQ
 }
