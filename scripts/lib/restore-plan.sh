@@ -15,7 +15,7 @@ plan_full() {
   say ""
   plan_backup_lines
   plan_fetch
-  plan_space "$STAGING" "${STAGING%"$BACKUP"}"
+  plan_space "$STAGING" "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
   plan_start
   plan_retention "$(wal_bytes)"
   plan_future "$SELECTED"

@@ -94,7 +94,8 @@ restore_full() {
   plan_full
   stop_after_plan "Replace the data of this server?"
   started=$EPOCHREALTIME
-  remove_other_staging "${STAGING%"$BACKUP"}"
+  # Inside the data directory lies what a merge or heal has left that was cut off.
+  remove_other_staging "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
   make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
   fetch_selected "$STAGING"
   switch_data

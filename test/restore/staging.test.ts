@@ -36,9 +36,46 @@ test("a restore that is not confirmed leaves the download of another backup", ()
   expect(left()).toEqual(before);
 });
 
-test("a restore that is confirmed removes it, and nothing else", () => {
+test("a restore that is confirmed removes it and what a merge has left, and nothing else", () => {
   expect(restore(":")).toBe(0);
-  expect(left()).toEqual([`data.restore-${BACKUP}`, "data.restore-mine", `data/restore-${OTHER}`]);
+  expect(left()).toEqual([`data.restore-${BACKUP}`, "data.restore-mine"]);
+});
+
+/** A merge for which nothing is to be done. */
+const merge = (plan: boolean) =>
+  shell.print(
+    `BACKUP=${OTHER} RESTORE_MODE=merge PLAN_ONLY=${plan} DATA_DIRECTORY="$PWD/data" B_ULID=()
+    read_server_facts() { :; }; require_live_server() { :; }; leave_out_held_blocks() { :; }; plan_merge() { :; }; restore_merge`,
+  );
+
+test("a merge with nothing to do removes what merges have left, also of its own backup, but a plan does not", () => {
+  const before = left();
+  merge(true);
+  expect(left()).toEqual(before);
+  merge(false);
+  expect(left()).toEqual(before.filter(name => !name.startsWith("data/")));
+});
+
+test("a heal removes what merges have left of other backups, when it was confirmed", () => {
+  const heal = (question: string) =>
+    shell.run(
+      `HOST_NAME=prom-1 DATA_DIRECTORY="$PWD/data"; for name in require_restore_user open_root_state recover_interrupted open_state require_tools take_common_lock read_server_facts \
+        require_no_others find_wounds plan_heal; do eval "$name() { :; }"; done
+      resolve_backup() { BACKUP=${BACKUP} B_ULID=(a); }; stop_after_plan() { ${question}; }; fetch_selected() { exit 0; }; command_heal`,
+    ).code;
+  const before = left();
+  expect([heal("exit 12"), left()]).toEqual([12, before]);
+  expect([heal(":"), left()]).toEqual([0, before.filter(name => !name.startsWith("data/"))]);
+});
+
+test("what a killed drill or browse has left in its directory goes with the next one, and nothing else", () => {
+  fs.rmSync(at("place"), { recursive: true, force: true });
+  for (const name of ["prometheus-backup-drill.4194305", "prometheus-backup-browse.4194306", `prometheus-backup-drill.${process.pid}`, "prometheus-backup-drill.mine", "drill.2024"]) {
+    fs.mkdirSync(at(`place/${name}/01M7VW2GC07R5ZX6V25SJJYA65`), { recursive: true });
+  }
+  const chosen = shell.print('DRILL_DIRECTORY="$PWD/place"; choose_drill_place browse; printf "%s %s" "$$" "$DRILL_PLACE"').split(" ");
+  expect(chosen[1]).toBe(`${at("place")}/prometheus-backup-browse.${chosen[0]}`);
+  expect(fs.readdirSync(at("place")).sort()).toEqual(["drill.2024", `prometheus-backup-drill.${process.pid}`, "prometheus-backup-drill.mine"]);
 });
 
 test("the plan counts what then comes free", () => {
