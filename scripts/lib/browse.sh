@@ -3,7 +3,6 @@
 
 # command_browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]: prints the address and serves until it is ended.
 command_browse() {
-  local place
   parse_browse_options "$@"
   BACKUP_STATE="$STATE_DIR"
   open_state
@@ -14,12 +13,11 @@ command_browse() {
   resolve_backup "$WANTED"
   select_blocks
   require_selected_objects
-  place="${DRILL_DIRECTORY:-$SCRATCH}/browse.$$"
-  DRILL_PLACE="$place"
+  choose_drill_place browse
   CLEANUP_HOOKS+=(remove_browsed)
-  require_drill_space "$place"
-  fetch_selected "$place"
-  start_scratch_server "$place" || die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" "prove the backup with: prometheus-backup.sh drill $BACKUP"
+  require_drill_space "$DRILL_PLACE"
+  fetch_selected "$DRILL_PLACE"
+  start_scratch_server "$DRILL_PLACE" || die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" "prove the backup with: prometheus-backup.sh drill $BACKUP"
   say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
   printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) | tr ' ' '+'
   wait "$SCRATCH_PID" || true

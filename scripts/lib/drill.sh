@@ -3,7 +3,7 @@
 
 # command_drill [BACKUP|latest] [--sample N/T | T] [--repository NAME] [--directory DIR]: ends with 9 and names the block if one is not as the manifest says.
 command_drill() {
-  local place started
+  local started
   parse_drill_options "$@"
   BACKUP_STATE="$STATE_DIR"
   open_state
@@ -17,14 +17,13 @@ command_drill() {
   select_blocks
   choose_part
   require_selected_objects
-  place="${DRILL_DIRECTORY:-$SCRATCH}/drill.$$"
-  DRILL_PLACE="$place"
-  require_drill_space "$place"
+  choose_drill_place drill
+  require_drill_space "$DRILL_PLACE"
   say "Drill of backup $BACKUP from $REPOSITORY: ${#B_ULID[@]} blocks, $(human_bytes "$(sum "${B_BYTES[@]}")")$DRILL_PART"
   started=${EPOCHREALTIME/./}
-  fetch_selected "$place"
-  rm -f -- "$place/digest"
-  start_scratch_server "$place" || die "$EXIT_VERIFICATION" "a server does not start on the restored blocks ($SCRATCH_ERROR)" "choose another backup: prometheus-backup.sh list"
+  fetch_selected "$DRILL_PLACE"
+  rm -f -- "$DRILL_PLACE/digest"
+  start_scratch_server "$DRILL_PLACE" || die "$EXIT_VERIFICATION" "a server does not start on the restored blocks ($SCRATCH_ERROR)" "choose another backup: prometheus-backup.sh list"
   DRILL_RESTORE_MS=$(( (${EPOCHREALTIME/./} - started) / 1000 ))
   check_blocks
   stop_scratch_server

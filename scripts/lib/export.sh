@@ -21,7 +21,7 @@ command_export() {
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
   mark_for_thanos
-  own_staged "$(stat --format %U:%G -- "$TARGET")"
+  own_staged "$(stat --format %u:%g -- "$TARGET")"
   staged_entries | while IFS= read -r entry; do mv --no-target-directory -- "$STAGING/$entry" "$TARGET/$entry"; done
   rm -rf -- "$STAGING"
   say "Exported $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET. To put them into the bucket of Thanos:"

@@ -45,9 +45,11 @@ fetch_wal() {
   local object bytes sha256 part="$STAGING/part-wal" entry
   if ! wants_wal || [[ -z $M_WAL ]]; then return 0; fi
   IFS='|' read -r bytes sha256 object <<<"$M_WAL"
+  # What an earlier try had unpacked may have been served since. It goes first, so that there are never two of them.
+  rm -rf -- "${STAGING:?}/wal" "${STAGING:?}/wbl" "${STAGING:?}/chunks_head"
   if ! fetch_from_any "$object" "$bytes" "$sha256" "$part" unpack_wal; then fetch_failed "the WAL" "$FETCH_ERROR"; fi
   for entry in wal wbl chunks_head; do
-    if [[ -d $part/$entry ]]; then rm -rf -- "${STAGING:?}/$entry"; mv -- "$part/$entry" "$STAGING/$entry"; fi
+    if [[ -d $part/$entry ]]; then mv -- "$part/$entry" "$STAGING/$entry"; fi
   done
   rm -rf -- "$part"
 }

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # One object from a repository into a directory: from the first repository that has it right, hashed while it is unpacked.
 
+# With less than that free, an object as recorded that cannot be unpacked says nothing about the object.
+readonly FULL_BYTES=$((1024 * 1024))
+
 # fetch_block INDEX: one block, as a job. Tries every repository that lists its object; a failure is left as "CODE WORDS".
 fetch_block() {
   local index=$1 part
@@ -43,10 +46,14 @@ fetch_object() {
   read -r sum _ 2>/dev/null <"$base.sum" || true
   if [[ -e $base.error ]]; then
     FETCH_ERROR="$EXIT_REPOSITORY repository $REPOSITORY ($REPOSITORY_SHOWN): $object: $(cat -- "$base.error")"
-  elif [[ -s $base.words ]] && grep --quiet --ignore-case 'no space left\|quota' "$base.words"; then
+  elif [[ -s $base.words ]] && grep --quiet --ignore-case 'no space left\|quota\|wrote only' "$base.words"; then
     FETCH_ERROR="$EXIT_SPACE no space left in $directory"
+  elif [[ ! $sum =~ $SHA256_PATTERN ]]; then
+    FETCH_ERROR="$EXIT_SPACE no checksum of $object could be written to $SCRATCH"
   elif [[ $sum != "$sha256" ]]; then
     FETCH_ERROR="$EXIT_VERIFICATION repository $REPOSITORY ($REPOSITORY_SHOWN): $object is damaged: its checksum is not the recorded one"
+  elif [[ -e $base.failed ]] && (( $(free_bytes "$directory") < FULL_BYTES )); then
+    FETCH_ERROR="$EXIT_SPACE no space left in $directory"
   elif [[ -e $base.failed ]]; then
     FETCH_ERROR="$EXIT_VERIFICATION $object cannot be unpacked: $(head -c 200 -- "$base.words" | tr '\n' ' ')"
   else

@@ -28,6 +28,7 @@ command_heal() {
   fi
   stop_after_plan "Bring back $(blocks_text ${#B_ULID[@]})?"
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
+  remove_other_staging "$DATA_DIRECTORY/restore-"
   fetch_selected "$STAGING"
   keep_own_marks
   bring_back

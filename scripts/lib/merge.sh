@@ -11,7 +11,12 @@ restore_merge() {
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
   leave_out_held_blocks
   plan_merge
-  if (( ${#B_ULID[@]} == 0 )); then say "Nothing to do."; return 0; fi
+  if (( ${#B_ULID[@]} == 0 )); then
+    # Nobody needs the rest of one that was cut off any more, not even that of this backup.
+    if [[ $PLAN_ONLY == false ]]; then STAGING="" remove_other_staging "$DATA_DIRECTORY/restore-"; fi
+    say "Nothing to do."
+    return 0
+  fi
   stop_after_plan "Merge these blocks into the running server?"
   remove_other_staging "$DATA_DIRECTORY/restore-"
   fetch_selected "$STAGING"
@@ -79,7 +84,7 @@ plan_merge() {
   if (( ${#B_ULID[@]} > 0 )); then
     plan_backup_lines
     plan_fetch
-    plan_space "$STAGING"
+    plan_space "$STAGING" "$DATA_DIRECTORY/restore-"
     plan_retention "$(bytes_below "$DATA_DIRECTORY")"
   fi
   # One from the future never stops overlapping the head, so that it was left out for that is no answer.

@@ -15,14 +15,15 @@ command_recover() {
   if [[ $mode == --after-cold ]]; then guard_cold "${@:2}"; return 0; fi
   JOURNAL=$2
   if [[ $mode == --guard ]] && ! left_alone; then return 0; fi
-  if [[ ! -e $JOURNAL ]]; then return 0; fi
+  # A guard that cannot be taken out is no reason against a start.
+  if [[ ! -e $JOURNAL ]]; then remove_left_guards "$mode" || true; return 0; fi
   if [[ "$(stat --format %u -- "$JOURNAL")" != "$EUID" ]]; then die "$EXIT_REFUSED" "$JOURNAL belongs to somebody else" "look who made it, and remove it"; fi
   recover_from_journal "$mode"
 }
 
 # recover_interrupted: what every command of root does first.
 recover_interrupted() {
-  if [[ -e $JOURNAL ]]; then recover_from_journal --serve; fi
+  if [[ -e $JOURNAL ]]; then recover_from_journal --serve; else remove_left_guards --serve; fi
 }
 
 # recover_from_journal MODE: rolls back unless the restore that wrote the journal is still at work, or somebody has the data open.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Repository on a mounted path. A write is a new file, flushed, then renamed: there is never half an object under its name.
+# The folder of a host may be a symbolic link, which find only follows with a slash behind it.
 
 # list_path: see repository_open. A repository whose own folder is missing is an unmounted disk, not an empty repository.
 list_path() {
@@ -8,7 +9,7 @@ list_path() {
     return 1
   fi
   if [[ ! -d $REPOSITORY_ROOT ]]; then return 0; fi
-  if ! find "$REPOSITORY_ROOT" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
+  if ! find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
 }
 
 # put_path OBJECT: see repository_put.
@@ -36,7 +37,7 @@ get_path() {
 
 # settle_path: whatever happens to the power from here on, what send_path stored is there under its name.
 settle_path() {
-  if find "$REPOSITORY_ROOT" -maxdepth 1 -type d -exec sync -- {} + 2>"$SCRATCH/error"; then return 0; fi
+  if find "$REPOSITORY_ROOT/" -maxdepth 1 -type d -exec sync -- {} + 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }
@@ -51,7 +52,7 @@ delete_path() {
 
 # sweep_path: removes unfinished writes of runs that are dead; called under the lock.
 sweep_path() {
-  find "$REPOSITORY_ROOT" -type f -name '.partial-*' -delete 2>/dev/null || true
+  find "$REPOSITORY_ROOT/" -type f -name '.partial-*' -delete 2>/dev/null || true
 }
 
 # remove_own_partials STATUS: the exit hook of a run. Jobs that a signal stopped leave unfinished writes, which may be large.
@@ -60,7 +61,7 @@ remove_own_partials() {
   if (( $1 == 0 )); then return 0; fi
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ ${REPOSITORY_TYPES[index]} == path ]]; then
-      timeout 60 find "${REPOSITORY_LOCATIONS[index]}/$HOST_NAME" -type f -name ".partial-$$-*" -delete 2>/dev/null
+      timeout 60 find "${REPOSITORY_LOCATIONS[index]}/$HOST_NAME/" -type f -name ".partial-$$-*" -delete 2>/dev/null
     fi
   done
   return 0

@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # The plan: what a restore will do, every line computed, and the reasons why it will not.
 
-# What a staging directory may need beyond the blocks: meta.json, tombstones, directories.
-readonly STAGING_MARGIN_BYTES=$((64 * 1024 * 1024))
 # A clock that runs a little behind is no block from the future.
 readonly CLOCK_TOLERANCE_MS=300000
 
@@ -17,9 +15,9 @@ plan_full() {
   say ""
   plan_backup_lines
   plan_fetch
-  plan_space "$STAGING"
+  plan_space "$STAGING" "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
   plan_start
-  plan_retention 0
+  plan_retention "$(wal_bytes)"
   plan_future "$SELECTED"
   plan_access
   plan_configuration
@@ -111,23 +109,6 @@ plan_fetch() {
   plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
 }
 
-# plan_space DIR: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end.
-plan_space() {
-  local place needed free inodes files
-  place="$(nearest_directory "$1")"
-  needed=$(( $(sum "${B_BYTES[@]}") + STAGING_MARGIN_BYTES + $(batch_bytes) - $(bytes_below "$1") ))
-  free="$(free_bytes "$place")"
-  inodes="$(free_inodes "$place")"
-  files=$(( ${#B_ULID[@]} * 8 + $(sum "${B_BYTES[@]}") / 536870912 + 100 ))
-  plan_line space "needs $(human_bytes "$needed"), $(human_bytes "$free") free on the file system of $place"
-  if (( needed > free )); then
-    refuse "$EXIT_SPACE" "$(human_bytes "$free") are free on the file system of $place, the restore needs $(human_bytes "$needed")" \
-      "free space, or restore a part with --target DIR elsewhere"
-  elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) && [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
-    refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" "remove small files there"
-  fi
-}
-
 # plan_start: what many blocks that are still to be merged mean for a server that starts on them.
 plan_start() {
   local index small=0
@@ -139,22 +120,11 @@ plan_start() {
   plan_line "" "then merges them, with one busy CPU and up to a tenth of the space more until that is done"
 }
 
-# batch_bytes: what batches from a remote may take beside the blocks, see fetch-batch.sh.
-batch_bytes() {
-  local all
-  if [[ $REPOSITORY_TYPE == path ]]; then printf 0; return 0; fi
-  all="$(sum "${B_OBJECT_BYTES[@]}")"
-  printf '%d' $(( all < PARALLEL * REMOTE_BATCH_BYTES ? all : PARALLEL * REMOTE_BATCH_BYTES ))
-}
-
-# plan_retention LIVE-BYTES: server retention counts from the newest block, and the server will soon have cut one that ends now.
+# plan_retention LIVE-BYTES: what the server's retention would delete again.
 plan_retention() {
-  local time size by_time=0 by_size=0 lost
-  time="$(milliseconds_of "${RETENTION_TIME%% or *}")"
-  size="$(bytes_of "${RETENTION_SIZE:-0B}")"
-  if (( size == 0 )); then size="$(bytes_of "${RETENTION_TIME##* }")"; fi
-  read -r by_time by_size < <(jq --raw-output --argjson time "$time" --argjson size "$size" --argjson used "$1" \
-    --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED")
+  local size by_time by_size lost
+  size="$(retention_bytes)"
+  read -r by_time by_size < <(count_lost "$1")
   lost=$(( by_time > by_size ? by_time : by_size ))
   if (( lost == 0 )); then
     plan_line retention "${RETENTION_TIME:-unknown}$(if (( size > 0 )); then printf ' and %s' "$(human_bytes "$size")"; fi): keeps all of it"
@@ -169,6 +139,21 @@ plan_retention() {
   fi
 }
 
+# retention_bytes: the server's limit by size, 0 if it has none.
+retention_bytes() {
+  local size
+  size="$(bytes_of "${RETENTION_SIZE:-0B}")"
+  if (( size == 0 )); then size="$(bytes_of "${RETENTION_TIME##* }")"; fi
+  printf '%d' "$size"
+}
+
+# count_lost LIVE-BYTES: "blocks-by-time blocks-by-size" that the server's retention would delete of the selected ones. It counts from the newest
+# block, and the server will soon have cut one that ends now.
+count_lost() {
+  jq --raw-output --argjson time "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson size "$(retention_bytes)" --argjson used "$1" \
+    --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED"
+}
+
 # plan_lost_blocks COUNT: names the oldest COUNT blocks of the selection, ten at most.
 plan_lost_blocks() {
   local ulid from to
@@ -178,13 +163,14 @@ plan_lost_blocks() {
   if (( $1 > 10 )); then plan_line "" "and $(( $1 - 10 )) older ones"; fi
 }
 
-# retention_filter: the jq program of plan_retention: "blocks-by-time blocks-by-size". SELECTED is sorted, newest first.
+# retention_filter: the jq program of count_lost. SELECTED is sorted, newest first. To the server, meta.json and tombstones are part of a block.
 retention_filter() {
   cat <<'JQ'
+  def size: .bytes + (.meta | tojson | utf8bytelength) + 1 + ([(.tombstones // "" | length) * 3 / 4, 9] | max);
   ([.[].maxTime, $now] | max) as $newest
   | [.[] | select($time > 0 and $newest - .maxTime >= $time)] as $old
   | (reduce .[] as $block ({used: $used, out: 0};
-      .used += $block.bytes | if $size > 0 and .used > $size then .out += 1 else . end)) as $big
+      .used += ($block | size) | if $size > 0 and .used > $size then .out += 1 else . end)) as $big
   | "\($old | length) \($big.out)"
 JQ
 }
@@ -239,10 +225,3 @@ minute_text() { printf '%(%Y-%m-%d %H:%M)T' $(( $1 / 1000 )); }
 
 # human_count N: 2600000000 -> "2.6 G".
 human_count() { human_bytes "$1" | sed 's/ B$//; s/kB$/k/; s/B$//'; }
-
-# nearest_directory PATH: PATH, or the closest directory above it that exists.
-nearest_directory() {
-  local path=$1
-  while [[ ! -d $path ]]; do path="${path%/*}"; path="${path:-/}"; done
-  printf '%s' "$path"
-}

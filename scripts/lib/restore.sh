@@ -94,6 +94,8 @@ restore_full() {
   plan_full
   stop_after_plan "Replace the data of this server?"
   started=$EPOCHREALTIME
+  # Inside the data directory lies what a merge or heal has left that was cut off.
+  remove_other_staging "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
   make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
   fetch_selected "$STAGING"
   switch_data
@@ -122,7 +124,7 @@ restore_target() {
   make_target "$TARGET"
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
-  owner="$(stat --format %U:%G -- "$TARGET")"
+  owner="$(stat --format %u:%g -- "$TARGET")"
   own_staged "$owner"
   ( cd -- "$STAGING" && staged_entries | xargs --no-run-if-empty mv --target-directory="$TARGET" -- )
   rm -rf -- "$STAGING"
@@ -133,7 +135,8 @@ restore_target() {
 # require_new_directory DIR: what is written there must not mix with anything; ends with 12 unless DIR is new or empty.
 require_new_directory() {
   if [[ -e $1 && ! -d $1 ]]; then die "$EXIT_REFUSED" "$1 is not a directory" "name a new or empty one"; fi
-  if [[ -d $1 && -n "$(find "$1" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
+  # The slash makes find look behind a symbolic link.
+  if [[ -d $1 && -n "$(find "$1/" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.prometheus-backup-*' -print -quit)" ]]; then
     die "$EXIT_REFUSED" "$1 is not empty" "name a new or empty directory, for nothing is mixed with what is there"
   fi
 }

@@ -8,6 +8,15 @@ require_server_program() {
   if [[ -z $SCRATCH_PROGRAM ]]; then die "$EXIT_CONFIGURATION" "there is no prometheus program on this host" "install one, or put it on the PATH"; fi
 }
 
+# choose_drill_place drill|browse: sets DRILL_PLACE, where the blocks go, and removes what was left there by commands that were killed.
+choose_drill_place() {
+  local place="${DRILL_DIRECTORY:-$SCRATCH}" old
+  DRILL_PLACE="$place/prometheus-backup-$1.$$"
+  for old in "$place"/prometheus-backup-{drill,browse}.*; do
+    if [[ -d $old && ! -L $old && -O $old && ${old##*.} =~ ^[0-9]+$ ]] && ! kill -0 "${old##*.}" 2>/dev/null; then rm -rf -- "$old"; fi
+  done
+}
+
 # start_scratch_server DIR: sets SCRATCH_URL when it is ready; ends with 4 if it does not start. The exit trap ends it.
 start_scratch_server() {
   local directory=$1 port deadline

@@ -99,26 +99,27 @@ status_filter() {
 JQ
 }
 
-# read_server: what of the status pages decides where the data are: sets DATA_DIRECTORY, EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW ("" when not
-# set). Needs require_server.
+# read_server: what of the status pages decides where the data are: sets DATA_DIRECTORY (with no symbolic link in it, since find does not follow
+# the one that it is given), EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW ("" when not set). Needs require_server.
 read_server() {
   local path=$STORAGE_PATH
   if [[ -z $path ]]; then server_fault "gives no flags (HTTP ${PAGE_STATUS[1]})" "check that the URL reaches Prometheus and not a proxy"; fi
   if [[ $path != /* ]]; then path="${SERVER_CWD:-/}/$path"; fi
   path="$(printf '%s' "$path" | tr -s /)"
-  DATA_DIRECTORY="${path%/}"
-  if [[ -n $DATA_DIR && ${DATA_DIR%/} != "$DATA_DIRECTORY" ]]; then
-    die "$EXIT_CONFIGURATION" "dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to $DATA_DIRECTORY" "remove dataDirectory from the configuration, or correct it"
+  DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$path")"
+  if [[ -n $DATA_DIR && "$(realpath --canonicalize-missing -- "$DATA_DIR")" != "$DATA_DIRECTORY" ]]; then
+    die "$EXIT_CONFIGURATION" "dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to ${path%/}" "remove dataDirectory from the configuration, or correct it"
   fi
   EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
   OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
-  remember_server
+  remember_server "$path"
 }
 
-# remember_server: keeps what the server said for a restore that finds it dead. Written only when it changed.
+# remember_server PATH: keeps what the server said for a restore that finds it dead, with the data directory as the server calls it. Written only
+# when it changed.
 remember_server() {
   if [[ -s $STATE_DIR/server.json ]] && cmp --silent -- "$SCRATCH/facts" "$STATE_DIR/server.facts"; then return 0; fi
-  jq --null-input --arg dataDirectory "$DATA_DIRECTORY" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
+  jq --null-input --arg dataDirectory "${1%/}" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
     --arg retentionSize "$RETENTION_SIZE" --arg configFile "$CONFIG_IN_FORCE" '$ARGS.named' >"$STATE_DIR/server.json.new" &&
     mv -f -- "$STATE_DIR/server.json.new" "$STATE_DIR/server.json" &&
     cat -- "$SCRATCH/facts" >"$STATE_DIR/server.facts"

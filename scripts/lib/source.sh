@@ -210,10 +210,11 @@ pack_head() {
 
 # store_head PLAN: sends WAL and head of a cold backup; PLAN.wal gets the manifest entry, or null.
 store_head() {
-  local plan=$1 object="heads/$BACKUP-wal.tar.zst"
+  local plan=$1 object="heads/$BACKUP-wal.tar.zst" raw
   printf 'null\n' >"$plan.wal"
   if [[ $SOURCE != cold || ! -d $SOURCE_DIR/wal ]]; then return 0; fi
   send "$object" pack_head || return 1
-  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
+  raw=$(( $(bytes_below "$SOURCE_DIR/wal") + $(bytes_below "$SOURCE_DIR/wbl") + $(bytes_below "$SOURCE_DIR/chunks_head") ))
+  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" --argjson rawBytes "$raw" \
     --argjson newestSample "${COLD_NEWEST:-null}" '$ARGS.named' >"$plan.wal"
 }

@@ -11,18 +11,25 @@ choose_staging() {
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
   STAGING="${base}restore-$BACKUP"
   ASIDE="${base}before-$stamp"
-  if [[ $PLAN_ONLY == false ]]; then remove_other_staging "${base}restore-"; fi
 }
 
 # mount_of PATH: the mount point it lies on; bind mounts of one file system count as different, since no rename crosses them.
 mount_of() { findmnt --noheadings --output TARGET --target "$1" 2>/dev/null || stat --format %m -- "$1"; }
 
-# remove_other_staging PREFIX: downloads of other backups that were never switched in.
+# other_staging PREFIX...: downloads of other backups that were never switched in, a line each.
+other_staging() {
+  local old prefix
+  for prefix in "$@"; do
+    for old in "$prefix"*; do
+      if [[ -d $old && $old != "$STAGING" && ${old#"$prefix"} =~ $BACKUP_PATTERN ]]; then printf '%s\n' "$old"; fi
+    done
+  done | sort --unique
+}
+
+# remove_other_staging PREFIX...: removes them. Only when the person has said yes: each may be hours of download.
 remove_other_staging() {
   local old
-  for old in "$1"*; do
-    if [[ -d $old && $old != "$STAGING" && ${old#"$1"} =~ $BACKUP_PATTERN ]]; then rm -rf -- "$old"; fi
-  done
+  other_staging "$@" | while IFS= read -r old; do rm -rf -- "$old"; done
 }
 
 # tsdb_entries DIR: names of what a server keeps in its data directory; everything else there is not ours to move.
@@ -78,11 +85,15 @@ prepare_switch() {
   if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
 }
 
-# data_owner: "user:group" for restored files, by name: the unit's, else that of the data directory, else the backup user.
+# data_owner: "user:group" for restored files: the unit's, else that of the data directory, else the backup user. An owner need not have a name
+# on this host. The group of such a unit is that of the data directory, or has the user's number.
 data_owner() {
-  if [[ $UNIT_KNOWN == true ]]; then printf '%s:%s' "$UNIT_USER" "$UNIT_GROUP"
-  elif [[ -d $DATA_DIRECTORY ]]; then stat --format %U:%G -- "$DATA_DIRECTORY"
-  else printf '%s:%s' "$BACKUP_USER" "$(id --group --name -- "$BACKUP_USER")"; fi
+  local group="$UNIT_GROUP"
+  if [[ $UNIT_KNOWN == true ]]; then
+    if [[ -z $group && -d $DATA_DIRECTORY ]]; then group="$(stat --format %g -- "$DATA_DIRECTORY")"; fi
+    printf '%s:%s' "$UNIT_USER" "${group:-$UNIT_USER}"
+  elif [[ -d $DATA_DIRECTORY ]]; then stat --format %u:%g -- "$DATA_DIRECTORY"
+  else printf '%s:%s' "$BACKUP_USER" "$(id --group -- "$BACKUP_USER")"; fi
 }
 
 # make_directories PATH USER:GROUP: the directory, and what is missing above it, for the server's user.
@@ -135,16 +146,23 @@ end_switch() {
   exec {SWITCH_FD}>&-
 }
 
-# check_restored: the server holds exactly what the manifest says; ends with 9 (and the old data) otherwise.
+# check_restored: the server holds exactly what the manifest says, but for what its retention was allowed to delete; ends with 9 (and the old data)
+# otherwise.
 check_restored() {
-  local expected loaded
+  local expected loaded by_time=0 by_size=0 lost=0
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   # A block that another one names as its parent is deleted when that one is loaded.
   expected="$(jq '([.[].meta.compaction.parents // [] | .[].ulid] | unique) as $parents | [.[] | select([.ulid] | inside($parents) | not)] | length' "$SELECTED")"
+  # Counted again: the download may have taken hours.
+  if [[ $ALLOW_RETENTION_LOSS == true ]]; then
+    read -r by_time by_size < <(count_lost "$(wal_bytes)")
+    lost=$(( by_time > by_size ? by_time : by_size ))
+  fi
   loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
   if [[ -z $loaded ]]; then warn "the server does not show prometheus_tsdb_blocks_loaded at /metrics, so its blocks were not counted"
-  elif (( loaded != expected )) && [[ $ALLOW_RETENTION_LOSS == false ]]; then
-    switch_failed "$EXIT_VERIFICATION" "the server has loaded $loaded blocks, the backup has $expected" "look at: journalctl -u $PROMETHEUS_UNIT"
+  elif (( loaded > expected || loaded < expected - lost )); then
+    switch_failed "$EXIT_VERIFICATION" "the server has loaded $loaded blocks, the backup has $expected$(if (( lost > 0 )); then printf ', of which its retention deletes %d' "$lost"; fi)" \
+      "look at: journalctl -u $PROMETHEUS_UNIT"
   elif (( loaded != expected )); then warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"; fi
   check_series
 }

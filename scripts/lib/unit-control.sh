@@ -130,7 +130,7 @@ server_metric() {
 }
 
 # guard_file: the drop-in of the unit that calls "recover" before each start, while a restore is on its way.
-guard_file() { printf '/etc/systemd/system/%s.d/90-prometheus-backup-restore.conf' "$PROMETHEUS_UNIT"; }
+guard_file() { printf '%s/%s.d/90-prometheus-backup-restore.conf' "$UNITS_DIRECTORY" "$PROMETHEUS_UNIT"; }
 
 # install_guard: from here on no start of the unit, not even the one after a power cut, finds half a data directory.
 install_guard() {

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
-# read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP, UNIT_PID (0: none) and UNIT_LOAD
-# (loaded|masked|not-found|…).
+# read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP (empty: not known), UNIT_PID (0: none) and
+# UNIT_LOAD (loaded|masked|not-found|…).
 read_unit() {
   local -A property=()
   local key value
@@ -16,7 +16,9 @@ read_unit() {
   UNIT_USER="${property[User]:-root}"
   UNIT_USER="${UNIT_USER:-root}"
   UNIT_GROUP="${property[Group]:-}"
-  if [[ -z $UNIT_GROUP ]]; then UNIT_GROUP="$(id --group --name -- "$UNIT_USER" 2>/dev/null)" || UNIT_GROUP=""; fi
+  if [[ -z $UNIT_GROUP ]] && ! UNIT_GROUP="$(id --group --name -- "$UNIT_USER" 2>/dev/null)"; then
+    UNIT_GROUP="$(id --group -- "$UNIT_USER" 2>/dev/null)" || UNIT_GROUP=""
+  fi
   UNIT_PID="${property[MainPID]:-0}"
   if [[ ${property[CanStop]:-yes} == no ]]; then UNIT_CAN_STOP=false; fi
   if [[ ${property[ActiveState]} =~ ^(active|activating|reloading|deactivating)$ ]]; then UNIT_RUNS=true; fi

@@ -7,7 +7,8 @@
 
 readonly STEP=backup-job
 readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES'
-readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY=/var/lib/prometheus-backup
+readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY="${STEP_STATE_DIRECTORY:-/var/lib/prometheus-backup}"
+readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
 
 step_install() {
@@ -111,9 +112,25 @@ look_for_second_entry() {
 }
 
 step_remove() {
+  end_restore
   remove_metrics
   take_back_all
   remove_held
+}
+
+# end_restore: a restore that was cut off is taken back while the command is there that can do it. Then the guard of its unit goes, without which
+# the unit could not start as soon as that command is gone.
+end_restore() {
+  local journal="$STATE_DIRECTORY-restore/switch/journal" guard
+  if [[ -e $journal ]] && ! "$HOST_COMMAND" recover --serve "$journal" >"$WORK/recover" 2>&1; then
+    die_with "$EXIT_REFUSED" "$WORK/recover" "a restore on this host was cut off and cannot be taken back; nothing was removed. Mend what is said above, or remove $journal if the data are right"
+  fi
+  for guard in "$UNITS_DIRECTORY"/*.d/90-prometheus-backup-restore.conf; do
+    if ! grep -qF -e "recover --before-start $journal" -- "$guard" 2>/dev/null; then continue; fi
+    rm -f -- "$guard"
+    rmdir -- "${guard%/*}" 2>/dev/null || true
+    systemctl daemon-reload || true
+  done
 }
 
 # remove_held: links that pin blocks which the server has deleted. The job names their place, so they go with its user's rights.

@@ -57,7 +57,7 @@ export interface Manifest {
   source: string;
   suspect: string | null;
   lastDrill: { finishedAt: string; restoreSeconds: number | null } | null;
-  wal: { object: string } | null;
+  wal: { object: string; rawBytes?: number } | null;
   coverage: { newestSample: string; head: boolean };
   blocks: ManifestBlock[];
   covered: { ulid: string; by: string[] }[];

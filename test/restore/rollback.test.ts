@@ -125,3 +125,26 @@ test("only what a server keeps there is moved", () => {
   expect(shell.print('tsdb_entries "$1"', path.join(shell.directory, "data")).trim().split("\n")).toEqual(
     [OLD, "01M7VW2GC07R5ZX6V25SJJYA66.tmp-for-deletion", "chunks_head", "lock", "queries.active", "wal"]);
 });
+
+/** A drop-in of a restore with this journal, in the place of a unit's drop-ins. */
+const guardOf = (unit: string, journal: string) => {
+  put(`units/${unit}.d/90-prometheus-backup-restore.conf`);
+  fs.writeFileSync(path.join(shell.directory, `units/${unit}.d/90-prometheus-backup-restore.conf`), `[Service]\nExecStartPre=+/p recover --before-start ${journal}\n`);
+};
+const noUnits = 'UNITS_DIRECTORY="$PWD/units"; systemctl() { printf "systemctl %s\\n" "$*" >>calls; }; systemd-run() { printf "later %s\\n" "${@: -1}" >>calls; };';
+
+test.each([
+  ["the next start of the unit", 'command_recover --before-start "$1"', "later a.service"],
+  ["the guardian", 'left_alone() { :; }; command_recover --guard "$1"', "systemctl daemon-reload"],
+  ["the next command", 'JOURNAL=$1; recover_interrupted', "systemctl daemon-reload"],
+])("a guard whose restore was killed after its journal had gone is taken out by %s, and no other", (_, call, said) => {
+  const journal = path.join(shell.directory, "state/journal");
+  fs.rmSync(journal);
+  fs.rmSync(path.join(shell.directory, "units"), { recursive: true, force: true });
+  guardOf("a.service", journal);
+  guardOf("b.service", "/elsewhere/journal");
+  const busy = shell.print(`${noUnits} exec 9>state/lock; flock 9; ${call}; find units -type f | sort`, journal);
+  expect(busy.split("\n")).toEqual(["a", "b"].map(unit => `units/${unit}.service.d/90-prometheus-backup-restore.conf`));
+  expect(shell.print(`${noUnits} rm -f calls; ${call}; cat calls`, journal)).toBe(said);
+  expect(shell.tree("units")).toEqual(["./b.service.d", "./b.service.d/90-prometheus-backup-restore.conf"]);
+});
