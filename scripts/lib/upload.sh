@@ -97,16 +97,19 @@ store_blocks() {
 # a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
 # OBJECT and SHA256: what the newest manifests recorded of this block, or "-".
 store_block() {
-  local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry lock
+  local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry lock stored=false
   if [[ $object == - ]]; then
     object="blocks/$ulid.tar.zst"
-    if object_bytes "$object" >/dev/null && in_some_manifest "$object"; then object="blocks/$ulid.r$BACKUP.tar.zst"; fi
+    if object_bytes "$object" >/dev/null; then
+      # What lies there is never written over: some manifest may need it as it is.
+      if is_there "$object" "$directory" "$ulid"; then stored=true; else object="blocks/$ulid.r$BACKUP.tar.zst"; fi
+    fi
   elif [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r)" != "$sha256 "* ]]; then
     # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
     object="blocks/$ulid.r$BACKUP.tar.zst"
   fi
   if [[ "$(<"$file")" =~ \"bytes\":([0-9]+) ]]; then SENDING_BYTES=${BASH_REMATCH[1]}; fi
-  if ! send "$object" pack_block "$directory" "$ulid"; then
+  if [[ $stored == false ]] && ! send "$object" pack_block "$directory" "$ulid"; then
     printf '%s\n' "${REPOSITORY_ERROR:-unknown}" >"$file.result"
     exit 1
   fi
@@ -123,8 +126,15 @@ store_block() {
   printf 'ok\n' >"$file.result"
 }
 
-# in_some_manifest OBJECT: whether any manifest names it, however old: one that left the server long ago may have come back with a restore.
-in_some_manifest() { grep --quiet --recursive --fixed-strings --regexp="\"$1\"" -- "$MANIFESTS" 2>/dev/null; }
+# is_there OBJECT DIR ULID: whether the repository holds just what this block packs to, though no manifest that was looked at says so: one of long
+# ago may, of a time before a restore, or one that is damaged. Sets what send sets.
+is_there() {
+  local object=$1 there
+  printf '%s\n' "$object" >"$SCRATCH/there.$BASHPID"
+  there="$(repository_hash "$SCRATCH/there.$BASHPID" | cut -f 1)" || return 1
+  if [[ ! $there =~ $SHA256_PATTERN || "$(pack_block "$2" "$3" | openssl dgst -sha256 -r)" != "$there "* ]]; then return 1; fi
+  SENT_BYTES="$(object_bytes "$object")" SENT_SHA256=$there
+}
 
 # collect_results PLAN COUNT: PLAN.uploaded from the jobs' results; false if one failed or did not end.
 collect_results() {
