@@ -6,14 +6,23 @@ import { testEnvironment } from "../tools/process";
 export interface Measured {
   wall: number;
   cpu: number;
-  /** Largest sum of resident memory of all processes of the run, in bytes, sampled ten times a second. */
+  /** Largest memory of all processes of the run together, in bytes, sampled ten times a second. */
   memory: number;
   /** What the command said on standard error. */
   errors: string;
 }
 
+/** The memory of one process, in bytes. */
+export type MemoryOf = (pid: number) => number;
+
+/** What is resident: a page that several processes share counts for each. Cheap to ask. */
+const residentMemory: MemoryOf = pid => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+
+/** What it takes of the machine: of a page that several processes share, its part. */
+export const proportionalMemory: MemoryOf = pid => Number(/^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) * 1024;
+
 /** Runs a command by bash, whose `time` counts the children too. Rejects if it fails. Standard output goes to a file, or nowhere. */
-export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, stdout = "/dev/null"): Promise<Measured> {
+export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, stdout = "/dev/null", memoryOf = residentMemory): Promise<Measured> {
   return new Promise((resolve, reject) => {
     const out = openSync(stdout, "w");
     const child = spawn("bash", ["-c", 'TIMEFORMAT="TIMES %R %U %S"; time "$@"', "bash", ...words], {
@@ -24,7 +33,7 @@ export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, st
     let errors = "";
     let memory = 0;
     child.stderr?.on("data", (text: Buffer) => (errors += text.toString()));
-    const timer = setInterval(() => (memory = Math.max(memory, treeMemory(child.pid ?? 0))), 100);
+    const timer = setInterval(() => (memory = Math.max(memory, treeMemory(child.pid ?? 0, memoryOf))), 100);
     child.on("error", reject);
     child.on("close", code => {
       clearInterval(timer);
@@ -38,12 +47,12 @@ export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, st
   });
 }
 
-/** Resident memory of a process and all below it; a page that several share counts for each. A process that ends meanwhile counts as none. */
-function treeMemory(pid: number): number {
+/** Memory of a process and all below it. A process that ends meanwhile counts as none. */
+function treeMemory(pid: number, memoryOf: MemoryOf): number {
   try {
-    const resident = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+    const own = memoryOf(pid);
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
-    return children.reduce((sum, child) => sum + treeMemory(Number(child)), resident);
+    return children.reduce((sum, child) => sum + treeMemory(Number(child), memoryOf), own);
   } catch {
     return 0;
   }

@@ -7,7 +7,7 @@ import { renderHostCommand } from "../../components/render/scripts";
 import { renderSettings } from "../../components/render/settings";
 import type { Manifest } from "../hostCommand/site";
 import { readIfThere } from "../tools/cache";
-import { measure, type Measured } from "./measure";
+import { measure, type Measured, type MemoryOf } from "./measure";
 
 const HOST = "bench";
 
@@ -45,10 +45,10 @@ export class Site {
   }
 
   /** Runs the host command. `settings` come on top of the site's own. Rejects if it fails. */
-  command(words: string[], settings: Record<string, string> = {}, files: { stdout?: string } = {}): Promise<Measured> {
+  command(words: string[], settings: Record<string, string> = {}, { stdout, memoryOf }: { stdout?: string; memoryOf?: MemoryOf } = {}): Promise<Measured> {
     const file = path.join(this.directory, "settings.conf");
     writeFileSync(file, renderSettings({ ...this.settings(), ...settings }), { mode: 0o644 });
-    return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, files.stdout);
+    return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, stdout, memoryOf);
   }
 
   /** What `hold` has set aside of a server's blocks, as a state that can be brought back: a complete run lets all of it go. */

@@ -5,7 +5,7 @@ import path from "node:path";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { startMinio } from "../../servers/minio";
 import { writeBlocks, type Shape } from "../historyMaker";
-import type { Measured } from "../measure";
+import { proportionalMemory as memoryOf, type Measured } from "../measure";
 import { s3Remote } from "../remote";
 import { megabytes, report, seconds, type Cell } from "../results";
 import { startServer } from "../server";
@@ -49,8 +49,8 @@ export async function memory(directory: string, sizes: number[], series: number)
 }
 
 async function runAndRestore(site: Site, target: string): Promise<{ run: Measured; restore: Measured }> {
-  const run = await site.command(["run"]);
-  const restore = await site.command(["restore", "latest", "--yes", "--target", target]);
+  const run = await site.command(["run"], {}, { memoryOf });
+  const restore = await site.command(["restore", "latest", "--yes", "--target", target], {}, { memoryOf });
   rmSync(target, { recursive: true });
   return { run, restore };
 }
