@@ -80,7 +80,7 @@ clock_is_sound() {
   written="$(date -u --date "${newest#*$'\t'}" +%s)"
   if (( $(seconds_of_snapshot "$name") > written + 3600 )); then
     CLOCK_DOUBT="this host's clock is more than an hour ahead of repository $REPOSITORY"
-    if [[ $name != "$BACKUP" ]]; then CLOCK_DOUBT="backup $name in $REPOSITORY was named by a clock more than an hour ahead"; fi
+    if [[ $name != "$BACKUP" ]]; then CLOCK_DOUBT="backup $name in $REPOSITORY was named by a clock more than an hour ahead: remove $REPOSITORY_SHOWN/backups/$name.json by hand"; fi
     return 1
   fi
   if [[ $name > $BACKUP ]]; then

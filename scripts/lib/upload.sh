@@ -129,9 +129,9 @@ store_block() {
 # is_there OBJECT DIR ULID: whether the repository holds just what this block packs to, though no manifest that was looked at says so: one of long
 # ago may, of a time before a restore, or one that is damaged. Sets what send sets.
 is_there() {
-  local object=$1 there
-  printf '%s\n' "$object" >"$SCRATCH/there.$BASHPID"
-  there="$(repository_hash "$SCRATCH/there.$BASHPID" | cut -f 1)" || return 1
+  local object=$1 there name="$SCRATCH/there.$BASHPID"
+  printf '%s\n' "$object" >"$name"
+  there="$(repository_hash "$name" | cut -f 1)" || return 1
   if [[ ! $there =~ $SHA256_PATTERN || "$(pack_block "$2" "$3" | openssl dgst -sha256 -r)" != "$there "* ]]; then return 1; fi
   SENT_BYTES="$(object_bytes "$object")" SENT_SHA256=$there
 }

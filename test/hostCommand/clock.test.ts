@@ -44,14 +44,16 @@ describe.concurrent("F29: the clock of the host", () => {
   test("a clock that runs ahead by forty days deletes nothing, and says why", async () => {
     const site = await Site.create(setting, { name: "ahead", prometheusUrl: server.url, repositories: ["local"], settings: STRICT });
     const before = await goodBackups(site, 2);
+    // By this rule both would go.
+    await site.configure({ KEEP_DAYS: "", KEEP_LAST: "1" });
     const { stderr } = await site.good("run", { environment: shifted("+40d") });
     expect(stderr).toContain("prometheus-backup: warning: this host's clock is more than an hour ahead of repository local; retention was left out\n");
     const [first, second, future = ""] = await backups(site);
     expect([first, second]).toEqual(before);
     expect(timeOf(future) - Date.now()).toBeGreaterThan(39 * DAY);
-    // The clock is right again. What it named in the future is no reason to delete what is younger than three days.
+    // The clock is right again. What it named in the future is no reason to delete anything either.
     await sleep(1000);
-    await site.good();
+    expect((await site.good()).stderr).toContain(`prometheus-backup: warning: backup ${future} in local was named by a clock more than an hour ahead: remove ${site.localPath}/ahead/backups/${future}.json by hand; retention was left out\n`);
     expect(await backups(site)).toHaveLength(4);
     await site.good("verify");
   });
@@ -125,6 +127,16 @@ describe("retention of a year of daily backups", () => {
 
   test("days", async () => {
     expect(await kept({ KEEP_DAYS: "30" })).toEqual(daily.slice(0, 31));
+  });
+
+  test("days, with a backup that a clock forty days ahead has named: the others get a day older by it, no more", async () => {
+    const future = nameOf(now + 40 * DAY);
+    const file = `${site.localPath}/year/backups/${future}.json`;
+    await setting.host.writeFile(file, sealed(renamed(await site.manifest(daily[0]), future)), { owner: "prometheus:prometheus" });
+    await site.configure({ KEEP_DAYS: "30" });
+    const going = lines((await site.good("prune --dry-run")).stderr).filter(line => line.includes("no rule keeps it"));
+    expect(going).toHaveLength(daily.length - 30);
+    await setting.host.run(`rm ${file}`);
   });
 
   test("last, and the minimum is a floor", async () => {

@@ -170,7 +170,7 @@ describe.concurrent("on a running server", () => {
 
     // A block that was damaged before it was backed up: every checksum is right, and only a server that reads it can tell.
     await setting.host.run(`rm -rf ${site.localPath}/${site.name} && printf '\\xff\\xff\\xff' | dd of=${server.dataDirectory}/${rotten?.ulid}/chunks/000001 bs=1 seek=2000 conv=notrunc status=none`);
-    await site.good();
+    await site.good("run --take-over");
     await site.good("verify");
     const deep = await site.command("drill");
     expect(deep.code, deep.stderr).toBe(9);
