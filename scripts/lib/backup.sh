@@ -104,10 +104,11 @@ describe_source() {
   log "blocks count=$BLOCKS_COUNT bytes=$BLOCKS_BYTES"
 }
 
-# store_everywhere: every repository by itself; ends with the first failure's code after all were tried.
+# store_everywhere: every repository by itself; ends with the first failure's code after all were tried. Sets ALL_STORED at the end alone: until
+# then, a signal may end the run at any moment.
 store_everywhere() {
   local index status first=0
-  ALL_STORED=true RUN_SUSPECT=0
+  LACKING=0 RUN_SUSPECT=0
   for index in "${!REPOSITORY_NAMES[@]}"; do
     status=0
     in_background store_in_repository "$index"
@@ -115,7 +116,7 @@ store_everywhere() {
     record_repository "${REPOSITORY_NAMES[index]}" "$status"
     if (( status != 0 && first == 0 )); then first=$status; fi
   done
-  if [[ $EMPTY_SOURCE == true ]]; then ALL_STORED=false; fi
+  if (( LACKING == 0 )) && [[ $EMPTY_SOURCE == false ]]; then ALL_STORED=true; fi
   if (( first != 0 )); then exit "$first"; fi
   if [[ $EMPTY_SOURCE == true ]]; then
     die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
@@ -124,12 +125,12 @@ store_everywhere() {
 }
 
 # record_repository NAME STATUS: what the job of one repository left for the metrics. There is a summary if the backup is complete there, also
-# when retention failed after that. The backup is suspect if one repository calls it so: another may be new, and have nothing to compare with.
+# when retention failed after that; LACKING counts those without one. The backup is suspect if one repository calls it so: another may be new, and have nothing to compare with.
 record_repository() {
   local name=$1 status=$2 summary="$SCRATCH/summary.$1" key value now
   printf -v now '%(%s)T' -1
   set_metric repository_last_exit_code "$status" "repository=$name"
-  if [[ ! -s $summary ]]; then ALL_STORED=false; return 0; fi
+  if [[ ! -s $summary ]]; then LACKING=$(( LACKING + 1 )); return 0; fi
   set_metric repository_last_success_timestamp_seconds "$now" "repository=$name"
   while IFS=$'\t' read -r key value; do
     if [[ $key == suspect ]]; then RUN_SUSPECT=$(( value > RUN_SUSPECT ? value : RUN_SUSPECT )) value=$RUN_SUSPECT; fi

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { sealed } from "../tools/manifest";
+import { COMMAND } from "./install";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site, type Manifest } from "./site";
@@ -203,6 +204,23 @@ describe.concurrent("what a run says of itself", () => {
     await setting.host.run(`mkdir -p /srv/polite && printf '#!/bin/sh\\nps -o ni= -p $$ >>/tmp/polite; ionice -p $$ >>/tmp/polite\\nexec /usr/bin/zstd "$@"\\n' >/srv/polite/zstd && chmod 755 /srv/polite/zstd`);
     await site.good("run", { environment: "PATH=/srv/polite:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
     expect([...new Set(lines(await setting.host.readFile("/tmp/polite")).map(line => line.trim()))]).toEqual(["13", "idle"]);
+  });
+
+  test("a run that is ended while it sends is no success, although the last one was", async () => {
+    const site = await create("cut-short");
+    await newest(site);
+    const before = await site.metrics();
+    await setting.host.run(`rm -r ${folder(site)}/blocks && mkdir -p /srv/cut-short && printf '#!/bin/sh\\nsleep 60\\n' >/srv/cut-short/zstd && chmod 755 /srv/cut-short/zstd`);
+    await sleep(1000);
+    const ended = await setting.host.exec(
+      `env PATH=/srv/cut-short:/usr/sbin:/usr/bin:/sbin:/bin PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} run 2>${site.directory}/words & job=$!
+      until grep -q ' plan ' ${site.directory}/words; do sleep 0.1; done; sleep 1; kill -TERM "$job"; wait "$job"`,
+      { user: "root" },
+    );
+    expect(ended.code, ended.stderr).toBe(143);
+    const after = await site.metrics();
+    expect([after.get("last_exit_code"), after.get("last_success_timestamp_seconds")]).toEqual([143, before.get("last_success_timestamp_seconds")]);
+    expect(after.get('repository_last_success_timestamp_seconds{repository="local"}')).toBe(before.get('repository_last_success_timestamp_seconds{repository="local"}'));
   });
 
   test("at a terminal, it shows how far it is", async () => {
