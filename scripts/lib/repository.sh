@@ -91,8 +91,8 @@ require_owner() {
   id="$(host_id)"
   if ! object_bytes owner.json >/dev/null; then
     if [[ -v METRICS["repository_last_success_timestamp_seconds|repository=$REPOSITORY"] && ${TAKE_OVER:-false} == false ]] && ! grep --quiet $'\tbackups/' "$OBJECT_LIST"; then
-      REPOSITORY_ERROR="it is empty, and has held backups of this host; is it mounted? If it is to begin anew, run once: prometheus-backup.sh run --take-over"
-      return 1
+      die "$EXIT_REPOSITORY" "repository $REPOSITORY ($REPOSITORY_SHOWN) is empty, and has held backups of this host; nothing was written there" \
+        "look whether its disk is mounted; if it is to begin anew, run once: prometheus-backup.sh run --take-over"
     fi
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
