@@ -88,7 +88,7 @@ last_drill() {
   if [[ -z $at ]]; then printf 'no drill has succeeded on this host yet'; else printf 'the last good drill was on %(%Y-%m-%d %H:%M)T UTC' "$at"; fi
 }
 last_downtime() {
-  if [[ -n ${METRICS[downtime_seconds]:-} ]]; then printf ' (%s s the last time)' "${METRICS[downtime_seconds]}"; fi
+  if [[ -n ${METRICS[downtime_seconds]:-} ]]; then printf ' (%.1f s the last time)' "${METRICS[downtime_seconds]}"; fi
 }
 
 # count_gaps: "oldest gaps": where the selected blocks begin (ms), and how often more than ten minutes lie between them.
