@@ -36,6 +36,13 @@ test("`offsite` is the bucket of the fleet, and hosts wait for it", async () => 
   expect(named("fleet-offsite-prom-a").inputs["role"]).toBe("role-a");
 });
 
+test("where hosts may not prune, they do not try to, unless a repository says otherwise", async () => {
+  const offsiteBucket = { bucketName: "backups", hostsMayPrune: false };
+  const { named } = await recordResources(fleet([host("prom-a"), host("prom-b", { repositories: [{ bucket: "offsite", prune: true }, { path: "/b", prune: false }] })], { offsiteBucket }));
+  const pruning = (name: string) => String(named(`${name}-backup-job-install`).inputs["stdin"]).match(/REPOSITORY_\d_PRUNE='\w+'/g);
+  expect([pruning("prom-a"), pruning("prom-b")]).toEqual([["REPOSITORY_1_PRUNE='false'"], ["REPOSITORY_2_PRUNE='false'"]]);
+});
+
 test("a host that is born from another one's backup may read it, and what `mayRead` names", async () => {
   const hosts = [host("prom-new", { awsRole: "role", mayRead: ["prom-a"], bootstrapFrom: { host: "prom-old" } }), host("prom-same", { awsRole: "role", bootstrapFrom: {} })];
   const { named } = await recordResources(fleet(hosts));

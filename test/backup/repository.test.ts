@@ -1,0 +1,61 @@
+// Sending and listing, function by function: what no real repository shows within the time of a test.
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { Shell } from "../restore/shell";
+
+const shell = new Shell();
+const at = (name: string) => path.join(shell.directory, name);
+afterAll(() => shell.remove());
+beforeEach(() => {
+  for (const name of ["state", "remote", "data"]) {
+    fs.rmSync(at(name), { recursive: true, force: true });
+    fs.mkdirSync(at(name), { recursive: true });
+  }
+  fs.writeFileSync(at("rclone.conf"), "[disk]\ntype = local\n");
+});
+
+const REMOTE = `HOST_NAME=prom-1 STATE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=run
+  REPOSITORY_NAMES=(offsite) REPOSITORY_TYPES=(rclone) REPOSITORY_LOCATIONS=("disk:$PWD/remote"); select_repository 0`;
+
+test.each([
+  [1_000_000, "8M"],
+  [70_000_000_000, "8M"],
+  [90_000_000_000, "10M"],
+  [5_000_000_000_000, "530M"],
+])("an object of %d bytes fits into the 10,000 parts of an upload to S3", (bytes, part) => {
+  const call = shell.print(`timeout() { printf '%s\\n' "$*"; }; SENDING_BYTES=${bytes} run_rclone rcat x`);
+  expect(/--s3-chunk-size (\S+)/.exec(call)?.[1]).toBe(part);
+  expect(Number.parseInt(part) * 1_048_576 * 10_000).toBeGreaterThan(bytes);
+});
+
+test("a place that does not exist is no empty repository; a host that has nothing there yet is one", () => {
+  const list = `${REMOTE}; if repository_list; then printf 'empty %s' "$(wc -c <"$OBJECT_LIST")"; else printf '%s' "$REPOSITORY_ERROR"; fi`;
+  expect(shell.print(list)).toBe("empty 0");
+  fs.rmdirSync(at("remote"));
+  expect(shell.print(list)).toBe(`disk:${at("remote")} does not exist; is it mounted there, and is the name right?`);
+});
+
+test.each([
+  [300_000_000, 1_000_000, 0],
+  [300_000_000, 100_000_000, 7],
+  [100_000_000, 1_000_000, 7],
+])("with %d bytes free on the server's own file system, %d bytes of blocks end with %d", (free, bytes, code) => {
+  const { code: ended, stderr } = shell.run(
+    `COMMAND=run REPOSITORY=local REPOSITORY_TYPE=path REPOSITORY_ROOT="$PWD/data/prom-1" REPOSITORY_SHOWN="$PWD/data/prom-1" DATA_DIRECTORY="$PWD/data"
+    free_bytes() { printf ${free}; }; require_room_beside_server ${bytes}`,
+  );
+  expect(ended, stderr).toBe(code);
+});
+
+test("elsewhere, only the repository itself says that it is full", () => {
+  const elsewhere = `COMMAND=run REPOSITORY=nas REPOSITORY_TYPE=path REPOSITORY_ROOT=/proc/prom-1 DATA_DIRECTORY="$PWD/data"; free_bytes() { printf 0; }; require_room_beside_server 1000`;
+  expect(shell.run(elsewhere).code).toBe(0);
+});
+
+test("a block whose note cannot be written is not left out without a word", () => {
+  const said = shell.print(`${REMOTE}
+    plan="$PWD/state/plan"; printf 'ok\\n' >"$plan.1.result"; printf 'ok\\n' >"$plan.2.result"; printf '{}\\n' >"$plan.1.done"; : >"$plan.2.done"
+    if collect_results "$plan" 2; then echo whole; else echo "$REPOSITORY_ERROR"; fi`);
+  expect(said).toBe("the notes of what was uploaded are not whole");
+});
