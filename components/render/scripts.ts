@@ -24,9 +24,12 @@ function libraryText(directory: string, name: string): string {
 
 let hostCommand: string | undefined;
 
+/** What `hold` needs. It comes first: cron calls that every hour, and it ends before the rest is read. */
+const HOLD_LIBRARIES = ["constants.sh", "message.sh", "lifecycle.sh", "config.sh", "hold.sh"];
+
 /**
- * The command that runs on every host: entry header, the functions of `scripts/lib` in lexical order, the entry's
- * own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
+ * The command that runs on every host: entry header, the functions of `scripts/lib` (those of `hold`, then the others in
+ * lexical order), the entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
  * in a program that lives long, both must be of one version.
  */
 export function renderHostCommand(): string {
@@ -38,7 +41,8 @@ function joinHostCommand(): string {
   const entry = read("prometheus-backup.sh");
   // Header and shell options come first, so that they are in force while the functions are read.
   const header = /^(#.*\n)+/.exec(entry)?.[0] ?? "";
-  const joined = libraries("lib").map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
+  const others = libraries("lib").filter(name => !HOLD_LIBRARIES.includes(name));
+  const joined = [...HOLD_LIBRARIES, ...others].map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
   return [header.trimEnd(), ...joined, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
 }
 

@@ -209,9 +209,9 @@ store_archive() {
 
 # pack_archive: the tar of an archive backup, with the snapshot's name as its top folder.
 pack_archive() {
-  local compress=(gzip --stdout)
-  if [[ $ARCHIVE_COMPRESSION == zstd ]]; then compress=(zstd --quiet "-$COMPRESSION_LEVEL" "-T$PARALLEL"); fi
-  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${SOURCE_DIR##*/}" | "${compress[@]}"
+  local packer=(gzip --stdout)
+  if [[ $ARCHIVE_COMPRESSION == zstd ]]; then packer=(compress "$PARALLEL"); fi
+  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${SOURCE_DIR##*/}" | "${packer[@]}"
 }
 
 # judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to the

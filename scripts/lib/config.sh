@@ -22,12 +22,12 @@ load_config() {
 
 # check_config_file: the file is sourced, so it must belong to root (or to whoever runs this) and be writable by nobody else.
 check_config_file() {
-  local owner mode
+  local facts owner mode
   if [[ ! -f $CONFIG_FILE || ! -r $CONFIG_FILE ]]; then
     die "$EXIT_CONFIGURATION" "$CONFIG_FILE cannot be read" "run 'pulumi up' for this host, or put sudo in front; on a machine that is no host of a stack, name the repository: --at PLACE --host NAME"
   fi
-  owner="$(stat --dereference --format %u -- "$CONFIG_FILE")"
-  mode="$(stat --dereference --format %a -- "$CONFIG_FILE")"
+  facts="$(stat --dereference --format '%u %a' -- "$CONFIG_FILE")"
+  owner=${facts% *} mode=${facts#* }
   if (( owner != 0 && owner != EUID )) || (( (8#$mode & 8#022) != 0 )); then
     die "$EXIT_CONFIGURATION" "$CONFIG_FILE belongs to user $owner with mode $mode, so others could run code through it" \
       "chown it to root and chmod it to 0644"

@@ -35,11 +35,12 @@ command_hold() {
 
 # hold_blocks ULID...: links those that come from the head, and notes all of them as seen.
 hold_blocks() {
-  local ulid error count=0
-  error="$(mkdir -p -- "$HELD_DIRECTORY" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"
+  local ulid error count=0 left
+  if [[ ! -d $HELD_DIRECTORY ]]; then error="$(mkdir -p -- "$HELD_DIRECTORY" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
   # Where root held blocks for a cold backup, a later run of another user must be able to let them go.
   if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$HELD_DIRECTORY"; fi
-  rm -rf -- "$HELD_DIRECTORY"/.new-*
+  left=("$HELD_DIRECTORY"/.new-*)
+  if [[ -e ${left[0]} ]]; then rm -rf -- "${left[@]}"; fi
   for ulid in "$@"; do
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks properly.
     if ! grep --quiet '"level": 1,' -- "$DATA_DIRECTORY/$ulid/meta.json" 2>/dev/null; then continue; fi
@@ -86,8 +87,10 @@ is_nearly_full() {
 # let_go_of_old [CONDITION OF FIND...]: a run that has not come for two days, or a file system that gets full, is no reason to pin more. Not
 # during a run, which may be reading them.
 let_go_of_old() {
-  local run_lock old=()
-  mapfile -t old < <(find "$HELD_DIRECTORY" -mindepth 1 -maxdepth 1 -type d "$@" -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" || true)
+  local run_lock ulid old=()
+  while IFS= read -r ulid; do
+    if [[ $ulid =~ $ULID_PATTERN ]]; then old+=("$ulid"); fi
+  done < <(find "$HELD_DIRECTORY" -mindepth 1 -maxdepth 1 -type d "$@" -printf '%f\n')
   if (( ${#old[@]} == 0 )) || [[ ! -r $STATE_DIR/lock ]]; then return 0; fi
   exec {run_lock}<"$STATE_DIR/lock"
   if flock --nonblock "$run_lock"; then
@@ -136,3 +139,15 @@ finish_hold() {
   fi
   exec {HOLD_FD}>&-
 }
+
+# hold_first ARG...: what main does for hold.
+hold_first() {
+  begin
+  load_config
+  become_backup_user hold
+  clean_environment
+  command_hold "$@"
+}
+
+# Joined into one script, these are its first functions: to read the others takes longer than a hold, which cron calls every hour.
+if [[ "${BASH_SOURCE[0]:-$0}" == "$0" && $# == 1 && $1 == hold ]]; then hold_first "${@:2}"; exit; fi

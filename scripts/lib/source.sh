@@ -205,7 +205,7 @@ pack_head() {
     if [[ -d $SOURCE_DIR/$part ]]; then parts+=("$part"); fi
   done
   tar --create --directory "$SOURCE_DIR" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${parts[@]}" |
-    zstd --quiet "-$COMPRESSION_LEVEL" "-T$PARALLEL"
+    compress "$PARALLEL"
 }
 
 # store_head PLAN: sends WAL and head of a cold backup; PLAN.wal gets the manifest entry, or null.

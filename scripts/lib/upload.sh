@@ -5,8 +5,12 @@
 # damaged object can be replaced under its name; chunks and index never change, meta.json and tombstones go into the manifest.
 pack_block() {
   tar --create --directory "$1" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 \
-    -- "$2/chunks" "$2/index" | zstd --quiet "-$COMPRESSION_LEVEL" "-T$PACK_THREADS"
+    -- "$2/chunks" "$2/index" | compress "$PACK_THREADS"
 }
+
+# compress THREADS: zstd from standard input to output; the number of threads does not change the bytes. Jobs of 2 MB, because those that it
+# takes by itself cost three times the memory and make nothing smaller that is worth it (docs/performance.md).
+compress() { zstd --quiet "-$COMPRESSION_LEVEL" "-T$1" -B2M; }
 
 # send OBJECT COMMAND...: stores what COMMAND prints as OBJECT. Sets SENT_BYTES and SENT_SHA256; tries three times.
 send() {

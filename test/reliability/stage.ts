@@ -90,6 +90,11 @@ export class Stage {
     return this.query('sum(count_over_time(history_requests_total[10d] offset -1d))');
   }
 
+  /** Waits until the server's head has samples. */
+  scraped(): Promise<void> {
+    return waitUntil("the head has samples", 60, async () => (await this.query("prometheus_tsdb_head_series")) > 0);
+  }
+
   blocks(): Promise<string[]> {
     return this.host.run(`cd ${this.dataDirectory} && ls -d ${ULID} 2>/dev/null || true`).then(lines);
   }
