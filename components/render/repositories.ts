@@ -73,6 +73,8 @@ function sftpSection(sftp: SftpPlan, repository: RepositoryPlan): Record<string,
     user: sftp.user,
     ...(repository.hasCredentials ? { key_file: credentialsFile(repository) } : {}),
     known_hosts_file: paths.knownHosts,
+    // Left to find out, rclone asks for a shell at every call, and fails because it may not note the answer in its configuration.
+    shell_type: "none",
     // The other side need not have a shell to compute checksums in: a run compares sizes there, `verify` reads everything back.
     disable_hashcheck: "true",
   };

@@ -41,12 +41,24 @@ parse_run_options() {
 # begin_run: lock, metrics and name of this run. From here on every end writes the metrics.
 begin_run() {
   load_metrics
+  leave_last_second
   SECONDS=0 STAGE_START=0 ALL_STORED=false NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR=""
   printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' -1
   printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' -1
   CLEANUP_HOOKS+=(record_run remove_own_partials)
   open_state
   take_lock
+}
+
+# leave_last_second: a backup is named by its second, and a run with nothing new may be over within it.
+leave_last_second() {
+  local now last try
+  last="$(stat --format %Y -- "$STATE_DIR/metrics.state" 2>/dev/null)" || return 0
+  for try in {1..20}; do
+    printf -v now '%(%s)T' -1
+    if (( now != last || try == 20 )); then return 0; fi
+    sleep 0.1
+  done
 }
 
 # stage_done NAME: writes down how long the stage took.
@@ -148,7 +160,7 @@ store_in_repository() {
   repository_open || repository_fault "cannot be listed"
   require_owner || repository_fault "owner.json"
   if object_bytes "backups/$BACKUP.json" >/dev/null; then
-    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back, or two runs began in one second; run again"
+    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back; run again"
   fi
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"

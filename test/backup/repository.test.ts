@@ -59,3 +59,8 @@ test("a block whose note cannot be written is not left out without a word", () =
     if collect_results "$plan" 2; then echo whole; else echo "$REPOSITORY_ERROR"; fi`);
   expect(said).toBe("the notes of what was uploaded are not whole");
 });
+
+test("a run does not begin in the second in which the last one ended: its name would be taken", () => {
+  const seconds = shell.print('STATE_DIR="$PWD/state"; : >"$STATE_DIR/metrics.state"; leave_last_second; printf "%s %(%s)T" "$(stat --format %Y "$STATE_DIR/metrics.state")" -1').split(" ").map(Number);
+  expect(seconds[1]).toBeGreaterThan(seconds[0] ?? Infinity);
+});

@@ -1,7 +1,8 @@
 // F1 to F4: a server that is down, silent, busy, somebody else, locked, lying, or out of space.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startPrometheusStub, startSilentServer, type PrometheusStub, type StubAnswer } from "../servers/prometheusStub";
-import { sleep } from "../tools/process";
+import { waitForPrometheus } from "../hosts/host";
+import { sleep, waitUntil } from "../tools/process";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, expectFailure, Site } from "./site";
@@ -56,10 +57,19 @@ describe("F1: no ready Prometheus answers", () => {
     await expectHarmless(4, new RegExp(`does not answer \\(Operation timed out.*, 1 tries\\); ${age}`), 8);
   });
 
-  test("it still replays its WAL", async () => {
-    await site.configure({ PROMETHEUS_URL: stub.url });
-    stub.answer("/-/ready", text("Service Unavailable", 503));
+  test("it still replays its WAL, of which a segment does not come from its disk", async () => {
+    const { host } = setting;
+    const replaying = await startOwnServer(host, { name: "replaying", port: 9322, lasting: true });
+    await replaying.stop();
+    const segment = `${replaying.dataDirectory}/wal/${lines(await host.run(`ls ${replaying.dataDirectory}/wal`)).filter(file => /^\d+$/.test(file)).at(-1) ?? ""}`;
+    // A FIFO gives nothing until somebody writes.
+    await host.run(`mv ${segment} ${segment}.aside && mkfifo --mode 0644 ${segment} && chown prometheus ${segment} && systemctl start ${replaying.unit}`);
+    await waitUntil("it answers, and is not ready", 30, async () => (await host.exec(`curl -sS ${replaying.url}/-/ready`)).stdout.includes("Service Unavailable"));
+    await site.configure({ PROMETHEUS_URL: replaying.url });
     await expectHarmless(4, new RegExp(`is not ready, probably still replaying its WAL; ${age}; wait, or look at: journalctl -u prometheus.service$`));
+    await host.run(`cat ${segment}.aside >${segment} && rm ${segment}.aside`);
+    await waitForPrometheus(host, 60, replaying.url);
+    await replaying.stop();
   });
 
   test("another program has the port and answers everything with a page", async () => {

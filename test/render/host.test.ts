@@ -181,6 +181,7 @@ test("every kind of repository as rclone gets it", () => {
     user = backup
     key_file = /etc/prometheus-backup/credentials/sftp
     known_hosts_file = /etc/prometheus-backup/known_hosts
+    shell_type = none
     disable_hashcheck = true
     "
   `);
