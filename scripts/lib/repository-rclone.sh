@@ -22,14 +22,18 @@ rclone_failed() {
   if (( $1 == 124 || $1 == 137 )); then REPOSITORY_ERROR="no end within $TRANSFER_TIMEOUT_SECONDS s"; return 0; fi
   words="$(grep --extended-regexp --max-count=1 'ERROR|CRITICAL|Failed|error' "$SCRATCH/error" 2>/dev/null | head -c 600)" || words=""
   words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#(request id|RequestID): [^,]*, ?##; s#(host id:|HostID: )[^,]*,? ?##' <<<"$words")"
-  # The line below often has the reason, behind a signed address.
-  cause="$(sed --quiet --regexp-extended '/^caused by: /{ s#^caused by: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null | head -c 200)" || cause=""
+  # The line below often has the reason, behind a signed address, or in what Google's token service answered.
+  cause="$(sed --quiet --regexp-extended '/^(caused by|Response): /{ s#^[^:]*: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null | head -c 200)" || cause=""
   REPOSITORY_ERROR="rclone: ${words:-status $1}${cause:+ ($cause)}"
   case "$words" in
     *AccessDenied* | *Forbidden* | *"status code: 403"*)
       REPOSITORY_ERROR+=" (the host's role or key may not do this on this prefix; 'pulumi up' attaches the policy)" ;;
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *NoCredentialProviders*)
       REPOSITORY_ERROR+=" (the credentials are missing or wrong; they come from the stack's secrets)" ;;
+    *"key mismatch"*) REPOSITORY_ERROR+=" (the server shows another key than the repository's sftp.hostKey: a new machine, or somebody in between)" ;;
+    *"unable to authenticate"*) REPOSITORY_ERROR+=" (the server does not take our key, which comes from the stack's secrets)" ;;
+    *"cannot fetch token"*)
+      REPOSITORY_ERROR+=" (the key of the service account is wrong or was deleted; it comes from the stack's secrets)" ;;
   esac
 }
 

@@ -8,8 +8,8 @@ pack_block() {
     -- "$2/chunks" "$2/index" | compress "$PACK_THREADS"
 }
 
-# compress THREADS: zstd from standard input to output; the number of threads does not change the bytes. Jobs of 2 MB, because those that it
-# takes by itself cost three times the memory and make nothing smaller that is worth it (docs/performance.md).
+# compress THREADS: zstd from standard input to output. The number of threads does not change the bytes, and all repositories get the same, so
+# that one can stand in for another. Jobs of 2 MB, because those that zstd chooses take 35 MB more for each stream (docs/performance.md).
 compress() { zstd --quiet "-$COMPRESSION_LEVEL" "-T$1" -B2M; }
 
 # send OBJECT COMMAND...: stores what COMMAND prints as OBJECT. Sets SENT_BYTES and SENT_SHA256; tries three times.

@@ -98,10 +98,10 @@ test("a flipped bit at the same size is found by name, and the next run mends it
 test("a server with another key, one that refuses ours, and one that is gone: red, with the reason", async () => {
   const another = newKey().publicKey;
   await host.writeFile(paths.knownHosts, renderKnownHosts([{ ...plan, sftp: { ...plan.sftp!, hostKey: another } }]));
-  await expectFailure(site, { code: 8, message: /nas.*key mismatch/ });
+  await expectFailure(site, { code: 8, message: /nas.*key mismatch.*\(the server shows another key than the repository's sftp\.hostKey/ });
   await host.writeFile(paths.knownHosts, renderKnownHosts([plan]));
   await host.run("mv /srv/nas/authorized_keys /srv/nas/aside");
-  await expectFailure(site, { code: 8, message: /nas.*unable to authenticate/ });
+  await expectFailure(site, { code: 8, message: /nas.*unable to authenticate.*\(the server does not take our key/ });
   await host.run("mv /srv/nas/aside /srv/nas/authorized_keys");
   await host.run(`systemctl stop ${UNIT}`);
   await expectFailure(site, { code: 8, message: /nas.*connection refused/ });
