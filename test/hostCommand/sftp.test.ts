@@ -4,6 +4,7 @@ import { paths } from "../../components/render/paths";
 import { renderKnownHosts, renderRclone, repositoryLocation, type RepositoryPlan } from "../../components/render/repositories";
 import type { Host } from "../hosts/host";
 import { newKey } from "../hosts/sshKey";
+import type { Finished } from "../tools/process";
 import { historyIn, servedHistory } from "./served";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -62,6 +63,18 @@ async function startSftp(): Promise<void> {
 /** Objects that lie there, with their sizes. */
 const objects = async () => lines(await host.run(`cd ${FILES}/${NAME} 2>/dev/null && find . -type f -printf '%P %s\\n' | sort || true`));
 
+/** Runs a command whose server dies as soon as a new object has begun to appear in `folder`; the server is there again afterwards. */
+async function cutOff(words: string, folder: string): Promise<Finished> {
+  await host.run("touch /srv/nas/mark");
+  const run = site.command(words);
+  await host.run(`
+    timeout 60 bash -c 'until [ -n "$(find ${FILES}/${NAME}/${folder} -type f -newer /srv/nas/mark -size +0 2>/dev/null)" ]; do sleep 0.05; done'
+    systemctl kill --signal=KILL ${UNIT}; systemctl stop ${UNIT} || true`);
+  const finished = await run;
+  await startSftp();
+  return finished;
+}
+
 test("there and back: check, backups, verify, pin, retention, restore and drill", async () => {
   const checked = await site.good("check");
   expect(checked.stderr + checked.stdout).toContain("nas");
@@ -85,6 +98,22 @@ test("there and back: check, backups, verify, pin, retention, restore and drill"
   await site.good("prune --yes");
   expect((await site.list()).map(({ name }) => name)).not.toContain(first.name);
   await site.good("verify latest");
+});
+
+test("what rclone does not keep in memory before it sends is streamed, whole and cut off", async () => {
+  await site.configure({ FORMAT: "archive", KEEP_LAST: "5" });
+  await site.good();
+  const [archive] = (await objects()).filter(object => object.startsWith("archives/"));
+  expect(Number(archive?.split(" ")[1])).toBeGreaterThan(100 * 1024);
+  await site.good("verify latest");
+  await site.good(`restore latest --target ${PLACE}/archived --yes`, { user: "root" });
+  expect(await historyIn(host, `${PLACE}/archived`, 9326)).toEqual(await servedHistory(host, server.url));
+  const before = (await site.list()).map(({ name }) => name);
+  await site.configure({ FORMAT: "archive", BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
+  expect(await cutOff("run", "archives")).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: archives\/\S+: rclone: /) as string });
+  await site.configure({ KEEP_LAST: "5" });
+  expect((await site.list()).map(({ name }) => name)).toEqual(before);
+  await site.good();
 });
 
 test("a flipped bit at the same size is found by name, and the next run mends it", async () => {
@@ -112,11 +141,8 @@ test("a server with another key, one that refuses ours, and one that is gone: re
 test("a connection that breaks in the middle leaves no backup, and the next run sends what was cut off", async () => {
   await host.run(`rm -rf ${FILES}/${NAME}`);
   await site.configure({ BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
-  const run = site.command("run --take-over");
-  await host.run(`timeout 60 bash -c 'until [ -n "$(find ${FILES}/${NAME}/blocks -type f -size +0 2>/dev/null)" ]; do sleep 0.05; done'; systemctl kill --signal=KILL ${UNIT}; systemctl stop ${UNIT} || true`);
-  expect(await run).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: blocks\/\S+: rclone: /) as string });
+  expect(await cutOff("run --take-over", "blocks")).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: blocks\/\S+: rclone: /) as string });
   expect((await objects()).filter(object => object.startsWith("backups/"))).toEqual([]);
-  await startSftp();
   await site.configure();
   await site.good("run --take-over");
   await site.good("verify latest");
