@@ -1,14 +1,15 @@
 // A repository on an SFTP server that knows nothing but SFTP: no shell, no checksums, no upload that appears at once.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { paths } from "../../components/render/paths";
-import { renderKnownHosts, renderRclone, repositoryLocation, type RepositoryPlan } from "../../components/render/repositories";
+import { renderKnownHosts, type RepositoryPlan } from "../../components/render/repositories";
 import type { Host } from "../hosts/host";
 import { newKey } from "../hosts/sshKey";
 import type { Finished } from "../tools/process";
+import { createRemoteSite } from "./remoteSite";
 import { historyIn, servedHistory } from "./served";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
-import { expectFailure, Site } from "./site";
+import { expectFailure, type Site } from "./site";
 
 const NAME = "distant";
 const PLACE = `/srv/sites/${NAME}`;
@@ -38,14 +39,7 @@ beforeAll(async () => {
   ].join("\n"));
   await startSftp();
   await host.writeFile(KEY, key.privateKey, { mode: "0600", owner: "prometheus:prometheus" });
-  await host.writeFile(`${PLACE}/rclone-nas.conf`, renderRclone([plan]));
-  const { type, location } = repositoryLocation(plan);
-  site = await Site.create(setting, {
-    name: NAME,
-    prometheusUrl: server.url,
-    repositories: ["local"],
-    settings: { REPOSITORY_1_NAME: "nas", REPOSITORY_1_TYPE: type, REPOSITORY_1_LOCATION: location, RCLONE_CONFIG_FILE: `${PLACE}/rclone-nas.conf`, SKIP_HEAD: "true" },
-  });
+  site = await createRemoteSite(setting, NAME, server.url, plan);
 });
 
 beforeEach(() => host.writeFile(paths.knownHosts, renderKnownHosts([plan])));
