@@ -29,7 +29,7 @@ export const defaults = {
   victoriaMetrics: { enabled: true, listen: "127.0.0.1:8428", dataDirectory: "/var/lib/victoria-metrics-data", retention: "1y", snapshotsMaxAge: "3d" },
   limits: {
     parallel: 2,
-    compressionLevel: 3,
+    compressionLevel: 2,
     bandwidth: "",
     nice: 10,
     ioniceClass: 2,

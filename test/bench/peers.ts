@@ -7,7 +7,7 @@ import { takeSnapshot, type Server } from "./server";
 import { bytesOf, fresh } from "./site";
 
 /** The limit: the day's blocks through tar and zstd, each with a checksum, straight to their files. */
-const LIMIT = `set -e; cd "$1"; out=$2; shift 2; for b; do tar -cf - "$b/chunks" "$b/index" | zstd -q -3 -T0 | tee "$out/$b.tar.zst" | openssl dgst -sha256 >/dev/null; done; sync -f "$out"`;
+const LIMIT = `set -e; cd "$1"; out=$2; options=$3; shift 3; for b; do tar -cf - "$b/chunks" "$b/index" | zstd -q -T0 $options | tee "$out/$b.tar.zst" | openssl dgst -sha256 >/dev/null; done; sync -f "$out"`;
 const COURSE = `set -e; tar -czf "$2/course.tar.gz" -C "$1" .; sync -f "$2"`;
 const RESTIC = `set -e; restic --quiet --repo "$1" --cache-dir "$2" backup --ignore-ctime "$3"; sync -f "$1"`;
 const RCLONE = `set -e; rclone --config /dev/null sync "$1" "$2"; sync -f "$2"`;
@@ -31,9 +31,9 @@ export class Peers {
     renameSync(await takeSnapshot(server, data), this.stable);
   }
 
-  async limit(data: string, blocks: string[]): Promise<Sent> {
+  async limit(data: string, blocks: string[], options = "-3"): Promise<Sent> {
     const out = fresh(path.join(this.directory, "limit"));
-    return { ...(await measure(["bash", "-c", LIMIT, "bash", data, out, ...blocks])), bytes: bytesOf(out) };
+    return { ...(await measure(["bash", "-c", LIMIT, "bash", data, out, options, ...blocks])), bytes: bytesOf(out) };
   }
 
   async course(): Promise<Sent> {

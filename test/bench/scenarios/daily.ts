@@ -44,10 +44,14 @@ const WAYS = {
   withoutHold: "prometheus-backup with `holdBlocks: false`",
   lighter: "prometheus-backup with `compressionLevel: 1`",
   limit: "limit: the day's twelve level-1 blocks, `tar \\| zstd -3`, sha256",
+  sameLevel: "the same as the limit, with zstd as prometheus-backup calls it",
   restic: "restic, stable path, `--ignore-ctime`",
   rclone: "`rclone sync` of the snapshot",
   course: "course: `tar -czf` of the snapshot",
 };
+
+/** What `compress` in scripts/lib/upload.sh passes with the default level. */
+const OUR_ZSTD = "-2 -B2M --zstd=ovlog=1,mml=4";
 
 type Backups = Record<keyof typeof WAYS, Sent[]>;
 
@@ -64,6 +68,7 @@ async function backupWays(aged: Aged, site: Site, peers: Peers, runs: number, br
   const rounds = await measureRounds(runs, {
     ours: () => ours({}),
     limit: () => peers.limit(aged.raw, aged.dayBlocks),
+    sameLevel: () => peers.limit(aged.raw, aged.dayBlocks, OUR_ZSTD),
     withoutHead: () => ours({ SKIP_HEAD: "true" }),
     withoutHold: () => ours({}, false),
     lighter: () => ours({ COMPRESSION_LEVEL: "1" }),
