@@ -49,9 +49,9 @@ prune_repository() {
 prune_after_run() {
   local plan="$SCRATCH/prune.$REPOSITORY" names
   plan_prune "$plan"
-  { printf '%s\n' "${UNSOUND[@]}"; damaged_summaries; } | sort --unique | sed '/^$/d' >"$SCRATCH/damaged.names"
+  { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then damaged_summaries; fi; } | sort --unique | sed '/^$/d' >"$SCRATCH/damaged.names"
   printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$(wc -l <"$SCRATCH/damaged.names")" >>"$1"
-  if jq --exit-status 'objects | .blocked' "$plan" >/dev/null; then
+  if is_blocked "$plan"; then
     names="$(paste --serial --delimiters ' ' -- "$SCRATCH/damaged.names")"
     warn "repository $REPOSITORY: retention removes no object, because a manifest cannot be read (${names:-its list and its manifests differ}) and nobody knows what it needs. See: docs/restore.md, The backup is damaged"
   fi
@@ -92,11 +92,18 @@ clock_is_sound() {
 # has_work PLAN: whether anything would be removed.
 has_work() {
   local work
-  read -r work <"$1"
+  read -r work _ <"$1"
   (( work > 0 ))
 }
 
-# plan_prune FILE: the number of things to remove, then {keep, remove, objects, blocked}, a line each, for the selected
+# is_blocked PLAN: whether no object may go, because a manifest is damaged or missing.
+is_blocked() {
+  local blocked
+  read -r _ blocked <"$1"
+  [[ $blocked == true ]]
+}
+
+# plan_prune FILE: the number of things to remove and whether objects must stay, then {keep, remove, objects, blocked}, a line each, for the selected
 # repository; needs repository_open.
 plan_prune() {
   local target=$1 cutoff
@@ -105,7 +112,7 @@ plan_prune() {
   if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
     jq --raw-input --raw-output 'fromjson? | .object' "$STATE_DIR/journal/$REPOSITORY" >"$SCRATCH/journaled"
   else : >"$SCRATCH/journaled"; fi
-  jq --slurp --compact-output --rawfile listing "$OBJECT_LIST" --rawfile journaled "$SCRATCH/journaled" --arg cutoff "$cutoff" \
+  jq --slurp --raw-output --compact-output --rawfile listing "$OBJECT_LIST" --rawfile journaled "$SCRATCH/journaled" --arg cutoff "$cutoff" \
     --argjson pause "$EXPECTED_INTERVAL_SECONDS" \
     --argjson minimum "$KEEP_MINIMUM" --argjson days "${KEEP_DAYS:-null}" --argjson last "${KEEP_LAST:-null}" \
     --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" --argjson weekly "${KEEP_WEEKLY:-null}" \
@@ -153,7 +160,7 @@ prune_filter() {
     objects: (if $blocked then [] else [$there[] | select(.object | test("^(blocks|heads|archives|companions)/"))
       | select($needed[.object] == null and .time < $cutoff)] end),
     $blocked
-  } | (.remove | length) + (.objects | length), .
+  } | "\((.remove | length) + (.objects | length)) \($blocked)", .
 JQ
 }
 

@@ -34,14 +34,14 @@ send() {
   return 1
 }
 
-# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there, flushed, renamed. That the name lasts as well is
+# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there while it is flushed, renamed. That the name lasts as well is
 # left to settle_path, once for all.
 send_path() {
-  local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID"
+  local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID" flushing
   shift
   temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
-  if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" && sync -- "$temp" 2>"$errors" &&
-    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" &&
+  if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" && { sync -- "$temp" 2>"$errors" & flushing=$!; } &&
+    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" && wait "$flushing" &&
     mv -f -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
   rm -f -- "$temp"
   mv -f -- "$errors" "$SCRATCH/error"
@@ -82,14 +82,15 @@ store_blocks() {
   mkdir -p -- "$STATE_DIR/journal"
   count="$(wc -l <"$plan.todo")"
   jobs="$(transfer_jobs)"
-  PACK_THREADS=1
-  if (( count < PARALLEL || jobs < PARALLEL )); then PACK_THREADS=$PARALLEL; fi
   while IFS=$'\t' read -r ulid object sha256 kind entry; do
     if (( running >= jobs )); then
       if ! wait -n; then break; fi
       running=$(( running - 1 ))
     fi
     index=$(( index + 1 ))
+    PACK_THREADS=1
+    # One job alone, as each of the last ones will be, packs with more.
+    if (( jobs < PARALLEL || index > count - jobs + 1 )); then PACK_THREADS=$PARALLEL; fi
     progress "$REPOSITORY: block $index of $count"
     printf '%s' "$entry" >"$plan.$index"
     if [[ $kind == head ]]; then object="heads/$BACKUP.tar.zst" sha256=-; fi
