@@ -60,6 +60,20 @@ test("a block whose note cannot be written is not left out without a word", () =
   expect(said).toBe("the notes of what was uploaded are not whole");
 });
 
+test("a disk that takes an object and then fails to keep it has no object", () => {
+  const said = shell.print(`SCRATCH="$PWD/state"; REPOSITORY_ROOT="$PWD/remote" REPOSITORY_TYPE=path REPOSITORY_ERROR=""
+    sync() { sleep 0.2; printf 'sync: error syncing: Input/output error\n' >&2; return 1; }
+    if send_path backups/20261122T020000Z.json printf whole; then echo stored; else printf '%s\n' "$REPOSITORY_ERROR"; fi; find "$PWD/remote" -type f`);
+  expect(said).toBe("error syncing: Input/output error");
+});
+
+test.each([1, 2, 13])("at level %d, another number of threads packs the same bytes, and any zstd unpacks them", level => {
+  const same = `COMPRESSION_LEVEL=${level}; seq 700000 >numbers
+    for threads in 1 2 4; do compress "$threads" <numbers >"packed.$threads"; done
+    cmp packed.1 packed.2 && cmp packed.1 packed.4 && zstd --decompress --stdout --quiet packed.1 | cmp - numbers && echo same`;
+  expect(shell.print(same)).toBe("same");
+});
+
 test("a run does not begin in the second in which the last one ended: its name would be taken", () => {
   const seconds = shell.print('STATE_DIR="$PWD/state"; : >"$STATE_DIR/metrics.state"; leave_last_second; printf "%s %(%s)T" "$(stat --format %Y "$STATE_DIR/metrics.state")" -1').split(" ").map(Number);
   expect(seconds[1]).toBeGreaterThan(seconds[0] ?? Infinity);
