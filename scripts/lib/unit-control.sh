@@ -107,12 +107,13 @@ server_is_ready() {
 }
 
 # last_words: the last line of the unit's journal that tells of a fault, since the start that was ordered here or of the last ten minutes.
-# The journal may be a moment behind.
+# The journal may be a moment behind. What a child of systemd says before it has become the server is not always counted to the unit, because by then
+# that child is gone; its line names the unit in a field, though.
 last_words() {
-  local try words="" lines=""
+  local try words="" lines="" since=${START_ORDERED:-$(( EPOCHSECONDS - 600 ))}
   for try in 1 2 3 4 5; do
     if (( try > 1 )); then sleep 0.4; fi
-    lines="$(journalctl --unit="$PROMETHEUS_UNIT" --since="@${START_ORDERED:-$(( EPOCHSECONDS - 600 ))}" --output=cat --no-pager 2>/dev/null | tail -n 40)" || true
+    lines="$(journalctl "_SYSTEMD_UNIT=$PROMETHEUS_UNIT" + "UNIT=$PROMETHEUS_UNIT" _UID=0 --since="@$since" --output=cat --no-pager 2>/dev/null | tail -n 40)" || true
     words="$(grep --ignore-case 'err=\|error' <<<"$lines" | tail -n 1)" || true
     if [[ -n $words ]]; then break; fi
     words="$(grep --ignore-case --extended-regexp "failed at|unable to|$SKIPPED" <<<"$lines" | tail -n 1)" || true
