@@ -145,7 +145,7 @@ export interface AlertSettings {
 export interface Limits {
   /** Number of blocks that are packed and sent at the same time. Defaults to 2. */
   parallel?: number;
-  /** Level of zstd, 1 to 19; up to 12 with settings for chunks, except 1. Defaults to 2, as small as zstd's own 3 to 6. */
+  /** Level of zstd, 1 to 19; up to 12 with settings for chunks, except 1. Defaults to 2, about as small as zstd's own 3 to 6. */
   compressionLevel?: number;
   /**
    * Most that backups and restores may send to or fetch from a remote repository, in the notation of rclone's `--bwlimit`, such as
