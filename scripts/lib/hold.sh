@@ -36,10 +36,10 @@ command_hold() {
 # hold_blocks ULID...: links those that come from the head, and notes all of them as seen.
 hold_blocks() {
   local ulid error count=0 left
-  if [[ ! -d $HELD_DIRECTORY ]]; then error="$(mkdir -p -- "$HELD_DIRECTORY" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
+  if [[ ! -d $HELD_DIRECTORY/.new ]]; then error="$(mkdir -p -- "$HELD_DIRECTORY/.new" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
   # Where root held blocks for a cold backup, a later run of another user must be able to let them go.
-  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$HELD_DIRECTORY"; fi
-  left=("$HELD_DIRECTORY"/.new-*)
+  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$HELD_DIRECTORY" "$HELD_DIRECTORY/.new"; fi
+  left=("$HELD_DIRECTORY"/.new/*)
   if [[ -e ${left[0]} ]]; then rm -rf -- "${left[@]}"; fi
   for ulid in "$@"; do
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks properly.
@@ -52,9 +52,9 @@ hold_blocks() {
 
 # hold_block ULID: links one block, under its name only when it is whole. False if the server removed it meanwhile.
 hold_block() {
-  local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new-$1" error
+  local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new/$1" error
   if [[ -d $HELD_DIRECTORY/$1 ]]; then return 1; fi
-  if error="$(cp --archive --link -- "$from" "$new" 2>&1)" && [[ -s $new/meta.json && -s $new/index ]]; then
+  if error="$(link_below "$HELD_DIRECTORY/.new" "$1" 2>&1)" && [[ -s $new/meta.json && -s $new/index ]]; then
     mv --no-target-directory -- "$new" "$HELD_DIRECTORY/$1"
     return 0
   fi
@@ -102,7 +102,7 @@ let_go_of_old() {
 
 # let_go ULID...: removes our links, never the server's blocks, and what a killed hold left.
 let_go() {
-  local ulid links=("$HELD_DIRECTORY"/.new-*)
+  local ulid links=("$HELD_DIRECTORY"/.new*)
   for ulid in "$@"; do links+=("${HELD_DIRECTORY:?}/${ulid:?}"); done
   rm -rf -- "${links[@]}" || warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
   rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true

@@ -28,7 +28,7 @@ source_cold() {
   fi
   open_stage
   CLEANUP_HOOKS+=(start_after_cold)
-  start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped"
+  start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped" "$SOURCE_DIR"
   printf '%s\n' "$UNIT_PID" >"$STATE_DIR/cold.stopped" || die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
   STOPPED_AT=$EPOCHREALTIME
   SERVER_STOPPED=true
@@ -79,16 +79,18 @@ start_after_cold() {
   end_cold
 }
 
-# guard_cold UNIT PID NOTE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is well, it
-# starts the server as soon as the process that the run had stopped is gone. After an hour it leaves that to the next run.
+# guard_cold UNIT PID NOTE STAGE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is
+# well, it starts the server as soon as the process that the run had stopped is gone. After an hour it leaves that to the next run.
 guard_cold() {
-  local note=$3 deadline=$(( EPOCHSECONDS + 3600 ))
+  local note=$3 stage=$4 deadline=$(( EPOCHSECONDS + 3600 ))
   PROMETHEUS_UNIT=$1 UNIT_PID=$2
   if ! left_alone; then return 0; fi
   until stays_up || ! old_process_lives; do
     if (( EPOCHSECONDS >= deadline )); then return 0; fi
     sleep 0.2
   done
+  # As start_after_cold does. A program of the run that is not dead yet may link once more; the next run removes what is left.
+  rm -rf -- "$stage" || true
   systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }
 
@@ -176,26 +178,26 @@ links_lack_room() {
   die "$EXIT_SPACE" "the blocks cannot be linked in $DATA_DIRECTORY ($(tail -n 1 -- "$SCRATCH/error"))" "free space or inodes there"
 }
 
-# link_blocks: hard links of every block into SOURCE_DIR; false if one vanished on the way. Prometheus replaces meta.json and
-# tombstones by rename, so a link keeps the content of its moment.
+# link_blocks: hard links of every block in SOURCE_DIR; false if one vanished on the way.
 link_blocks() {
-  local ulid
-  while IFS= read -r ulid; do
-    if ! cp --archive --link -- "$DATA_DIRECTORY/$ulid" "$SOURCE_DIR/$ulid" 2>"$SCRATCH/error"; then return 1; fi
-    if [[ ! -s $SOURCE_DIR/$ulid/meta.json || ! -s $SOURCE_DIR/$ulid/index ]]; then
-      # A directory on its way out has lost its files; one that stays like that is damage, which describe_source names.
-      if [[ ! -d $DATA_DIRECTORY/$ulid ]]; then return 1; fi
-    fi
-  done < <(live_blocks)
+  local blocks=() ulid
+  mapfile -t blocks < <(live_blocks)
+  if (( ${#blocks[@]} == 0 )); then return 0; fi
+  if ! link_below "$SOURCE_DIR" "${blocks[@]}" 2>"$SCRATCH/error"; then return 1; fi
+  for ulid in "${blocks[@]}"; do
+    # A directory on its way out has lost its files; one that stays like that is damage, which describe_source names.
+    if [[ ! -s $SOURCE_DIR/$ulid/meta.json || ! -s $SOURCE_DIR/$ulid/index ]] && [[ ! -d $DATA_DIRECTORY/$ulid ]]; then return 1; fi
+  done
 }
 
 # link_head: WAL, WBL and head chunks of the stopped server. It opens new segments at its next start and never writes to
 # these again, so links are enough.
 link_head() {
-  local part
+  local parts=() part
   for part in wal wbl chunks_head; do
-    if [[ -d $DATA_DIRECTORY/$part ]]; then cp --archive --link -- "$DATA_DIRECTORY/$part" "$SOURCE_DIR/$part" 2>"$SCRATCH/error" || return 1; fi
+    if [[ -d $DATA_DIRECTORY/$part ]]; then parts+=("$part"); fi
   done
+  if (( ${#parts[@]} > 0 )); then link_below "$SOURCE_DIR" "${parts[@]}" 2>"$SCRATCH/error"; fi
 }
 
 # pack_head: what link_head linked, as one object.

@@ -51,16 +51,17 @@ test("links what came from the head, and says so once", () => {
   const first = hold(firstPart);
   expect(first).toMatchObject({ code: 0, stdout: "" });
   expect(first.stderr).toMatch(/^\S+Z hold blocks=1\n$/);
-  expect(fs.readdirSync(at(HELD))).toEqual([NEW_BLOCK]);
+  expect(fs.readdirSync(at(HELD))).toEqual([".new", NEW_BLOCK]);
   expect(fs.statSync(at(`${HELD}/${NEW_BLOCK}/index`)).nlink).toBe(2);
   expect(hold(firstPart)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
 test("removes what a killed hold left half linked, and nothing that is not its own", () => {
-  fs.mkdirSync(at(`${HELD}/.new-${MERGED_BLOCK}`), { recursive: true });
+  fs.mkdirSync(at(`${HELD}/.new/${MERGED_BLOCK}`), { recursive: true });
   fs.mkdirSync(at(`${HELD}/somebody's`));
   expect(hold(firstPart).code).toBe(0);
-  expect(fs.readdirSync(at(HELD))).toEqual([NEW_BLOCK, "somebody's"]);
+  expect(fs.readdirSync(at(HELD))).toEqual([".new", NEW_BLOCK, "somebody's"]);
+  expect(fs.readdirSync(at(`${HELD}/.new`))).toEqual([]);
 });
 
 test("every way to fail is there too: a folder that cannot be made, wrong settings", () => {

@@ -1,11 +1,15 @@
 // source: cold, and what keeps the server from coming back: told at once and with the reason, not when the patience for a long start is over.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { COMMAND } from "./install";
 import { COLD, guardianOf, stages, startOwnSite, type OwnSite } from "./ownSite";
+import { chance } from "./random";
 import { lines } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, expectFailure } from "./site";
+
+/** Of links alone, a few ms each. */
+const LINK_KILLS = 100;
 
 let setting: Setting;
 let own: OwnSite;
@@ -123,18 +127,48 @@ test("a server that takes its time before it answers, as after a long WAL, gets 
   await setting.host.run(withoutUnit());
 });
 
-test("what a cold run left that was killed is removed by a later run of the server's own user", async () => {
-  const { site, server } = own;
-  await waitForPrometheus(setting.host, 60, server.url);
-  await setting.host.run(`
-    PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run >>${site.directory}/runs.log 2>&1 & pid=$!
-    while kill -0 $pid 2>/dev/null && ! ls -d ${server.dataDirectory}/prometheus-backup-stage.*/01* >/dev/null 2>&1; do :; done
-    kill -KILL -- -$pid; wait $pid || true`);
-  expect(await stages(own)).toHaveLength(1);
-  await waitForPrometheus(setting.host, 60, server.url);
-  await site.configure({ SOURCE: "hot", BACKUP_USER: "prometheus" });
-  // As the step backup-job does when the source changes.
-  await setting.host.run(`chown -R prometheus: ${site.stateDirectory} ${site.localPath} ${site.textfileDirectory}`);
-  expect((await site.good("run", { user: "prometheus" })).stderr).not.toContain("warning");
-  expect(await stages(own)).toEqual([]);
+describe("what a cold run leaves that is killed while it links", () => {
+  /** A run that is killed as soon as it has linked something. */
+  const killed = (how: string) => `
+    PROMETHEUS_BACKUP_CONFIG=${own.site.configuration} setsid ${COMMAND} run >>${own.site.directory}/runs.log 2>&1 & pid=$!
+    while kill -0 $pid 2>/dev/null && ! ls -d ${own.server.dataDirectory}/prometheus-backup-stage.*/01* >/dev/null 2>&1; do :; done
+    ${how}; wait $pid || true`;
+  beforeEach(() => waitForPrometheus(setting.host, 60, own.server.url));
+
+  test("is removed by its guardian before the server starts, which may need its inodes", async () => {
+    await setting.host.run(`${killed("kill -KILL -- -$pid; ls -d " + own.server.dataDirectory + "/prometheus-backup-stage.*")}
+      while [[ -e ${own.site.stateDirectory}/cold.stopped ]]; do sleep 0.1; done`);
+    await expectNothingLeft();
+    await waitForPrometheus(setting.host, 60, own.server.url);
+  });
+
+  test("is removed by a later run of the server's own user, if the guardian was killed too", async () => {
+    const { site, server } = own;
+    await setting.host.run(killed(`pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid`));
+    expect(await stages(own)).toHaveLength(1);
+    await setting.host.run(`systemctl start ${server.unit}`);
+    await waitForPrometheus(setting.host, 60, server.url);
+    await site.configure({ SOURCE: "hot", BACKUP_USER: "prometheus" });
+    // As the step backup-job does when the source changes.
+    await setting.host.run(`chown -R prometheus: ${site.stateDirectory} ${site.localPath} ${site.textfileDirectory}`);
+    expect((await site.good("run", { user: "prometheus" })).stderr).not.toContain("warning");
+    expect(await stages(own)).toEqual([]);
+  });
+
+  test("can be removed by that user, whatever moment root is killed at", async () => {
+    const random = chance("links");
+    const moments = Array.from({ length: LINK_KILLS }, () => (0.002 + random.next() * 0.03).toFixed(4));
+    const shown = await setting.host.run(`
+      data=${own.server.dataDirectory} middle=0
+      (sed -n '/^link_below() {/,/^}/p' ${COMMAND}; echo "DATA_DIRECTORY=$data; cd $data; link_below $data/stage 01* && link_below $data/stage wal") >/run/link.sh
+      for moment in ${moments.join(" ")}; do
+        install -d -o prometheus -g prometheus $data/stage
+        setsid bash /run/link.sh & pid=$!
+        sleep $moment; kill -KILL -- -$pid 2>/dev/null && middle=$((middle + 1)); wait $pid || true
+        setpriv --reuid=prometheus --regid=prometheus --clear-groups rm -r $data/stage 2>&1
+      done
+      echo "$middle in the middle"`);
+    expect(shown, `seed ${random.seed}`).toMatch(/^\d+ in the middle\n$/);
+    expect(Number.parseInt(shown)).toBeGreaterThan(LINK_KILLS / 10);
+  });
 });

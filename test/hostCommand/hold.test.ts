@@ -19,7 +19,7 @@ const OLD_BLOCKS = 1;
 const HELD = "prometheus-backup-held";
 
 const pooled = (manifest: Manifest) => manifest.blocks.filter(({ head }) => !head);
-const heldOf = async (server: { dataDirectory: string }) => lines(await setting.host.run(`ls -A ${server.dataDirectory}/${HELD} 2>/dev/null || true`));
+const heldOf = async (server: { dataDirectory: string }) => lines(await setting.host.run(`ls ${server.dataDirectory}/${HELD} 2>/dev/null || true`));
 
 /** A server with the older part of the history, backed up, and then with the rest of it: what it has cut since. */
 async function dayAfterBackup(name: string, port: number): Promise<{ server: OwnServer; site: Site; before: Manifest }> {
@@ -117,7 +117,7 @@ describe.concurrent("held blocks", () => {
     expect(await heldOf(server)).toHaveLength(HISTORY_BLOCKS - OLD_BLOCKS);
     await site.configure();
     // A hold that was killed, and an accident: the file of a link is replaced, so the server's own stays.
-    await setting.host.run(`cd ${server.dataDirectory}/${HELD} && mkdir .new-${first} && rm ${first}/meta.json && echo '{' >${first}/meta.json`);
+    await setting.host.run(`cd ${server.dataDirectory}/${HELD} && mkdir .new/${first} && rm ${first}/meta.json && echo '{' >${first}/meta.json`);
     await merge(server);
     const { stderr } = await site.good();
     expect(stderr).toContain(`warning: the held blocks in ${server.dataDirectory}/${HELD} cannot be used (block ${first} has no readable meta.json); merged blocks are sent whole`);

@@ -6,7 +6,7 @@ import { COLD, stages, startOwnSite } from "./ownSite";
 import { servedHistory } from "./served";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
-import { Site } from "./site";
+import { errorOf, Site } from "./site";
 
 let setting: Setting;
 let server: OwnServer;
@@ -59,6 +59,34 @@ test.each([["hot", 9612, { SOURCE: "hot" }], ["cold", 9613, COLD]] as const)("%s
   expect(await servedHistory(host, own.server.url)).toEqual(history);
   expect((await host.run(`readlink ${place}/data`)).trim()).toBe("disk");
   await own.server.stop();
+});
+
+test("cold: a WAL that is a symbolic link is stored as what it leads to, or the run says that it cannot be", async () => {
+  const { host } = setting;
+  const name = "linked-wal";
+  const place = `/srv/sites/${name}`;
+  const own = await startOwnSite(setting, { name, port: 9614, settings: COLD });
+  const { unit, dataDirectory, url } = own.server;
+  const moveWal = (from: string, to: string): Promise<string> => host.run(`systemctl stop ${unit} && cp -a ${from}/. ${to}/ && rm -rf ${dataDirectory}/wal && ln -s ${to} ${dataDirectory}/wal && systemctl start ${unit}`);
+  await host.run(`install -d -o prometheus -g prometheus ${place}/wal`);
+  await moveWal(`${dataDirectory}/wal`, `${place}/wal`);
+  await waitForPrometheus(host, 60, url);
+  const history = await servedHistory(host, url);
+  await own.site.good("run", asRoot);
+  const target = `${place}/look`;
+  await own.site.good(`restore latest --target ${target} --yes`, asRoot);
+  expect(await host.run(`find ${target} -type l; find ${target}/wal -type f -size +0 | head -n 1 | wc -l`)).toBe("1\n");
+
+  // No hard link leads to another file system.
+  await host.run(`install -d -o prometheus -g prometheus ${place}/disk && mount -t tmpfs -o size=64m,uid=prometheus,gid=prometheus tmpfs ${place}/disk`);
+  await moveWal(`${place}/wal`, `${place}/disk`);
+  await waitForPrometheus(host, 60, url);
+  const failed = await own.site.command("run", asRoot);
+  expect([failed.code, errorOf(failed)], failed.stderr).toEqual([6, expect.stringMatching(/ could not be linked \(.*wal.*Invalid cross-device link\); look at /)]);
+  expect(await servedHistory(host, url)).toEqual(history);
+  expect(await stages(own)).toEqual([]);
+  await own.server.stop();
+  await host.run(`umount ${place}/disk`);
 });
 
 test("owners without a name get what is restored: a target, and the data directory of a server without a unit", async () => {
