@@ -3,6 +3,7 @@
 
 # command_run ARG...: takes a backup now; what cron calls.
 command_run() {
+  local gathering
   parse_run_options "$@"
   begin_run
   require_tools
@@ -15,14 +16,22 @@ command_run() {
   require_data_directory
   remove_own_snapshot
   remove_old_stages
+  HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER" HELD_BLOCKS="$SCRATCH/held.json"
+  in_background gather
+  gathering=$CHILD
   "source_$SOURCE"
-  if [[ $COMPANIONS == true ]]; then collect_companions; fi
-  read_held
+  wait "$gathering"
   describe_source
   stage_done snapshot
   store_everywhere
   finish_hold
   log "done backup=$BACKUP newest_sample=${NEWEST_SAMPLE:-none} seconds=$SECONDS"
+}
+
+# gather: what the source does not change, meanwhile: a snapshot is mostly waiting for the server.
+gather() {
+  if [[ $COMPANIONS == true ]]; then collect_companions; fi
+  read_held
 }
 
 # parse_run_options ARG...: sets TAKE_OVER and ACCEPT_SMALLER.
@@ -246,10 +255,10 @@ last_good_samples() {
   local name samples copy="$SCRATCH/last-good.json"
   while IFS= read -r name; do
     samples=""
-    if [[ " ${SOUND[*]} " == *" $MANIFESTS/$name "* ]]; then samples="$(jq 'select(.suspect == null) | .totals.samples' "$MANIFESTS/$name")"
+    if [[ -v GOOD_SAMPLES["$name"] ]]; then samples=${GOOD_SAMPLES[$name]}
     elif [[ " ${UNSOUND[*]} " == *" ${name%.json} "* ]]; then continue
-    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy" && [[ -z $M_SUSPECT ]]; then samples=$M_SAMPLES; fi
-    if [[ -n $samples ]]; then printf '%s' "$samples"; return 0; fi
+    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
+    if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s' "$samples"; return 0; fi
   done < <(find "$MANIFESTS/" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
   printf 0
 }
@@ -263,7 +272,7 @@ publish_manifest() {
   "settle_$REPOSITORY_TYPE" || repository_fault "check before the manifest"
   send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
   "settle_$REPOSITORY_TYPE" || repository_fault "the manifest"
-  note_sound "$SENT_SHA256"
+  note_sound "$SENT_SHA256" "$(fact samples "$file.summary")"
   if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi
   # So that retention need not list again to know it.
   printf '%d\tbackups/%s.json\t%(%Y-%m-%d %H:%M:%S)T\n' "$SENT_BYTES" "$BACKUP" -1 >>"$OBJECT_LIST"

@@ -108,11 +108,9 @@ let_go() {
   rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
 }
 
-# read_held: the held blocks as JSON in SCRATCH/held.json, as describe_blocks has them. Ones that cannot be read are left out: the run
+# read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. Ones that cannot be read are left out: the run
 # does without.
 read_held() {
-  HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER"
-  HELD_BLOCKS="$SCRATCH/held.json"
   printf '[]\n' >"$HELD_BLOCKS"
   : >"$HELD_BLOCKS.ulids"
   if [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi

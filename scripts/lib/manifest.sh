@@ -93,31 +93,34 @@ check_manifest() {
   fi
 }
 
-# find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest first, and UNSOUND, the
-# names of the others, of which it warns.
+# find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest first, GOOD_SAMPLES, for
+# the name of each its samples ("-" if it is suspect), and UNSOUND, the names of the others, of which it warns.
 # Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a new one. Checksums of those
 # whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
 find_sound_manifests() {
-  local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" name line names=() files=()
+  local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
   local -A sums=() known=()
   SOUND=() UNSOUND=()
+  declare -gA GOOD_SAMPLES=()
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names
   if (( ${#names[@]} == 0 )); then return 0; fi
-  if [[ -f $notes ]]; then while IFS= read -r line; do known[$line]=true; done <"$notes"; fi
+  if [[ -f $notes ]]; then while read -r sum name samples; do if [[ $samples =~ ^([0-9]+|-)$ ]]; then known["$sum $name"]=$samples; fi; done <"$notes"; fi
   files=("${names[@]/#/"$MANIFESTS/"}")
   # One that cannot be read has no line.
-  { openssl dgst -sha256 -r "${files[@]}" 2>/dev/null || true; } | while read -r line name; do sums[${name##*/}]=$line; done
+  { openssl dgst -sha256 -r "${files[@]}" 2>/dev/null || true; } | while read -r sum name; do sums[${name##*/}]=$sum; done
   for name in "${names[@]}"; do
-    line="${sums[$name]:-} $name"
+    sum="${sums[$name]:-}"
     REPOSITORY_ERROR="backups/$name cannot be read"
-    if [[ ! -v known[$line] ]] && { ! cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null || ! check_manifest "${name%.json}" "$copy"; }; then
+    if [[ -v known["$sum $name"] ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
+    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
+    else
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
       UNSOUND+=("${name%.json}")
       continue
     fi
     SOUND+=("$MANIFESTS/$name")
-    printf '%s\n' "$line"
+    printf '%s %s %s\n' "$sum" "$name" "${GOOD_SAMPLES[$name]}"
   done >"$SCRATCH/sound.notes"
   REPOSITORY_ERROR=""
   keep_sound_notes "$notes"
@@ -126,8 +129,11 @@ find_sound_manifests() {
 # keep_sound_notes FILE: SCRATCH/sound.notes under its name. Without it the next run works out the digests again.
 keep_sound_notes() { { mkdir -p -- "${1%/*}" && mv -f -- "$SCRATCH/sound.notes" "$1"; } 2>/dev/null || true; }
 
-# note_sound SHA256: the manifest of this run is in the selected repository as it was written.
-note_sound() { { printf '%s %s\n' "$1" "$BACKUP.json" >>"$STATE_DIR/cache/sound/$REPOSITORY"; } 2>/dev/null || true; }
+# note_sound SHA256 SAMPLES: the manifest of this run is in the selected repository as it was written.
+note_sound() { { printf '%s %s %s\n' "$1" "$BACKUP.json" "$(good_samples "$2" "$SUSPECT")" >>"$STATE_DIR/cache/sound/$REPOSITORY"; } 2>/dev/null || true; }
+
+# good_samples SAMPLES SUSPECT: what a later run may compare its own with.
+good_samples() { if [[ -z $2 ]]; then printf '%s' "$1"; else printf -- -; fi; }
 
 # facts_filter: the jq program of read_manifest: a line of facts, a line "bytes<TAB>sha256<TAB>object" for each object, and the manifest as its
 # digest covers it. Everything from one program, because each start of jq 1.6 costs as much as reading a thousand blocks.

@@ -98,7 +98,7 @@ lived_on_restored_data() {
   local since
   if [[ $PHASE != starting ]]; then return 1; fi
   since=$(( $(stat --format %Y -- "$JOURNAL") + READY_TIMEOUT_SECONDS + 600 ))
-  [[ -n "$(find "$DATA_DIRECTORY/wal" -type f -newermt "@$since" -print -quit 2>/dev/null)" ]]
+  [[ -n "$(find "$DATA_DIRECTORY/wal/" -type f -newermt "@$since" -print -quit 2>/dev/null)" ]]
 }
 
 # put_old_data_back: by phase. False if something could not be moved; the journal stays then.

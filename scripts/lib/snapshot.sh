@@ -71,7 +71,7 @@ require_room_beside_server() {
 list_snapshots() {
   if [[ ! -d $DATA_DIRECTORY/snapshots ]]; then return 0; fi
   # One that somebody else removes meanwhile makes find complain; that is no fault of this run.
-  { find "$DATA_DIRECTORY/snapshots" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
+  { find "$DATA_DIRECTORY/snapshots/" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
     -regex ".*/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}" -printf '%f\n' 2>/dev/null || true; } | sort
 }
 
