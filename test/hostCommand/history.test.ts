@@ -154,6 +154,12 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     expect((await site.list("--repository local")).map(({ suspect }) => suspect)).toEqual([true, false]);
     await site.good("prune --yes");
     await site.good(`verify ${good.name}`);
+    // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
+    for (const notes of ["ls", "rm"]) {
+      await sleep(1000);
+      await setting.host.run(`${notes} ${site.stateDirectory}/cache/sound/*`);
+      expect((await site.good()).stderr).toContain(` samples instead of ${good.totals.samples} in the last good backup`);
+    }
 
     await sleep(1000);
     await site.good("run --accept-smaller");
