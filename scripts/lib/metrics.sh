@@ -124,8 +124,12 @@ keep_metrics() {
 
 # write_textfile: one rename, readable by node_exporter; the temporary name must not end in .prom, or it is read half-written.
 write_textfile() {
-  local target="$TEXTFILE_DIR/prometheus_backup.prom" temp
-  temp="$TEXTFILE_DIR/prometheus_backup.prom.$$"
+  local target="$TEXTFILE_DIR/prometheus_backup.prom" temp old
+  temp="$target.$$"
+  # Of commands that were killed while they wrote here.
+  for old in "$target".[0-9]*; do
+    if [[ -e $old ]] && ! still_runs "${old##*.}"; then rm -f -- "$old" 2>/dev/null || true; fi
+  done
   if ! { render_metrics >"$temp"; } 2>/dev/null; then rm -f -- "$temp" 2>/dev/null; return 1; fi
   if chmod 0644 -- "$temp" && mv -f -- "$temp" "$target"; then return 0; fi
   rm -f -- "$temp"
