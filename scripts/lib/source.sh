@@ -35,7 +35,7 @@ source_cold() {
   unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   if ! link_blocks || ! link_head; then
     if no_room_to_link; then links_lack_room; fi
-    die "$EXIT_SNAPSHOT" "the data of the stopped server could not be linked ($(tail -n 1 -- "$SCRATCH/error"))" "look at $DATA_DIRECTORY and at its file system; no new backup was recorded"
+    die "$EXIT_SNAPSHOT" "the data of the stopped server could not be linked ($(tail -n 1 -- "$SCRATCH/error"))" "look at $DATA_DIRECTORY; all of it has to be on one file system for a cold backup, not so for source snapshot or hot; no new backup was recorded"
   fi
   if ! unit_start; then
     end_cold
@@ -89,7 +89,7 @@ guard_cold() {
     if (( EPOCHSECONDS >= deadline )); then return 0; fi
     sleep 0.2
   done
-  # As start_after_cold does. A program of the run that is not dead yet may link once more; the next run removes what is left.
+  # First, as in start_after_cold. Whatever linked has ended: it had the other end of our standard input.
   rm -rf -- "$stage" || true
   systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }

@@ -135,7 +135,7 @@ describe("what a cold run leaves that is killed while it links", () => {
     ${how}; wait $pid || true`;
   beforeEach(() => waitForPrometheus(setting.host, 60, own.server.url));
 
-  test("is removed by its guardian before the server starts, which may need its inodes", async () => {
+  test("is removed by its guardian, because the server may need the inodes", async () => {
     // The kill comes well before the server is back, also on a busy machine.
     await setting.host.run(`${withUnit("ExecStartPre=/bin/sleep 3")}
       ${killed("kill -KILL -- -$pid; ls -d " + own.server.dataDirectory + "/prometheus-backup-stage.*")}
