@@ -55,6 +55,12 @@ function sharedParts(step: string): string[] {
   return parts.trim().split(/ +/);
 }
 
+/** A shared part lies in `steps/common`, or is one of the host command's own libraries. */
+function sharedPart(part: string): string {
+  const directory = part.startsWith("lib/") ? "" : "steps/common";
+  return libraryText(directory, `${part}.sh`);
+}
+
 /** One host step: the shared parts it asks for, its own parts in lexical order, then the step, whose last line calls `main`. */
 export function renderStepProgram(step: string): string {
   const ownDirectory = path.join("steps", step);
@@ -62,7 +68,7 @@ export function renderStepProgram(step: string): string {
   return (
     [
       "#!/usr/bin/env bash",
-      ...sharedParts(step).map(part => libraryText("steps/common", `${part}.sh`)),
+      ...sharedParts(step).map(sharedPart),
       ...own.map(name => libraryText(ownDirectory, name)),
       libraryText("steps", `${step}.sh`),
     ].join("\n\n") + "\n"

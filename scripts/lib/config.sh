@@ -125,6 +125,19 @@ clean_environment() {
   export HOME="$STATE_DIR"
 }
 
+# as_user USER:GROUP COMMAND...: root runs COMMAND with the rights of that user and no way back to its own; everybody else as themselves. A user
+# that is only a number has no further groups. Locks and pipes of ours are not for COMMAND.
+as_user() {
+  local user=${1%:*} group=${1#*:} groups=--clear-groups number
+  shift
+  if (( EUID != 0 )) || [[ $user == 0 || $user == root ]]; then "$@"; return $?; fi
+  if [[ -n "$(id --name --user -- "$user" 2>/dev/null)" ]]; then groups=--init-groups; fi
+  (
+    for number in "${LOCK_FD:-}" "${SWITCH_FD:-}" "${GUARD_FD:-}" "${JOBS_FD:-}"; do if [[ -n $number ]]; then exec {number}>&-; fi; done
+    exec setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@"
+  )
+}
+
 # become_backup_user ARG...: root hands over to the backup user, so that no command leaves root's files in its state.
 become_backup_user() {
   local wanted
@@ -134,5 +147,5 @@ become_backup_user() {
   if (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "this command runs as '$BACKUP_USER' or root, not as '$(id -un)'" "put sudo in front"
   fi
-  exec setpriv --reuid "$BACKUP_USER" --regid "$(id -g -- "$BACKUP_USER")" --init-groups -- "$BASH" "$0" "$@"
+  exec setpriv --reuid "$BACKUP_USER" --regid "$(id -g -- "$BACKUP_USER")" --init-groups --inh-caps=-all -- "$BASH" "$0" "$@"
 }

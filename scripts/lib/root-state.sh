@@ -24,12 +24,10 @@ open_root_state() {
 # remove_private_state: the exit hook of a caller who is neither root nor the backup user, and of --at.
 remove_private_state() { rm -rf -- "$STATE_DIR"; }
 
-# as_backup_user COMMAND...: root runs COMMAND as the backup user; everybody else as themselves.
+# as_backup_user COMMAND...: root runs COMMAND as the backup user.
 as_backup_user() {
-  local user
-  user="$(id -u -- "$BACKUP_USER" 2>/dev/null)" || user=$EUID
-  if (( EUID != 0 || user == 0 )); then "$@"; return $?; fi
-  setpriv --reuid "$user" --regid "$(id -g -- "$BACKUP_USER")" --init-groups -- "$@"
+  if (( EUID != 0 )) || [[ $BACKUP_USER == root ]]; then "$@"; return $?; fi
+  HOME="$BACKUP_STATE" XDG_CACHE_HOME="$BACKUP_STATE/cache" as_user "$BACKUP_USER:$(id -g -- "$BACKUP_USER")" "$@"
 }
 
 # take_common_lock: the lock that backup runs take too, without writing as root into the backup user's directory. Ends with 10.

@@ -4,8 +4,10 @@
 
 # require_server_program: sets SCRATCH_PROGRAM before anything is fetched; ends with 3 if there is none.
 require_server_program() {
-  SCRATCH_PROGRAM="$(server_binary)"
-  if [[ -z $SCRATCH_PROGRAM ]]; then die "$EXIT_CONFIGURATION" "there is no prometheus program on this host" "install one, or put it on the PATH"; fi
+  SCRATCH_PROGRAM="$(server_program prometheus)"
+  if [[ -n $SCRATCH_PROGRAM ]]; then return 0; fi
+  die "$EXIT_CONFIGURATION" "there is no prometheus program on this host$(if (( EUID == 0 )); then printf ' that nobody but root can change'; fi)" \
+    "install one, or put it on the PATH"
 }
 
 # choose_drill_place drill|browse: sets DRILL_PLACE, where the blocks go, and removes what was left there by commands that were killed.
@@ -20,7 +22,6 @@ choose_drill_place() {
 # start_scratch_server DIR: sets SCRATCH_URL when it is ready; ends with 4 if it does not start. The exit trap ends it.
 start_scratch_server() {
   local directory=$1 port deadline
-  SCRATCH_VERSION="$(binary_version "$SCRATCH_PROGRAM")"
   port="$(free_port)"
   SCRATCH_URL="http://127.0.0.1:$port"
   : >"$SCRATCH/empty.yml"
@@ -36,6 +37,8 @@ start_scratch_server() {
     fi
     wait_for sleep 0.2
   done
+  api GET /api/v1/status/buildinfo
+  SCRATCH_VERSION="$(api_value .version)" || SCRATCH_VERSION=""
 }
 
 # run_scratch_server PROGRAM DIR PORT: as a job. It dies with this command, even if that is killed.

@@ -4,7 +4,10 @@
 # read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE (unit|elsewhere|stopped) and
 # FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources disagree or a masked unit might tell it.
 read_server_facts() {
+  local arguments="$SCRATCH/arguments" unit_path
   read_unit
+  unit_arguments >"$arguments"
+  unit_path="$(unit_data_directory "$arguments")"
   DATA_DIRECTORY="" SERVER_VERSION="" RETENTION_TIME="" RETENTION_SIZE="" ADMIN_API="" FACTS_FROM=""
   api GET /-/ready
   if [[ $API_STATUS == 200 ]]; then
@@ -16,7 +19,7 @@ read_server_facts() {
   else
     SERVER_STATE=stopped
     if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; fi
-    facts_of_dead_server
+    facts_of_dead_server "$arguments" "$unit_path"
   fi
   DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$DATA_DIRECTORY")"
   if [[ $DATA_DIRECTORY == / || $DATA_DIRECTORY == *$'\n'* ]]; then
@@ -25,15 +28,29 @@ read_server_facts() {
   if [[ -e $DATA_DIRECTORY && ! -d $DATA_DIRECTORY ]]; then
     die "$EXIT_REFUSED" "$DATA_DIRECTORY is not a directory" "look at it, and move it away by hand"
   fi
+  confirm_data_directory "$unit_path"
 }
 
-# facts_of_dead_server: the settings win, then the unit, then what the server said when it last answered, then the backup.
+# confirm_data_directory FROM-UNIT: what only the server, its last answer or a backup says is not enough for root to make, move or give away
+# anything: sets CONFIRMED, whether the settings or the unit say it too. Ends with 12 if the unit says otherwise, or if it would be root's.
+confirm_data_directory() {
+  CONFIRMED=true
+  if [[ -n $DATA_DIR ]]; then return 0; fi
+  if [[ -n $1 ]]; then
+    if [[ "$(realpath --canonicalize-missing -- "$1")" == "$DATA_DIRECTORY" ]]; then return 0; fi
+    die "$EXIT_REFUSED" "by $FACTS_FROM the data are in $DATA_DIRECTORY, but the unit $PROMETHEUS_UNIT says $1" \
+      "restart the server if its unit was changed, set prometheusUnit to the right unit, or dataDirectory to the right directory"
+  fi
+  CONFIRMED=false
+  if [[ -d $DATA_DIRECTORY && "$(stat --format %u -- "$DATA_DIRECTORY")" == 0 ]]; then
+    die "$EXIT_REFUSED" "by $FACTS_FROM the data are in $DATA_DIRECTORY, which belongs to root, and neither the settings nor the unit $PROMETHEUS_UNIT say so" \
+      "set dataDirectory in this host's configuration if that is right"
+  fi
+}
+
+# facts_of_dead_server ARGUMENTS FROM-UNIT: the settings win, then the unit, then what the server said when it last answered, then the backup.
 facts_of_dead_server() {
-  local arguments="$SCRATCH/arguments" saved="$BACKUP_STATE/server.json" unit_path saved_path program
-  unit_arguments >"$arguments"
-  unit_path="$(argument_value storage.tsdb.path "$arguments")"
-  if [[ -n $unit_path && $unit_path != /* ]]; then unit_path="$(unit_working_directory)/$unit_path"; fi
-  unit_path="${unit_path%/}"
+  local arguments=$1 unit_path=$2 saved="$BACKUP_STATE/server.json" saved_path
   # Backup runs and restores each keep their own; the newer one counts.
   if [[ $STATE_DIR/server.json -nt $saved ]]; then saved="$STATE_DIR/server.json"; fi
   if [[ ! -r $saved ]] || ! jq --exit-status 'type == "object"' "$saved" >/dev/null 2>&1; then saved=/dev/null; fi
@@ -48,8 +65,7 @@ facts_of_dead_server() {
   # What Prometheus does when nobody says anything.
   if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] ]]; then RETENTION_TIME=15d; fi
   choose_data_directory "$unit_path" "$saved_path"
-  program="$(server_binary)"
-  if [[ -n $program ]]; then SERVER_VERSION="$(binary_version "$program")"; fi
+  SERVER_VERSION="$(packaged_version "$(unit_program)")"
   if [[ -z $SERVER_VERSION ]]; then SERVER_VERSION="$(jq --raw-output '.version // ""' "$saved")"; fi
   if [[ -n $SERVER_VERSION ]] && ! version_at_least "$SERVER_VERSION" "$OLDEST_SERVER"; then
     die "$EXIT_REFUSED" "Prometheus $SERVER_VERSION is too old: before $OLDEST_SERVER overlapping or restored blocks stop the server" "upgrade Prometheus first"
@@ -76,14 +92,6 @@ choose_data_directory() {
     die "$EXIT_CONFIGURATION" "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
       "set dataDirectory in this host's configuration, or restore with --target DIR"
   fi
-}
-
-# unit_working_directory: what a relative data path is relative to.
-unit_working_directory() {
-  local directory
-  directory="$(readlink -- "/proc/$UNIT_PID/cwd" 2>/dev/null)" || directory=""
-  if [[ -z $directory ]]; then directory="$(systemctl show --property=WorkingDirectory --value -- "$PROMETHEUS_UNIT" 2>/dev/null)" || directory=""; fi
-  printf '%s' "${directory:-/}"
 }
 
 # require_stoppable: a full restore stops the server, so it must run under the unit or not at all; ends with 12 otherwise.

@@ -96,14 +96,22 @@ data_owner() {
   else printf '%s:%s' "$BACKUP_USER" "$(id --group -- "$BACKUP_USER")"; fi
 }
 
-# make_directories PATH USER:GROUP: the directory, and what is missing above it, for the server's user.
+# make_directories PATH USER:GROUP: the directory, and what is missing above it, as the server's user and for it. Where that user may not make it,
+# root does, if the settings or the unit name the place and nobody else can change the way there.
 make_directories() {
-  local missing=() path=$1
-  while [[ -n $path && ! -d $path ]]; do missing=("$path" "${missing[@]}"); path="${path%/*}"; done
-  for path in "${missing[@]}"; do
-    mkdir --mode=0755 -- "$path" || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
-    chown -- "$2" "$path"
-  done
+  local path=$1 parent first
+  if [[ -d $path ]]; then return 0; fi
+  parent="$(nearest_directory "$path")"
+  if ! may "$2" -w "$parent"; then
+    first="${path#"${parent%/}/"}"
+    first="${parent%/}/${first%%/*}"
+    if [[ $CONFIRMED == false ]] || ! belongs_to_root "$parent"; then
+      die "$EXIT_REFUSED" "$first does not exist, and '${2%:*}' may not make it; nothing was touched" "run: install -d -o ${2%:*} -g ${2#*:} $first"
+    fi
+    mkdir --mode=0755 -- "$first" || die "$EXIT_SPACE" "$first cannot be made" "look at that file system; nothing was touched"
+    chown --no-dereference -- "$2" "$first"
+  fi
+  ( umask 022; as_user "$2" mkdir --parents -- "$path" ) || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
 }
 
 # set_phase PHASE: the journal, on disk before the step begins. False, with the old one in its place, if there is no room.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users
+# parts: core payload files packages systemd users lib/unit-command
 # Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
 # backup user, proven by a metric that is written as that user and read back through node_exporter.
 # Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:
@@ -8,6 +8,7 @@
 readonly STEP=textfile-directory
 readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL OWNER'
 readonly TEXTFILE_FLAG=--collector.textfile.directory COURSE_DIRECTORY=/var/lib/node_exporter/textfile_collector
+readonly DEBIAN_DIRECTORY=/var/lib/prometheus/node-exporter
 readonly FOUND_FILE=/etc/prometheus-backup/textfile-directory
 readonly PLAIN_PATH='^(/[A-Za-z0-9._@+-]+)+/?$'
 RESTORE_OWNER='' PROBE=''
@@ -52,13 +53,21 @@ find_exporter() {
   require_unit "$UNIT" node_exporter
 }
 
-# read_exporter_flags: sets IN_FORCE to the directory of the running exporter, and FROM_FLAG to whether a flag
-# gave it. Without a flag it is the default of the build, which Debian sets and upstream leaves empty.
+# read_exporter_flags: sets IN_FORCE to the directory of the exporter, FROM_FLAG to whether a flag gave it, and CONFIRMED to whether its unit says so.
+# Without a flag it is the default of the build, which Debian sets and upstream leaves empty. Of a start script the unit does not tell what it adds;
+# there the running process is asked, which may say what it likes.
 read_exporter_flags() {
-  local pid argument previous=''
-  IN_FORCE='' FROM_FLAG=false COLLECTOR_OFF=false
-  pid="$(unit_property "$UNIT" MainPID)"
-  while IFS= read -r -d '' argument; do
+  local argument previous='' program
+  IN_FORCE='' FROM_FLAG=false COLLECTOR_OFF=false CONFIRMED=true
+  # shellcheck disable=SC2034  # what lib/unit-command works with
+  PROMETHEUS_UNIT="$UNIT" UNIT_KNOWN=true SCRATCH="$WORK"
+  program="$(unit_program)"
+  unit_arguments >"$WORK/arguments"
+  if ! is_program "$program"; then
+    CONFIRMED=false
+    tr '\0' '\n' <"/proc/$(unit_property "$UNIT" MainPID)/cmdline" >"$WORK/arguments"
+  fi
+  while IFS= read -r argument; do
     if [[ $previous == "$TEXTFILE_FLAG" ]]; then argument="$TEXTFILE_FLAG=$argument"; fi
     case "$argument" in
       "$TEXTFILE_FLAG="*)
@@ -69,15 +78,12 @@ read_exporter_flags() {
       --no-collector.textfile | --collector.disable-defaults) COLLECTOR_OFF=true ;;
     esac
     previous="$argument"
-  done <"/proc/$pid/cmdline"
-  if tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -e --collector.textfile; then COLLECTOR_OFF=false; fi
+  done <"$WORK/arguments"
+  if grep -qxF -e --collector.textfile -- "$WORK/arguments"; then COLLECTOR_OFF=false; fi
   if [[ $COLLECTOR_OFF == true ]]; then
     die "$EXIT_REFUSED" "the textfile collector of $UNIT is switched off by its flags; nothing was changed. Take --no-collector.textfile away, or add --collector.textfile"
   fi
-  if [[ $FROM_FLAG == false ]]; then
-    find_binary "$UNIT"
-    IN_FORCE="$(timeout 10 "$BINARY" --help 2>&1 | sed -n "s|^ *$TEXTFILE_FLAG=\"\{0,1\}\(/[^\" ]*\).*|\1|p")"
-  fi
+  if [[ $FROM_FLAG == false && "$(owning_package "$program")" == prometheus-node-exporter && -e /etc/debian_version ]]; then IN_FORCE="$DEBIAN_DIRECTORY"; fi
   # A default that was never made serves nothing; on a host set up by hand it may even lie in somebody's data.
   if [[ $FROM_FLAG == false && ! -d $IN_FORCE ]]; then IN_FORCE=''; fi
   IN_FORCE="${IN_FORCE%/}"
@@ -102,7 +108,7 @@ settle_directory() {
     done
   fi
   DIRECTORY="${DIRECTORY:-$COURSE_DIRECTORY}"
-  NEEDS_FLAG=true
+  CONFIRMED=true NEEDS_FLAG=true
 }
 
 # make_writable: a directory of root goes to the backup user; one that somebody else writes to gets its group.
@@ -113,6 +119,9 @@ make_writable() {
     return
   fi
   if as_user "$OWNER" test -w "$DIRECTORY" -a -x "$DIRECTORY"; then return; fi
+  if [[ $CONFIRMED == false || "$(realpath -- "$DIRECTORY")" != "$DIRECTORY" ]]; then
+    die "$EXIT_REFUSED" "$OWNER cannot write to $DIRECTORY, which $UNIT reads, and which is not given away because only the running process names it or a symbolic link leads there; nothing was changed. Run: chown $OWNER $DIRECTORY/"
+  fi
   read -r owner group mode <<<"$(stat -c '%u %g %a' -- "$DIRECTORY")"
   if ((owner != 0)) && { ((group != 0)) && ((8#$mode & 8#020)); }; then
     die "$EXIT_REFUSED" "$DIRECTORY belongs to $(stat -c '%U:%G, mode %a' -- "$DIRECTORY"), so giving it to $OWNER would take it from others; nothing was changed. Add $OWNER to that group"
@@ -123,11 +132,11 @@ make_writable() {
   RESTORE_OWNER="$owner:$group $mode $DIRECTORY"
   CHANGING=true CHANGED=true
   if ((owner == 0)); then
-    chown -- "$OWNER" "$DIRECTORY"
-    chmod -- u+rwx "$DIRECTORY"
+    in_directory "$DIRECTORY" chown -- "$OWNER" .
+    in_directory "$DIRECTORY" chmod -- u+rwx .
   else
-    chgrp -- "$(id -g -- "$OWNER")" "$DIRECTORY"
-    chmod -- g+rwx "$DIRECTORY"
+    in_directory "$DIRECTORY" chgrp -- "$(id -g -- "$OWNER")" .
+    in_directory "$DIRECTORY" chmod -- g+rwx .
   fi
 }
 
@@ -136,7 +145,7 @@ restore_owner() {
   local owner mode directory
   read -r owner mode directory <<<"$1"
   if [[ -d $directory ]]; then
-    chown -- "$owner" "$directory" && chmod -- "$mode" "$directory"
+    in_directory "$directory" chown -- "$owner" . && in_directory "$directory" chmod -- "$mode" .
   fi
 }
 

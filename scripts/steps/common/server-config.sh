@@ -5,18 +5,31 @@
 
 CONFIG='' REAL_CONFIG='' NEW_CONFIG='' CONFIG_CHANGED=false SIGNALLED=false TEXT=()
 
+# read_server_unit: what the unit says of the server's program and arguments; it runs nothing.
+read_server_unit() {
+  # shellcheck disable=SC2034  # what lib/unit-command works with
+  PROMETHEUS_UNIT="$UNIT" UNIT_KNOWN=true SCRATCH="$WORK"
+  UNIT_USER="$(unit_property "$UNIT" User)"
+  UNIT_USER="${UNIT_USER:-root}"
+  unit_arguments >"$WORK/arguments"
+}
+
 # find_promtool: the one beside the server's own binary fits its version best.
 find_promtool() {
-  find_binary "$UNIT"
-  PROMTOOL="${BINARY%/*}/promtool"
-  if [[ ! -x $PROMTOOL ]]; then
-    PROMTOOL="$(command -v promtool)" ||
-      die "$EXIT_CONFIGURATION" "there is no promtool beside $BINARY nor on PATH, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus"
+  read_server_unit
+  PROMTOOL="$(server_program promtool)"
+  if [[ -z $PROMTOOL ]]; then
+    die "$EXIT_CONFIGURATION" "there is no promtool beside the program of $UNIT nor on PATH that nobody but root can change, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus"
   fi
 }
 
-# find_config: sets CONFIG to the file that the server reads, with its directory as the server sees it.
+# promtool_check rules|config FILE: as the server's user, who reads it later. Its words go to $WORK/promtool.
+promtool_check() { as_user "$UNIT_USER" "$PROMTOOL" check "$1" "$2" >"$WORK/promtool" 2>&1; }
+
+# find_config: sets CONFIG to the file that the server reads, with its directory as the server sees it. The word of the server alone is not enough
+# for a file of somebody else's.
 find_config() {
+  local owner said
   server_flag config.file
   CONFIG="$VALUE"
   if [[ $CONFIG != /* ]]; then
@@ -27,11 +40,30 @@ find_config() {
   if [[ ! -f $CONFIG ]]; then
     die "$EXIT_CONFIGURATION" "the server names $CONFIG as its configuration, which is no file on this host; nothing was changed"
   fi
+  said="$(argument_value config.file "$WORK/arguments")"
+  if [[ -n $said && $said != /* ]]; then said="$(unit_working_directory)/$said"; fi
+  if [[ -n $said && ! $said -ef $CONFIG ]]; then
+    die "$EXIT_REFUSED" "the server names $CONFIG as its configuration, but $UNIT starts it with $said; nothing was changed. Restart it if its unit was changed, or check the URL"
+  fi
+  owner="$(stat --dereference --format %U -- "$CONFIG")"
+  if [[ -z $said && $owner != root && $owner != "$UNIT_USER" ]]; then
+    die "$EXIT_REFUSED" "the server names $CONFIG as its configuration, which belongs to $owner, and $UNIT does not say so; nothing was changed. Give the file to root"
+  fi
 }
 
 # run_promtool WHAT rules|config FILE: refuses with promtool's words.
 run_promtool() {
-  if ! "$PROMTOOL" check "$2" "$3" >"$WORK/promtool" 2>&1; then
+  local place='' file="$3" status=0
+  if [[ $3 == "$WORK"/* ]]; then
+    # Where the server's user can read it.
+    place="$(mktemp -d)"
+    chmod 0755 "$place"
+    file="$place/${3##*/}.yml"
+    install -m 0644 -- "$3" "$file"
+  fi
+  promtool_check "$2" "$file" || status=$?
+  if [[ -n $place ]]; then rm -rf -- "$place"; fi
+  if ((status != 0)); then
     die_with "$EXIT_CONFIGURATION" "$WORK/promtool" "promtool does not accept $1; its words are above, nothing was changed"
   fi
 }
@@ -47,16 +79,24 @@ read_config() {
 check_text() {
   local status=0
   CONFIG_CHANGED=true
+  write_text "$REAL_CONFIG"
   # Beside the old one, and gone again before anything else happens.
   NEW_CONFIG="$(mktemp -- "${REAL_CONFIG%/*}/.${REAL_CONFIG##*/}.XXXXXXXX")"
-  cp -a -- "$REAL_CONFIG" "$NEW_CONFIG"
-  print_text >"$NEW_CONFIG"
-  "$PROMTOOL" check config "$NEW_CONFIG" >"$WORK/promtool" 2>&1 || status=$?
-  cp -a -- "$NEW_CONFIG" "$WORK/config"
+  cp -a --remove-destination -- "$WORK/config" "$NEW_CONFIG"
+  promtool_check config "$NEW_CONFIG" || status=$?
   rm -f -- "$NEW_CONFIG"
   if ((status != 0)); then
     die_with "$EXIT_CONFIGURATION" "$WORK/promtool" "promtool does not accept $CONFIG with $1; its words are above, nothing was changed. $2"
   fi
+}
+
+# write_text CONFIG: TEXT goes to $WORK/config, with owner and mode of CONFIG.
+write_text() {
+  rm -f -- "$WORK/config"
+  cp -a -- "$1" "$WORK/config"
+  # Whoever may write where it lies can put a link there meanwhile.
+  if [[ -L $WORK/config ]]; then die "$EXIT_REFUSED" "$1 has become a symbolic link; nothing was changed"; fi
+  print_text >"$WORK/config"
 }
 
 print_text() { if ((${#TEXT[@]} > 0)); then printf '%s' "${TEXT[@]}"; fi; }
@@ -110,8 +150,7 @@ unload_config() {
 
 # put_back_text CONFIG: for removal; TEXT, without what was added to it, replaces CONFIG.
 put_back_text() {
-  cp -a -- "$1" "$WORK/config"
-  print_text >"$WORK/config"
+  write_text "$1"
   move_into_place "$WORK/config" "$1"
 }
 

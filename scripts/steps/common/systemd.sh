@@ -15,17 +15,6 @@ require_unit() {
   fi
 }
 
-# find_binary UNIT: sets BINARY to the program that runs; by the unit's word where /proc does not tell.
-find_binary() {
-  local command
-  BINARY="$(readlink -- "/proc/$(unit_property "$1" MainPID)/exe" 2>/dev/null)" || true
-  if [[ -z $BINARY ]]; then
-    command="$(unit_property "$1" ExecStart)"
-    command="${command#*path=}"
-    BINARY="${command%% ;*}"
-  fi
-}
-
 # read_exec_start FILE...: sets EXEC_START to the commands in force, as they are written, given the unit's
 # file and its drop-ins in the order systemd applies them.
 read_exec_start() {

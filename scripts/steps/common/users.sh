@@ -13,3 +13,6 @@ as_user() {
   shift
   setpriv --reuid="$user" --regid="$(id -g -- "$user")" --init-groups --inh-caps=-all --reset-env -- "$@"
 }
+
+# in_directory PATH COMMAND...: COMMAND in PATH, which has no symbolic link in it: false if somebody has put one there meanwhile.
+in_directory() { ( cd -P -- "$1" && [[ $PWD == "$1" ]] && "${@:2}" ); }
