@@ -39,8 +39,8 @@ export function renderHostCommand(): string {
 
 function joinHostCommand(): string {
   const entry = read("prometheus-backup.sh");
-  // Header and shell options come first, so that they are in force while the functions are read.
-  const header = /^(#.*\n)+/.exec(entry)?.[0] ?? "";
+  // Header and shell options come first, so that they are in force for everything, `hold` too, which ends before the entry is read.
+  const header = /^(.+\n)+/.exec(entry)?.[0] ?? "";
   const others = libraries("lib").filter(name => !HOLD_LIBRARIES.includes(name));
   const joined = [...HOLD_LIBRARIES, ...others].map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
   return [header.trimEnd(), ...joined, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";

@@ -47,6 +47,15 @@ function hold(program: string, ...words: string[]): Called {
   return { code: status, stdout, stderr };
 }
 
+test("the options of the shell hold here too: times in UTC, files for nobody else, and errors end it", () => {
+  const environment = { ...process.env, PROMETHEUS_BACKUP_CONFIG: at("settings.conf"), TZ: "Asia/Tokyo" };
+  const { stderr } = spawnSync("bash", ["-c", 'umask 022; exec bash "$@"', "hold", shell.program, "hold"], { encoding: "utf8", env: environment });
+  const logged = Date.parse(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.exec(stderr)?.[0] ?? "");
+  expect(Math.abs(Date.now() - logged)).toBeLessThan(3_600_000);
+  expect(fs.statSync(at(HELD)).mode & 0o777).toBe(0o700);
+  expect(fs.readFileSync(firstPart, "utf8")).toMatch(/^(#.*\n)+set -Eeuo pipefail\n/);
+});
+
 test("links what came from the head, and says so once", () => {
   const first = hold(firstPart);
   expect(first).toMatchObject({ code: 0, stdout: "" });
