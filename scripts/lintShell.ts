@@ -24,6 +24,18 @@ function shellcheck(files: string[], options: string[]): boolean {
   return result.status === 0;
 }
 
+/** In a trap of the shell, a `return` without a number gives the status from before the trap, whatever the function did. */
+function numbersReturns(files: string[]): boolean {
+  const bare = files.flatMap(file =>
+    fs
+      .readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((line, index) => (/^[^#]*\breturn\s*(;|\}|$)/.test(line) ? [`${file}:${index + 1}: write \`return 0\` or \`return $?\`: ${line.trim()}\n`] : [])),
+  );
+  process.stderr.write(bare.join(""));
+  return bare.length === 0;
+}
+
 function main(): number {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-lint-"));
   try {
@@ -39,7 +51,7 @@ function main(): number {
     const alone = [...shellFiles(scriptsDirectory), ...shellFiles(path.join(root, "test")), path.join(root, ".ci", "run")];
     // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
     const good = shellcheck(alone, []) && shellcheck(files, []);
-    return good ? 0 : 1;
+    return numbersReturns(shellFiles(scriptsDirectory)) && good ? 0 : 1;
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
   }

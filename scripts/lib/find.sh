@@ -35,9 +35,9 @@ open_repositories() {
 
 # open_for_reading: repository_list that creates nothing: a folder which is not mounted must not pass for an empty repository.
 open_for_reading() {
-  if [[ $REPOSITORY_TYPE != path ]]; then repository_list; return; fi
+  if [[ $REPOSITORY_TYPE != path ]]; then repository_list; return $?; fi
   if [[ ! -d ${REPOSITORY_ROOT%/*} ]]; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist"; return 1; fi
-  if [[ -d $REPOSITORY_ROOT ]]; then repository_list; return; fi
+  if [[ -d $REPOSITORY_ROOT ]]; then repository_list; return $?; fi
   : >"$OBJECT_LIST"
 }
 

@@ -63,10 +63,10 @@ check_exposure() {
   if ((${#LISTENERS[@]} == 0)); then
     die "$EXIT_REFUSED" "on which address $UNIT listens cannot be seen, so the admin API cannot be said to be guarded; nothing was changed. Set adminApi.exposure to accept-public if you guard it yourself"
   fi
-  if ((${#PUBLIC[@]} == 0)) || [[ $EXPOSURE == reverse-proxy ]]; then return; fi
+  if ((${#PUBLIC[@]} == 0)) || [[ $EXPOSURE == reverse-proxy ]]; then return 0; fi
   if [[ $EXPOSURE == accept-public ]]; then
     warn "$UNIT listens on ${PUBLIC[*]}: whoever reaches it can delete series while the admin API is on"
-    return
+    return 0
   fi
   die "$EXIT_REFUSED" "$UNIT listens on ${PUBLIC[*]}, where anybody could delete series through the admin API; nothing was changed. Ways out: let it listen on loopback only (--web.listen-address=127.0.0.1:${PUBLIC[0]##*:}); or set adminApi.exposure to reverse-proxy, which denies the admin paths; or to accept-public, if a firewall or proxy of yours guards it"
 }
@@ -119,9 +119,9 @@ step_remove() {
   if [[ -n $unit && -v STATE_FILES[$(drop_in_of "$unit")] ]]; then had_drop_in=true; fi
   stop_proxy
   take_back_all
-  if [[ $had_drop_in == false ]]; then return; fi
+  if [[ $had_drop_in == false ]]; then return 0; fi
   systemctl daemon-reload
-  if [[ "$(unit_property "$unit" ActiveState)" != active ]] || ! runs_with_our_flag "$unit"; then return; fi
+  if [[ "$(unit_property "$unit" ActiveState)" != active ]] || ! runs_with_our_flag "$unit"; then return 0; fi
   use_server "${STATE_VALUES[url]}" "${STATE_VALUES[curl_config]:-}"
   if ! restart_unit "$unit" || ! wait_ready "$unit" "${STATE_VALUES[ready_timeout]:-300}"; then
     keep_journal "$unit" "$WORK/journal"

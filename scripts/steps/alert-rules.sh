@@ -42,7 +42,7 @@ compose_config() {
   read_config
   ENTRY="${STATE_VALUES[entry]:-}"
   find_rule_files
-  if is_covered "$RULES" "${CONFIG%/*}"; then return; fi
+  if is_covered "$RULES" "${CONFIG%/*}"; then return 0; fi
   if [[ -n $ENTRY ]]; then remove_entry "$ENTRY"; fi
   find_rule_files
   # A pattern rather than the bare path: promtool fails on a path that is missing, and whoever restores this

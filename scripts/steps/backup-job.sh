@@ -41,7 +41,7 @@ require_names() {
 require_cron() {
   local unit
   for unit in cron.service crond.service; do
-    if systemctl is-active --quiet "$unit"; then return; fi
+    if systemctl is-active --quiet "$unit"; then return 0; fi
   done
   die "$EXIT_CONFIGURATION" 'cron does not run on this host, so no backup would start. Run: systemctl enable --now cron (crond on other distributions)'
 }
@@ -70,7 +70,7 @@ ensure_local_repositories() {
 # ensure_own_directory PATH MODE: made for the backup user, and left alone when the step goes.
 ensure_own_directory() {
   local path="$1" index
-  if [[ -d $path ]]; then return; fi
+  if [[ -d $path ]]; then return 0; fi
   ensure_directory "$path" "${SETTINGS[BACKUP_USER]}:$(id -gn -- "${SETTINGS[BACKUP_USER]}")" "$2"
   for index in "${!STATE_DIRECTORIES[@]}"; do
     if [[ ${STATE_DIRECTORIES[index]} == "$path" ]]; then unset "STATE_DIRECTORIES[$index]"; fi
@@ -82,9 +82,9 @@ ensure_own_directory() {
 # to another source nobody else could go on from their results. Of files with several names, one could be a stranger's.
 hand_over() {
   local path="$1" user="${SETTINGS[BACKUP_USER]}" found
-  if [[ $user == root || ! -d $path || -L $path ]]; then return; fi
+  if [[ $user == root || ! -d $path || -L $path ]]; then return 0; fi
   found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
-  if [[ -z $found ]]; then return; fi
+  if [[ -z $found ]]; then return 0; fi
   find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} +
   CHANGED=true
 }
@@ -137,7 +137,7 @@ end_restore() {
 remove_held() {
   local directory='' note="$STATE_DIRECTORY/hold"
   if [[ -f $note ]]; then directory="$(head -n 1 -- "$note")"; fi
-  if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return; fi
+  if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return 0; fi
   as_user "$(stat --format %U -- "$note")" rm -rf -- "$directory/prometheus-backup-held" ||
     warn "$directory/prometheus-backup-held could not be removed; it pins blocks that the server has deleted"
 }

@@ -48,7 +48,7 @@ find_files_in_use() {
   if [[ -f $LIBRARY/remote-write.state ]]; then
     config="$(awk -F '\t' '$1 == "value" && $2 == "config" { print $3 }' "$LIBRARY/remote-write.state")"
   fi
-  if [[ ! -f $config ]]; then return; fi
+  if [[ ! -f $config ]]; then return 0; fi
   for path in "${!STATE_FILES[@]}"; do
     if grep -qF -- "$path" "$config"; then KEPT_FILES+=("$path"); fi
   done

@@ -47,7 +47,7 @@ require_secret_files() {
 # samples of one tenant would end up with another.
 refuse_lost_headers() {
   find_payload_file "$PART_FILE"
-  if ! grep -q '^    headers:$' -- "$FOUND"; then return; fi
+  if ! grep -q '^    headers:$' -- "$FOUND"; then return 0; fi
   http_get /api/v1/status/buildinfo
   json_value version
   if [[ $VALUE == 2.42.0+ds* ]]; then
@@ -84,7 +84,7 @@ find_changed_files() {
 # names them, because this step may fail and put that back.
 drop_unused_secrets() {
   local kind copy path
-  if [[ ! -f $LIBRARY/remote-write-credentials.state ]]; then return; fi
+  if [[ ! -f $LIBRARY/remote-write-credentials.state ]]; then return 0; fi
   while IFS=$'\t' read -r kind copy path; do
     if [[ $kind != file || $copy != - || $path != "$SECRETS"/*.* ]]; then continue; fi
     if [[ $'\n'"$(setting SECRET_FILE '')"$'\n' != *$'\n'"$path"$'\n'* ]]; then rm -f -- "$path"; fi

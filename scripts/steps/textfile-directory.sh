@@ -95,7 +95,7 @@ settle_directory() {
   NEEDS_FLAG=false
   if [[ -n $IN_FORCE && ( -z $DIRECTORY || $DIRECTORY == "$IN_FORCE" ) ]]; then
     DIRECTORY="$IN_FORCE"
-    return
+    return 0
   fi
   if [[ $FROM_FLAG == true && ! -v STATE_FILES[$DROP_IN] ]]; then
     die "$EXIT_REFUSED" "$UNIT reads $IN_FORCE, not $DIRECTORY; nothing was changed. Leave the directory unset to use that one, or change the flag of the unit"
@@ -116,9 +116,9 @@ make_writable() {
   local owner group mode
   if [[ ! -d $DIRECTORY ]]; then
     ensure_directory "$DIRECTORY" "$OWNER:$(id -gn -- "$OWNER")" 0755
-    return
+    return 0
   fi
-  if as_user "$OWNER" test -w "$DIRECTORY" -a -x "$DIRECTORY"; then return; fi
+  if as_user "$OWNER" test -w "$DIRECTORY" -a -x "$DIRECTORY"; then return 0; fi
   if [[ $CONFIRMED == false || "$(realpath -- "$DIRECTORY")" != "$DIRECTORY" ]]; then
     die "$EXIT_REFUSED" "$OWNER cannot write to $DIRECTORY, which $UNIT reads, and which is not given away because only the running process names it or a symbolic link leads there; nothing was changed. Run: chown $OWNER $DIRECTORY/"
   fi
@@ -152,7 +152,7 @@ restore_owner() {
 # turn_collector_on: a drop-in with the flag, and the one restart of the exporter.
 turn_collector_on() {
   if [[ -v STATE_FILES[$DROP_IN] ]]; then KEPT_FILES+=("$DROP_IN"); fi
-  if [[ $NEEDS_FLAG == false ]]; then return; fi
+  if [[ $NEEDS_FLAG == false ]]; then return 0; fi
   find_exec_start "$UNIT" "$DROP_IN" "$TEXTFILE_FLAG=$DIRECTORY"
   if unit_mentions "$UNIT" "$TEXTFILE_FLAG"; then
     die "$EXIT_REFUSED" "$UNIT has $TEXTFILE_FLAG in its settings but runs without it; nothing was changed. Run: systemctl restart $UNIT"
@@ -178,7 +178,7 @@ prove_directory() {
     if curl --silent --show-error --noproxy '*' --max-time 10 --output "$WORK/metrics" -- "$EXPORTER_URL" 2>"$WORK/curl" &&
       awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' "$WORK/metrics"; then
       rm -f -- "$PROBE"
-      return
+      return 0
     fi
     if ((try < 10)); then sleep 1; fi
   done

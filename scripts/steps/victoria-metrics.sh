@@ -50,7 +50,7 @@ read_command() {
 
 # refuse_foreign_server: a server that somebody else runs here is theirs.
 refuse_foreign_server() {
-  if [[ $WAS_OURS == true ]]; then return; fi
+  if [[ $WAS_OURS == true ]]; then return 0; fi
   case "$(unit_property "$UNIT" ActiveState)" in
     active | activating | reloading)
       die "$EXIT_REFUSED" "$UNIT runs on this host already and was not installed by this stack; nothing was changed. Send metrics to that server as it is, or stop and disable it first"
@@ -63,7 +63,7 @@ refuse_taken_address() {
   local address pid
   address="$(grep -o -- ' -httpListenAddr=[^ ]*' <<<"$COMMAND")"
   pid="$(unit_property "$UNIT" MainPID)"
-  if [[ -r /proc/$pid/cmdline && " $(tr '\0' ' ' <"/proc/$pid/cmdline")" == *"$address "* ]]; then return; fi
+  if [[ -r /proc/$pid/cmdline && " $(tr '\0' ' ' <"/proc/$pid/cmdline")" == *"$address "* ]]; then return 0; fi
   http_get /
   if [[ $HTTP_STATUS != 000 ]]; then
     die "$EXIT_REFUSED" "something else answers at $BASE_URL already; nothing was changed. Stop it, or give VictoriaMetrics another address in \`victoriaMetrics.listen\`"
@@ -135,7 +135,7 @@ prove_server() {
     http_get '/api/v1/export?match%5B%5D=prometheus_backup_probe'
     if [[ $HTTP_STATUS == 200 && $HTTP_BODY == *"[$value]"* ]]; then
       http_get '/api/v1/admin/tsdb/delete_series?match%5B%5D=prometheus_backup_probe'
-      return
+      return 0
     fi
     sleep 0.5
   done

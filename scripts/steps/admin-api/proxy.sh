@@ -13,7 +13,7 @@ read_proxy_settings() {
     if [[ -v STATE_VALUES[proxy_listen] ]]; then
       die "$EXIT_REFUSED" "this host guards the admin API by a reverse proxy; leaving that would make the server public for a moment with the API on. Nothing was changed. Take adminApi off the host, run \`pulumi up\`, and add it with the new exposure"
     fi
-    return
+    return 0
   fi
   LOOPBACK_LISTEN="$(setting LOOPBACK_LISTEN 127.0.0.1:9091)"
   if [[ ! $LOOPBACK_LISTEN =~ ^(127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}$ ]]; then
@@ -51,7 +51,7 @@ install_proxy() {
   for address in "${LISTENERS[@]}"; do
     if [[ $address == "$LOOPBACK_LISTEN" && $IS_ON == true ]]; then
       start_proxy
-      return
+      return 0
     fi
   done
   restart_and_confirm
@@ -87,7 +87,7 @@ check_movable() {
 
 # ensure_nginx: the package would start a default site on port 80, which nobody asked for.
 ensure_nginx() {
-  if has_tool nginx; then return; fi
+  if has_tool nginx; then return 0; fi
   NGINX_MASKED=true
   systemctl mask --quiet nginx.service 2>/dev/null
   ensure_tools nginx
@@ -107,7 +107,7 @@ write_proxy() {
   print_proxy_config "$listens" >"$WORK/proxy.conf"
   print_proxy_unit >"$WORK/proxy.service"
   KEPT_FILES+=("$PROXY_CONFIG" "$PROXY_UNIT")
-  if is_installed "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG" && is_installed "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"; then return; fi
+  if is_installed "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG" && is_installed "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"; then return 0; fi
   PROXY_TOUCHED=true
   put_file "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG"
   put_file "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"
@@ -143,7 +143,7 @@ print_proxy_unit() {
 # start_proxy: starts it, or lets it take a changed configuration, and proves both halves of its work.
 start_proxy() {
   local address="${PROXY_ADDRESSES[0]}" loopback="$MOVED_URL"
-  if [[ $PROXY_TOUCHED == false && "$(unit_property "$PROXY_SERVICE" ActiveState)" == active ]]; then return; fi
+  if [[ $PROXY_TOUCHED == false && "$(unit_property "$PROXY_SERVICE" ActiveState)" == active ]]; then return 0; fi
   PROXY_TOUCHED=true
   rm -rf /run/prometheus-backup-proxy
   systemctl restart "$PROXY_SERVICE" >"$WORK/restart" 2>&1 || true
@@ -171,7 +171,7 @@ stop_proxy() {
 # roll_back_proxy: its unit file may be gone already, so it is stopped by what systemd still knows.
 roll_back_proxy() {
   if [[ $NGINX_MASKED == true ]]; then systemctl unmask --quiet nginx.service; fi
-  if [[ $PROXY_TOUCHED == false ]]; then return; fi
+  if [[ $PROXY_TOUCHED == false ]]; then return 0; fi
   if [[ -e $PROXY_UNIT ]]; then
     systemctl daemon-reload
     systemctl restart "$PROXY_SERVICE"

@@ -9,7 +9,7 @@ UNDO_PATHS=() UNDO_COPIES=()
 # load_state: reads what earlier runs of this step recorded.
 load_state() {
   local kind key value
-  if [[ ! -e $LIBRARY/$STEP.state ]]; then return; fi
+  if [[ ! -e $LIBRARY/$STEP.state ]]; then return 0; fi
   while IFS=$'\t' read -r kind key value; do
     case "$kind" in
       file) STATE_FILES[$value]="$key" ;;
@@ -42,7 +42,7 @@ remember_value() {
 # remember_file PATH: records whether PATH was there before this step first touched it, with a copy of it.
 remember_file() {
   local copy=-
-  if [[ -v STATE_FILES[$1] ]]; then return; fi
+  if [[ -v STATE_FILES[$1] ]]; then return 0; fi
   if [[ -e $1 || -L $1 ]]; then
     copy="$(printf '%s' "$1" | sha256sum)"
     copy="${copy:0:16}"
@@ -95,7 +95,7 @@ replace_file() {
 
 # put_file SOURCE OWNER MODE TARGET: installs and records, unless TARGET is already just that.
 put_file() {
-  if is_installed "$@" && [[ -v STATE_FILES[$4] ]]; then return; fi
+  if is_installed "$@" && [[ -v STATE_FILES[$4] ]]; then return 0; fi
   ensure_directory "${4%/*}" root:root 0755
   remember_file "$4"
   if ! is_installed "$@"; then
@@ -114,7 +114,7 @@ put_payload_files() {
 # ensure_directory PATH OWNER MODE: makes PATH and its parents if they are missing; never changes one that is there.
 ensure_directory() {
   local parent="${1%/*}"
-  if [[ -d $1 ]]; then return; fi
+  if [[ -d $1 ]]; then return 0; fi
   if [[ -e $1 ]]; then
     die "$EXIT_CONFIGURATION" "$1 must be a directory, but it is a file; move it away or configure another path"
   fi

@@ -27,7 +27,7 @@ ensure_tools() {
       packages+=("$PACKAGE")
     fi
   done
-  if ((${#missing[@]} == 0)); then return; fi
+  if ((${#missing[@]} == 0)); then return 0; fi
   if command -v apt-get >/dev/null; then
     install_with_apt "${packages[@]}"
   elif command -v dnf >/dev/null; then
@@ -47,7 +47,7 @@ install_with_apt() {
   local try
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
   for try in 1 2; do
-    if "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >"$WORK/packages" 2>&1; then return; fi
+    if "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >"$WORK/packages" 2>&1; then return 0; fi
     if ((try == 1)); then
       "${apt[@]}" update >"$WORK/packages-update" 2>&1 || true
     fi

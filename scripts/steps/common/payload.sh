@@ -88,7 +88,7 @@ find_payload_file() {
   for index in "${!FILE_PATHS[@]}"; do
     if [[ ${FILE_PATHS[index]} == "$1" ]]; then
       FOUND="$WORK/files/$index"
-      return
+      return 0
     fi
   done
   die "$EXIT_USAGE" "the payload of step $STEP lacks $1; nothing was changed"
@@ -110,7 +110,7 @@ report_result() {
   if [[ $CHANGED == true ]]; then word=installed; fi
   if [[ ${STEP_IS_SECRET:-false} == true ]]; then
     printf '%s %d files\n' "$word" "${#FILE_PATHS[@]}"
-    return
+    return 0
   fi
   sum="$(cat -- "$LIBRARY/$STEP.sh" "$WORK/payload" | sha256sum)"
   printf '%s sha256:%s\n' "$word" "${sum%% *}"

@@ -93,7 +93,7 @@ server_processes() {
   for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs"; do
     if [[ -n $group && -r $file ]]; then
       mapfile -t PROCESSES <"$file"
-      return
+      return 0
     fi
   done
 }

@@ -81,7 +81,7 @@ confirm_arrival() {
       if [[ ${OUTCOME[$name]} =~ ^(sent|waiting)$ ]]; then open=true; fi
       if [[ ${OUTCOME[$name]} =~ ^(refused|late)$ ]]; then report_missing "$name" "$since"; fi
     done
-    if [[ $open == false ]]; then return; fi
+    if [[ $open == false ]]; then return 0; fi
     sleep 0.5
   done
 }
@@ -103,7 +103,7 @@ report_missing() {
   if [[ ${ARRIVAL[$1]} == warn ]]; then
     cat -- "$WORK/journal"
     warn "$text; it stays configured, because its arrival is set to warn"
-    return
+    return 0
   fi
   die_with "$EXIT_VERIFICATION" "$WORK/journal" "$text. Correct the target or the receiver and run \`pulumi up\` again, or set its arrival to warn"
 }

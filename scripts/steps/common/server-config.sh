@@ -103,7 +103,7 @@ print_text() { if ((${#TEXT[@]} > 0)); then printf '%s' "${TEXT[@]}"; fi; }
 
 # write_config: puts the checked text in force, with owner and mode of the old one.
 write_config() {
-  if [[ $CONFIG_CHANGED == false ]]; then return; fi
+  if [[ $CONFIG_CHANGED == false ]]; then return 0; fi
   remember_value config "$REAL_CONFIG"
   keep_for_undo "$REAL_CONFIG"
   move_into_place "$WORK/config" "$REAL_CONFIG" || cannot_write "$REAL_CONFIG"
@@ -140,7 +140,7 @@ load_config() {
 # unload_config: for step_roll_back. The files are as they were; the server follows if it had been told of the new ones.
 unload_config() {
   if [[ -n $NEW_CONFIG ]]; then rm -f -- "$NEW_CONFIG"; fi
-  if [[ $SIGNALLED == false ]]; then return; fi
+  if [[ $SIGNALLED == false ]]; then return 0; fi
   find_reload_patience
   if ! reload_server "$UNIT" "$RELOAD_SECONDS"; then
     note "$UNIT has not reloaded its old configuration"
@@ -158,7 +158,7 @@ put_back_text() {
 # which cannot reload for another reason is no reason to keep them.
 reload_after_removal() {
   local unit="${STATE_VALUES[unit]:-}"
-  if [[ -z $unit || "$(unit_property "$unit" ActiveState)" != active ]]; then return; fi
+  if [[ -z $unit || "$(unit_property "$unit" ActiveState)" != active ]]; then return 0; fi
   use_server "${STATE_VALUES[url]}" "${STATE_VALUES[curl_config]:-}"
   find_reload_patience
   if ! reload_server "$unit" "$RELOAD_SECONDS"; then
@@ -184,7 +184,7 @@ plain_value() {
   local text="${1#"${1%%[![:space:]]*}"}"
   if [[ $text =~ ^\"([^\"]*)\" || $text =~ ^\'([^\']*)\' ]]; then
     PLAIN="${BASH_REMATCH[1]}"
-    return
+    return 0
   fi
   if [[ $text == '#'* ]]; then text=''; fi
   text="${text%%[[:space:]]#*}"

@@ -64,14 +64,14 @@ why_not_extendable() {
   REASON=''
   if [[ " $1 " == *[[:space:]]\;[[:space:]]* ]]; then
     REASON='it holds several commands'
-    return
+    return 0
   fi
   word="${1%%[[:space:]]*}"
   word="${word#"${word%%[!@:+!|-]*}"}"
   if [[ ${word##*/} =~ ^(sh|bash|dash|ash|ksh|zsh|busybox)$ || $1 =~ (^|[[:space:]/])(sh|bash|dash|ash|ksh|zsh)[[:space:]]+-[a-z]*c ]]; then
     REASON='it starts a shell, which would keep the flag for itself'
   elif [[ $word == *[\"\'%\$]* ]]; then
-    return
+    return 0
   elif [[ -r $word && "$(head -c 2 -- "$word" | tr -d '\0')" == '#!' ]] && ! grep -q -e '\$@' -e '\$\*' -- "$word"; then
     REASON="it starts the script $word, which does not hand its arguments on"
   fi
@@ -112,7 +112,7 @@ put_drop_in() {
   printf '# Written by prometheus-backup: the ExecStart= of this unit, with %s. Goes when the component goes.\n[Service]\nExecStart=\nExecStart=%s\n' \
     "$4" "$3" >"$WORK/drop-in"
   KEPT_FILES+=("$2")
-  if is_installed "$WORK/drop-in" root:root 0644 "$2" && [[ -v STATE_FILES[$2] ]]; then return; fi
+  if is_installed "$WORK/drop-in" root:root 0644 "$2" && [[ -v STATE_FILES[$2] ]]; then return 0; fi
   put_file "$WORK/drop-in" root:root 0644 "$2"
   reload_units
   # Another drop-in may sort after ours and win.

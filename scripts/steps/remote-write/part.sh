@@ -38,13 +38,13 @@ find_remote_write() {
       continue
     elif ((LIST_END < 0)); then
       if [[ $LINE =~ ^[[:space:]]*# ]]; then continue; fi
-      if [[ ! $LINE =~ ^([[:space:]]*)-([[:space:]]|$) ]]; then return; fi
+      if [[ ! $LINE =~ ^([[:space:]]*)-([[:space:]]|$) ]]; then return 0; fi
       ITEM_INDENT="${BASH_REMATCH[1]}"
       LIST_END=$index
     elif [[ $LINE == "$ITEM_INDENT"[[:space:]]* || $LINE == "$ITEM_INDENT-"* && $LINE != "$ITEM_INDENT--"* ]]; then
       LIST_END=$index
     elif [[ ! $LINE =~ ^[[:space:]]*# ]]; then
-      return
+      return 0
     fi
   done
 }

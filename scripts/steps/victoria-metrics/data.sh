@@ -10,7 +10,7 @@ refuse_foreign_data() {
   if [[ -n $old && $old != "$DATA" && -d $old ]]; then
     warn "the data in $old stay there and are no longer served; VictoriaMetrics now keeps its data in $DATA"
   fi
-  if [[ ! -e $DATA || -z "$(foreign_entries "$DATA")" ]]; then return; fi
+  if [[ ! -e $DATA || -z "$(foreign_entries "$DATA")" ]]; then return 0; fi
   if [[ ! -d $DATA/data/small && ! -d $DATA/data/big ]]; then
     die "$EXIT_REFUSED" "$DATA holds $(foreign_entries "$DATA"), which is no data of VictoriaMetrics; nothing was changed. Choose an empty directory"
   fi
@@ -22,7 +22,7 @@ refuse_foreign_data() {
 
 # ensure_server_user: the one that Debian's package makes, too.
 ensure_server_user() {
-  if id -- "$SERVER_USER" >/dev/null 2>&1; then return; fi
+  if id -- "$SERVER_USER" >/dev/null 2>&1; then return 0; fi
   MADE_USER=true CHANGED=true CHANGING=true
   useradd --system --user-group --no-create-home --home-dir "$DATA" --shell /usr/sbin/nologin --comment 'VictoriaMetrics' "$SERVER_USER" >"$WORK/useradd" 2>&1 ||
     die_with "$EXIT_CONFIGURATION" "$WORK/useradd" "the user $SERVER_USER cannot be made, see above"
@@ -34,10 +34,10 @@ ensure_data_directory() {
   if [[ ! -e $DATA ]]; then
     NEW_DATA="$DATA"
     ensure_directory "$DATA" "$SERVER_USER:$SERVER_USER" 0750
-    return
+    return 0
   fi
   read -r owner mode <<<"$(stat -c '%u:%g %a' -- "$DATA")"
-  if [[ "$(stat -c %U -- "$DATA")" == "$SERVER_USER" ]]; then return; fi
+  if [[ "$(stat -c %U -- "$DATA")" == "$SERVER_USER" ]]; then return 0; fi
   remember_value data_owner_before "$owner $mode"
   CHANGED=true GIVEN_DATA="$owner $mode"
   chown -- "$SERVER_USER:$SERVER_USER" "$DATA"

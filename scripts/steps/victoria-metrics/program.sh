@@ -8,12 +8,12 @@ readonly PACKAGE=victoria-metrics PACKAGE_DIRECTORY=/var/lib/victoria-metrics
 fetch_release() {
   local url sum
   url="$(setting DOWNLOAD_URL '')" RELEASE=''
-  if [[ -z $url ]]; then return; fi
+  if [[ -z $url ]]; then return 0; fi
   require_setting DOWNLOAD_SHA256 '^[0-9a-f]{64}$' 'a SHA-256 checksum'
   KEPT_FILES+=("$BINARY")
   if [[ ${STATE_VALUES[archive]:-} == "${SETTINGS[DOWNLOAD_SHA256]}" && -f $BINARY ]] &&
     [[ "$(sha256sum -- "$BINARY")" == "${STATE_VALUES[program]:-} "* ]]; then
-    return
+    return 0
   fi
   ensure_tools tar gzip
   curl --silent --show-error --fail --location --proto '=http,https' --connect-timeout 20 --max-time 400 --retry 2 \
@@ -46,7 +46,7 @@ unpack_release() {
 # put_release: installs what was fetched.
 put_release() {
   local sum
-  if [[ -z $RELEASE ]]; then return; fi
+  if [[ -z $RELEASE ]]; then return 0; fi
   sum="$(sha256sum -- "$RELEASE")"
   put_file "$RELEASE" root:root 0755 "$BINARY"
   STATE_VALUES[archive]="${SETTINGS[DOWNLOAD_SHA256]}"
@@ -55,7 +55,7 @@ put_release() {
 
 # ensure_package: Debian's, unless a release was asked for.
 ensure_package() {
-  if [[ -n "$(setting DOWNLOAD_URL '')" || -x $BINARY ]]; then return; fi
+  if [[ -n "$(setting DOWNLOAD_URL '')" || -x $BINARY ]]; then return 0; fi
   if ! command -v apt-get >/dev/null; then
     die "$EXIT_CONFIGURATION" "this distribution has no package of VictoriaMetrics; name a release with its checksum in \`victoriaMetrics.download\`"
   fi
