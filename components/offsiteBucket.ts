@@ -1,4 +1,5 @@
-import * as aws from "@pulumi/aws";
+import * as iam from "@pulumi/aws/iam";
+import * as s3 from "@pulumi/aws/s3";
 import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
 import { LockMode } from "./enums";
@@ -79,13 +80,13 @@ export class OffsiteBucket extends pulumi.ComponentResource {
       throw componentError(problems, this, name);
     }
     const kept = { parent: this, protect: true, retainOnDelete: true };
-    const bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: args.objectLock !== undefined }, kept);
+    const bucket = new s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: args.objectLock !== undefined }, kept);
     guard(name, bucket, args, kept);
     const policies = args.hosts.map(host => [host.hostName, hostPolicy(args, host, bucket.arn)] as const);
     args.hosts.forEach((host, index) => {
       const policy = policies[index]?.[1];
       if (host.roleName !== undefined && policy !== undefined) {
-        new aws.iam.RolePolicy(`${name}-${host.hostName}`, { role: host.roleName, policy }, { parent: this });
+        new iam.RolePolicy(`${name}-${host.hostName}`, { role: host.roleName, policy }, { parent: this });
       }
     });
     this.bucketName = bucket.bucket;
@@ -103,38 +104,38 @@ function hostPolicy(args: OffsiteBucketArgs, host: OffsiteHost, bucketArn: pulum
 }
 
 /** Everything that keeps the bucket private and its contents recoverable. */
-function guard(name: string, bucket: aws.s3.Bucket, args: OffsiteBucketArgs, options: pulumi.CustomResourceOptions): void {
-  const block = new aws.s3.BucketPublicAccessBlock(
+function guard(name: string, bucket: s3.Bucket, args: OffsiteBucketArgs, options: pulumi.CustomResourceOptions): void {
+  const block = new s3.BucketPublicAccessBlock(
     `${name}-public-access`,
     { bucket: bucket.bucket, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true },
     options,
   );
-  new aws.s3.BucketOwnershipControls(`${name}-ownership`, { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, options);
-  const versioning = new aws.s3.BucketVersioning(
+  new s3.BucketOwnershipControls(`${name}-ownership`, { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, options);
+  const versioning = new s3.BucketVersioning(
     `${name}-versioning`,
     { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
     options,
   );
   const encryption =
     args.kmsKey === undefined ? { sseAlgorithm: "AES256" } : { sseAlgorithm: "aws:kms", kmsMasterKeyId: args.kmsKey };
-  new aws.s3.BucketServerSideEncryptionConfiguration(
+  new s3.BucketServerSideEncryptionConfiguration(
     `${name}-encryption`,
     { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: args.kmsKey !== undefined }] },
     options,
   );
-  new aws.s3.BucketPolicy(
+  new s3.BucketPolicy(
     `${name}-tls-only`,
     { bucket: bucket.bucket, policy: bucket.arn.apply(renderBucketPolicy) },
     { ...options, dependsOn: block },
   );
   const days = { ...defaults.bucket, ...definedDays(args) };
-  new aws.s3.BucketLifecycleConfiguration(
+  new s3.BucketLifecycleConfiguration(
     `${name}-lifecycle`,
     { bucket: bucket.bucket, rules: lifecycleRules(days) },
     { ...options, dependsOn: versioning },
   );
   if (args.objectLock !== undefined) {
-    new aws.s3.BucketObjectLockConfiguration(
+    new s3.BucketObjectLockConfiguration(
       `${name}-object-lock`,
       { bucket: bucket.bucket, rule: { defaultRetention: { mode: args.objectLock.mode, days: args.objectLock.days } } },
       { ...options, dependsOn: versioning },
