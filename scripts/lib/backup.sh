@@ -8,6 +8,7 @@ command_run() {
   begin_run
   require_tools
   be_gentle
+  name_run
   log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}")"
   heartbeat start
   start_left_stopped
@@ -47,27 +48,60 @@ parse_run_options() {
   done
 }
 
-# begin_run: lock, metrics and name of this run. From here on every end writes the metrics.
+# begin_run: lock and metrics of this run. From here on every end writes the metrics.
 begin_run() {
   load_metrics
-  leave_last_second
-  SECONDS=0 STAGE_START=0 ALL_STORED=false NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR=""
-  printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' -1
-  printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' -1
+  SECONDS=0 STAGE_START=0 ALL_STORED=false NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR="" BACKUP=""
   CLEANUP_HOOKS+=(record_run remove_own_partials)
   open_state
   take_lock
 }
 
-# leave_last_second: a backup is named by its second, and a run with nothing new may be over within it.
-leave_last_second() {
-  local now last try
-  last="$(stat --format %Y -- "$STATE_DIR/metrics.state" 2>/dev/null)" || return 0
-  for try in {1..20}; do
+# name_run: a backup is named by the second in which its run begins, and no two have one name, however a run ends: each name is noted
+# before it is used. Without the note (the first run, or a state directory that was lost), the repositories tell the last name. Needs the lock.
+name_run() {
+  local note="$STATE_DIR/last-name" last="$SCRATCH/last-name" now
+  if ! cp -- "$note" "$last" 2>/dev/null; then
+    in_background newest_name "$last"
+    wait "$CHILD"
+  fi
+  pass_name "$(<"$last")"
+  printf -v now '%(%s)T' -1
+  printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' "$now"
+  printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' "$now"
+  if ! { printf '%s\n' "$BACKUP" >"$note.new" && sync -- "$note.new" && mv -f -- "$note.new" "$note" && sync -- "$STATE_DIR"; } 2>/dev/null; then
+    die "$EXIT_SPACE" "$note cannot be written" "free space on that file system and check its owner"
+  fi
+}
+
+# newest_name FILE: writes the newest name of a backup of this host in any repository. One that cannot be listed has nothing to say here:
+# nothing is stored there without a list.
+newest_name() {
+  local index
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    select_repository "$index"
+    if repository_list; then sed --quiet 's#^[0-9]*\tbackups/\(.*\)\.json\t.*#\1#p' "$OBJECT_LIST"; fi
+  done | sort | tail -n 1 >"$1"
+}
+
+# pass_name NAME: waits until the clock has passed the second of that name, if that is near. A name from further ahead comes from another
+# clock, and require_new_name looks whether the new one is taken.
+pass_name() {
+  local given now try
+  if [[ ! $1 =~ $BACKUP_PATTERN ]]; then return 0; fi
+  given="$(date --utc --date "${1:0:8} ${1:9:2}:${1:11:2}:${1:13:2}" +%s 2>/dev/null)" || return 0
+  for (( try = 0; try < NAME_WAIT_SECONDS * 10; try++ )); do
     printf -v now '%(%s)T' -1
-    if (( now != last || try == 20 )); then return 0; fi
+    if (( now > given || given - now >= NAME_WAIT_SECONDS )); then return 0; fi
     sleep 0.1
   done
+}
+
+# require_new_name: no manifest of this name is in the list of the selected repository; ends with 12 if one is.
+require_new_name() {
+  if object_bytes "backups/$BACKUP.json" >/dev/null; then
+    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back; run again"
+  fi
 }
 
 # stage_done NAME: writes down how long the stage took.
@@ -92,7 +126,7 @@ record_run() {
     set_metric leftover_snapshots "$(list_snapshots | wc -l)"
     set_metric leftover_snapshots_bytes "$(bytes_below "$DATA_DIRECTORY/snapshots")"
   fi
-  if (( status != 0 )); then log "failed backup=$BACKUP exit_code=$status seconds=$SECONDS"; fi
+  if (( status != 0 )); then log "failed backup=${BACKUP:-none} exit_code=$status seconds=$SECONDS"; fi
   store_metrics || true
   if (( status == 0 )); then heartbeat success; else heartbeat fail; fi
 }
@@ -168,9 +202,7 @@ store_in_repository() {
   select_repository "$1"
   repository_open || repository_fault "cannot be listed"
   require_owner || repository_fault "owner.json"
-  if object_bytes "backups/$BACKUP.json" >/dev/null; then
-    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back; run again"
-  fi
+  require_new_name
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   find_sound_manifests
@@ -267,6 +299,7 @@ last_good_samples() {
 publish_manifest() {
   local file=$1 missing
   repository_open || repository_fault "cannot be listed"
+  require_new_name
   missing="$(missing_objects "$file.objects" | head -n 3 | tr '\n' ' ')"
   if [[ -n $missing ]]; then REPOSITORY_ERROR="missing or of another size: $missing"; repository_fault "check before the manifest"; fi
   "settle_$REPOSITORY_TYPE" || repository_fault "check before the manifest"

@@ -30,6 +30,9 @@ readonly OBJECT_PATTERN="^($OBJECT_NAMES)\$"
 # What check writes, reads and deletes.
 readonly PROBE_PATTERN='probe-[a-z0-9.-]+'
 
+# How far ahead of the clock the last name may be for a run to wait until it has passed.
+readonly NAME_WAIT_SECONDS=5
+
 readonly OLDEST_SERVER=2.39
 # A block cut by head compaction ends on this grid (ms); the head block of a snapshot does not.
 readonly BLOCK_RANGE_MS=7200000

@@ -82,7 +82,45 @@ test("at the default level, what repeats itself in four bytes packs smaller than
   expect(ours).toBeLessThan(level6);
 });
 
-test("a run does not begin in the second in which the last one ended: its name would be taken", () => {
-  const seconds = shell.print('STATE_DIR="$PWD/state"; : >"$STATE_DIR/metrics.state"; leave_last_second; printf "%s %(%s)T" "$(stat --format %Y "$STATE_DIR/metrics.state")" -1').split(" ").map(Number);
-  expect(seconds[1]).toBeGreaterThan(seconds[0] ?? Infinity);
+const KINDS = { path: `"$PWD/remote"`, rclone: `"disk:$PWD/remote"` };
+
+/** Begins a run in a process of its own that is killed as soon as it has its name, and publishes a manifest of that name if told so. */
+const BEGUN = `begun() {
+  ( begin_run; name_run
+    if [[ $1 == published ]]; then mkdir -p "$PWD/remote/prom-1/backups"; : >"$PWD/remote/prom-1/backups/$BACKUP.json"; fi
+    printf '%s\\n' "$BACKUP" >>names; kill -KILL "$BASHPID" ) &
+  wait "$!" || true
+}
+next_second() { local now; printf -v now '%(%s)T' -1; while (( EPOCHSECONDS == now )); do :; done; }`;
+
+test.each([
+  ["path", "unpublished", ":"],
+  ["path", "published", ":"],
+  ["path", "published", "rm -r state; mkdir state"],
+  ["rclone", "published", "rm -r state; mkdir state"],
+] as const)("runs of one second have names of their own (%s, the first killed %s, then: %s)", (kind, end, between) => {
+  fs.rmSync(at("names"), { force: true });
+  const settings = `HOST_NAME=prom-1 ENVIRONMENT=test STATE_DIR="$PWD/state" TEXTFILE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=run
+    REPOSITORY_NAMES=(one) REPOSITORY_TYPES=(${kind}) REPOSITORY_LOCATIONS=(${KINDS[kind]})`;
+  const { stderr } = shell.run(`${settings}; ${BEGUN}; next_second; begun ${end}; ${between}; begun ${end}; ${between}; begun ${end}`);
+  const names = fs.readFileSync(at("names"), "utf8").trim().split("\n");
+  expect(names, stderr).toEqual([...new Set(names)].sort());
+  expect(names).toHaveLength(3);
+});
+
+test.each([
+  [-40 * 86_400, "no later"],
+  [0, "when that has passed"],
+  [3, "when that has passed"],
+  [40 * 86_400, "no later"],
+])("the name given last is %i s ahead of the clock: the next run begins %s", (ahead, begins) => {
+  const [last = "", name = "", naps] = shell
+    .print(`STATE_DIR="$PWD/state"; date --utc --date "@$(( EPOCHSECONDS + ${ahead} ))" +%Y%m%dT%H%M%SZ | tee "$STATE_DIR/last-name"
+      naps=0; sleep() { naps=$(( naps + 1 )); command sleep "$1"; }
+      name_run; printf '%s\\n%d\\n' "$BACKUP" "$naps"`)
+    .split("\n");
+  expect(name > last).toBe(ahead <= 3);
+  if (begins === "no later") {
+    expect(Number(naps)).toBe(0);
+  }
 });
