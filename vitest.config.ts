@@ -7,7 +7,7 @@ const reports = process.env.TEST_REPORTS;
 
 export default defineConfig({
   test: {
-    reporters: reports === undefined ? ["default"] : ["default", ["json", { outputFile: path.join(reports, `${process.pid}.json`) }]],
+    reporters: ["default", "./test/runner/slowestFiles.ts", ...(reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }] as [string, object]])],
     projects: [
       {
         test: {
@@ -26,10 +26,12 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/hostCommand/**/*.test.ts"],
           globalSetup: ["test/hosts/globalSetup.ts"],
+          setupFiles: ["test/runner/handWaits.ts"],
           // They wait more than they work. Each worker has a host of its own for all files that can share one.
           maxWorkers: 2,
-          testTimeout: 600_000,
-          hookTimeout: 1_200_000,
+          // Of no test: what hangs is to be seen also where everything takes several times as long.
+          testTimeout: 1_800_000,
+          hookTimeout: 2_400_000,
         },
       },
       {
@@ -38,6 +40,7 @@ export default defineConfig({
           name: "slow",
           include: ["test/hostCommand/**/*.slow.ts"],
           globalSetup: ["test/hosts/globalSetup.ts"],
+          setupFiles: ["test/runner/handWaits.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 1_200_000,
@@ -49,6 +52,7 @@ export default defineConfig({
           name: "receivers",
           include: ["test/receivers/**/*.test.ts"],
           globalSetup: ["test/hosts/globalSetup.ts"],
+          setupFiles: ["test/runner/handWaits.ts"],
           fileParallelism: false,
           testTimeout: 5_400_000,
           hookTimeout: 1_200_000,

@@ -13,8 +13,9 @@ export async function installProgram(host: Host): Promise<void> {
   await host.run(`
     set -Eeuo pipefail
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install -y -qq --no-install-recommends jq zstd rclone openssl faketime >/dev/null 2>/var/tmp/apt.log ||
-      { apt-get update -qq && apt-get install -y -qq --no-install-recommends jq zstd rclone openssl faketime >/dev/null; }
+    packages=(jq zstd rclone openssl faketime)
+    dpkg --status "\${packages[@]}" >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends "\${packages[@]}" >/dev/null 2>/var/tmp/apt.log ||
+      { apt-get update -qq && apt-get install -y -qq --no-install-recommends "\${packages[@]}" >/dev/null; }
     install -d -m 0755 /etc/prometheus-backup /etc/prometheus-backup/credentials
     install -d -o prometheus -g prometheus -m 0750 /var/lib/prometheus-backup
     install -o prometheus -g prometheus -m 0644 /dev/null ${LOG}`);

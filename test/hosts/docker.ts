@@ -1,6 +1,6 @@
 // A Docker daemon for the tests: the machine's own if one answers, otherwise one of ours, shared and stopped at the end.
 import { createHash } from "node:crypto";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import path from "node:path";
@@ -13,6 +13,8 @@ export interface Docker {
   run(args: string[], options?: RunOptions): Promise<Finished>;
   /** The same, but rejects unless it succeeds. Returns standard output without the trailing newline. */
   output(args: string[], options?: RunOptions): Promise<string>;
+  /** Starts it and leaves it to the caller. */
+  spawn(args: string[]): ChildProcessWithoutNullStreams;
   /** Address under which containers on the default bridge reach servers of this machine. */
   gateway(): Promise<string>;
   /** Says that this process is done. A daemon of ours is stopped when its last user is. */
@@ -60,6 +62,7 @@ function client(environment: NodeJS.ProcessEnv, release: () => Promise<void>): D
   return {
     run: (args, options) => run("docker", args, withEnvironment(options)),
     output,
+    spawn: args => spawn("docker", args, { env: testEnvironment(environment), stdio: ["pipe", "pipe", "pipe"] }),
     gateway: async () => {
       const [gateway, subnet = ""] = (
         await output(["network", "inspect", "bridge", "--format", "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}"])

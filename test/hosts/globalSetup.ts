@@ -3,7 +3,7 @@
 import { ensureDocker } from "./docker";
 import { ensureImage } from "./image";
 import { OWNER_VARIABLE, removeLeftovers, removeOwnedBy } from "./leftovers";
-import { ensureMinio } from "../tools/minio";
+import { shareMinio, startMinio } from "../servers/minio";
 import { ensurePlugins } from "../tools/plugins";
 import { processTag } from "../tools/process";
 import { ensurePulumi } from "../tools/pulumi";
@@ -15,9 +15,14 @@ export default async function setup(): Promise<() => Promise<void>> {
   await removeLeftovers(docker);
   await ensureImage(docker, "bookworm", "debian");
   await ensureImage(docker, "bookworm", "course");
-  await ensureMinio();
-  await ensurePlugins(await ensurePulumi());
+  await ensureImage(docker, "bookworm", "command");
+  const { kind } = await ensurePlugins(await ensurePulumi());
+  // So that the test files need not try again whether the download answers.
+  process.env.PROMETHEUS_BACKUP_PLUGINS ??= kind;
+  const minio = await startMinio();
+  shareMinio(minio);
   return async () => {
+    await minio.stop();
     await removeOwnedBy(docker, processTag());
     await docker.release();
   };

@@ -4,6 +4,7 @@ import { ensureDocker, type Docker } from "./docker";
 import { ensureImage, type Layout } from "./image";
 import { checkoutLabels, removeLeftovers } from "./leftovers";
 import { bootContainer, removeContainer } from "./container";
+import { Shells, type ShellOptions } from "./shell";
 import { clientKey } from "./sshKey";
 import { waitUntil, type Finished } from "../tools/process";
 import { step } from "../tools/cache";
@@ -13,6 +14,8 @@ export interface StartHostOptions {
   name: string;
   /** Defaults to `debian`. */
   layout?: Layout;
+  /** Has the packages that the host command needs; for the layout `debian`. Defaults to false. */
+  forCommand?: boolean;
   /** Debian release. Defaults to the variable PROMETHEUS_BACKUP_TEST_SUITE, and without it to `bookworm`. */
   suite?: string;
   /** Address for `--web.listen-address`. Defaults to `127.0.0.1:9090`; an empty text leaves the server's own default, all addresses. */
@@ -25,12 +28,7 @@ export interface StartHostOptions {
   dockerArguments?: string[];
 }
 
-export interface ExecOptions {
-  input?: string | Buffer;
-  /** Defaults to root. */
-  user?: string;
-  timeoutSeconds?: number;
-}
+export type ExecOptions = ShellOptions;
 
 export interface Host {
   name: string;
@@ -92,7 +90,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   await removeLeftovers(docker);
   const layout = options.layout ?? "debian";
   const suite = options.suite ?? process.env["PROMETHEUS_BACKUP_TEST_SUITE"] ?? "bookworm";
-  const image = await ensureImage(docker, suite, layout);
+  const image = await ensureImage(docker, suite, options.forCommand === true ? "command" : layout);
   const container = containerName(options.name);
   return step(`booting host ${options.name} (${suite}, layout ${layout})`, async () => {
     await bootContainer(docker, { container, image, hostname: options.name, arguments: runArguments(options, layout) });
@@ -123,20 +121,21 @@ function runArguments(options: StartHostOptions, layout: Layout): string[] {
 
 async function attach(docker: Docker, name: string): Promise<Host> {
   const container = containerName(name);
-  const inspect = (format: string) => docker.output(["inspect", "--format", format, container]);
-  const layout = (await inspect('{{index .Config.Labels "prometheus-backup-test.layout"}}')) === "course" ? "course" : "debian";
-  const sshPort = Number(await inspect('{{(index (index .NetworkSettings.Ports "22/tcp") 0).HostPort}}'));
+  const wanted = ['index .Config.Labels "prometheus-backup-test.layout"', '(index (index .NetworkSettings.Ports "22/tcp") 0).HostPort', ".NetworkSettings.IPAddress"];
+  const shown = await docker.output(["inspect", "--format", wanted.map(part => `{{${part}}}`).join("\t"), container]);
+  const [named, sshPort, ip = ""] = shown.split("\t");
+  const layout = named === "course" ? "course" : "debian";
   const access = fileAccess(docker, container);
   return {
     name,
     container,
     layout,
     sshHost: "127.0.0.1",
-    sshPort,
+    sshPort: Number(sshPort),
     hostKey: await readHostKey(access),
     privateKey: clientKey().privateKey,
     user: "deploy",
-    ip: await inspect("{{.NetworkSettings.IPAddress}}"),
+    ip,
     paths: PATHS[layout],
     ...access,
     stop: () => removeContainer(docker, container),
@@ -157,8 +156,8 @@ async function readHostKey(access: Pick<Host, "exec">): Promise<string> {
 }
 
 function fileAccess(docker: Docker, container: string): Pick<Host, "exec" | "run" | "writeFile" | "readFile"> {
-  const exec = (command: string, options: ExecOptions = {}) =>
-    docker.run(["exec", "--interactive", "--user", options.user ?? "root", container, "bash", "-c", command], options);
+  const shells = new Shells(docker, container);
+  const exec = (command: string, options?: ExecOptions) => shells.run(command, options);
   const runIt = async (command: string, options: ExecOptions = {}) => {
     const finished = await exec(command, options);
     if (finished.code !== 0) {

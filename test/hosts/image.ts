@@ -9,11 +9,14 @@ import type { Docker } from "./docker";
 /** `debian`: the distribution's packages. `course`: binaries and units as somebody installs them from the tarballs. */
 export type Layout = "debian" | "course";
 
+/** A layout as it is, or `command`: the layout `debian` with the packages that the host command needs. */
+export type ImageTarget = Layout | "command";
+
 const IMAGE_DIRECTORY = path.join(__dirname, "image");
 
 /** Returns the name of the image, building it first if this daemon does not have it. */
-export async function ensureImage(docker: Docker, suite: string, layout: Layout): Promise<string> {
-  const name = `prometheus-backup-test:${suite}-${layout}-${contentDigest(IMAGE_DIRECTORY)}`;
+export async function ensureImage(docker: Docker, suite: string, target: ImageTarget): Promise<string> {
+  const name = `prometheus-backup-test:${suite}-${target}-${contentDigest(IMAGE_DIRECTORY)}`;
   if (await exists(docker, name)) {
     return name;
   }
@@ -22,7 +25,7 @@ export async function ensureImage(docker: Docker, suite: string, layout: Layout)
       const base = await ensureBase(docker, suite);
       await step(`building the host image ${name}`, () =>
         docker.output(
-          ["build", "--network", "host", "--build-arg", `BASE=${base}`, "--target", layout, "--tag", name, IMAGE_DIRECTORY],
+          ["build", "--network", "host", "--build-arg", `BASE=${base}`, "--target", target, "--tag", name, IMAGE_DIRECTORY],
           { timeoutSeconds: 1200 },
         ),
       );

@@ -13,6 +13,9 @@ const KEPT = "kept";
 /** Set by the test runner's main process: what its workers start belongs to it and outlives them. */
 export const OWNER_VARIABLE = "PROMETHEUS_BACKUP_TEST_OWNER";
 
+/** Set where the host of the host command's tests is to stay for the next run. */
+export const KEEP_VARIABLE = "PROMETHEUS_BACKUP_TEST_KEEP";
+
 /** Container name prefix and labels that tell whose a container is. */
 export function checkoutLabels({ keep = false } = {}): { prefix: string; labels: Record<string, string> } {
   const checkout = path.resolve(__dirname, "..", "..");

@@ -4,7 +4,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OffsiteBucket } from "../../components/offsiteBucket";
-import { startMinio, type Minio } from "../servers/minio";
+import { sharedMinio, type Minio } from "../servers/minio";
 import { createTestStack, type TestStack } from "./harness";
 
 // The bucket made by the real engine, and each host's policy given to a user of a server that enforces it.
@@ -15,7 +15,7 @@ let root: S3Client;
 let host: S3Client;
 let reader: S3Client;
 beforeAll(async () => {
-  minio = await startMinio();
+  minio = await sharedMinio();
   const program = () => {
     const hosts = [{ hostName: "prom-1" }, { hostName: "prom-10" }, { hostName: "reader", mayRead: ["prom-1"] }, { hostName: "unpruned" }];
     const { hostPolicies } = new OffsiteBucket("offsite", { bucketName, prefix: "backups", hosts });

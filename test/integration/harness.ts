@@ -14,6 +14,7 @@ import {
 import { ensurePlugins } from "../tools/plugins";
 import { ensurePulumi } from "../tools/pulumi";
 import { testEnvironment } from "../tools/process";
+import { timed } from "../tools/waits";
 import { DIAL_LOG_VARIABLE } from "../providers/command/ssh";
 
 export interface TestStackOptions {
@@ -89,7 +90,7 @@ export async function createTestStack(options: TestStackOptions): Promise<TestSt
   await setConfig(options.config ?? {}, options.secrets);
   const tryRun = async (operation: Operation, settings: RunSettings = {}): Promise<StackRun> => {
     rmSync(dialLog, { force: true });
-    const result = await runEngine(stack, operation, program, settings, options.onOutput);
+    const result = await timed(`pulumi ${operation}`, () => runEngine(stack, operation, program, settings, options.onOutput));
     return { ...result, dials: readLines(dialLog) };
   };
   const mustRun = async (operation: Operation, settings?: RunSettings): Promise<StackRun> => {

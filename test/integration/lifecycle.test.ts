@@ -5,7 +5,7 @@ import { ask, serverStarts } from "../demo/prometheus";
 import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
-import { startMinio, type Minio } from "../servers/minio";
+import { sharedMinio, type Minio } from "../servers/minio";
 import { receiverUrl, receiverUser, startReceiver, waitForSample } from "../servers/receiver";
 import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, freePort, hostSettings, refusal, sharedSettings, type StackSettings } from "./deployment";
@@ -74,11 +74,11 @@ beforeAll(async () => {
   ports = [await freePort(), await freePort()];
   const keepPort = (index: number) => ({ dockerArguments: ["--publish", `127.0.0.1:${ports[index]}:22`] });
   [minio, ...hosts] = await Promise.all([
-    startMinio(),
+    sharedMinio(),
     startHost({ name: "life-debian", ...keepPort(0) }),
     startHost({ name: "life-course", layout: "course", ...keepPort(1) }),
   ]);
-  await onEach(host => makeHistory(host, { days: 0.25, series: 20 }));
+  await onEach(host => makeHistory(host, { days: 0.25, series: 20, cached: true }));
   if (hosts[0] !== undefined) {
     await startReceiver(hosts[0], receiverPassword);
   }

@@ -4,7 +4,7 @@ import { renderHostPolicy } from "../../components/render/bucket";
 import { differentAnswers, isScraped, measure, type Measured } from "../demo/prometheus";
 import { makeHistory } from "../hosts/history";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
-import { startMinio, type Minio } from "../servers/minio";
+import { sharedMinio, type Minio } from "../servers/minio";
 import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, hostSettings, sharedSettings } from "./deployment";
 import { besideData, command, errorOf, flipByte, served } from "./restoreParts";
@@ -37,7 +37,7 @@ let before: Measured;
 
 beforeAll(async () => {
   [minio, host, newHost, unborn] = await Promise.all([
-    startMinio(), startHost({ name: "lost" }), startHost({ name: "spare", layout: "course" }), startHost({ name: "unborn" }),
+    sharedMinio(), startHost({ name: "lost" }), startHost({ name: "spare", layout: "course" }), startHost({ name: "unborn" }),
   ]);
   await minio.client().send(new CreateBucketCommand({ Bucket: bucketName }));
   const user = async (hostName: string, mayRead: string[]) => {
@@ -57,7 +57,7 @@ beforeAll(async () => {
     const others = ofUnborn === undefined ? [] : [hostSettings(unborn, { ...own("unborn"), ...ofUnborn })];
     return deployment.change({ hosts: [hostSettings(host, own("lost")), hostSettings(newHost, { ...own("spare"), ...more }), ...others] });
   };
-  await makeHistory(host, { days: 1, series: 50 });
+  await makeHistory(host, { days: 1, series: 50, cached: true });
   await deployment.stack.up();
   await waitUntil("the server has scraped its targets twice", 90, () => isScraped(host));
   await host.run(command);

@@ -3,7 +3,7 @@ import * as aws from "@pulumi/aws";
 import * as command from "@pulumi/command";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startHost, type Host } from "../hosts/host";
-import { startMinio, type Minio } from "../servers/minio";
+import { sharedMinio, type Minio } from "../servers/minio";
 import { createTestStack, type TestStack } from "./harness";
 
 // What the other integration tests take for granted: the engine, the plugins, a host and an S3 server work together.
@@ -11,7 +11,7 @@ let host: Host;
 let minio: Minio;
 beforeAll(async () => {
   host = await startHost({ name: "stand-ins" });
-  minio = await startMinio();
+  minio = await sharedMinio();
 });
 afterAll(async () => {
   await host?.stop();

@@ -61,11 +61,55 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
   const port = await freePort(address);
   const root = { accessKeyId: `root-${randomBytes(4).toString("hex")}`, secretAccessKey: randomBytes(20).toString("hex") };
   const directory = mkdtempSync(path.join(tmpdir(), "prometheus-backup-minio-"));
-  const endpoint = `http://${address}:${port}`;
   const server = new Server(program, `${address}:${port}`, directory, root, options.keep ?? false);
-  await step(`starting MinIO on ${endpoint}`, () => server.start());
+  await step(`starting MinIO on ${address}:${port}`, () => server.start());
   return {
+    ...reach({ address, port, directory, root, pid: server.pid() }),
     pid: () => server.pid(),
+    kill: () => server.end("SIGKILL"),
+    restart: () => server.start(),
+    stop: async () => {
+      await server.end("SIGTERM");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What another process must know of a server to use it. */
+interface MinioAccess {
+  address: string;
+  port: number;
+  directory: string;
+  root: S3Credentials;
+  pid: number;
+}
+
+const SHARED_VARIABLE = "PROMETHEUS_BACKUP_TEST_MINIO";
+
+/** Makes this server the one that `sharedMinio` gives to this process and to those that it starts from now on. */
+export function shareMinio(minio: Minio): void {
+  const { hostname, port } = new URL(minio.endpoint);
+  const access: MinioAccess = { address: hostname, port: Number(port), directory: minio.directory, root: minio.root, pid: minio.pid() };
+  process.env[SHARED_VARIABLE] = JSON.stringify(access);
+}
+
+/**
+ * The server of the whole test run, in which each test file has buckets and users with names of its own. It goes on after
+ * `stop`, and nobody may kill it: `startMinio` is for that. Outside a test run it is one of its own.
+ */
+export async function sharedMinio(): Promise<Minio> {
+  const shared = process.env[SHARED_VARIABLE];
+  if (shared === undefined) {
+    return startMinio();
+  }
+  const refuse = () => Promise.reject(new Error("this S3 server is shared with other tests; start one with startMinio"));
+  return { ...reach(JSON.parse(shared) as MinioAccess), kill: refuse, restart: refuse, stop: () => Promise.resolve() };
+}
+
+function reach({ address, port, directory, root, pid }: MinioAccess): Omit<Minio, "kill" | "restart" | "stop"> {
+  const endpoint = `http://${address}:${port}`;
+  return {
+    pid: () => pid,
     directory,
     endpoint,
     endpointForHosts: address === "127.0.0.1" ? `http://host.docker.internal:${port}` : endpoint,
@@ -74,12 +118,6 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
     environment: environmentFor(endpoint, root),
     client: (credentials = root) => new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true }),
     addUser: (name, policy) => addUser({ endpoint, root }, name, policy),
-    kill: () => server.end("SIGKILL"),
-    restart: () => server.start(),
-    stop: async () => {
-      await server.end("SIGTERM");
-      rmSync(directory, { recursive: true, force: true });
-    },
   };
 }
 

@@ -1,6 +1,7 @@
 // Runs external programs for the tests: output caught whole, time limited, nothing through a shell.
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { timed } from "./waits";
 
 /** What a finished program left behind. `code` is 137 when a signal ended it. */
 export interface Finished {
@@ -138,13 +139,18 @@ export function sleep(milliseconds: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, milliseconds));
 }
 
-/** Asks `probe` again and again until it says true; rejects with `what` when the time is up. */
-export async function waitUntil(what: string, seconds: number, probe: () => Promise<boolean>, pauseMs = 250): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await probe())) {
-    if (Date.now() > end) {
-      throw new Error(`${what}: not so after ${seconds} s`);
+/** A busy machine may need several times as long as a quiet one; who waits for what comes loses nothing by patience. */
+const PATIENCE = 4;
+
+/** Asks `probe` again and again until it says true; rejects with `what` when several times the seconds are over that a quiet machine may need. */
+export function waitUntil(what: string, seconds: number, probe: () => Promise<boolean>, pauseMs = 250): Promise<void> {
+  return timed(`until ${what}`, async () => {
+    const end = Date.now() + seconds * PATIENCE * 1000;
+    while (!(await probe())) {
+      if (Date.now() > end) {
+        throw new Error(`${what}: not so after ${seconds * PATIENCE} s`);
+      }
+      await sleep(pauseMs);
     }
-    await sleep(pauseMs);
-  }
+  });
 }
