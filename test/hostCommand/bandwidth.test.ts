@@ -1,6 +1,5 @@
 // The bandwidth limit holds for all that is sent or fetched together, not for each of the programs that do it.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sleep } from "../tools/process";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site } from "./site";
@@ -37,7 +36,6 @@ test("a run and a restore take the time that the limit asks for, with several jo
   expect(await secondsOf(() => site.good("restore latest --target /srv/sites/throttled/restored --yes", { user: "root" }))).toBeGreaterThan(SECONDS * 0.9);
 
   await site.deleteOffsite([...(await site.offsiteObjects()).keys()]);
-  await sleep(1000);
   expect(await secondsOf(() => site.good("run --take-over"))).toBeGreaterThan(SECONDS * 0.9);
   expect((await site.manifest()).totals.sentBytes).toBe(sentBytes);
 }, 300_000);

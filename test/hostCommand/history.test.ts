@@ -1,6 +1,6 @@
 // F9 to F11: series that are deleted, blocks that are compacted or dropped, and servers that shrink between two backups.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sleep, waitUntil } from "../tools/process";
+import { waitUntil } from "../tools/process";
 import { historyIn, servedHistory } from "./served";
 import { startOwnServer, untilCompacted, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, HISTORY_SERIES, openSetting, type Setting } from "./setting";
@@ -24,7 +24,6 @@ async function post(server: OwnServer, path: string): Promise<void> {
 
 /** Names of backups have a resolution of one second. */
 async function backup(site: Site, words = "run"): Promise<Manifest> {
-  await sleep(1000);
   await site.good(words);
   return site.manifest("latest", "local");
 }
@@ -147,7 +146,6 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     await server.stop();
     await setting.host.run(`cd ${server.dataDirectory} && ls -d 01* | head -n ${HISTORY_BLOCKS - 3} | xargs rm -rf`);
     await server.start();
-    await sleep(1000);
     const { stderr } = await site.good();
     expect(stderr).toMatch(/^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup; it is kept, and retention deletes nothing for it. If that is right: prometheus-backup.sh run --accept-smaller$/m);
     expect((await site.metrics()).get("suspect")).toBe(1);
@@ -156,12 +154,10 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     await site.good(`verify ${good.name}`);
     // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
     for (const notes of ["ls", "rm"]) {
-      await sleep(1000);
       await setting.host.run(`${notes} ${site.stateDirectory}/cache/sound/*`);
       expect((await site.good()).stderr).toContain(` samples instead of ${good.totals.samples} in the last good backup`);
     }
 
-    await sleep(1000);
     await site.good("run --accept-smaller");
     expect((await site.metrics()).get("suspect")).toBe(0);
     expect((await site.list("--repository local")).filter(({ suspect }) => !suspect)).toHaveLength(1);
@@ -180,7 +176,6 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     expect((await site.metrics()).get("last_success_timestamp_seconds")).toBeUndefined();
     expect((await site.list()).map(({ suspect }) => suspect)).toEqual([true, true]);
     await site.configure({ NEW_HOST: "true" });
-    await sleep(1000);
     await site.good();
     expect((await site.list("--repository local")).map(({ suspect }) => suspect)).toEqual([false, true]);
     await server.stop();

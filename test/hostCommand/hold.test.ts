@@ -1,6 +1,5 @@
 // Blocks that are held between runs: sent instead of what the server merges from them, and never in the way.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sleep } from "../tools/process";
 import { historyIn, servedHistory } from "./served";
 import { lines, startOwnServer, untilCompacted, type OwnServer } from "./server";
 import { HISTORY, HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -76,18 +75,15 @@ describe.concurrent("held blocks", () => {
     await site.good("verify");
     await site.good(`restore latest --target ${site.directory}/restored --yes`, { user: "root" });
     expect(await historyIn(setting.host, `${site.directory}/restored`, 9474)).toEqual(await servedHistory(setting.host, server.url));
-    await sleep(1000);
     await site.good();
     expect((await site.manifest()).totals.sentBytes).toBe(0);
 
     // A run that cannot have the lock is complete all the same, and the next one lets go, also of another format.
     await setting.host.run(`cd ${server.dataDirectory} && install -d -o prometheus -g prometheus ${HELD} && cp -a --link ${live[0]} ${HELD}/ && chmod 0400 ${site.stateDirectory}/hold.lock && chown root ${site.stateDirectory}/hold.lock`);
-    await sleep(1000);
     expect((await site.good()).stderr).toContain(`warning: ${site.stateDirectory}/hold.lock cannot be had, so ${server.dataDirectory}/${HELD} was left as it is; the next run empties it`);
     expect(await heldOf(server)).toEqual([live[0]]);
     await setting.host.run(`rm ${site.stateDirectory}/hold.lock`);
     await site.configure({ FORMAT: "archive" });
-    await sleep(1000);
     await site.good();
     expect(await heldOf(server)).toEqual([]);
     await server.stop();

@@ -29,7 +29,7 @@ test("F18: a chunk that rotted is found, exactly that block comes back, and no s
   expect(await live.others(ulid)).toBe(rest);
   expect(await servedHistory(setting.host, server.url)).toEqual(history);
   const seen = await live.scrapes(since);
-  expect(seen.gap).toBeLessThan(1.5 * SCRAPE_SECONDS);
+  expect(seen.gap).toBeLessThan(1.9 * SCRAPE_SECONDS);
   expect(seen).toEqual({ gap: seen.gap, failed: 0, processes: 1 });
   expect((await site.good("heal --yes", asRoot)).stderr).toContain("✔ nothing is damaged or missing\n");
   await server.stop();

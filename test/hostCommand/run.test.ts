@@ -5,7 +5,7 @@ import { renderAlertRules } from "../../components/render/alertRules";
 import { alertRulesPlan } from "../../components/resolve";
 import { queriesWithoutData } from "../dashboard/onHost";
 import { startWebhook } from "../servers/webhook";
-import { sleep, waitUntil } from "../tools/process";
+import { waitUntil } from "../tools/process";
 import { LOG, SETTINGS } from "./install";
 import { openSetting, type Setting } from "./setting";
 import { lines } from "./server";
@@ -86,8 +86,6 @@ test("files have the owner and mode that keeps them readable for whom they are m
 });
 
 test("the next run sends only the head", async () => {
-  // Names have a resolution of one second.
-  await sleep(1000);
   const before = await site.localObjects();
   await site.good();
   const added = [...(await site.localObjects()).keys()].filter(object => !before.has(object));

@@ -27,7 +27,6 @@ const ONE = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
 const folder = (site: Site) => `${site.localPath}/${site.name}`;
 const backups = async (site: Site) => (await site.list("--repository local")).map(({ name }) => name);
 const newest = async (site: Site): Promise<Manifest> => {
-  await sleep(1000);
   await site.good();
   return site.manifest();
 };
@@ -35,7 +34,11 @@ const newest = async (site: Site): Promise<Manifest> => {
 /** Runs the command at a terminal, with what is typed there. */
 async function typed(site: Site, words: string, answer: string): Promise<{ code: number; shown: string }> {
   const call = `env PROMETHEUS_BACKUP_CONFIG=${site.configuration} prometheus-backup.sh ${words}`;
-  const { code, stdout } = await setting.host.exec(`{ sleep 3; printf '${answer}\\n'; sleep 5; } | script --quiet --return --command '${call}' /dev/null`);
+  // What is typed ahead waits for the question, and the terminal stays until the command has ended.
+  const { code, stdout } = await setting.host.exec(`
+    mkfifo ${site.directory}/keyboard
+    script --quiet --return --command '${call}' /dev/null <${site.directory}/keyboard & job=$!
+    exec 3>${site.directory}/keyboard; printf '${answer}\\n' >&3; wait $job; code=$?; rm ${site.directory}/keyboard; exit $code`);
   return { code, shown: stdout };
 }
 
@@ -72,7 +75,6 @@ describe.concurrent("prune", () => {
     await site.good("prune --yes");
     expect([...(await site.localObjects()).keys()]).toContain(object);
     // The next run sends nothing that is there, warns, and counts it.
-    await sleep(1000);
     const { stderr } = await site.good();
     expect(stderr).toMatch(new RegExp(`^prometheus-backup: warning: repository local: retention removes no object, because a manifest cannot be read \\(${name}\\)`, "m"));
     expect((await site.metrics()).get('repository_damaged_backups{repository="local"}')).toBe(1);
@@ -210,7 +212,7 @@ describe.concurrent("what a run says of itself", () => {
     const site = await create("cut-short");
     await newest(site);
     const before = await site.metrics();
-    await setting.host.run(`rm -r ${folder(site)}/blocks && mkdir -p /srv/cut-short && printf '#!/bin/sh\\nsleep 60\\n' >/srv/cut-short/zstd && chmod 755 /srv/cut-short/zstd`);
+    await setting.host.run(`rm -r ${folder(site)}/blocks && mkdir -p /srv/cut-short && printf '#!/bin/sh\\nsleep 600\\n' >/srv/cut-short/zstd && chmod 755 /srv/cut-short/zstd`);
     await sleep(1000);
     const ended = await setting.host.exec(
       `env PATH=/srv/cut-short:/usr/sbin:/usr/bin:/sbin:/bin PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} run 2>${site.directory}/words & job=$!
@@ -233,13 +235,15 @@ describe.concurrent("what a run says of itself", () => {
   test("a failed run is still told when a verify that began before it ends", async () => {
     const site = await create("overlapping");
     await newest(site);
-    const slow = `sh -c 'mkdir -p /srv/slow-verify; printf "#!/bin/sh\\nsleep 4\\nexec /usr/bin/openssl \\"\\$@\\"\\n" >/srv/slow-verify/openssl; chmod 755 /srv/slow-verify/openssl'`;
-    await setting.host.run(slow);
+    const slow = "/srv/slow-verify";
+    await setting.host.writeFile(`${slow}/openssl`, `#!/bin/sh\ntouch ${slow}/begun\nuntil [ -e ${slow}/go-on ]; do sleep 0.1; done\nexec /usr/bin/openssl "$@"\n`, { mode: "0755" });
+    await setting.host.run(`chmod 0777 ${slow}`);
     const verify = site.command("verify", { environment: "PATH=/srv/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
-    await sleep(1500);
+    await setting.host.run(`until [ -e ${slow}/begun ]; do sleep 0.1; done`);
     await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9399" });
     const failed = await site.command("run").then(({ code }) => code);
     expect([failed, (await setting.host.exec("pgrep -f '[v]erify'")).code]).toEqual([4, 0]);
+    await setting.host.run(`touch ${slow}/go-on`);
     expect((await verify).code).toBe(0);
     const metrics = await site.metrics();
     expect([metrics.get("last_exit_code"), metrics.get("verify_last_exit_code")]).toEqual([4, 0]);
