@@ -17,7 +17,9 @@ command_browse() {
   CLEANUP_HOOKS+=(remove_browsed)
   require_drill_space "$DRILL_PLACE"
   fetch_selected "$DRILL_PLACE"
-  start_scratch_server "$DRILL_PLACE" || die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" "prove the backup with: prometheus-backup.sh drill $BACKUP"
+  start_scratch_server "$DRILL_PLACE" ||
+    die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" \
+      "prove the backup with: $(as_typed "drill $BACKUP" "$HOST_NAME")"
   say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
   printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) | tr ' ' '+'
   wait "$SCRATCH_PID" || true

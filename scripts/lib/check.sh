@@ -158,7 +158,7 @@ status_report() {
 # status_text: the jq program for people.
 status_text() {
   cat <<'JQ'
-  def at: if . then todate else "never" end;
+  def at: if . then todate else "none known to this host" end;
   .metrics as $m
   | "\(.host) (\(.environment))",
   (if .server then

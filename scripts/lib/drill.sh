@@ -23,7 +23,9 @@ command_drill() {
   started=${EPOCHREALTIME/./}
   fetch_selected "$DRILL_PLACE"
   rm -f -- "$DRILL_PLACE/digest"
-  start_scratch_server "$DRILL_PLACE" || die "$EXIT_VERIFICATION" "a server does not start on the restored blocks ($SCRATCH_ERROR)" "choose another backup: prometheus-backup.sh list"
+  start_scratch_server "$DRILL_PLACE" ||
+    die "$EXIT_VERIFICATION" "a server does not start on the restored blocks ($SCRATCH_ERROR)" \
+      "choose another backup: $(as_typed list "$HOST_NAME")"
   DRILL_RESTORE_MS=$(( (${EPOCHREALTIME/./} - started) / 1000 ))
   check_blocks
   stop_scratch_server
@@ -106,7 +108,8 @@ check_blocks() {
   done
   progress_done
   if (( bad > 0 )); then
-    die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" "choose another backup: prometheus-backup.sh list"
+    die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" \
+      "choose another backup: $(as_typed list "$HOST_NAME")"
   fi
   if (( ${#marked[@]} > 0 )); then say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"; fi
   say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says$DRILL_PART; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"

@@ -18,9 +18,10 @@ fetch_block() {
 # fetch_from_any OBJECT BYTES SHA256 DIR COMMAND ARG...: feeds the object to COMMAND in DIR, from the first repository that has it
 # right; a transfer that breaks is tried twice. False sets FETCH_ERROR ("CODE WORDS").
 fetch_from_any() {
-  local object=$1 bytes=$2 sha256=$3 directory=$4 try index copies=()
+  local object=$1 bytes=$2 sha256=$3 directory=$4 try index copies=() code=$EXIT_NOT_FOUND
   shift 4
-  FETCH_ERROR="$EXIT_NOT_FOUND no repository has its object $object with $bytes bytes"
+  if (( ${#UNREACHABLE[@]} > 0 )); then code=$EXIT_REPOSITORY; fi
+  FETCH_ERROR="$code $(no_repository) has its object $object with $bytes bytes"
   read_copies
   read -r -a copies <<<"${COPIES["$object|$bytes"]:-}" || true
   for index in "${copies[@]}"; do

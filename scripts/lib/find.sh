@@ -1,21 +1,26 @@
 # shellcheck shell=bash
 # Finding a backup: which repository holds it whole, and which one is the newest that can be trusted.
 
-# resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote. Sets BACKUP,
-# BACKUP_COMPLETE, MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the repository that holds it selected. An
-# incomplete backup is found by its name, never as latest. Ends with 11 if there is none, 8 if no repository could say.
+UNREACHABLE=()   # of open_repositories and note_unreachable: what could not be read, in words
+
+# resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote.
+# Sets BACKUP, BACKUP_COMPLETE, MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the
+# repository that holds it selected. An incomplete backup is found by its name, never as latest. Ends with 11 if there
+# is none, 8 if a repository that may have it could not say, 9 if it is damaged.
 resolve_backup() {
   local wanted=$1 host=${2:-$HOST_NAME}
   BACKUP="" BACKUP_COMPLETE=false MANIFEST="" FIND_NOTES=()
   if [[ $wanted != latest && ! $wanted =~ $BACKUP_PATTERN ]]; then
-    die "$EXIT_NOT_FOUND" "there is no backup '$wanted'" "names look like 20261122T020000Z or 'latest'; see: prometheus-backup.sh list"
+    die "$EXIT_NOT_FOUND" "'$wanted' is not the name of a backup" \
+      "names look like 20261122T020000Z or 'latest'; see: $(as_typed list "$host")"
   fi
   open_repositories "$host"
   if [[ $wanted == latest ]]; then find_latest "$host"; else find_named "$wanted" "$host"; fi
   if [[ -z $BACKUP ]]; then no_backup_found "$wanted" "$host"; fi
 }
 
-# open_repositories HOST: reads the list of every repository that answers. Sets OPEN_REPOSITORIES and UNREACHABLE (words).
+# open_repositories HOST: reads the list of every repository that answers. Sets OPEN_REPOSITORIES, and UNREACHABLE
+# (words), to which try_backup adds where a manifest is listed that cannot be fetched.
 open_repositories() {
   local host=$1 type index
   OPEN_REPOSITORIES=() UNREACHABLE=()
@@ -25,20 +30,12 @@ open_repositories() {
       if [[ ${REPOSITORY_TYPES[index]} != "$type" ]]; then continue; fi
       if [[ -n ${ONLY_REPOSITORY:-} && $index != "$REPOSITORY_INDEX" ]]; then continue; fi
       select_repository "$index" "$host"
-      if open_for_reading; then OPEN_REPOSITORIES+=("$index"); else UNREACHABLE+=("$REPOSITORY ($REPOSITORY_SHOWN): $REPOSITORY_ERROR"); fi
+      if look_into_repository; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
     done
   done
   if (( ${#OPEN_REPOSITORIES[@]} == 0 )); then
     die "$EXIT_REPOSITORY" "no repository can be read: $(join_words '; ' "${UNREACHABLE[@]}")" "check the mount, the network and the credentials"
   fi
-}
-
-# open_for_reading: repository_list that creates nothing: a folder which is not mounted must not pass for an empty repository.
-open_for_reading() {
-  if [[ $REPOSITORY_TYPE != path ]]; then repository_list; return $?; fi
-  if [[ ! -d ${REPOSITORY_ROOT%/*} ]]; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist"; return 1; fi
-  if [[ -d $REPOSITORY_ROOT ]]; then repository_list; return $?; fi
-  : >"$OBJECT_LIST"
 }
 
 # find_named NAME HOST: this very backup, whole if some repository has it whole.
@@ -105,14 +102,20 @@ backup_names() {
 }
 
 # try_backup NAME HOST: selects the first repository that has the backup whole and puts its manifest into MANIFEST. Status 2: only
-# an incomplete one was found (selected all the same); 1: none. The reason is added to FIND_NOTES.
+# an incomplete one was found (selected all the same); 1: none. What speaks against one that is listed is added to
+# FIND_NOTES.
 try_backup() {
   local name=$1 host=$2 index partial="" lacking
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$host"
     if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
     MANIFEST="$SCRATCH/manifest.$index.json"
-    if ! read_manifest "$name" "$MANIFEST"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
+    if ! repository_get "backups/$name.json" >"$MANIFEST"; then
+      note_unreachable
+      FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR")
+      continue
+    fi
+    if ! check_manifest "$name" "$MANIFEST"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
     if [[ $M_NAME != "$name" || $M_HOST != "$host" ]]; then
       FIND_NOTES+=("$REPOSITORY: backups/$name.json is the manifest of another backup or host")
       continue
@@ -125,10 +128,7 @@ try_backup() {
     FIND_NOTES+=("$REPOSITORY lacks $lacking of its objects")
     partial="${partial:-$index}"
   done
-  if [[ -z $partial ]]; then
-    if (( ${#FIND_NOTES[@]} == 0 )); then FIND_NOTES+=("no repository has it"); fi
-    return 1
-  fi
+  if [[ -z $partial ]]; then return 1; fi
   select_repository "$partial" "$host"
   MANIFEST="$SCRATCH/manifest.$partial.json"
   read_facts "$MANIFEST"
@@ -136,16 +136,38 @@ try_backup() {
   return 2
 }
 
-# no_backup_found NAME HOST: ends with 8 if an unreachable repository may hold it, else with 11.
+# note_unreachable: the selected repository to UNREACHABLE, once.
+note_unreachable() {
+  local words="$REPOSITORY ($REPOSITORY_SHOWN): $REPOSITORY_ERROR"
+  if ! is_one_of "$words" "${UNREACHABLE[@]}"; then UNREACHABLE+=("$words"); fi
+}
+
+# no_repository: the subject of a sentence about what is in none; it claims no more than what was looked at.
+no_repository() {
+  if (( ${#UNREACHABLE[@]} > 0 )); then printf 'no repository that answers'
+  elif [[ -n ${ONLY_REPOSITORY:-} ]]; then printf 'no repository that was asked (%s)' "$ONLY_REPOSITORY"
+  else printf 'no repository'; fi
+}
+
+# no_backup_found NAME HOST: ends with 8 if an unreachable repository may hold it, with 9 if it is there and damaged,
+# else with 11.
 no_backup_found() {
-  local what="backup $1" of=""
+  local what="backup $1" of="" notes="" nowhere
   if [[ $1 == latest ]]; then what="complete backup that can be trusted"; fi
   if [[ $2 != "$HOST_NAME" ]]; then of=" of host '$2'"; fi
   if (( ${#UNREACHABLE[@]} > 0 )); then
-    die "$EXIT_REPOSITORY" "no repository that answers holds a $what$of, and these do not answer: $(join_words '; ' "${UNREACHABLE[@]}")" \
+    die "$EXIT_REPOSITORY" \
+      "$(no_repository) holds a $what$of, and these do not answer: $(join_words '; ' "${UNREACHABLE[@]}")" \
       "check the mount, the network and the credentials"
   fi
-  die "$EXIT_NOT_FOUND" "there is no $what$of${FIND_NOTES[0]:+ (${FIND_NOTES[-1]})}" "see what there is: prometheus-backup.sh list"
+  if (( ${#FIND_NOTES[@]} > 0 )); then notes=" (${FIND_NOTES[-1]})"; fi
+  if [[ $1 != latest ]] && backup_names "$2" | grep --quiet --line-regexp -- "$1"; then
+    die "$EXIT_VERIFICATION" "backup $1$of is there, but cannot be used$notes" \
+      "choose another one: $(as_typed list "$2")"
+  fi
+  nowhere="there is no $what$of"
+  if [[ -n ${ONLY_REPOSITORY:-} ]]; then nowhere="$(no_repository) holds a $what$of"; fi
+  die "$EXIT_NOT_FOUND" "$nowhere$notes" "see what there is: $(as_typed list "$2")"
 }
 
 # read_copies: COPIES: by "object|bytes" the indexes of the open repositories that list it, the selected first. Read once.

@@ -2,8 +2,9 @@
 # What is wrong with the blocks of the live server: by structure, by size, by content against the newest backup that has them, and by
 # what is not there at all.
 
-# find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it back. HOPELESS gets
-# the damaged blocks that no backup has. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
+# find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it
+# back. HOPELESS gets the damaged blocks that no backup has, of those that were read: NOT_READ says in words which were
+# not. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
 find_wounds() {
   local ulid reason
   CHECKED=0 UNKNOWN=0 HOPELESS=()
@@ -22,18 +23,27 @@ find_wounds() {
   choose_healers
 }
 
-# collect_stored_blocks: SCRATCH/stored.json: by ULID the entry of the newest sound manifest that has the block, from all open repositories.
+# collect_stored_blocks: SCRATCH/stored.json: by ULID the entry of the newest sound manifest that has the block, from
+# all open repositories. Sets NOT_READ (words), of which those of repositories that could not be read are in
+# UNREACHABLE, too.
 collect_stored_blocks() {
-  local index files=()
+  local index files=() listed
+  NOT_READ=()
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$HOST_NAME"
     if [[ $REPOSITORY_TYPE != path ]] && ! fetch_manifests; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) is left out: $REPOSITORY_ERROR"
+      note_unreachable
       continue
     fi
     find_sound_manifests
     files+=("${SOUND[@]}")
+    listed="$(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l)"
+    if (( listed > ${#SOUND[@]} )); then
+      NOT_READ+=("$(( listed - ${#SOUND[@]} )) of $listed backups in $REPOSITORY")
+    fi
   done
+  NOT_READ+=("${UNREACHABLE[@]}")
   jq --null-input '[inputs | . as $manifest | select(.layout == "blocks") | .blocks[] | select(.object and (.head | not)) | . + {backup: $manifest.name}]
     | sort_by(.backup) | reduce .[] as $block ({}; .[$block.ulid] = $block)' "${files[@]:-/dev/null}" >"$SCRATCH/stored.json"
   select_repository "${OPEN_REPOSITORIES[0]}" "$HOST_NAME"

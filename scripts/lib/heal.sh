@@ -64,12 +64,24 @@ plan_heal() {
   if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_space "$STAGING"; refuse_if_planned; fi
 }
 
-# heal_verdict: ends with 9 if damage is left for which no backup has a copy.
+# heal_verdict: ends with 9 if damage is left for which no backup has a copy, with 8 if a repository that could not be
+# read may have one.
 heal_verdict() {
+  local code=$EXIT_VERIFICATION
   if (( ${#HOPELESS[@]} > 0 )); then
-    die "$EXIT_VERIFICATION" "no backup has ${HOPELESS[*]}" "move such a block out of $DATA_DIRECTORY if it keeps the server from starting"
+    if (( ${#UNREACHABLE[@]} > 0 )); then code=$EXIT_REPOSITORY; fi
+    die "$code" "$(hopeless_words)" "move such a block out of $DATA_DIRECTORY if it keeps the server from starting"
   fi
-  if [[ ! -s $SCRATCH/wounds ]] && (( ${#B_ULID[@]} == 0 )); then say "✔ nothing is damaged or missing"; fi
+  if [[ -s $SCRATCH/wounds ]] || (( ${#B_ULID[@]} > 0 )); then return 0; fi
+  if (( ${#UNREACHABLE[@]} == 0 )); then say "✔ nothing is damaged or missing"; return 0; fi
+  say "✔ nothing is damaged or missing as far as the backups tell that could be read; not read:" \
+    "$(join_words '; ' "${UNREACHABLE[@]}")"
+}
+
+# hopeless_words: what no backup has, or none of those that were read.
+hopeless_words() {
+  if (( ${#NOT_READ[@]} == 0 )); then printf 'no backup has %s' "${HOPELESS[*]}"; return 0; fi
+  printf 'no backup that was read has %s (not read: %s)' "${HOPELESS[*]}" "$(join_words '; ' "${NOT_READ[@]}")"
 }
 
 # keep_own_marks: a damaged block that still has its own meta.json and tombstones keeps them: series may have been deleted since the backup.
@@ -134,7 +146,7 @@ read_heal_note() {
 start_after_heal() {
   if ! unit_start; then
     forget_stop
-    if (( ${#HOPELESS[@]} > 0 )); then warn "no backup has ${HOPELESS[*]}; such a block may keep the server from starting"; fi
+    if (( ${#HOPELESS[@]} > 0 )); then warn "$(hopeless_words); such a block may keep the server from starting"; fi
     die "$EXIT_SERVER" "what backups have is back, but the server does not come up ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   fi
   forget_stop

@@ -3,7 +3,8 @@
 
 # command_list [--json] [--repository NAME] [--host NAME]: backups of this host in every repository, newest first.
 command_list() {
-  local json=false only="" host=$HOST_NAME index failed=0 now
+  local json=false only="" host=$HOST_NAME index now asked=0
+  UNREAD=()
   while (( $# > 0 )); do
     case "$1" in
       --json) json=true ;;
@@ -21,10 +22,11 @@ command_list() {
   : >"$SCRATCH/list"
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
+    asked=$(( asked + 1 ))
     select_repository "$index" "$host"
-    if ! repository_list || ! find_summaries; then
+    if ! look_into_repository || ! find_summaries; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) cannot be listed: $REPOSITORY_ERROR"
-      failed=$EXIT_REPOSITORY
+      UNREAD+=("$REPOSITORY")
       continue
     fi
     list_rows >>"$SCRATCH/list"
@@ -32,14 +34,41 @@ command_list() {
   printf -v now '%(%s)T' -1
   if [[ $json == true ]]; then
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list"
-  elif [[ ! -s $SCRATCH/list && -n ${LOCATION:-} ]]; then
-    if (( failed == 0 )); then say "there are no backups of $host in $LOCATION"; fi
-  elif [[ ! -s $SCRATCH/list ]]; then
-    say "no backups of $host yet; take one with: prometheus-backup.sh run"
-  else
+  elif [[ -s $SCRATCH/list ]]; then
     jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns
+  elif (( ${#UNREAD[@]} == 0 )); then
+    say_no_backups "$host" "$only"
   fi
-  if (( failed != 0 )); then exit "$failed"; fi
+  if (( ${#UNREAD[@]} > 0 )); then say_unread "$asked" "$host"; exit "$EXIT_REPOSITORY"; fi
+}
+
+# say_no_backups HOST REPOSITORY: all places were looked at (with REPOSITORY, that one) and hold none. Only a host's own
+# run makes one.
+say_no_backups() {
+  if [[ -n ${LOCATION:-} ]]; then say "there are no backups of $1 in $LOCATION"
+  elif [[ -n $2 ]]; then say "there are no backups of $1 in repository $2"
+  elif [[ $1 != "$HOST_NAME" ]]; then say "there are no backups of host '$1' in any repository of this host"
+  else say "no backups of $1 yet; take one with: prometheus-backup.sh run"; fi
+}
+
+# say_unread ASKED HOST: what the list cannot know, because of ASKED repositories those of UNREAD could not be read.
+say_unread() {
+  local next="prometheus-backup.sh check" holds=""
+  if [[ -n ${LOCATION:-} ]]; then next="check the place, the network and the credentials"; fi
+  if [[ -s $SCRATCH/list ]]; then
+    say "$(join_words ', ' "${UNREAD[@]}") could not be read; there may be more. Next: $next"
+    return 0
+  fi
+  if (( $1 > ${#UNREAD[@]} )); then holds=", without any of $2"; fi
+  say "Nobody knows what backups exist: $(( $1 - ${#UNREAD[@]} )) of $1 repositories could be read (above)$holds." \
+    "Next: $next"
+}
+
+# as_typed WORDS HOST: "prometheus-backup.sh WORDS" with what it needs here to be about the backups of HOST, for advice.
+as_typed() {
+  printf 'prometheus-backup.sh %s' "$1"
+  if [[ -n ${LOCATION:-} ]]; then printf ' --at %s --host %s' "${LOCATION@Q}" "$2"
+  elif [[ $2 != "$HOST_NAME" ]]; then printf -- ' --host %s' "$2"; fi
 }
 
 # require_value OPTION VALUE: ends with 2 when an option came without its value.

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The metrics of this host: kept in the state directory, written whole and atomically to node_exporter's textfile directory.
 
+declare -gA METRICS=()   # of read_metrics and set_metric: "name" or "name|label=value" to value
+
 # metric_table: name, help. Base units; the same HELP in every version, since two differing ones make a series vanish.
 metric_table() {
   cat <<'TABLE'
@@ -163,10 +165,10 @@ escape_label() {
   printf '%s' "${text//$'\n'/\\n}"
 }
 
-# last_success_in_words: for error messages.
+# last_success_in_words: for error messages. The metrics of a host that was set up anew know less than its repositories.
 last_success_in_words() {
   local last=${METRICS[last_success_timestamp_seconds]:-0} now
   printf -v now '%(%s)T' -1
-  if [[ $last == 0 ]]; then printf 'this host has no good backup yet'; return 0; fi
+  if [[ $last == 0 ]]; then printf 'no good backup is known to this host (see: prometheus-backup.sh list)'; return 0; fi
   printf 'the last good backup is %s old' "$(human_seconds $(( now - last )))"
 }

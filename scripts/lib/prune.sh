@@ -34,7 +34,7 @@ prune_repository() {
     warn "repository $REPOSITORY is left out: its settings say that this host deletes nothing there (prune: false, or hostsMayPrune: false of the bucket)"
     return 0
   fi
-  repository_open || repository_fault "cannot be listed"
+  if ! repository_open || ! not_emptied; then repository_fault "cannot be listed"; fi
   if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
   plan_prune "$plan"
   print_prune "$plan" >&2
@@ -201,7 +201,7 @@ change_pin() {
   take_lock
   for index in "${!REPOSITORY_NAMES[@]}"; do
     select_repository "$index"
-    repository_list || repository_fault "cannot be listed"
+    look_into_repository || repository_fault "cannot be listed"
     if ! object_bytes "backups/$backup.json" >/dev/null; then continue; fi
     require_owner || repository_fault "owner.json"
     found=$(( found + 1 ))

@@ -2,13 +2,22 @@
 # Repository on a mounted path. A write is a new file, flushed, then renamed: there is never half an object under its name.
 # The folder of a host may be a symbolic link, which find only follows with a slash behind it.
 
-# list_path: see repository_open. A repository whose own folder is missing is an unmounted disk, not an empty repository.
+# list_path: see repository_open. A repository whose own folder is missing is an unmounted disk, not an empty
+# repository. Nor is one empty whose folder for this host cannot be looked at, or leads nowhere.
 list_path() {
   if [[ ! -d ${REPOSITORY_ROOT%/*} ]]; then
-    REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist; is its file system mounted?"
+    REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist (is its file system mounted?)"
     return 1
   fi
-  if [[ ! -d $REPOSITORY_ROOT ]]; then return 0; fi
+  if [[ ! -L $REPOSITORY_ROOT ]] && ! stat -- "$REPOSITORY_ROOT" >/dev/null 2>"$SCRATCH/error"; then
+    if [[ "$(<"$SCRATCH/error")" == *": No such file or directory" ]]; then return 0; fi
+    path_failed
+    return 1
+  fi
+  if [[ ! -d $REPOSITORY_ROOT ]]; then
+    REPOSITORY_ERROR="$REPOSITORY_ROOT is no directory and no link to one (is its file system mounted?)"
+    return 1
+  fi
   if ! find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
 }
 

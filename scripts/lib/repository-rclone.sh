@@ -45,7 +45,9 @@ list_rclone() {
   if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT/"; then return 0; fi
   if [[ $REPOSITORY_ERROR != *"directory not found"* ]]; then return 1; fi
   if run_rclone lsf --max-depth 1 -- "${REPOSITORY_ROOT%/*}/" >/dev/null; then REPOSITORY_ERROR=""; return 0; fi
-  if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist; is it mounted there, and is the name right?"; fi
+  if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then
+    REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist (is it mounted there, and is the name right?)"
+  fi
   return 1
 }
 

@@ -46,6 +46,24 @@ repository_list() {
     LC_ALL=C sort -k 2 -t $'\t' >"$OBJECT_LIST"
 }
 
+# look_into_repository: repository_list for what says which backups there are. False also where nothing is, although
+# this host has had backups there: a folder without its disk must not pass for a repository without backups.
+look_into_repository() { repository_list && not_emptied; }
+
+# not_emptied: false, with REPOSITORY_ERROR, if was_emptied.
+not_emptied() {
+  if ! was_emptied; then return 0; fi
+  REPOSITORY_ERROR="it is empty, and has held backups of this host (is its file system mounted?)"
+  return 1
+}
+
+# was_emptied: whether this host has had backups in the selected repository, as its metrics remember, and none is
+# listed; needs repository_list.
+was_emptied() {
+  local memory="repository_last_success_timestamp_seconds|repository=$REPOSITORY"
+  [[ $REPOSITORY_HOST == "$HOST_NAME" && -v METRICS[$memory] ]] && ! grep --quiet $'\tbackups/' "$OBJECT_LIST"
+}
+
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
 repository_put() { check_object "$1" || return 1; "put_$REPOSITORY_TYPE" "$1"; }
 
@@ -90,7 +108,7 @@ require_owner() {
   local owner id
   id="$(host_id)"
   if ! object_bytes owner.json >/dev/null; then
-    if [[ -v METRICS["repository_last_success_timestamp_seconds|repository=$REPOSITORY"] && ${TAKE_OVER:-false} == false ]] && ! grep --quiet $'\tbackups/' "$OBJECT_LIST"; then
+    if [[ ${TAKE_OVER:-false} == false ]] && was_emptied; then
       die "$EXIT_REPOSITORY" "repository $REPOSITORY ($REPOSITORY_SHOWN) is empty, and has held backups of this host; nothing was written there" \
         "look whether its disk is mounted; if it is to begin anew, run once: prometheus-backup.sh run --take-over"
     fi

@@ -13,7 +13,8 @@ select_blocks() {
   {
     IFS= read -r unknown
     if [[ -n $unknown ]]; then
-      die "$EXIT_NOT_FOUND" "backup $BACKUP has no block $unknown" "see its blocks: prometheus-backup.sh show $BACKUP"
+      die "$EXIT_NOT_FOUND" "backup $BACKUP has no block $unknown" \
+        "see its blocks: $(as_typed "show $BACKUP" "$RESTORE_HOST")"
     fi
     IFS= read -r json
     printf '%s\n' "$json" >"$SELECTED"

@@ -34,7 +34,10 @@ command_verify() {
     found=$(( found + 1 ))
     if (( status != 0 && worst != EXIT_VERIFICATION )); then worst=$status; fi
   done
-  if (( found == 0 )); then die "$EXIT_NOT_FOUND" "no repository has a backup '$WANTED'" "see: prometheus-backup.sh list"; fi
+  if (( found == 0 )); then
+    ONLY_REPOSITORY=$only
+    die "$EXIT_NOT_FOUND" "$(no_repository) has a backup '$WANTED'" "see: $(as_typed list "$HOST_NAME")"
+  fi
   printf -v now '%(%s)T' -1
   set_metric verify_last_exit_code "$worst"
   if (( worst == 0 )) && [[ -z $sample ]]; then set_metric verify_last_success_timestamp_seconds "$now"; fi
@@ -54,17 +57,19 @@ check_sample() {
 verify_repository() {
   local backup=$2 sample=$3 started=$SECONDS bad
   select_repository "$1"
-  repository_list || repository_fault "cannot be listed"
+  look_into_repository || repository_fault "cannot be listed"
   if [[ $backup == latest ]]; then
     backup="$(awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9, 16) }' "$OBJECT_LIST" | sort | tail -n 1)"
   fi
   if [[ -z $backup ]] || ! object_bytes "backups/$backup.json" >/dev/null; then exit "$EXIT_NOT_FOUND"; fi
   MANIFEST="$SCRATCH/verify.json"
   if ! read_manifest "$backup" "$MANIFEST"; then
-    die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" "use another backup or repository: prometheus-backup.sh list"
+    die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" \
+      "use another backup or repository: $(as_typed list "$HOST_NAME")"
   fi
   if [[ $M_NAME != "$backup" || $M_HOST != "$REPOSITORY_HOST" ]]; then
-    die "$EXIT_VERIFICATION" "repository $REPOSITORY: backups/$backup.json is the manifest of another backup or host" "use another backup or repository: prometheus-backup.sh list"
+    die "$EXIT_VERIFICATION" "repository $REPOSITORY: backups/$backup.json is the manifest of another backup or host" \
+      "use another backup or repository: $(as_typed list "$HOST_NAME")"
   fi
   list_expected "$sample" >"$SCRATCH/expected"
   find_damage

@@ -33,7 +33,7 @@ test("a place that does not exist is no empty repository; a host that has nothin
   const list = `${REMOTE}; if repository_list; then printf 'empty %s' "$(wc -c <"$OBJECT_LIST")"; else printf '%s' "$REPOSITORY_ERROR"; fi`;
   expect(shell.print(list)).toBe("empty 0");
   fs.rmdirSync(at("remote"));
-  expect(shell.print(list)).toBe(`disk:${at("remote")} does not exist; is it mounted there, and is the name right?`);
+  expect(shell.print(list)).toBe(`disk:${at("remote")} does not exist (is it mounted there, and is the name right?)`);
 });
 
 test.each([
