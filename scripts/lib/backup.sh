@@ -23,9 +23,11 @@ command_run() {
   "source_$SOURCE"
   wait "$gathering"
   describe_source
+  note_deletions
   stage_done snapshot
   store_everywhere
   finish_hold
+  tell_wounds
   log "done backup=$BACKUP newest_sample=${NEWEST_SAMPLE:-none} seconds=$SECONDS"
 }
 
@@ -35,17 +37,24 @@ gather() {
   read_held
 }
 
-# parse_run_options ARG...: sets TAKE_OVER and ACCEPT_SMALLER.
+# parse_run_options ARG...: sets TAKE_OVER, ACCEPT_SMALLER and ACCEPT_LOSS (a comma before each ULID).
 parse_run_options() {
-  TAKE_OVER=false ACCEPT_SMALLER=false
+  TAKE_OVER=false ACCEPT_SMALLER=false ACCEPT_LOSS=""
   while (( $# > 0 )); do
     case "$1" in
       --take-over) TAKE_OVER=true ;;
       --accept-smaller) ACCEPT_SMALLER=true ;;
+      --accept-loss) require_value "$@"; accept_loss "$2"; shift ;;
       *) usage_error "run does not know '$1'" ;;
     esac
     shift
   done
+}
+
+# accept_loss ULID[,ULID...]: adds them to ACCEPT_LOSS.
+accept_loss() {
+  if [[ ! ,$1 =~ ^(,[0-7][0-9A-HJKMNP-TV-Z]{25})+$ ]]; then usage_error "--accept-loss takes the names (ULIDs) of lost blocks with commas between them, not '$1'"; fi
+  ACCEPT_LOSS+=",$1"
 }
 
 # begin_run: lock and metrics of this run. From here on every end writes the metrics.
@@ -140,23 +149,52 @@ record_admin_api() {
   set_metric admin_api_exposed "$exposed"
 }
 
-# source_snapshot: a snapshot through the admin API; the sources that need none are in source.sh.
+# source_snapshot: a snapshot through the admin API; the sources that need none are in source.sh. A server that makes none because of a block that is
+# damaged is backed up without it, and without its head.
 source_snapshot() {
   require_admin_api
   take_snapshot
+  if [[ -n $SNAPSHOT_REFUSED ]]; then
+    warn "the server makes no snapshot because of $SNAPSHOT_REFUSED; the backup is made of links to its finished blocks, without the head. Mend it with: prometheus-backup.sh heal"
+    SOURCE=hot
+    source_hot
+    return 0
+  fi
   SOURCE_DIR="$SNAPSHOT_DIR"
   log "snapshot name=$SNAPSHOT seconds=$(( SECONDS - STAGE_START ))"
 }
 
-# describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, and SOURCE_SAMPLES; ends with 6 if they cannot be trusted.
+# describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, with the files of describe_blocks beside it, and in blocks.json.present the
+# ULIDs of all that are there. Ends with 6 if it cannot be read.
 describe_source() {
+  local hidden=()
   BLOCKS="$SCRATCH/blocks.json"
-  if ! describe_blocks "$SOURCE_DIR" "$BLOCKS"; then
-    die "$EXIT_SNAPSHOT" "the data directory is damaged: $BLOCK_ERROR" "prometheus-backup.sh heal brings the block back from a backup"
+  describe_hidden
+  if ! describe_blocks "$SOURCE_DIR" "$BLOCKS"; then die "$EXIT_SNAPSHOT" "$BLOCK_ERROR" "run again"; fi
+  if (( ${#hidden[@]} > 0 )); then
+    jq --slurp --compact-output add "$BLOCKS.damaged" "$SCRATCH/hidden.json.damaged" >"$BLOCKS.damaged.new"
+    mv -f -- "$BLOCKS.damaged.new" "$BLOCKS.damaged"
   fi
-  SOURCE_SAMPLES=$BLOCKS_SAMPLES EMPTY_SOURCE=false
-  if (( BLOCKS_COUNT == 0 )) && [[ $NEW_HOST == false ]]; then EMPTY_SOURCE=true; fi
+  { cat -- "$BLOCKS.ulids"; live_blocks; } | sort --unique >"$BLOCKS.present"
+  EMPTY_SOURCE=false
+  if (( BLOCKS_COUNT == 0 )) && [[ ! -s $BLOCKS.present && $NEW_HOST == false ]]; then EMPTY_SOURCE=true; fi
+  look_into_future
   log "blocks count=$BLOCKS_COUNT bytes=$BLOCKS_BYTES"
+}
+
+# describe_hidden: blocks that are in the data directory, but not in SOURCE_DIR, because the server skips what has no meta.json. The caller's hidden
+# gets them, SCRATCH/hidden.json.damaged what is wrong with them; one that is sound has come since, and one that is gone again was on its way out.
+describe_hidden() {
+  local ulid
+  live_blocks | while IFS= read -r ulid; do
+    if [[ ! -d $SOURCE_DIR/$ulid ]]; then hidden+=("$ulid"); fi
+  done
+  if (( ${#hidden[@]} == 0 )); then return 0; fi
+  if ! describe_blocks "$DATA_DIRECTORY" "$SCRATCH/hidden.json" "${hidden[@]}"; then hidden=(); return 0; fi
+  live_blocks >"$SCRATCH/hidden.live"
+  jq --compact-output --rawfile live "$SCRATCH/hidden.live" '($live | split("\n")) as $live | map(select(.ulid as $ulid | $live | index($ulid)) | .usable = false)' \
+    "$SCRATCH/hidden.json.damaged" >"$SCRATCH/hidden.json.new"
+  mv -f -- "$SCRATCH/hidden.json.new" "$SCRATCH/hidden.json.damaged"
 }
 
 # store_everywhere: every repository by itself; ends with the first failure's code after all were tried. Sets ALL_STORED at the end alone: until
@@ -172,6 +210,7 @@ store_everywhere() {
     if (( status != 0 && first == 0 )); then first=$status; fi
   done
   if (( LACKING == 0 )) && [[ $EMPTY_SOURCE == false ]]; then ALL_STORED=true; fi
+  note_wounds
   if (( first != 0 )); then exit "$first"; fi
   if [[ $EMPTY_SOURCE == true ]]; then
     die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
@@ -206,7 +245,9 @@ store_in_repository() {
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   find_sound_manifests
-  judge_samples "$SOURCE_SAMPLES"
+  plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
+  judge_samples "$PLANNED_SAMPLES"
+  cp -- "$plan.wounds" "$SCRATCH/wounds.$REPOSITORY"
   if [[ $FORMAT == archive ]]; then store_archive "$plan"; else store_pool "$plan"; fi
   store_head "$plan" || repository_fault "WAL and head"
   store_companions "$plan" || repository_fault "companions"
@@ -215,8 +256,11 @@ store_in_repository() {
   note_repaired "$plan.uploaded" "$plan.companions"
   # From here on the backup is complete, whatever happens.
   mv -f -- "$plan.manifest.summary" "$summary"
-  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "${#UNSOUND[@]}" >>"$summary"
-  printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started )) >>"$summary"
+  {
+    printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "${#UNSOUND[@]}"
+    printf 'repository_future_backups|repository=%s\t%d\n' "$REPOSITORY" "$(future_backups)"
+    printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started ))
+  } >>"$summary"
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS
   if [[ -z $SUSPECT && $REPOSITORY_PRUNE == true ]]; then prune_after_run "$summary"; fi
@@ -240,22 +284,22 @@ repository_fault() {
 # store_pool PLAN: sends the blocks that the pool lacks; PLAN.uploaded gets their manifest entries.
 store_pool() {
   local plan=$1
-  plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
   printf 'null\n' >"$plan.archive"
   log "plan repository=$REPOSITORY $(<"$plan.words")"
   require_room_beside_server "$(sed 's/.*bytes=//' "$plan.words")"
   store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
 }
 
-# store_archive PLAN: sends the whole source as one tar, the course's file; the manifest names its blocks without objects.
+# store_archive PLAN: sends the whole source as one tar, the course's file, without blocks that are damaged; the manifest names its blocks without
+# objects.
 store_archive() {
   local plan=$1 extension=gz object
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then extension=zst; fi
   require_room_beside_server "$BLOCKS_BYTES"
   SENDING_BYTES=$BLOCKS_BYTES
   object="archives/prometheus-backup-${BACKUP:0:8}-${BACKUP:9:6}.tar.$extension"
-  printf '{"reuse":[],"covered":[]}\n' >"$plan"
-  jq --compact-output '.[] + {object: null, objectBytes: 0, objectSha256: null}' "$BLOCKS" >"$plan.uploaded"
+  jq --compact-output '.heads[], .upload[] | del(.recorded) + {object: null, objectBytes: 0, objectSha256: null}' "$plan" >"$plan.uploaded"
+  jq --raw-output --arg root "${SOURCE_DIR##*/}" '.lacks[] | "\($root)/\(.ulid)"' "$plan" >"$SCRATCH/left-out.$REPOSITORY"
   send "$object" pack_archive || repository_fault "upload"
   jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
     --arg compression "$ARCHIVE_COMPRESSION" --arg root "${SOURCE_DIR##*/}" '$ARGS.named' >"$plan.archive"
@@ -265,35 +309,39 @@ store_archive() {
 pack_archive() {
   local packer=(gzip --stdout)
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then packer=(compress "$PARALLEL"); fi
-  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -- "${SOURCE_DIR##*/}" | "${packer[@]}"
+  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --anchored --exclude-from "$SCRATCH/left-out.$REPOSITORY" \
+    -- "${SOURCE_DIR##*/}" | "${packer[@]}"
 }
 
 # judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to the
-# reason, or "".
+# reason, or "". Who says that it is right like that says the same of the blocks that are gone: PLAN is made anew.
 judge_samples() {
-  local samples=$1 before
+  local samples=$1 before name
   SUSPECT=""
-  before="$(last_good_samples)"
+  read -r before name < <(last_good_samples)
   if [[ $EMPTY_SOURCE == true ]]; then SUSPECT="the server holds no blocks"
-  elif [[ $ACCEPT_SMALLER == false ]] && (( samples * 100 < before * SHRINK_PERCENT )); then
+  elif (( samples * 100 < before * SHRINK_PERCENT )); then
+    if [[ $ACCEPT_SMALLER == true ]]; then ACCEPT_LOSS=all plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"; return 0; fi
     SUSPECT="$samples samples instead of $before in the last good backup"
   fi
   if [[ -n $SUSPECT ]]; then
-    warn "backup $BACKUP is suspect: $SUSPECT; it is kept, and retention deletes nothing for it. If that is right: prometheus-backup.sh run --accept-smaller"
+    warn "backup $BACKUP is suspect: $SUSPECT${name:+ ($name)}; it is kept, and retention deletes nothing for it. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
   fi
 }
 
-# last_good_samples: samples of the newest backup that is as it was written and not suspect, or 0. Needs find_sound_manifests.
+# last_good_samples: samples and name of the newest backup that is as it was written, not suspect and not named by a wrong clock, or 0. Needs
+# find_sound_manifests.
 last_good_samples() {
   local name samples copy="$SCRATCH/last-good.json"
   while IFS= read -r name; do
     samples=""
+    if [[ $MISDATED == *"\"${name%.json}\""* ]]; then continue; fi
     if [[ -v GOOD_SAMPLES["$name"] ]]; then samples=${GOOD_SAMPLES[$name]}
     elif [[ " ${UNSOUND[*]} " == *" ${name%.json} "* ]]; then continue
     elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
-    if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s' "$samples"; return 0; fi
+    if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s %s\n' "$samples" "${name%.json}"; return 0; fi
   done < <(find "$MANIFESTS/" -type f -name '*.json' -printf '%f\n' 2>/dev/null | sort --reverse)
-  printf 0
+  printf '0 \n'
 }
 
 # publish_manifest FILE: looks at the far end once more, then writes the manifest: from here on it is a backup.

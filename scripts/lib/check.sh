@@ -73,9 +73,17 @@ check_data_directory() {
   if is_network_file_system "$DATA_DIRECTORY"; then
     die "$EXIT_CONFIGURATION" "$DATA_DIRECTORY is on a network file system, which Prometheus does not support" "move it to a local disk"
   fi
-  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/blocks.json" ||
-    die "$EXIT_SNAPSHOT" "$BLOCK_ERROR in $DATA_DIRECTORY" "prometheus-backup.sh heal brings it back from a backup"
-  printf '%s, %s blocks' "$DATA_DIRECTORY" "$(jq length "$SCRATCH/blocks.json")"
+  check_live_blocks
+  printf '%s, %s blocks' "$DATA_DIRECTORY" "$(wc -l <"$SCRATCH/live-blocks.json.ulids")"
+}
+
+# check_live_blocks: ends with 9 if a run would call a block damaged or lost, by the manifests that are on this host.
+check_live_blocks() {
+  local words
+  judge_live_blocks "${!REPOSITORY_NAMES[@]}"
+  words="$(wounds_in_words "$SCRATCH/judged.json")"
+  if [[ -z $words ]]; then return 0; fi
+  die "$EXIT_VERIFICATION" "${words//$'\n'/; }" "prometheus-backup.sh heal brings back what backups have"
 }
 
 check_space() {
@@ -149,10 +157,11 @@ status_of_server() {
 
 # status_report SERVER TSDB: everything as one JSON object.
 status_report() {
-  local key
+  local key wounds="$STATE_DIR/wounds.json"
+  if ! jq --exit-status 'type == "object"' "$wounds" >/dev/null 2>&1; then wounds=/dev/null; fi
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
-    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" '
-      {$host, $environment, $server, $tsdb, metrics: ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {})}'
+    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" --slurpfile wounds "$wounds" '
+      {$host, $environment, $server, $tsdb, wounds: ($wounds[0] // null), metrics: ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {})}'
 }
 
 # status_text: the jq program for people.
@@ -168,6 +177,9 @@ status_text() {
   else "  server      does not answer" end),
   "  last good   \($m.last_success_timestamp_seconds | at)",
   "  last run    \($m.last_run_timestamp_seconds | at), exit code \($m.last_exit_code // "none"), \($m.last_duration_seconds // 0) s",
+  (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
+    (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
+    (if .damaged + .lost == [] then empty else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
   "  last verify \($m.verify_last_success_timestamp_seconds | at)",
   ($m | to_entries[] | select(.key | startswith("repository_last_success_timestamp_seconds|")) | "  \(.key | split("=")[1] | . + " " * ([11 - length, 0] | max)) \(.value | at)")
 JQ

@@ -47,11 +47,17 @@ find_named() {
 
 # find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones it passed over.
 find_latest() {
-  local host=$1 name names=() horizon status skipped=()
+  local host=$1 name names=() horizon status skipped=() misdated="" index
   printf -v horizon '%(%Y%m%dT%H%M%SZ)T' $(( EPOCHSECONDS + 300 ))
   backup_names "$host" | sort --reverse --unique | mapfile -t names
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    select_repository "$index" "$host"
+    read_misdated
+    misdated+=$MISDATED
+  done
   for name in "${names[@]}"; do
     if [[ $name > $horizon ]]; then skipped+=("$name is dated in the future"); continue; fi
+    if [[ $misdated == *"\"$name\""* ]]; then skipped+=("$name was named by a clock that ran ahead"); continue; fi
     status=0
     try_backup "$name" "$host" || status=$?
     if (( status == 1 )); then skipped+=("$name cannot be read (${FIND_NOTES[-1]})"); continue; fi

@@ -67,7 +67,14 @@ plan_heal() {
 # heal_verdict: ends with 9 if damage is left for which no backup has a copy, with 8 if a repository that could not be
 # read may have one.
 heal_verdict() {
-  local code=$EXIT_VERIFICATION
+  local code=$EXIT_VERIFICATION ulid vanished=()
+  for ulid in "${HOPELESS[@]}"; do
+    if [[ ! -d $DATA_DIRECTORY/$ulid ]]; then vanished+=("$ulid"); fi
+  done
+  if (( ${#vanished[@]} > 0 )); then
+    warn "lost, and in no block of the repositories that were read: ${vanished[*]}. An archive may have them:" \
+      "restore BACKUP --merge --block ULID. If they may go: prometheus-backup.sh run --accept-loss ULID"
+  fi
   if (( ${#HOPELESS[@]} > 0 )); then
     if (( ${#UNREACHABLE[@]} > 0 )); then code=$EXIT_REPOSITORY; fi
     die "$code" "$(hopeless_words)" "move such a block out of $DATA_DIRECTORY if it keeps the server from starting"
@@ -84,14 +91,18 @@ hopeless_words() {
   printf 'no backup that was read has %s (not read: %s)' "${HOPELESS[*]}" "$(join_words '; ' "${NOT_READ[@]}")"
 }
 
-# keep_own_marks: a damaged block that still has its own meta.json and tombstones keeps them: series may have been deleted since the backup.
+# keep_own_marks: a damaged block keeps its own marks where they can be read, and what its meta.json counts of them: series may have been deleted
+# since the backup.
 keep_own_marks() {
-  local ulid own
+  local ulid own staged
+  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/marks.json" || return 0
   for ulid in "${B_ULID[@]}"; do
-    own="$DATA_DIRECTORY/$ulid"
-    if jq --exit-status --arg ulid "$ulid" '.ulid == $ulid' "$own/meta.json" >/dev/null 2>&1 && [[ -s $own/tombstones ]] && has_sound_tombstones "$own"; then
-      cp -- "$own/meta.json" "$own/tombstones" "$STAGING/$ulid/"
-    fi
+    own="$DATA_DIRECTORY/$ulid" staged="$STAGING/$ulid"
+    if ! grep --quiet "^$ulid"$'\t' "$SCRATCH/marks.json.tombstones"; then continue; fi
+    cp -- "$own/tombstones" "$staged/tombstones"
+    jq --compact-output --slurpfile own "$own/meta.json" '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
+      "$staged/meta.json" >"$SCRATCH/marked.json" 2>/dev/null || continue
+    cat -- "$SCRATCH/marked.json" >"$staged/meta.json"
   done
 }
 

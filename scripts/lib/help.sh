@@ -22,7 +22,7 @@ print_help() {
     pin | unpin) printf 'prometheus-backup.sh pin|unpin BACKUP\n  Keeps one backup whatever retention says, or lets it go again.\n' ;;
     check) printf 'prometheus-backup.sh check\n  Proves the whole chain without taking a backup.\n' ;;
     status) printf 'prometheus-backup.sh status [--json]\n  The server, the last runs, leftover snapshots.\n' ;;
-    run) printf 'prometheus-backup.sh [run] [--accept-smaller] [--take-over]\n  Takes a backup now; what cron calls. --accept-smaller: a server that lost most of its samples is right like that.\n  --take-over: this machine replaces the one that owned the prefix.\n' ;;
+    run) printf 'prometheus-backup.sh [run] [--accept-smaller] [--accept-loss ULID[,ULID...]] [--take-over]\n  Takes a backup now; what cron calls. --accept-smaller: a server that lost most of its samples is right like that.\n  --accept-loss: these blocks, which a run called lost, may be gone.\n  --take-over: this machine replaces the one that owned the prefix.\n' ;;
     restore) print_restore_help ;;
     drill) printf 'prometheus-backup.sh drill [BACKUP|latest] [--sample N/T | --sample T] [--repository NAME] [--directory DIR]\n  Restores to scratch (or below DIR), boots a throw-away Prometheus on loopback and counts the samples of every block.\n  --sample 2/7: only the second of seven parts of the blocks; --sample 7: the next of seven parts, in turn.\n' ;;
     hold) printf 'prometheus-backup.sh hold\n  Links new two-hour blocks aside until the next run, which sends them instead of what the server merges from them; what\n  cron calls every hour where runs are more than two hours apart. Silent when there is nothing new.\n' ;;

@@ -96,7 +96,7 @@ list_rows() {
         samples: 0, oldestSample: null, newestSample: null}
       else {name, host, repository: $repository, complete: (.objects | to_entries | all($there[.key] == .value and ($bad[.key] | not))),
         suspect: (.suspect != null), suspectReason: .suspect, damaged: false, pinned: ($there["pins/" + .name] != null),
-        startedAt, source, layout, head, sizeBytes, sentBytes, blocks, samples, oldestSample, newestSample} end' "$SCRATCH/summaries.list"
+        lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes, blocks, samples, oldestSample, newestSample} end' "$SCRATCH/summaries.list"
 }
 
 # list_table: the jq program for people: one row a backup, tab between columns.
@@ -110,7 +110,8 @@ list_table() {
     .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size), (.sentBytes | size), .blocks,
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
     ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else "INCOMPLETE: objects are missing or damaged" end),
-      (if .suspect then "SUSPECT: " + .suspectReason else empty end), (if .pinned then "pinned" else empty end)] | join(", "))
+      (if .suspect then "SUSPECT: " + .suspectReason else empty end),
+      (if (.lacks // 0) > 0 then "lacks \(.lacks) damaged blocks" else empty end), (if (.lost // 0) > 0 then "\(.lost) blocks lost" else empty end), (if .pinned then "pinned" else empty end)] | join(", "))
   ]) | @tsv
 JQ
 }
@@ -150,7 +151,7 @@ command_show() {
 show_text() {
   cat <<'JQ'
   def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
-  def ms: . / 1000 | floor | todate;
+  def ms: [[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate;
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
   "  state      \(if .suspect then "SUSPECT: " + .suspect else "good" end)",
@@ -158,6 +159,8 @@ show_text() {
   "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gap\(if (.coverage.gaps | length) == 1 then "" else "s" end)" end)",
   (.coverage.gaps[] | "             gap \(.from) … \(.to)"),
   (.coverage.notCovered[] | "  misses     \(.)"),
+  (.lost[]? | "  lost       block \(.ulid), \(.minTime | ms) … \(.maxTime | ms): gone from the server\(if .backup then ", held by backup \(.backup)" else "" end)"),
+  (.coverage.future[]? | "  future     \(if .ulid then "block \(.ulid)" else "the WAL" end) holds samples up to \(.newestSample) ms"),
   "  holds      \(.totals.blocks) blocks, \(.totals.samples) samples, \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
   (if has("lastDrill") then "  drilled    \(if .lastDrill then "\(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "never before this backup" end)" else empty end),
   (if .covered != [] then "  stand-ins  \(.covered | length) compacted blocks are held as the blocks they were made from" else empty end), "",

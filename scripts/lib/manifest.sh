@@ -14,7 +14,7 @@ compose_manifest() {
     --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
     --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" --arg drillSeconds "${METRICS[drill_restore_seconds]:-}" \
-    --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
+    --argjson upToNow "${NEWEST_UP_TO_NOW:-null}" --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
     "$(manifest_filter)" >"$target.lines"
   sed --quiet 's/^summary\t//p' "$target.lines" >"$target.summary"
   sed --quiet 's/^object\t//p' "$target.lines" | sort --unique >"$target.objects"
@@ -27,23 +27,29 @@ compose_manifest() {
 # covers; then its numbers and its objects, a line each.
 manifest_filter() {
   cat <<'JQ'
-  def time: if . == null then null else (. / 1000 | floor | todate) end;
-  def gaps: [range(1; length) as $i | {from: (.[:$i] | map(.maxTime) | max), to: .[$i].minTime} | select(.to - .from > 600000)
+  # Samples may lie beyond what a date can hold.
+  def time: if . == null then null else ([[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate) end;
+  # A clock that runs a little behind is no sample from the future.
+  (now * 1000 + 300000 | floor) as $limit
+  | def gaps: [range(1; length) as $i | {from: (.[:$i] | map(.maxTime) | max), to: .[$i].minTime} | select(.to - .from > 600000 and .to <= $limit)
     | {from: (.from | time), to: (.to | time)}];
-  ($plan[0].reuse + $uploaded | sort_by(.minTime, .ulid)) as $blocks
+  (($plan[0].reuse | if $layout == "archive" then [] else . end) + $uploaded | sort_by(.minTime, .ulid)) as $blocks
   | ($archive[0] // null) as $tar
-  | (($wal[0].newestSample // null) as $walEnd | ([$blocks[].maxTime - 1, $walEnd] | map(values) | max)) as $newest
+  # Of a block with samples from the future it is not known which one came before; its first one did.
+  | ([$blocks[] | (.maxTime - 1, .minTime)] + [$wal[0].newestSample, (if any($blocks[]; .head) then $upToNow else null end)]
+    | map(values | select(. <= $limit)) | max) as $newest
+  | ([$blocks[] | select(.maxTime - 1 > $limit) | {ulid, newestSample: (.maxTime - 1)}] + [$wal[0].newestSample | select(. != null and . > $limit) | {ulid: null, newestSample: .}]) as $future
   | (any($uploaded[]; .head) or ($wal[0] != null)) as $withHead
   | {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
     lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else ($drillSeconds | tonumber + 0) end)} end),
-    $blocks, covered: $plan[0].covered, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
+    $blocks, covered: $plan[0].covered, lacks: $plan[0].lacks, lost: $plan[0].lost, accepted: $plan[0].accepted, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
     coverage: {
       oldestSample: ($blocks | map(.minTime) | min | time),
       newestSample: ($newest | time),
-      gaps: ($blocks | gaps), head: $withHead,
-      notCovered: ([(if $withHead then empty else "the head: up to about 3 hours before the start" end),
+      gaps: ($blocks | gaps), head: $withHead, future: $future,
+      notCovered: ([$plan[0].lacks[] | "block \(.ulid)\(if .minTime == null then "" else ", \(.minTime | time) to \(.maxTime | time)" end): \(.reason)"] + [(if $withHead then empty else "the head: up to about 3 hours before the start" end),
         (if $outOfOrderWindow == "" or $outOfOrderWindow == "0s" then empty
          else "out-of-order samples of the last \($outOfOrderWindow) that are still in memory" end)])
     },
@@ -57,8 +63,9 @@ manifest_filter() {
   | .,
     ((["suspect", (if .suspect then 1 else 0 end)], ["size_bytes", .totals.sizeBytes], ["uploaded_bytes", .totals.sentBytes],
       ["blocks", .totals.blocks], ["samples", .totals.samples],
-      (.coverage | select(.newestSample) | ["newest_sample", .newestSample], ["newest_sample_timestamp_seconds", (.newestSample | fromdate)]),
-      (.coverage | select(.oldestSample) | ["oldest_sample_timestamp_seconds", (.oldestSample | fromdate)])) | "summary\t" + @tsv),
+      (.coverage | select(.newestSample) | ["newest_sample", .newestSample], ["newest_sample_timestamp_seconds", ($newest / 1000 | floor)]),
+      ["future_blocks", ($future | length)],
+      (.coverage | select(.oldestSample) | ["oldest_sample_timestamp_seconds", ($blocks | map(.minTime) | min / 1000 | floor)])) | "summary\t" + @tsv),
     ((.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | "object\t" + ([.objectBytes, .objectSha256, .object] | @tsv))
 JQ
 }
@@ -94,13 +101,14 @@ check_manifest() {
 }
 
 # find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest first, GOOD_SAMPLES, for
-# the name of each its samples ("-" if it is suspect), and UNSOUND, the names of the others, of which it warns.
+# the name of each its samples ("-" if it is suspect), and UNSOUND, the names of the others, of which it warns. Needs repository_open.
 # Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a new one. Checksums of those
 # whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
 find_sound_manifests() {
   local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
   local -A sums=() known=()
   SOUND=() UNSOUND=()
+  read_misdated
   declare -gA GOOD_SAMPLES=()
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names

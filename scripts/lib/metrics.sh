@@ -21,6 +21,9 @@ blocks	Blocks that the newest backup names.
 samples	Samples that the newest backup holds.
 suspect_below_ratio	Share of the largest recent backup below which the newest is suspicious.
 suspect	1 if the newest backup is far smaller than the one before.
+damaged_blocks	Blocks of the server that the last run found damaged.
+lost_blocks	Blocks of an earlier good backup that the server has no more without a reason.
+future_blocks	Blocks of the newest backup that hold samples from the future.
 leftover_snapshots	Snapshots in the server's data directory after the run.
 leftover_snapshots_bytes	Size of these snapshots, blocks that the server still uses included.
 downtime_seconds	How long the last cold backup or restore kept the server down.
@@ -29,6 +32,7 @@ admin_api_exposed	1 if it was on while the server listened on more than loopback
 repository_last_success_timestamp_seconds	End of the last complete backup in this repository.
 repository_last_exit_code	Exit code of the last run for this repository.
 repository_damaged_backups	Backups in this repository whose manifest the last run found damaged.
+repository_future_backups	Backups in this repository that are dated in the future.
 verify_last_success_timestamp_seconds	End of the last verification or drill without a fault.
 verify_last_exit_code	Exit code of the last verification or drill.
 drill_interval_seconds	Largest gap between two drills of their schedule.

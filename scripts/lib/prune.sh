@@ -61,6 +61,7 @@ prune_after_run() {
   plan_prune "$plan"
   if ! clock_is_sound; then
     warn "$CLOCK_DOUBT; retention was left out"
+    printf 'repository_future_backups|repository=%s\t1\n' "$REPOSITORY" >>"$1"
     return 0
   fi
   apply_prune "$plan"
@@ -70,21 +71,18 @@ prune_after_run() {
 # damaged_summaries: names of the backups whose manifest plan_prune found damaged, a line each.
 damaged_summaries() { jq --raw-output 'select(.damaged) | .name' "$SCRATCH/summaries.list"; }
 
-# clock_is_sound: whether names tell the age of backups: this run's is the newest, and the repository's own clock wrote it
-# within an hour of that. False sets CLOCK_DOUBT.
+# clock_is_sound: whether this host's clock may say how old backups are: the repository's own clock has written this run's within an hour of its name, and
+# has written none after it that is named later. False sets CLOCK_DOUBT. Needs repository_open.
 clock_is_sound() {
-  local newest name written
-  newest="$(awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9, 16) "\t" $3 }' "$OBJECT_LIST" | sort | tail -n 1)"
-  if [[ -z $newest ]]; then return 0; fi
-  name="${newest%%$'\t'*}"
-  written="$(date -u --date "${newest#*$'\t'}" +%s)"
-  if (( $(seconds_of_snapshot "$name") > written + 3600 )); then
+  local later
+  read_misdated
+  if [[ $MISDATED == *"\"$BACKUP\""* ]]; then
     CLOCK_DOUBT="this host's clock is more than an hour ahead of repository $REPOSITORY"
-    if [[ $name != "$BACKUP" ]]; then CLOCK_DOUBT="backup $name in $REPOSITORY was named by a clock more than an hour ahead: remove $REPOSITORY_SHOWN/backups/$name.json by hand"; fi
     return 1
   fi
-  if [[ $name > $BACKUP ]]; then
-    CLOCK_DOUBT="repository $REPOSITORY holds $name, made before this backup: this host's clock is behind, or was ahead then; in that case remove $REPOSITORY_SHOWN/backups/$name.json by hand"
+  later="$(awk -F '\t' -v name="$BACKUP" -v misdated="$MISDATED" '$2 ~ /^backups\// { other = substr($2, 9, 16); if (other > name && !index(misdated, other)) print other }' "$OBJECT_LIST" | sort | tail -n 1)"
+  if [[ -n $later ]]; then
+    CLOCK_DOUBT="repository $REPOSITORY holds $later, and its own clock agrees with that name: this host's clock is behind"
     return 1
   fi
 }
@@ -120,21 +118,26 @@ plan_prune() {
     "$(prune_filter)" "$SCRATCH/summaries.list" >"$target"
 }
 
-# prune_filter: the jq program of plan_prune. Input: summaries, oldest first. In a backup's age, the time between two backups counts at most as long
-# as the schedule leaves between two runs: a clock that jumps ahead makes no backup older than one more run would.
+# prune_filter: the jq program of plan_prune. Input: summaries. In a backup's age, the time between two backups counts at most as long
+# as the schedule leaves between two runs: a clock that jumps ahead makes no backup older than one more run would. One that was named by a clock
+# more than an hour ahead of the repository's own is as old as the repository says. What holds a block that the newest backup calls lost stays.
 prune_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
   def seconds: "\(.[0:4])-\(.[4:6])-\(.[6:8])T\(.[9:11]):\(.[11:13]):\(.[13:15])Z" | fromdate;
   def newest_of(count; key): if count == null then [] else
-    [group_by(.name | key)[] | last.name] | sort | reverse | .[:count] end;
+    [group_by(.when | key)[] | last] | sort_by(.when) | reverse | .[:count] | map(.name) end;
   [lines($listing)[] | split("\t") | {bytes: (.[0] | tonumber), object: .[1], time: .[2]}] as $there
   | ([$there[].object | select(startswith("pins/")) | .[5:]]) as $pins
-  | map(select(.damaged | not)) as $readable
-  | ($readable | map(select(.suspect == null))) as $good
-  | (($good | last | .name) // "") as $newest
+  | (reduce ($there[] | select(.object | startswith("backups/"))) as $row ({}; .[$row.object[8:24]] = ($row.time | sub(" "; "T") + "Z" | fromdate? // null))) as $written
+  | (map(select(.damaged | not) | $written[.name] as $at | (.name | seconds) as $named | . + {at: (if $at != null and $named > $at + 3600 then $at else $named end)})
+    | sort_by(.at, .name) | map(.when = (.at | strftime("%Y%m%dT%H%M%SZ")))) as $readable
+  | (reduce ($readable | last | .lost // [])[] as $ulid ({}; .[$ulid] = true)) as $lost
+  | def holds_lost: $lost != {} and (any(.archived[]?; $lost[.]) or any(.objects | keys[]; startswith("blocks/") and $lost[.[7:33]]));
+  ($readable | map(select(.suspect == null))) as $good
+  | (($good | last | .when) // "") as $newest
   | (reduce ($readable | reverse)[] as $b ({age: 0, at: null, ages: {}};
-      ($b.name | seconds) as $at
+      $b.at as $at
       | (if .at then .age += ([.at - $at, $pause] | min) else . end) | .at = $at | .ages[$b.name] = .age) | .ages) as $ages
   | ([$days, $last, $hourly, $daily, $weekly, $monthly, $yearly] | all(. == null)) as $unlimited
   | ([$good[-$minimum:][].name] | if $minimum == 0 then [] else . end) as $floor
@@ -145,11 +148,12 @@ prune_filter() {
   | [$readable[] | . as $b | $ages[.name] as $age
     | (if $unlimited then "no retention is set"
       elif ($pins | index($b.name)) then "pinned"
+      elif holds_lost then "holds a block that the server has lost"
       elif ($floor | index($b.name)) then "one of the newest \($minimum)"
       elif $days and $age <= $days * 86400 then "younger than \($days) days"
       elif ($lasts | index($b.name)) then "one of the last \($last)"
       elif ($periods | index($b.name)) then "newest of its period"
-      elif $b.suspect and ($b.name > $newest or ($days | not)) then "suspect, kept for inspection"
+      elif $b.suspect and ($b.when > $newest or ($days | not)) then "suspect, kept for inspection"
       else null end) as $why
     | {name, $why, sizeBytes, $age, objects}] as $judged
   | (any(.[]; .damaged) or length != ([$there[].object | select(startswith("backups/"))] | length)) as $blocked

@@ -75,11 +75,20 @@ plan_backup_lines() {
   plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
   if [[ $RESTORE_HOST == "$HOST_NAME" && -z ${LOCATION:-} ]]; then plan_line proven "$(last_drill)"; fi
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
+  plan_lacking
   if [[ $RESTORE_MODE == full ]]; then
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
     plan_line part "whole blocks that touch the wanted time; $M_BLOCKS blocks are in the backup"
   fi
+}
+
+# plan_lacking: what the server had, or had had before, and the backup does not hold.
+plan_lacking() {
+  local words
+  jq --raw-output '(.lacks[:10][]? | "block \(.ulid), which was damaged on the server and in no backup (\(.reason))"),
+    (.lost[:10][]? | "block \(.ulid), which was gone from the server; backup \(.backup // "?") holds it: restore it with --merge --block \(.ulid)")' "$MANIFEST" |
+    while IFS= read -r words; do plan_line lacks "$words"; done
 }
 
 # last_drill / last_downtime: what earlier commands on this host have measured, in words.

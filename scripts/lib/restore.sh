@@ -99,10 +99,21 @@ restore_full() {
   make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
   fetch_selected "$STAGING"
   switch_data
+  note_restored
   say "Restored $BACKUP: $(blocks_text ${#B_ULID[@]}), downtime $(seconds_text "$DOWNTIME_MS"), all in all $(elapsed_text "$started")."
   if [[ -n $KEPT_ASIDE ]]; then
     say "The data from before are in $KEPT_ASIDE. When you are sure that you do not need them: rm -rf ${KEPT_ASIDE@Q}"
   fi
+}
+
+# note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls nothing lost that is newer.
+note_restored() {
+  local line
+  printf -v line '%(%Y%m%dT%H%M%SZ)T %s' -1 "$BACKUP"
+  if [[ ! -d $BACKUP_STATE ]]; then return 0; fi
+  # shellcheck disable=SC2016  # the inner shell expands it
+  as_backup_user sh -c 'printf "%s\n" "$2" >"$1/restored"' sh "$BACKUP_STATE" "$line" ||
+    warn "$BACKUP_STATE/restored cannot be written; the next run may call blocks lost that the restored backup did not have"
 }
 
 # stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes.

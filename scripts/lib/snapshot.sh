@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # The server's snapshot: made for one run, removed by it whatever happens, and nobody else's is ever touched.
 
-# take_snapshot: asks the server for a snapshot. Sets SNAPSHOT (its name) and SNAPSHOT_DIR. Ends with 5, 6 or 7.
+# take_snapshot: asks the server for a snapshot. Sets SNAPSHOT (its name) and SNAPSHOT_DIR, or SNAPSHOT_REFUSED, the reason, if it makes none because a
+# block is damaged. Ends with 5, 6 or 7.
 take_snapshot() {
   local answer
+  SNAPSHOT_REFUSED=""
   require_snapshot_space
   list_snapshots >"$SCRATCH/snapshots.before"
   note_snapshot_intent
@@ -12,7 +14,7 @@ take_snapshot() {
   SNAPSHOT_PENDING=true
   API_LIMIT="$SNAPSHOT_TIMEOUT_SECONDS" api POST "/api/v1/admin/tsdb/snapshot?skip_head=$SKIP_HEAD"
   if [[ $API_STATUS != 000 ]]; then SNAPSHOT_PENDING=false; fi
-  if [[ $API_STATUS != 200 ]]; then snapshot_failed; fi
+  if [[ $API_STATUS != 200 ]]; then snapshot_failed; return 0; fi
   answer="$(api_value '.name | select(type == "string")')" || answer=""
   if [[ ! $answer =~ $SNAPSHOT_PATTERN ]]; then
     die "$EXIT_SNAPSHOT" "Prometheus at $PROMETHEUS_URL named no snapshot (its answer has no name of the form 20261122T020000Z-0123456789abcdef)" \
@@ -26,10 +28,10 @@ take_snapshot() {
   fi
 }
 
-# snapshot_failed: turns the server's refusal into one of our codes, with its own words.
+# snapshot_failed: turns the server's refusal into one of our codes, with its own words, or sets SNAPSHOT_REFUSED.
 snapshot_failed() {
   local words
-  words="$(jq --raw-output '.error // empty' "$API_BODY" 2>/dev/null | head -c 300)" || words=""
+  words="$(jq --raw-output '.error // empty | gsub("[[:cntrl:]]"; " ") | .[:4000]' "$API_BODY" 2>/dev/null)" || words=""
   words="${words:-$(head -c 200 -- "$API_BODY" | tr -d '\000-\037')}"
   case "$words $API_ERROR" in
     *"admin APIs disabled"*) ADMIN_API=false; require_admin_api ;;
@@ -38,7 +40,20 @@ snapshot_failed() {
     *"timed out"*)
       die "$EXIT_SNAPSHOT" "the snapshot took longer than $SNAPSHOT_TIMEOUT_SECONDS s" "the server may still be writing it, and the next run removes it; set skipHead or a longer snapshotTimeoutSeconds" ;;
   esac
+  if [[ $API_STATUS != 000 ]]; then SNAPSHOT_REFUSED="$(damage_behind "$words")"; fi
+  if [[ -n $SNAPSHOT_REFUSED ]]; then return 0; fi
   die "$EXIT_SNAPSHOT" "the server refused the snapshot: HTTP $API_STATUS ${words:-$API_ERROR}" "look at: journalctl -u $PROMETHEUS_UNIT"
+}
+
+# damage_behind WORDS: which damaged block made the server refuse, with its words; nothing if no block is. One that the words name and that is gone
+# altogether is one as well: the server misses it within a minute.
+damage_behind() {
+  local damaged ulid
+  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/refused.json" || return 0
+  damaged="$(jq --raw-output '.[:5][] | "block \(.ulid): \(.reason)"' "$SCRATCH/refused.json.damaged")"
+  ulid="$(grep --only-matching --extended-regexp '[0-7][0-9A-HJKMNP-TV-Z]{25}' <<<"$1" | head -n 1)" || ulid=""
+  if [[ -z $damaged && -n $ulid && ! -e $DATA_DIRECTORY/$ulid ]]; then damaged="block $ulid: it is gone"; fi
+  if [[ -n $damaged ]]; then printf '%s (the server: %s)' "${damaged//$'\n'/; }" "$1"; fi
 }
 
 # require_snapshot_space: a snapshot that fills the disk stops the server's own writes, so look first.

@@ -5,9 +5,11 @@
 # becomes {name, damaged: true}; with "checked", which is what may decide on deleting, also one whose digest does not match. The caches, and
 # SCRATCH/summaries.sorted, have lines of key, tab and JSON; the key is the manifest's name and size, since manifests are written once.
 read_summaries() {
-  local target=$1 kind=${2:-quick} caches="$STATE_DIR/cache/summaries-$MANIFEST_FORMAT" cache checked name bytes fresh=()
+  local target=$1 kind=${2:-quick} caches="$STATE_DIR/cache/summaries-$MANIFEST_FORMAT.2" cache checked name bytes fresh=()
   checked="$caches/$REPOSITORY.$REPOSITORY_HOST.checked" cache="$caches/$REPOSITORY.$REPOSITORY_HOST.$kind"
   mkdir -p -- "$caches"
+  # Of versions whose short forms said less.
+  if [[ -d $STATE_DIR/cache/summaries-$MANIFEST_FORMAT ]]; then rm -rf -- "$STATE_DIR/cache/summaries-$MANIFEST_FORMAT"; fi
   touch -- "$cache" "$checked"
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f %s\n' 2>/dev/null || true; } | sort >"$SCRATCH/keys"
@@ -61,6 +63,8 @@ summary_filter() {
   | "\($file) \($sizes[0][$file])\t" + ({
     name, host, startedAt, source, layout, suspect,
     sizeBytes: .totals.sizeBytes, sentBytes: .totals.sentBytes, samples: .totals.samples, blocks: .totals.blocks,
+    lacks: (.lacks // [] | length), lost: [.lost[]?.ulid],
+    archived: (if .archive then [.blocks[].ulid] else [] end),
     oldestSample: .coverage.oldestSample, newestSample: .coverage.newestSample, head: .coverage.head,
     objects: ([(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | {(.object): .objectBytes}] | add // {})
   } | tojson)

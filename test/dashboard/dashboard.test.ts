@@ -39,8 +39,8 @@ test("only metrics of the host command are asked for, and all that answer an ope
   expect([...used].filter(name => !known.includes(name))).toEqual([]);
   // The run's age is in no question that the success does not answer; the others are for the rules and for finding causes.
   expect(known.filter(name => !used.has(name))).toEqual([
-    "last_run_timestamp_seconds", "last_duration_seconds", "duration_limit_seconds", "suspect_below_ratio", "admin_api_enabled",
-    "admin_api_exposed", "repository_damaged_backups", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
+    "last_run_timestamp_seconds", "last_duration_seconds", "duration_limit_seconds", "suspect_below_ratio", "damaged_blocks", "lost_blocks", "future_blocks",
+    "admin_api_enabled", "admin_api_exposed", "repository_damaged_backups", "repository_future_backups", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
   ]);
 });
 

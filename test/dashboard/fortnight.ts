@@ -89,13 +89,14 @@ function afterRun(host: FleetHost, at: number, values: Map<string, number>): voi
   values.set("last_run_timestamp_seconds", at + length).set("last_exit_code", exit).set("last_duration_seconds", Math.round(length));
   values.set("leftover_snapshots", host.snapshotsLeft?.(run) ?? 0).set("leftover_snapshots_bytes", (host.snapshotsLeft?.(run) ?? 0) * 4.1e9);
   values.set("admin_api_enabled", 1).set("admin_api_exposed", 0).set("uploaded_bytes", sent);
+  values.set("damaged_blocks", 0).set("lost_blocks", 0).set("future_blocks", 0);
   values.set("duration_limit_seconds", 1800).set("suspect_below_ratio", 0.5);
   if (host.drillDays !== undefined) {
     values.set("drill_interval_seconds", host.drillDays * 86400).set("drill_scheduled_since_timestamp_seconds", START - host.drillDays * DAY);
   }
   for (const repository of host.repositories) {
     const good = exit === 0 || !failed.includes(repository);
-    values.set(`repository_damaged_backups|repository=${repository}`, 0);
+    values.set(`repository_damaged_backups|repository=${repository}`, 0).set(`repository_future_backups|repository=${repository}`, 0);
     values.set(`repository_last_exit_code|repository=${repository}`, good ? 0 : exit);
     if (good) {
       values.set(`repository_last_success_timestamp_seconds|repository=${repository}`, at + length);

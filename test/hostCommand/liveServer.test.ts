@@ -2,6 +2,7 @@
 // The server looks for new blocks once a minute, so these tests mostly wait, and wait together.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { finished, SCRAPE_SECONDS, startLiveServer } from "./liveServer";
+import { sleep } from "../tools/process";
 import { servedHistory } from "./served";
 import { lines } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -68,7 +69,9 @@ describe.concurrent("on a running server", () => {
     await server.stop();
     await setting.host.run(`rm -rf ${server.dataDirectory}/${ulid}`);
     await server.start();
-    await site.good();
+    const told = await site.command("run");
+    expect([told.code, (await site.metrics()).get("lost_blocks")], told.stderr).toEqual([9, 1]);
+    expect(told.stderr).toMatch(new RegExp(`warning: block ${ulid} \\(.*\\) is lost: .*; backup ${backup.name} holds it`));
     expect(finished(await site.manifest())).not.toContain(ulid);
     // A damaged manifest beside them is left out.
     await setting.host.run(`cd ${site.localPath}/${site.name}/backups && head -c 1000 ${backup.name}.json >20200101T000000Z.json`);
@@ -77,6 +80,24 @@ describe.concurrent("on a running server", () => {
     expect(lines(healed.stderr).filter(line => line.includes("✘"))).toEqual([expect.stringMatching(new RegExp(`^ {2}✘ ${ulid}: is missing \\(.* to .*, in backup ${backup.name}\\)$`))]);
     expect(await live.checksums(ulid)).toBe(whole);
     expect(await live.others(ulid)).toBe(rest);
+    expect(await servedHistory(setting.host, server.url)).toEqual(history);
+    // Healed, all is well again, and without its tombstones a server makes no snapshot: the run goes on without.
+    await sleep(1000);
+    await site.good();
+    await setting.host.run(`rm ${server.dataDirectory}/${ulid}/tombstones`);
+    await sleep(1000);
+    const linked = await site.command("run");
+    expect([linked.code, (await site.metrics()).get("damaged_blocks")], linked.stderr).toEqual([9, 1]);
+    expect(linked.stderr).toMatch(new RegExp(`warning: the server makes no snapshot because of block ${ulid}: its tombstones are missing.* \\(the server: create snapshot: .*${ulid}.*no such file or directory\\)`));
+    expect((await site.command("check")).stderr).toMatch(new RegExp(`✘ data directory .*block ${ulid} .* is damaged: its tombstones are missing`));
+    const linkedManifest = await site.manifest();
+    expect([linkedManifest.source, linkedManifest.coverage.head, finished(linkedManifest)]).toEqual(["hot", false, expect.arrayContaining(finished(backup))]);
+    await server.stop();
+    expect((await site.good("heal --yes", asRoot)).stderr).toContain(`  ✘ ${ulid}: its tombstones are missing, so the server makes no snapshot\n`);
+    await server.start();
+    await sleep(1000);
+    await site.good();
+    expect((await site.metrics()).get("damaged_blocks")).toBe(0);
     expect(await servedHistory(setting.host, server.url)).toEqual(history);
     await server.stop();
   });

@@ -37,22 +37,27 @@ beforeEach(() => {
 const FACTS = 'DATA_DIRECTORY="$PWD/data" STAGING="$PWD/stage" STATE_DIR="$PWD/state" PROMETHEUS_UNIT=none.service; ';
 const UNREADABLE: [string, Buffer][] = [["empty", Buffer.alloc(0)], ["full of zeros", Buffer.alloc(9)], ["cut off", NO_DELETIONS.subarray(0, 8)], ["of another version", Buffer.from("0130ba300200000000", "hex")]];
 
+/** What is wrong with the files of the blocks, a line each. */
+const DAMAGE = `describe_blocks "$DATA_DIRECTORY" "$SCRATCH/blocks"; jq --raw-output '.[] | .ulid + " " + .reason' "$SCRATCH/blocks.damaged"`;
+
 test.each(UNREADABLE)("tombstones that are %s are damage, and are not carried over the good ones", (_, content) => {
   put(`data/${A}/tombstones`, content);
-  expect(shell.print(`${FACTS} CHECKED=0 UNKNOWN=0; echo '{}' >"$SCRATCH/stored.json"; examine_block ${A} || printf '%s' "$WOUND"`)).toBe("its tombstones are not readable, so the server does not start");
+  expect(shell.print(`${FACTS} ${DAMAGE}`)).toBe(`${A} its tombstones are not readable, so the server does not start`);
   putBlock("stage", A, "whole");
   shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
   expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(NO_DELETIONS);
 });
 
-test("a block without tombstones is sound; deletions of its own are kept when it comes back", () => {
+test("a block without tombstones is damaged; deletions of its own are kept when it comes back, with their number, and nothing else of its meta.json", () => {
   const deletions = Buffer.concat([NO_DELETIONS.subarray(0, 5), Buffer.from("01000000000000", "hex")]);
   fs.rmSync(path.join(shell.directory, `data/${B}/tombstones`));
   put(`data/${A}/tombstones`, deletions);
-  expect(shell.print(`${FACTS} CHECKED=0 UNKNOWN=0; echo '{}' >"$SCRATCH/stored.json"; for block in ${A} ${B}; do examine_block $block || printf '%s' "$WOUND"; done`)).toBe("");
+  put(`data/${A}/meta.json`, JSON.stringify({ ulid: A, minTime: 0, maxTime: 7_200_000, stats: { numSamples: 999, numTombstones: 1 } }));
+  expect(shell.print(`${FACTS} ${DAMAGE}`)).toBe(`${B} its tombstones are missing, so the server makes no snapshot`);
   putBlock("stage", A, "whole");
   shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
   expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(deletions);
+  expect(JSON.parse(fs.readFileSync(path.join(shell.directory, `stage/${A}/meta.json`), "utf8"))).toMatchObject({ stats: { numSamples: 1, numTombstones: 1 } });
 });
 
 /** Block A is damaged, and its copy is staged. `more` may replace functions. */

@@ -25,6 +25,30 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       description: `The TSDB of ${host} shrank against the backup before; that backup is kept, and retention deletes no good one because of it.`,
     },
     {
+      name: "PrometheusBackupBlocksDamaged",
+      expr: "prometheus_backup_damaged_blocks > 0",
+      forSeconds: 0,
+      severity: "critical",
+      summary: "Blocks in the data directory of Prometheus are damaged.",
+      description: `{{ $value }} blocks of the server on ${host} cannot be read, or are not what was backed up.`,
+    },
+    {
+      name: "PrometheusBackupBlocksLost",
+      expr: "prometheus_backup_lost_blocks > 0",
+      forSeconds: 0,
+      severity: "critical",
+      summary: "Blocks have vanished from the data directory of Prometheus.",
+      description: `{{ $value }} blocks that a backup holds are gone from the server on ${host}, and neither compaction nor its retention explains that.`,
+    },
+    {
+      name: "PrometheusBackupFromTheFuture",
+      expr: "prometheus_backup_repository_future_backups > 0 or prometheus_backup_future_blocks > 0",
+      forSeconds: 0,
+      severity: "warning",
+      summary: "A backup of Prometheus, or a sample in it, is dated in the future.",
+      description: `A clock was ahead: {{ $value }} backups, or blocks of the newest one, of ${host} are dated in the future.`,
+    },
+    {
       name: "PrometheusBackupRepositoriesDisagree",
       // The second half: a repository that has failed from its first run on has no last success that could be compared.
       expr:
@@ -37,7 +61,8 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
     },
     {
       name: "PrometheusBackupVerifyFailed",
-      expr: "prometheus_backup_last_exit_code == 9 or prometheus_backup_verify_last_exit_code == 9 or prometheus_backup_repository_damaged_backups > 0",
+      // A run that ends so because of the server's own blocks has alerts of its own.
+      expr: "(prometheus_backup_last_exit_code == 9 unless prometheus_backup_damaged_blocks > 0 unless prometheus_backup_lost_blocks > 0) or prometheus_backup_verify_last_exit_code == 9 or prometheus_backup_repository_damaged_backups > 0",
       forSeconds: 0,
       severity: "critical",
       summary: "A backup of Prometheus failed its verification.",
