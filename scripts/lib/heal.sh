@@ -195,14 +195,17 @@ undo_heal() {
   fi
 }
 
-# wait_until_dropped: until the server has let go of the blocks that are no longer there.
+# wait_until_dropped: until the server has let go of the blocks that are no longer there. Sets DROPPED, whether it has: one that goes on with them never
+# opens their copies, which have the same names.
 wait_until_dropped() {
-  local deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) there loaded
+  local deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) there loaded looks
+  DROPPED=false
+  looks="$(server_metric prometheus_tsdb_reloads_total)"
   blocks_of_server "$SCRATCH/live.json"
   there="$(jq length "$SCRATCH/live.json")"
   while (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
-    if [[ -n $loaded ]] && (( loaded <= there )); then break; fi
+    if [[ -n $loaded ]] && (( loaded <= there )) && { [[ -z $looks ]] || has_looked "$looks"; }; then DROPPED=true; break; fi
     progress "waiting for the server to let go of the damaged blocks (it looks every minute)"
     wait_for sleep 1
   done

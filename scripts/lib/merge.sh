@@ -2,7 +2,7 @@
 # Blocks into a running server: it looks for new directories every minute, so a rename is all it takes and no scrape is missed.
 
 # How long the server may take to notice: it looks every minute.
-readonly MERGE_PATIENCE_SECONDS=100
+MERGE_PATIENCE_SECONDS=100
 
 # restore_merge: the selected blocks whose range the server does not hold, newest first.
 restore_merge() {
@@ -115,26 +115,53 @@ move_into_server() {
   rm -rf -- "$STAGING"
 }
 
-# wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks. Compaction may lower the number meanwhile, so at the end of
-# our patience it is enough that each block is still there or merged into another.
+# wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks, or has looked for them once more, since compaction may lower the number,
+# and has answered a query from the time of each. Ends with 9 if it does not while our patience lasts: they are in their place, and a start loads them.
 wait_until_loaded() {
-  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded now_failed gone
+  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded looks now_failed gone
   shift 2
-  while (( EPOCHSECONDS < deadline )); do
+  looks="$(server_metric prometheus_tsdb_reloads_total)"
+  while [[ ${DROPPED:-true} == true ]] && (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
-    if [[ -n $loaded ]] && (( loaded >= count )); then progress_done; return 0; fi
     now_failed="$(server_metric prometheus_tsdb_reloads_failures_total)"
     if (( ${now_failed:-0} > failures )); then
       for gone in "$@"; do mv --no-target-directory -- "$DATA_DIRECTORY/$gone" "$STAGING/$gone" || true; done
       rm -rf -- "$STAGING"
       die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
+    if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && answers_all "$@"; then progress_done; return 0; fi
     progress "waiting for the server to find the blocks (it looks every minute)"
     wait_for sleep 1
   done
   progress_done
+  rm -rf -- "$STAGING"
   blocks_of_server "$SCRATCH/live.json"
   gone="$(printf '%s\n' "$@" | jq --raw-input --slurp --raw-output --slurpfile live "$SCRATCH/live.json" \
     'split("\n") - [""] - [$live[0][] | .ulid, .parents[]] | join(", ")')"
   if [[ -n $gone ]]; then die "$EXIT_VERIFICATION" "the server has not kept $gone" "look at: journalctl -u $PROMETHEUS_UNIT"; fi
+  die "$EXIT_VERIFICATION" "the blocks are in their place, but the server has not answered from the time of each within $MERGE_PATIENCE_SECONDS s; it may be compacting" \
+    "a restart loads them: systemctl restart $PROMETHEUS_UNIT"
+}
+
+# has_looked BEFORE: whether the server has looked for blocks since prometheus_tsdb_reloads_total was BEFORE.
+has_looked() {
+  local now
+  now="$(server_metric prometheus_tsdb_reloads_total)"
+  [[ $1 =~ ^[0-9]+$ && $now =~ ^[0-9]+$ ]] && (( now > $1 ))
+}
+
+# answers_all ULID...: whether the server answers from the time of each of these selected blocks.
+answers_all() {
+  local index
+  for index in "${!B_ULID[@]}"; do
+    if is_one_of "${B_ULID[index]}" "$@" && ! answers_at "${B_MIN[index]}" "${B_MAX[index]}"; then return 1; fi
+  done
+}
+
+# answers_at FROM TO: whether the server knows labels in the middle of that time (ms), which only a block that holds it can tell.
+answers_at() {
+  local middle=$(( $1 + ($2 - $1) / 2 ))
+  printf -v middle '%d.%03d' $(( middle / 1000 )) $(( middle % 1000 ))
+  api GET /api/v1/labels --get --data-urlencode "start=$middle" --data-urlencode "end=$middle"
+  api_value 'select(length > 0) | true' >/dev/null
 }

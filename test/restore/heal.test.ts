@@ -105,3 +105,35 @@ test("after a heal that was killed the next one knows that the server was stoppe
   const known = (state: string) => shell.print(`${FACTS} UNIT_KNOWN=true UNIT_PID=0; unit_is() { [[ " $* " == *" ${state} "* ]]; }; read_heal_note; printf '%s' "$HEAL_STOPPED"`);
   expect([known("inactive"), known("active"), known("inactive")]).toEqual(["true", "false", "false"]);
 });
+
+/** The server shows so many blocks, looks for them before each question or not, and answers a query with `labels`. */
+const waiting = (looks: boolean, loaded: number, labels: string, more = "") =>
+  shell.run(`${FACTS} MERGE_PATIENCE_SECONDS=2; mkdir -p stage; B_ULID=(${A}) B_MIN=(0) B_MAX=(7200000); rm -f looks
+    server_metric() { case "$1" in *failures*) echo 0 ;; *reloads*) ${looks ? "printf x >>looks; stat --format %s looks" : "echo 1"} ;; *) echo ${loaded} ;; esac; }
+    api() { API_STATUS=200 API_BODY="$SCRATCH/answer"; printf '%s' '{"status":"success","data":${labels}}' >"$API_BODY"; }
+    ${more}
+    wait_until_loaded 2 0 ${A}; say LOADED`);
+
+test.each([
+  ["that is shown and answers", false, 2, '["job"]'],
+  ["that was merged meanwhile, so that the number is as before, and answers", true, 1, '["job"]'],
+])("a block %s is loaded", (_, looks, loaded, labels) => {
+  expect(waiting(looks, loaded, labels)).toMatchObject({ code: 0, stderr: "LOADED\n" });
+});
+
+test.each([
+  ["that is shown, but does not answer", true, 2, "[]", ""],
+  ["that the server has not looked for", false, 1, '["job"]', ""],
+  ["of which the server goes on with the damaged one", true, 2, '["job"]', "DROPPED=false"],
+])("a block %s is not called loaded, and a restart is named", (_, looks, loaded, labels, more) => {
+  const { code, stderr } = waiting(looks, loaded, labels, more);
+  expect([code, stderr]).toEqual([9, expect.stringMatching(/^prometheus-backup: error: the blocks are in their place, but the server has not answered .*; a restart loads them: systemctl restart none\.service\n$/)]);
+  expect(entries()).toContain(A);
+});
+
+test("a server that has not looked since has not let go of a damaged block, whatever number it shows", () => {
+  const dropped = (looks: boolean) => shell.print(`${FACTS} MERGE_PATIENCE_SECONDS=2; rm -f looks
+    server_metric() { case "$1" in *reloads*) ${looks ? "printf x >>looks; stat --format %s looks" : "echo 1"} ;; *) echo 0 ;; esac; }
+    wait_until_dropped; printf '%s' "$DROPPED"`);
+  expect([dropped(true), dropped(false)]).toEqual(["true", "false"]);
+});
