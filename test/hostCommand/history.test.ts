@@ -146,8 +146,10 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     await server.stop();
     await setting.host.run(`cd ${server.dataDirectory} && ls -d 01* | head -n ${HISTORY_BLOCKS - 3} | xargs rm -rf`);
     await server.start();
-    const { stderr } = await site.good();
-    expect(stderr).toMatch(/^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup; it is kept, and retention deletes nothing for it. If that is right: prometheus-backup.sh run --accept-smaller$/m);
+    const { code, stderr } = await site.command("run");
+    expect(code, stderr).toBe(9);
+    expect(stderr).toMatch(/^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup \(\d{8}T\d{6}Z\); it is kept, and retention deletes nothing for it\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/m);
+    expect((await site.metrics()).get("lost_blocks")).toBe(HISTORY_BLOCKS - 3);
     expect((await site.metrics()).get("suspect")).toBe(1);
     expect((await site.list("--repository local")).map(({ suspect }) => suspect)).toEqual([true, false]);
     await site.good("prune --yes");
@@ -155,11 +157,12 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
     for (const notes of ["ls", "rm"]) {
       await setting.host.run(`${notes} ${site.stateDirectory}/cache/sound/*`);
-      expect((await site.good()).stderr).toContain(` samples instead of ${good.totals.samples} in the last good backup`);
+      expect((await site.command("run")).stderr).toContain(` samples instead of ${good.totals.samples} in the last good backup`);
     }
 
     await site.good("run --accept-smaller");
     expect((await site.metrics()).get("suspect")).toBe(0);
+    expect((await site.metrics()).get("lost_blocks")).toBe(0);
     expect((await site.list("--repository local")).filter(({ suspect }) => !suspect)).toHaveLength(1);
     await server.stop();
   });
