@@ -108,16 +108,18 @@ let_go() {
   rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
 }
 
-# read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. Ones that cannot be read are left out: the run
-# does without.
+# read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. If one of them is damaged, the run does without all.
 read_held() {
+  local words
   printf '[]\n' >"$HELD_BLOCKS"
   : >"$HELD_BLOCKS.ulids"
   if [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi
-  if ! describe_blocks "$HELD_DIRECTORY" "$HELD_BLOCKS"; then
-    warn "the held blocks in $HELD_DIRECTORY cannot be used ($BLOCK_ERROR); merged blocks are sent whole"
-    printf '[]\n' >"$HELD_BLOCKS"
-  fi
+  if describe_blocks "$HELD_DIRECTORY" "$HELD_BLOCKS"; then
+    words="$(jq --raw-output '.[0] // empty | "block \(.ulid) " + (if .block then ": " + .reason else "has no readable meta.json" end)' "$HELD_BLOCKS.damaged")"
+    if [[ -z $words ]]; then return 0; fi
+  else words=$BLOCK_ERROR; fi
+  warn "the held blocks in $HELD_DIRECTORY cannot be used (${words/ : /: }); merged blocks are sent whole"
+  printf '[]\n' >"$HELD_BLOCKS"
 }
 
 # finish_hold: after a complete run everything that was held is stored, in one way or another; what it saw need not be held any more.
