@@ -121,6 +121,8 @@ read_expectations() {
   local ulid lack exceed chunks
   declare -gA MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
   while IFS='|' read -r ulid lack exceed chunks; do
+    # A manifest of others may hold a text there, which arithmetic would execute.
+    if [[ ! $chunks =~ ^[0-9]{1,16}$ ]]; then chunks=0; fi
     BLOCK_CHUNKS[$ulid]=$chunks
     MAY_LACK[$ulid]=$lack
     MAY_EXCEED[$ulid]=$exceed

@@ -120,7 +120,7 @@ find_sound_manifests() {
   for name in "${names[@]}"; do
     sum="${sums[$name]:-}"
     REPOSITORY_ERROR="backups/$name cannot be read"
-    if [[ -v known["$sum $name"] ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
+    if [[ -n ${known["$sum $name"]:-} ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
     elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
     else
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
@@ -148,12 +148,13 @@ good_samples() { if [[ -z $2 ]]; then printf '%s' "$1"; else printf -- -; fi; }
 facts_filter() {
   cat <<'JQ'
   def text: tostring | explode | map(if . < 32 then 32 else . end) | implode;
+  def whole: type == "number" and . == floor and . >= 0 and . <= 9007199254740991;
   def object: "\(.objectBytes)|\(.objectSha256)|\(.object)";
   if (type != "object") or (.format | not) then error("not a manifest") else . end
   | (try ([(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | [.objectBytes, .objectSha256, .object] | @tsv] | unique)
     catch null) as $objects
   | (try (.blocks | map(.ulid | test("^[0-7][0-9A-HJKMNP-TV-Z]{25}$")) | all) catch false) as $blocks
-  | ([.format, .digest // "-", ($blocks and $objects != null), .name, .host, .totals.samples? // 0, (try (.blocks | length) catch 0),
+  | ([.format, .digest // "-", ($blocks and $objects != null), .name, .host, (.totals.samples? | if whole then . else 0 end), (try (.blocks | length) catch 0),
       (try (.archive | if . then "\(object)|\(.root)|\(.compression)" else "" end) catch ""),
       (try (.wal | if . then object else "" end) catch ""), .suspect // ""] | map(text) | join("\u001f")),
     $objects[]?,

@@ -117,7 +117,10 @@ state_expectations() {
 forget_repositories() {
   local key
   for key in "${!METRICS[@]}"; do
-    if [[ $key == *"|repository="* && " ${REPOSITORY_NAMES[*]} " != *" ${key##*=} "* ]]; then unset "METRICS[$key]"; fi
+    if [[ $key == *"|repository="* && " ${REPOSITORY_NAMES[*]} " != *" ${key##*=} "* ]]; then
+      # shellcheck disable=SC2016  # expanded here, it would be expanded once more, and executed
+      unset 'METRICS[$key]'
+    fi
   done
 }
 
