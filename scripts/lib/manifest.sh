@@ -154,7 +154,7 @@ facts_filter() {
   | (try ([(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | [.objectBytes, .objectSha256, .object] | @tsv] | unique)
     catch null) as $objects
   | (try (.blocks | map(.ulid | test("^[0-7][0-9A-HJKMNP-TV-Z]{25}$")) | all) catch false) as $blocks
-  | ([.format, .digest // "-", ($blocks and $objects != null), .name, .host, (.totals.samples? | if whole then . else 0 end), (try (.blocks | length) catch 0),
+  | ([.format, .digest // "-", ($blocks and $objects != null), .name, .host, ((.totals.samples? // 0) | if whole then . else 0 end), (try (.blocks | length) catch 0),
       (try (.archive | if . then "\(object)|\(.root)|\(.compression)" else "" end) catch ""),
       (try (.wal | if . then object else "" end) catch ""), .suspect // ""] | map(text) | join("\u001f")),
     $objects[]?,
