@@ -43,4 +43,7 @@ readonly ROOM_FOR_SERVER_BYTES=$((256 * 1024 * 1024))
 # What lists, manifests and metrics of one run may take in the state directory.
 readonly STATE_HEADROOM_BYTES=$((16 * 1024 * 1024))
 
+# Where the step "admin API" puts what starts a server behind its proxy.
+readonly BEHIND_PROXY=/usr/local/lib/prometheus-backup/behind-proxy
+
 CONFIG_FILE="${PROMETHEUS_BACKUP_CONFIG:-/etc/prometheus-backup/prometheus-backup.conf}"

@@ -5,12 +5,23 @@
 # unit_arguments: the server's command line as its unit has it, one argument a line, the program first, with the variables of its environment
 # put in. Nothing if systemd does not know it. What the running process says of itself is its own choice, so it is not asked.
 unit_arguments() {
-  local line text
+  unit_command
+  expand_unit_variables "$COMMAND_TEXT" | xargs --no-run-if-empty printf '%s\n' 2>/dev/null || true
+}
+
+# unit_command: sets COMMAND_PATH, the program that the unit starts, and COMMAND_TEXT, its command as systemd shows it; both empty without one.
+# Behind the proxy of the step "admin API" a program of that step stands in front, with two words of its own: they are left out.
+unit_command() {
+  local line
+  COMMAND_PATH="" COMMAND_TEXT=""
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   line="$(systemctl show --property=ExecStart --value -- "$PROMETHEUS_UNIT" 2>/dev/null | tail -n 1)" || return 0
-  text="${line#*argv[]=}"
-  text="${text%% ; ignore_errors=*}"
-  expand_unit_variables "$text" | xargs --no-run-if-empty printf '%s\n' 2>/dev/null || true
+  if [[ ! $line =~ ^\{\ path=([^\;]*)\ \;\ argv\[\]=(.*)\ \;\ ignore_errors= ]]; then return 0; fi
+  COMMAND_PATH="${BASH_REMATCH[1]}" COMMAND_TEXT="${BASH_REMATCH[2]}"
+  if [[ $COMMAND_TEXT == "/bin/bash $BEHIND_PROXY "* ]]; then
+    read -r _ _ _ _ COMMAND_TEXT <<<"$COMMAND_TEXT"
+    COMMAND_PATH="${COMMAND_TEXT%% *}"
+  fi
 }
 
 # expand_unit_variables TEXT: TEXT with $NAME and ${NAME} replaced by what the unit's environment sets; nothing is executed.
@@ -61,8 +72,8 @@ unit_working_directory() {
 
 # unit_program: path of the program that the unit starts, or nothing.
 unit_program() {
-  if [[ $UNIT_KNOWN == false ]]; then return 0; fi
-  systemctl show --property=ExecStart --value -- "$PROMETHEUS_UNIT" 2>/dev/null | sed --quiet '$ { s/^{ path=\([^;]*\) ; .*/\1/p }' || true
+  unit_command
+  printf '%s' "$COMMAND_PATH"
 }
 
 # is_program PATH: whether that is a program and no script.

@@ -34,15 +34,15 @@ step_install() {
   require_version
   server_flag web.enable-admin-api
   IS_ON="$VALUE"
-  check_exposure
   find_exec_start "$UNIT" "$DROP_IN" "$ADMIN_FLAG"
+  check_exposure
   if [[ $EXPOSURE == reverse-proxy ]]; then
     install_proxy
   elif unit_mentions "$UNIT" "$ADMIN_FLAG"; then
     drop_our_flag
   elif [[ $IS_ON != true || -v STATE_FILES[$DROP_IN] ]]; then
     remember_server "$URL"
-    put_drop_in "$UNIT" "$DROP_IN" "$EXEC_COMMAND $ADMIN_FLAG" "$ADMIN_FLAG"
+    put_drop_in "$UNIT" "$DROP_IN" "$EXEC_COMMAND $ADMIN_FLAG" "$ADMIN_FLAG" "$ADMIN_FLAG"
   fi
   if [[ $IS_ON != true ]]; then
     restart_and_confirm
@@ -68,7 +68,27 @@ check_exposure() {
     warn "$UNIT listens on ${PUBLIC[*]}: whoever reaches it can delete series while the admin API is on"
     return 0
   fi
-  die "$EXIT_REFUSED" "$UNIT listens on ${PUBLIC[*]}, where anybody could delete series through the admin API; nothing was changed. Ways out: let it listen on loopback only (--web.listen-address=127.0.0.1:${PUBLIC[0]##*:}); or set adminApi.exposure to reverse-proxy, which denies the admin paths; or to accept-public, if a firewall or proxy of yours guards it"
+  ways_out
+  local risk='where anybody could delete series through the admin API; nothing was changed.'
+  die "$EXIT_REFUSED" "$UNIT listens on ${PUBLIC[*]}, $risk $WAYS_OUT"
+}
+
+# ways_out: sets WAYS_OUT for a server that listens on more than loopback, each on a line of its own to be pasted.
+ways_out() {
+  local flag="--web.listen-address=127.0.0.1:${PUBLIC[0]##*:}" home='to the ExecStart= of the unit'
+  environment_files "$UNIT"
+  find_line web.listen-address "${UNIT_FILES[@]}" "${ENVIRONMENT_FILES[@]}"
+  if [[ -n $PLACE ]]; then
+    home="in the place of what $PLACE says"
+  elif ((${#ENVIRONMENT_FILES[@]} > 0)) && [[ $EXEC_COMMAND =~ [[:space:]]\$\{?([A-Za-z_]+) ]]; then
+    home="to ${BASH_REMATCH[1]} in ${ENVIRONMENT_FILES[-1]}"
+  fi
+  WAYS_OUT="Each of these lines, at the host in the file of the stack, is a way out:
+    adminApi: { exposure: reverse-proxy }   # nginx takes ${PUBLIC[*]} and denies the admin paths
+    adminApi: { exposure: accept-public }   # a firewall or proxy of yours guards it
+    source: hot                             # leaves the admin API off; every backup misses the newest hours
+Or let it listen on loopback only: on the host add $flag $home, then run: systemctl daemon-reload; \
+systemctl restart $UNIT"
 }
 
 # drop_our_flag: the unit has the flag of its own by now; ours on top of it would stop the next start.
@@ -118,12 +138,15 @@ step_remove() {
   local unit="${STATE_VALUES[unit]:-}" had_drop_in=false
   if [[ -n $unit && -v STATE_FILES[$(drop_in_of "$unit")] ]]; then had_drop_in=true; fi
   stop_proxy
+  # Before the program that it starts the server with, in case this ends half-way.
+  if [[ $had_drop_in == true ]]; then take_back "$(drop_in_of "$unit")"; fi
   take_back_all
   if [[ $had_drop_in == false ]]; then return 0; fi
   systemctl daemon-reload
   if [[ "$(unit_property "$unit" ActiveState)" != active ]] || ! runs_with_our_flag "$unit"; then return 0; fi
   use_server "${STATE_VALUES[url]}" "${STATE_VALUES[curl_config]:-}"
-  if ! restart_unit "$unit" || ! wait_ready "$unit" "${STATE_VALUES[ready_timeout]:-300}"; then
+  if ! restart_unit "$unit" || ! follow_address "$unit" ||
+    ! wait_ready "$unit" "${STATE_VALUES[ready_timeout]:-300}"; then
     keep_journal "$unit" "$WORK/journal"
     die_with "$EXIT_SERVER" "$WORK/journal" "$unit was restored and restarted, but is not ready at $BASE_URL. Look at: systemctl status $unit"
   fi

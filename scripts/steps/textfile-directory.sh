@@ -157,7 +157,7 @@ turn_collector_on() {
   if unit_mentions "$UNIT" "$TEXTFILE_FLAG"; then
     die "$EXIT_REFUSED" "$UNIT has $TEXTFILE_FLAG in its settings but runs without it; nothing was changed. Run: systemctl restart $UNIT"
   fi
-  put_drop_in "$UNIT" "$DROP_IN" "$EXEC_COMMAND $TEXTFILE_FLAG=$DIRECTORY" "$TEXTFILE_FLAG"
+  put_drop_in "$UNIT" "$DROP_IN" "$EXEC_COMMAND $TEXTFILE_FLAG=$DIRECTORY" "$TEXTFILE_FLAG" "$TEXTFILE_FLAG=$DIRECTORY"
   remember_value unit "$UNIT"
   note "restarting $UNIT to turn its textfile collector on"
   if ! restart_unit "$UNIT"; then

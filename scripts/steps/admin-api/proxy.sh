@@ -26,26 +26,15 @@ read_proxy_settings() {
 
 # install_proxy: everything but the restart of the server, and that too if it has to move.
 install_proxy() {
-  local command="$EXEC_COMMAND" flags='' address
+  local address
   find_proxy_addresses
   check_movable
-  while [[ $command =~ ^(.*)[[:space:]]--web\.listen-address(=|[[:space:]]+)[^[:space:]\"\']+(.*)$ ]]; do
-    command="${BASH_REMATCH[1]}${BASH_REMATCH[3]}"
-  done
-  EXEC_COMMAND="$command"
-  if unit_mentions "$UNIT" web.listen-address; then
-    die "$EXIT_REFUSED" "$UNIT takes its listen address from its environment or in quotes, where it cannot be replaced; nothing was changed. Take web.listen-address out of there, or set adminApi.exposure otherwise"
-  fi
-  # Without it the server would put its new port into the links of its alerts.
-  if ! unit_mentions "$UNIT" web.external-url; then flags+=" --web.external-url=http://%H:${PROXY_ADDRESSES[0]##*:}/"; fi
-  flags+=" --web.listen-address=$LOOPBACK_LISTEN"
-  if ! unit_mentions "$UNIT" "$ADMIN_FLAG"; then flags+=" $ADMIN_FLAG"; fi
   ensure_nginx
   remember_server "${SETTINGS[URL]%/}"
   remember_value moved_url "$MOVED_URL"
   remember_value proxy_listen "${PROXY_ADDRESSES[*]}"
   write_proxy
-  put_drop_in "$UNIT" "$DROP_IN" "$command$flags" "$ADMIN_FLAG on a loopback port"
+  write_behind_proxy
   BASE_URL="$MOVED_URL"
   read_listeners "$UNIT"
   for address in "${LISTENERS[@]}"; do
@@ -56,7 +45,63 @@ install_proxy() {
   done
   restart_and_confirm
   IS_ON=true
+  require_loopback
   start_proxy
+}
+
+# require_loopback: before nginx takes the public address; whoever has two addresses would keep one of them open.
+require_loopback() {
+  read_public_listeners "$UNIT"
+  if ((${#PUBLIC[@]} > 0)); then
+    die "$EXIT_REFUSED" "$UNIT listens on ${PUBLIC[*]} although it was started for $LOOPBACK_LISTEN alone. \
+Who tells it? Its flags: systemctl status $UNIT"
+  fi
+}
+
+# write_behind_proxy: the unit's own command behind our program, which takes the address away: docs/decisions/010.
+# Without an external URL the server would put its new port into the links of its alerts.
+write_behind_proxy() {
+  local prefix="${EXEC_COMMAND%%[!:+!|-]*}"
+  print_behind_proxy >"$WORK/behind-proxy"
+  KEPT_FILES+=("$BEHIND_PROXY")
+  put_file "$WORK/behind-proxy" root:root 0755 "$BEHIND_PROXY"
+  put_drop_in "$UNIT" "$DROP_IN" \
+    "$prefix/bin/bash $BEHIND_PROXY $LOOPBACK_LISTEN http://%H:${PROXY_ADDRESSES[0]##*:}/ ${EXEC_COMMAND#"$prefix"}" \
+    "$ADMIN_FLAG on a loopback port" "$BEHIND_PROXY"
+}
+
+# print_behind_proxy: the function below as a program of its own.
+print_behind_proxy() {
+  printf '%s\n' '#!/bin/bash' '# Written by prometheus-backup: starts a server behind the proxy.' \
+    "# Usage: ${BEHIND_PROXY##*/} ADDRESS EXTERNAL_URL COMMAND..."
+  declare -f behind_proxy
+  # shellcheck disable=SC2016 # that is for the program
+  printf 'behind_proxy "$@"\n'
+}
+
+# behind_proxy ADDRESS EXTERNAL_URL COMMAND...: becomes COMMAND, listening on ADDRESS alone and with its admin API on,
+# whatever its words say of both, for a flag must not come twice. They are what systemd makes of quotes, variables and
+# files at each start.
+behind_proxy() {
+  local address="$1" url="$2" word value=false words=()
+  shift 2
+  for word in "$@"; do
+    if [[ $value == true ]]; then
+      value=false
+      continue
+    fi
+    case "$word" in
+      --web.listen-address) value=true ;;
+      --web.listen-address=* | --web.enable-admin-api | --no-web.enable-admin-api) ;;
+      --web.external-url | --web.external-url=*)
+        url=''
+        words+=("$word")
+        ;;
+      *) words+=("$word") ;;
+    esac
+  done
+  if [[ -n $url ]]; then words+=("--web.external-url=$url"); fi
+  exec "${words[@]}" "--web.listen-address=$address" --web.enable-admin-api
 }
 
 # find_proxy_addresses: sets PROXY_ADDRESSES to what nginx takes over: configured, taken before, or public now.
@@ -74,8 +119,22 @@ find_proxy_addresses() {
   done
 }
 
-# check_movable: refuses servers that a plain proxy cannot stand in for.
+# check_movable: refuses servers that a plain proxy cannot stand in for, and those whose address cannot be taken away.
 check_movable() {
+  local script
+  if [[ $EXEC_COMMAND =~ ^[:+!|-]*@ ]]; then
+    die "$EXIT_REFUSED" "$UNIT gives its program another name (ExecStart=@...), so it cannot be started behind \
+a proxy; nothing was changed. Take the @ and the name away, or set adminApi.exposure otherwise"
+  fi
+  script="$(script_of "$EXEC_COMMAND")"
+  if [[ -n $script ]]; then
+    find_line web.listen-address "$script"
+    if [[ -n $PLACE ]]; then
+      die "$EXIT_REFUSED" "the script that $UNIT starts sets the address to listen on itself, in $PLACE, where it \
+cannot be replaced; nothing was changed. Move web.listen-address from there to the ExecStart= of the unit, or set \
+adminApi.exposure otherwise"
+    fi
+  fi
   server_flag web.config.file
   if [[ $URL == https://* ]] || { [[ -n $VALUE ]] && grep -q '^tls_server_config' -- "$VALUE" 2>/dev/null; }; then
     die "$EXIT_REFUSED" "$UNIT serves TLS itself, which the proxy would take away; nothing was changed. Guard the admin API in a proxy of your own and set adminApi.exposure to loopback or accept-public"
@@ -165,6 +224,25 @@ start_proxy() {
 stop_proxy() {
   if [[ -v STATE_FILES[$PROXY_UNIT] && -e $PROXY_UNIT ]]; then
     systemctl disable --quiet --now "$PROXY_SERVICE"
+  fi
+}
+
+# follow_address UNIT: points BASE_URL to where the server listens; that may have changed while it was not in force.
+follow_address() {
+  local deadline=$((SECONDS + 10)) scheme port path address
+  if [[ ! -v STATE_VALUES[moved_url] || ! $BASE_URL =~ ^(https?://)[^/]*:([0-9]+)(/.*)?$ ]]; then return 0; fi
+  scheme="${BASH_REMATCH[1]}" port="${BASH_REMATCH[2]}" path="${BASH_REMATCH[3]}"
+  LISTENERS=()
+  while ((${#LISTENERS[@]} == 0 && SECONDS < deadline)); do
+    own_listeners "$1"
+    sleep 0.3
+  done
+  for address in "${LISTENERS[@]}"; do
+    if [[ ${address##*:} == "$port" ]]; then return 0; fi
+  done
+  if ((${#LISTENERS[@]} > 0)); then
+    address="${LISTENERS[0]/#\[::\]/127.0.0.1}"
+    BASE_URL="$scheme${address/#0.0.0.0/127.0.0.1}$path"
   fi
 }
 

@@ -98,18 +98,24 @@ server_processes() {
   done
 }
 
-# read_listeners UNIT: sets LISTENERS to the addresses that its processes listen on, as the kernel knows them;
+# own_listeners UNIT: sets LISTENERS to the addresses that its processes listen on, as the kernel knows them;
 # flags would miss what hides in an environment file or a configuration.
-read_listeners() {
-  local process inodes ports
+own_listeners() {
+  local process inodes
   LISTENERS=()
   server_processes "$1"
   for process in "${PROCESSES[@]}"; do
     inodes="$(find "/proc/$process/fd" -maxdepth 1 -lname 'socket:*' -printf '%l ' 2>/dev/null || true)"
     match_listeners "$process" "$inodes" ''
   done
+}
+
+# read_listeners UNIT: the same; in some containers not even root sees whose sockets are whose, and there the server's
+# own ports must do.
+read_listeners() {
+  local ports
+  own_listeners "$1"
   if ((${#LISTENERS[@]} == 0)); then
-    # In some containers not even root sees whose sockets are whose; there the server's own ports must do.
     server_flag web.listen-address
     ports="$(grep -o ':[0-9]*' <<<"$VALUE" | tr '\n' ' ')" || true
     match_listeners "${PROCESSES[0]}" '' "$ports"

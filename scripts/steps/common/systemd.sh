@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Units: what they run, drop-ins that add flags to it, and restarts.
 
+# What starts a server that has moved behind our proxy (admin-api/proxy.sh). No name in *.sh: those are the steps.
+readonly BEHIND_PROXY="$LIBRARY/behind-proxy"
 RELOADED=false RESTARTED=false
 
 unit_property() { systemctl show --property="$2" --value -- "$1"; }
@@ -58,6 +60,19 @@ apply_unit_line() {
   fi
 }
 
+# program_of COMMAND: its first word without the signs that systemd allows in front of it.
+program_of() {
+  local word="${1%%[[:space:]]*}"
+  printf '%s' "${word#"${word%%[!@:+!|-]*}"}"
+}
+
+# script_of COMMAND: its program if that is a script.
+script_of() {
+  local word
+  word="$(program_of "$1")"
+  if [[ -f $word && -r $word && "$(head -c 2 -- "$word" | tr -d '\0')" == '#!' ]]; then printf '%s' "$word"; fi
+}
+
 # why_not_extendable COMMAND: sets REASON if a flag at the end of COMMAND would not reach the program.
 why_not_extendable() {
   local word
@@ -66,25 +81,54 @@ why_not_extendable() {
     REASON='it holds several commands'
     return 0
   fi
-  word="${1%%[[:space:]]*}"
-  word="${word#"${word%%[!@:+!|-]*}"}"
+  word="$(program_of "$1")"
   if [[ ${word##*/} =~ ^(sh|bash|dash|ash|ksh|zsh|busybox)$ || $1 =~ (^|[[:space:]/])(sh|bash|dash|ash|ksh|zsh)[[:space:]]+-[a-z]*c ]]; then
     REASON='it starts a shell, which would keep the flag for itself'
   elif [[ $word == *[\"\'%\$]* ]]; then
     return 0
-  elif [[ -r $word && "$(head -c 2 -- "$word" | tr -d '\0')" == '#!' ]] && ! grep -q -e '\$@' -e '\$\*' -- "$word"; then
+  elif [[ -n $(script_of "$1") ]] && ! grep -q -e '\$@' -e '\$\*' -- "$word"; then
     REASON="it starts the script $word, which does not hand its arguments on"
   fi
 }
 
-# find_exec_start UNIT DROPIN: sets EXEC_COMMAND to the one command of UNIT without DROPIN, or refuses.
-find_exec_start() {
-  local path files=()
-  if [[ "$(unit_property "$1" NeedDaemonReload)" == yes ]]; then systemctl daemon-reload; fi
+# unit_files UNIT DROPIN: sets UNIT_FILES to the files of UNIT without DROPIN, in the order systemd applies them.
+unit_files() {
+  local path
+  UNIT_FILES=()
   for path in "$(unit_property "$1" FragmentPath)" $(unit_property "$1" DropInPaths); do
-    if [[ $path != "$2" && -r $path ]]; then files+=("$path"); fi
+    if [[ $path != "$2" && -r $path ]]; then UNIT_FILES+=("$path"); fi
   done
-  read_exec_start "${files[@]}"
+}
+
+# environment_files UNIT: sets ENVIRONMENT_FILES to those of UNIT that can be read.
+environment_files() {
+  local file
+  ENVIRONMENT_FILES=()
+  while IFS= read -r file; do
+    file="${file% (ignore_errors=*}"
+    if [[ -f $file && -r $file ]]; then ENVIRONMENT_FILES+=("$file"); fi
+  done < <(unit_property "$1" EnvironmentFiles)
+}
+
+# find_line TEXT FILE...: sets PLACE to the last FILE:LINE that has TEXT and is no comment; empty if there is none.
+find_line() {
+  local text="$1" file lines
+  shift
+  PLACE=''
+  for file in "$@"; do
+    lines="$(grep -nF -e "$text" -- "$file" | grep -v '^[0-9]*:[[:space:]]*[#;]')" || true
+    if [[ -n $lines ]]; then
+      lines="${lines##*$'\n'}"
+      PLACE="$file:${lines%%:*}"
+    fi
+  done
+}
+
+# find_exec_start UNIT DROPIN FLAG: sets EXEC_COMMAND to the one command of UNIT without DROPIN, or refuses.
+find_exec_start() {
+  if [[ "$(unit_property "$1" NeedDaemonReload)" == yes ]]; then systemctl daemon-reload; fi
+  unit_files "$1" "$2"
+  read_exec_start "${UNIT_FILES[@]}"
   if ((${#EXEC_START[@]} != 1)); then
     die "$EXIT_REFUSED" "$1 has ${#EXEC_START[@]} ExecStart= commands where one was expected; nothing was changed. Add the flag to the unit yourself ($3)"
   fi
@@ -98,16 +142,13 @@ find_exec_start() {
 # unit_mentions UNIT FLAG: true if the command or the environment of UNIT, without our drop-in, has FLAG
 # already; adding it once more would keep the server from starting.
 unit_mentions() {
-  local file
   if [[ $EXEC_COMMAND == *"$2"* || "$(unit_property "$1" Environment)" == *"$2"* ]]; then return 0; fi
-  while IFS= read -r file; do
-    file="${file% (ignore_errors=*}"
-    if [[ -r $file ]] && grep -v '^[[:space:]]*[#;]' -- "$file" | grep -qF -e "$2"; then return 0; fi
-  done < <(unit_property "$1" EnvironmentFiles)
-  return 1
+  environment_files "$1"
+  find_line "$2" "${ENVIRONMENT_FILES[@]}"
+  [[ -n $PLACE ]]
 }
 
-# put_drop_in UNIT DROPIN COMMAND WHAT: makes COMMAND the command of UNIT.
+# put_drop_in UNIT DROPIN COMMAND WHAT PART: makes COMMAND the command of UNIT; PART is what only our command has.
 put_drop_in() {
   printf '# Written by prometheus-backup: the ExecStart= of this unit, with %s. Goes when the component goes.\n[Service]\nExecStart=\nExecStart=%s\n' \
     "$4" "$3" >"$WORK/drop-in"
@@ -116,7 +157,7 @@ put_drop_in() {
   put_file "$WORK/drop-in" root:root 0644 "$2"
   reload_units
   # Another drop-in may sort after ours and win.
-  if [[ "$(unit_property "$1" ExecStart)" != *"${3##* }"* || "$(unit_property "$1" LoadState)" != loaded ]]; then
+  if [[ "$(unit_property "$1" ExecStart)" != *"$5"* || "$(unit_property "$1" LoadState)" != loaded ]]; then
     die "$EXIT_REFUSED" "the drop-in $2 does not take effect: another one sets ExecStart= after it. See: systemctl cat $1"
   fi
 }
