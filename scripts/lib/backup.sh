@@ -64,6 +64,7 @@ begin_run() {
   CLEANUP_HOOKS+=(record_run remove_own_partials)
   open_state
   take_lock
+  begin_marks
 }
 
 # name_run: a backup is named by the second in which its run begins, and no two have one name, however a run ends: each name is noted
@@ -242,6 +243,7 @@ store_in_repository() {
   repository_open || repository_fault "cannot be listed"
   require_owner || repository_fault "owner.json"
   require_new_name
+  leave_mark || repository_fault "the mark of this run"
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   find_sound_manifests
@@ -356,6 +358,7 @@ publish_manifest() {
   send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
   "settle_$REPOSITORY_TYPE" || repository_fault "the manifest"
   note_sound "$SENT_SHA256" "$(fact samples "$file.summary")"
+  note_place "$BACKUP" || warn "$REPOSITORY_ERROR"
   if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi
   # So that retention need not list again to know it.
   printf '%d\tbackups/%s.json\t%(%Y-%m-%d %H:%M:%S)T\n' "$SENT_BYTES" "$BACKUP" -1 >>"$OBJECT_LIST"

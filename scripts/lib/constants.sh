@@ -25,7 +25,7 @@ readonly HOST_PATTERN='^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'
 readonly REPOSITORY_PATTERN='^[a-z][a-z0-9-]{0,31}$'
 readonly SHA256_PATTERN='^[0-9a-f]{64}$'
 # Object names as the repository format allows them; nothing else is ever read, written or deleted.
-readonly OBJECT_NAMES='blocks/[0-9A-HJKMNP-TV-Z]{26}(\.r[0-9]{8}T[0-9]{6}Z)?\.tar\.zst|heads/[0-9]{8}T[0-9]{6}Z(-wal)?\.tar\.zst|archives/prometheus-backup-[0-9]{8}-[0-9]{6}\.tar\.(gz|zst)|companions/[0-9a-f]{64}\.tar\.zst|backups/[0-9]{8}T[0-9]{6}Z\.json|pins/[0-9]{8}T[0-9]{6}Z'
+readonly OBJECT_NAMES='blocks/[0-9A-HJKMNP-TV-Z]{26}(\.r[0-9]{8}T[0-9]{6}Z)?\.tar\.zst|heads/[0-9]{8}T[0-9]{6}Z(-wal)?\.tar\.zst|archives/prometheus-backup-[0-9]{8}-[0-9]{6}\.tar\.(gz|zst)|companions/[0-9a-f]{64}\.tar\.zst|backups/[0-9]{8}T[0-9]{6}Z\.json|pins/[0-9]{8}T[0-9]{6}Z|marks/[0-9a-f]{32}'
 readonly OBJECT_PATTERN="^($OBJECT_NAMES)\$"
 # What check writes, reads and deletes.
 readonly PROBE_PATTERN='probe-[a-z0-9.-]+'

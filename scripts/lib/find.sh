@@ -30,7 +30,7 @@ open_repositories() {
       if [[ ${REPOSITORY_TYPES[index]} != "$type" ]]; then continue; fi
       if [[ -n ${ONLY_REPOSITORY:-} && $index != "$REPOSITORY_INDEX" ]]; then continue; fi
       select_repository "$index" "$host"
-      if look_into_repository; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
+      if PLACE_MUST_SHOW=true repository_list; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
     done
   done
   if (( ${#OPEN_REPOSITORIES[@]} == 0 )); then

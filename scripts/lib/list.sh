@@ -24,7 +24,7 @@ command_list() {
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
     asked=$(( asked + 1 ))
     select_repository "$index" "$host"
-    if ! look_into_repository || ! find_summaries; then
+    if ! repository_list || ! find_summaries; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) cannot be listed: $REPOSITORY_ERROR"
       UNREAD+=("$REPOSITORY")
       continue

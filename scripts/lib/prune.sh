@@ -105,13 +105,14 @@ is_blocked() {
 # repository; needs repository_open.
 plan_prune() {
   local target=$1 cutoff
+  read_last_mark
   read_summaries "$SCRATCH/summaries.list" checked
   cutoff="$(date -u --date "-$ORPHAN_GRACE_HOURS hours" '+%Y-%m-%d %H:%M:%S')"
   if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
     jq --raw-input --raw-output 'fromjson? | .object' "$STATE_DIR/journal/$REPOSITORY" >"$SCRATCH/journaled"
   else : >"$SCRATCH/journaled"; fi
   jq --slurp --raw-output --compact-output --rawfile listing "$OBJECT_LIST" --rawfile journaled "$SCRATCH/journaled" --arg cutoff "$cutoff" \
-    --argjson pause "$EXPECTED_INTERVAL_SECONDS" \
+    --arg mark "$LAST_MARK" --argjson pause "$EXPECTED_INTERVAL_SECONDS" \
     --argjson minimum "$KEEP_MINIMUM" --argjson days "${KEEP_DAYS:-null}" --argjson last "${KEEP_LAST:-null}" \
     --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" --argjson weekly "${KEEP_WEEKLY:-null}" \
     --argjson monthly "${KEEP_MONTHLY:-null}" --argjson yearly "${KEEP_YEARLY:-null}" \
@@ -121,6 +122,7 @@ plan_prune() {
 # prune_filter: the jq program of plan_prune. Input: summaries. In a backup's age, the time between two backups counts at most as long
 # as the schedule leaves between two runs: a clock that jumps ahead makes no backup older than one more run would. One that was named by a clock
 # more than an hour ahead of the repository's own is as old as the repository says. What holds a block that the newest backup calls lost stays.
+# Old marks go along with the rest.
 prune_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
@@ -158,11 +160,12 @@ prune_filter() {
     | {name, $why, sizeBytes, $age, objects}] as $judged
   | (any(.[]; .damaged) or length != ([$there[].object | select(startswith("backups/"))] | length)) as $blocked
   | (reduce ($judged[] | select(.why)) as $kept ({}; . + $kept.objects) | . + (reduce lines($journaled)[] as $o ({}; .[$o] = 0))) as $needed
+  | [$there[] | select((.object | startswith("marks/")) and .object != "marks/" + $mark and .time < $cutoff)] as $marks
+  | [$there[] | select(.object | test("^(blocks|heads|archives|companions)/")) | select($needed[.object] == null and .time < $cutoff)] as $orphans
   | {
     keep: [$judged[] | select(.why) | {name, why}],
     remove: [$judged[] | select(.why | not) | {name, ageDays: (.age / 86400 | floor)}],
-    objects: (if $blocked then [] else [$there[] | select(.object | test("^(blocks|heads|archives|companions)/"))
-      | select($needed[.object] == null and .time < $cutoff)] end),
+    objects: (if $blocked then [] else $orphans + (if $orphans != [] or any($judged[]; .why | not) or ($marks | length) > 20 then $marks else [] end) end),
     $blocked
   } | "\((.remove | length) + (.objects | length)) \($blocked)", .
 JQ
@@ -205,7 +208,7 @@ change_pin() {
   take_lock
   for index in "${!REPOSITORY_NAMES[@]}"; do
     select_repository "$index"
-    look_into_repository || repository_fault "cannot be listed"
+    repository_list || repository_fault "cannot be listed"
     if ! object_bytes "backups/$backup.json" >/dev/null; then continue; fi
     require_owner || repository_fault "owner.json"
     found=$(( found + 1 ))

@@ -21,6 +21,16 @@ list_path() {
   if ! find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
 }
 
+# marks_path: "bytes<TAB>marks/MARK" lines, as the repository has them now.
+marks_path() {
+  if find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' -printf '%s\tmarks/%f\n' 2>"$SCRATCH/error"; then return 0; fi
+  path_failed
+  return 1
+}
+
+# is_bare_path: whether no host has a repository beside that of this one.
+is_bare_path() { [[ -z "$(compgen -G "${REPOSITORY_ROOT%/*}/*/owner.json")" ]]; }
+
 # put_path OBJECT: see repository_put.
 put_path() {
   # The name of the error file is made here: in a redirection, BASHPID is that of the child.

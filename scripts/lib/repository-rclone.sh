@@ -42,14 +42,24 @@ rclone_failed() {
 
 # list_rclone: see repository_open. A folder of this host that does not exist yet is empty, not an error; a place for it that does not exist is one.
 list_rclone() {
+  rm -f -- "$SCRATCH/beside"
   if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT/"; then return 0; fi
   if [[ $REPOSITORY_ERROR != *"directory not found"* ]]; then return 1; fi
-  if run_rclone lsf --max-depth 1 -- "${REPOSITORY_ROOT%/*}/" >/dev/null; then REPOSITORY_ERROR=""; return 0; fi
+  if run_rclone lsf --max-depth 1 -- "${REPOSITORY_ROOT%/*}/" >"$SCRATCH/beside"; then REPOSITORY_ERROR=""; return 0; fi
   if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then
     REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} does not exist (is it mounted there, and is the name right?)"
   fi
   return 1
 }
+
+# marks_rclone: "bytes<TAB>marks/MARK" lines, as the repository has them now.
+marks_rclone() {
+  run_rclone lsf --files-only --format sp --separator $'\t' -- "$REPOSITORY_ROOT/marks/" >"$SCRATCH/marks.there" || return 1
+  sed $'s#\t#\tmarks/#' "$SCRATCH/marks.there"
+}
+
+# is_bare_rclone: whether list_rclone had to look for a place, and found nothing in it. A bucket is a place of its own.
+is_bare_rclone() { [[ -e $SCRATCH/beside && ! -s $SCRATCH/beside ]]; }
 
 # fetch_manifests: makes MANIFESTS equal to the repository's backups/. Manifests are written once, so their size tells.
 fetch_manifests() {

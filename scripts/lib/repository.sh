@@ -38,30 +38,14 @@ repository_open() {
 }
 
 # repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's clock has it,
-# with tabs). Files that others have put there, such as those that a NAS makes for itself, are none of ours.
+# with tabs). Files that others have put there, such as those that a NAS makes for itself, are none of ours. A place that is not the one where this
+# host has stored its backups did not answer.
 repository_list() {
   local listing="$SCRATCH/listing"
   "list_$REPOSITORY_TYPE" >"$listing" || return 1
   { grep --extended-regexp $'^[0-9]+\t'"($OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN)"$'\t' -- "$listing" || true; } |
     LC_ALL=C sort -k 2 -t $'\t' >"$OBJECT_LIST"
-}
-
-# look_into_repository: repository_list for what says which backups there are. False also where nothing is, although
-# this host has had backups there: a folder without its disk must not pass for a repository without backups.
-look_into_repository() { repository_list && not_emptied; }
-
-# not_emptied: false, with REPOSITORY_ERROR, if was_emptied.
-not_emptied() {
-  if ! was_emptied; then return 0; fi
-  REPOSITORY_ERROR="it is empty, and has held backups of this host (is its file system mounted?)"
-  return 1
-}
-
-# was_emptied: whether this host has had backups in the selected repository, as its metrics remember, and none is
-# listed; needs repository_list.
-was_emptied() {
-  local memory="repository_last_success_timestamp_seconds|repository=$REPOSITORY"
-  [[ $REPOSITORY_HOST == "$HOST_NAME" && -v METRICS[$memory] ]] && ! grep --quiet $'\tbackups/' "$OBJECT_LIST"
+  require_place
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
@@ -102,24 +86,21 @@ object_bytes() {
   awk -F '\t' -v object="$1" '$2 == object { print $1; found = 1 } END { exit !found }' "$OBJECT_LIST"
 }
 
-# require_owner: this prefix belongs to this very machine; another host, or a clone of this one, is refused with 12. An empty place where this host
-# has had backups is most likely a disk that is not mounted, which must not become a new repository: 8.
+# require_owner: this prefix belongs to this very machine; another host, or a clone of this one, is refused with 12.
 require_owner() {
   local owner id
   id="$(host_id)"
   if ! object_bytes owner.json >/dev/null; then
-    if [[ ${TAKE_OVER:-false} == false ]] && was_emptied; then
-      die "$EXIT_REPOSITORY" "repository $REPOSITORY ($REPOSITORY_SHOWN) is empty, and has held backups of this host; nothing was written there" \
-        "look whether its disk is mounted; if it is to begin anew, run once: prometheus-backup.sh run --take-over"
-    fi
+    require_own_marks || return 1
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
   fi
   repository_get owner.json >"$SCRATCH/owner.$REPOSITORY" || return 1
   owner="$(<"$SCRATCH/owner.$REPOSITORY")"
-  if [[ $owner == *"\"id\":\"$id\""* ]]; then return 0; fi
+  if [[ $owner == *"\"id\":\"$id\""* ]]; then require_own_marks; return $?; fi
   if ! jq --exit-status .id <<<"$owner" >/dev/null 2>&1; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
   if [[ ${TAKE_OVER:-false} == true ]]; then
+    own_marks || return 1
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     warn "$REPOSITORY_SHOWN belonged to another machine and now belongs to this one"
     return 0

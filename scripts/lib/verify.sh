@@ -57,7 +57,7 @@ check_sample() {
 verify_repository() {
   local backup=$2 sample=$3 started=$SECONDS bad
   select_repository "$1"
-  look_into_repository || repository_fault "cannot be listed"
+  repository_list || repository_fault "cannot be listed"
   if [[ $backup == latest ]]; then
     backup="$(awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9, 16) }' "$OBJECT_LIST" | sort | tail -n 1)"
   fi

@@ -144,7 +144,7 @@ async function expectAsNew(site: Site, server: OwnServer, kills: number): Promis
     needed.add(`backups/${name}.json`);
     manifest.blocks.forEach(({ object }) => object !== null && needed.add(object));
   }
-  const strangers = [...(await site.offsiteObjects()).keys(), ...(await site.localObjects()).keys()].filter(object => !needed.has(object) && !/^(heads|companions)\//.test(object));
+  const strangers = [...(await site.offsiteObjects()).keys(), ...(await site.localObjects()).keys()].filter(object => !needed.has(object) && !/^(heads|companions|marks)\//.test(object));
   expect(strangers).toEqual([]);
 }
 

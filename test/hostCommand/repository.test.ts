@@ -228,4 +228,35 @@ describe.concurrent("F12: the prefix belongs to another machine", () => {
     expect((await elsewhere(site, "run --take-over")).code).toBe(0);
     await expectFailure(site, { code: 12, message: /^.* belongs to another machine named 'cloned' \(owner.json\)/ });
   });
+
+  test("a copy of the machine, with its identity and its state, is told apart: at the same time, between two runs, and until somebody decides", async () => {
+    const name = "twins";
+    const site = await Site.create(setting, { name, prometheusUrl: server.url });
+    await site.good();
+    const { host } = setting;
+    const copy = `${site.directory}/copy`;
+    await host.run(`install -d -o prometheus -g prometheus ${copy}/textfile && cp -a ${site.stateDirectory} ${copy}/state
+      sed 's#${site.stateDirectory}#${copy}/state#; s#${site.textfileDirectory}#${copy}/textfile#' ${site.configuration} >${copy}/settings.conf`);
+    const twin = (words: string) => host.exec(`PROMETHEUS_BACKUP_CONFIG=${copy}/settings.conf ${COMMAND} ${words}`, { user: "prometheus" });
+    await sleep(1000);
+    const both = await Promise.all([site.command("run"), twin("run")]);
+    // Each repository takes one of them, not always the same.
+    expect(both.map(({ code }) => code).sort(), both.map(({ stderr }) => stderr).join("")).toContain(12);
+    expect((await site.list()).map(({ complete, repository }) => [complete, repository]).sort()).toEqual([[true, "local"], [true, "local"], [true, "offsite"], [true, "offsite"]]);
+    await site.good("verify");
+    const before = [await site.localObjects(), await site.offsiteObjects()];
+    await sleep(1000);
+    const refused = [await site.command("run"), await twin("run")];
+    expect(refused.map(({ stderr }) => stderr).join("")).toMatch(/another machine with the name and the identity of this one writes to .* \(a run of \d{4}-.* UTC was not made here\)/);
+    for (const objects of [await site.localObjects(), await site.offsiteObjects()]) {
+      before.shift()!.forEach((bytes, object) => object === "catalog.jsonl.zst" || expect([object, objects.get(object)]).toEqual([object, bytes]));
+    }
+    await sleep(1000);
+    await site.good("run --take-over");
+    expect((await twin("run")).code).toBe(12);
+    expect((await twin("prune --yes")).code).toBe(12);
+    await sleep(1000);
+    await site.good();
+    await site.good("verify");
+  });
 });

@@ -154,7 +154,11 @@ describe.concurrent("a place that is not as it was left", () => {
     await newest(site);
     await (place === "local" ? setting.host.run(`mv ${folder(site)} ${folder(site)}.gone`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()]));
     const red = await site.command("run");
-    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringMatching(/^repository .+ is empty, and has held backups of this host; nothing was written there; look whether its disk is mounted; if it is to begin anew, run once: prometheus-backup\.sh run --take-over$/)]);
+    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringMatching(/^repository .+: cannot be listed: it is empty, and has held backups of this host \(is its file system mounted\?\); if it is to begin anew, run once: prometheus-backup\.sh run --take-over; no new backup was recorded there/)]);
+    for (const words of ["restore latest --plan", "drill", "heal --plan", "companions latest", "export latest --thanos /srv/none", "list", "show", "verify", "prune --yes", "pin 20260101T000000Z", "check"]) {
+      const { code, stderr } = await site.command(words, /^(restore|heal)/.test(words) ? { user: "root" } : {});
+      expect([words, code, stderr], stderr).toEqual([words, 8, expect.stringContaining("it is empty, and has held backups of this host") as string]);
+    }
     expect(place === "local" ? (await site.localObjects()).size : (await site.offsiteObjects()).size).toBe(0);
     await site.good("run --take-over");
     await site.good("verify");
