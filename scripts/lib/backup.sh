@@ -15,7 +15,7 @@ command_run() {
   require_server
   read_server
   require_data_directory
-  remove_own_snapshot
+  settle_last_snapshot
   remove_old_stages
   HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER" HELD_BLOCKS="$SCRATCH/held.json"
   in_background gather

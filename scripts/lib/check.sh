@@ -123,7 +123,15 @@ check_leftovers() {
   need_server
   count="$(list_snapshots | wc -l)"
   if (( count == 0 )); then printf 'none'; return 0; fi
-  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" "remove those that nobody needs: $DATA_DIRECTORY/snapshots/NAME"
+  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" "those that nobody else made go with: $(removal_of_leftovers)"
+}
+
+# removal_of_leftovers: the command that removes the first snapshots that are left.
+removal_of_leftovers() {
+  local names=()
+  mapfile -t names < <(list_snapshots | head -n 5)
+  printf 'rm -r --'
+  printf ' %q' "${names[@]/#/$DATA_DIRECTORY/snapshots/}"
 }
 
 # command_status [--json]: the server's TSDB, the last runs, leftover snapshots. A dead server is a fact here, not an error.
@@ -173,7 +181,7 @@ status_text() {
   (if .server then
     "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi), \(.server.dataBytes / 1e6 | round) MB in \(.server.dataDirectory)",
     (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
-    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) end)"
+    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
   else "  server      does not answer" end),
   "  last good   \($m.last_success_timestamp_seconds | at)",
   "  last run    \($m.last_run_timestamp_seconds | at), exit code \($m.last_exit_code // "none"), \($m.last_duration_seconds // 0) s",

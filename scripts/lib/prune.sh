@@ -34,7 +34,7 @@ prune_repository() {
     warn "repository $REPOSITORY is left out: its settings say that this host deletes nothing there (prune: false, or hostsMayPrune: false of the bucket)"
     return 0
   fi
-  if ! repository_open || ! not_emptied; then repository_fault "cannot be listed"; fi
+  repository_open || repository_fault "cannot be listed"
   if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
   plan_prune "$plan"
   print_prune "$plan" >&2

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The server's snapshot: made for one run, removed by it whatever happens, and nobody else's is ever touched.
+# The server's snapshot: made for one run, removed by it or the next one, and nobody else's is ever touched.
 
 # take_snapshot: asks the server for a snapshot. Sets SNAPSHOT (its name) and SNAPSHOT_DIR, or SNAPSHOT_REFUSED, the reason, if it makes none because a
 # block is damaged. Ends with 5, 6 or 7.
@@ -8,12 +8,8 @@ take_snapshot() {
   SNAPSHOT_REFUSED=""
   require_snapshot_space
   list_snapshots >"$SCRATCH/snapshots.before"
-  note_snapshot_intent
   CLEANUP_HOOKS+=(remove_own_snapshot)
-  # Until the server answers it may still be writing, so a run that ends here leaves the note for the next one.
-  SNAPSHOT_PENDING=true
-  API_LIMIT="$SNAPSHOT_TIMEOUT_SECONDS" api POST "/api/v1/admin/tsdb/snapshot?skip_head=$SKIP_HEAD"
-  if [[ $API_STATUS != 000 ]]; then SNAPSHOT_PENDING=false; fi
+  ask_for_snapshot
   if [[ $API_STATUS != 200 ]]; then snapshot_failed; return 0; fi
   answer="$(api_value '.name | select(type == "string")')" || answer=""
   if [[ ! $answer =~ $SNAPSHOT_PATTERN ]]; then
@@ -21,11 +17,36 @@ take_snapshot() {
       "check that the URL is a Prometheus and look at: journalctl -u $PROMETHEUS_UNIT"
   fi
   SNAPSHOT="$answer"
-  printf 'named %s\n' "$SNAPSHOT" >>"$STATE_DIR/snapshot.intent" || true
   SNAPSHOT_DIR="$DATA_DIRECTORY/snapshots/$SNAPSHOT"
   if [[ ! -d $SNAPSHOT_DIR ]]; then
     die "$EXIT_SNAPSHOT" "the snapshot $SNAPSHOT is not in $DATA_DIRECTORY/snapshots" "check that $PROMETHEUS_URL is the server of this host"
   fi
+}
+
+# ask_for_snapshot: as api, but the request outlives this run: whatever kills it, the answer is written down in STATE_DIR/snapshot.asked, and the
+# next run learns the name of what it has to remove. STATE_DIR/snapshot.intent says that there is a request; who asks holds a lock in the former.
+ask_for_snapshot() {
+  local asked="$STATE_DIR/snapshot.asked" lock auth=()
+  rm -rf -- "$asked"
+  { mkdir -- "$asked" && cp -- "$SCRATCH/snapshots.before" "$asked/before" && : >"$asked/answer" && : >"$asked/status" &&
+    printf '%s\n' "$DATA_DIRECTORY" >"$STATE_DIR/snapshot.intent"; } 2>/dev/null ||
+    die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"
+  if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
+  exec {lock}>"$asked/lock"
+  flock "$lock"
+  # It must neither keep the locks of a run nor be ended for an orphan of one.
+  ( if [[ -n $LOCK_FD ]]; then exec {LOCK_FD}>&-; fi
+    if [[ -n ${JOBS_FD:-} ]]; then exec {JOBS_FD}>&-; fi
+    exec setsid --fork curl --silent --show-error --noproxy '*' --request POST --connect-timeout 5 --max-time $(( SNAPSHOT_TIMEOUT_SECONDS * 2 )) --output "$asked/answer" \
+      --write-out '%{http_code}' "${auth[@]}" -- "$PROMETHEUS_URL/api/v1/admin/tsdb/snapshot?skip_head=$SKIP_HEAD" </dev/null >"$asked/status" 2>"$asked/error" )
+  exec {lock}>&-
+  API_BODY="$asked/answer" API_ERROR="timed out" API_STATUS=000
+  if ! wait_for flock --shared --timeout "$SNAPSHOT_TIMEOUT_SECONDS" "$asked/lock" true; then return 0; fi
+  API_STATUS="$(<"$asked/status")"
+  API_ERROR="$(head -c 300 -- "$asked/error" | tr '\n' ' ')"
+  API_ERROR="${API_ERROR#curl: (*) }"
+  API_ERROR="${API_ERROR% }"
+  if [[ ! $API_STATUS =~ ^[0-9]{3}$ ]]; then API_STATUS=000; fi
 }
 
 # snapshot_failed: turns the server's refusal into one of our codes, with its own words, or sets SNAPSHOT_REFUSED.
@@ -36,9 +57,9 @@ snapshot_failed() {
   case "$words $API_ERROR" in
     *"admin APIs disabled"*) ADMIN_API=false; require_admin_api ;;
     *"no space left"* | *"disk quota"*)
-      die "$EXIT_SPACE" "the server found no space for the snapshot ($words)" "free space on the file system of $DATA_DIRECTORY; the partial snapshot was removed" ;;
+      die "$EXIT_SPACE" "the server found no space for the snapshot ($words)" "free space on the file system of $DATA_DIRECTORY" ;;
     *"timed out"*)
-      die "$EXIT_SNAPSHOT" "the snapshot took longer than $SNAPSHOT_TIMEOUT_SECONDS s" "the server may still be writing it, and the next run removes it; set skipHead or a longer snapshotTimeoutSeconds" ;;
+      die "$EXIT_SNAPSHOT" "the snapshot took longer than $SNAPSHOT_TIMEOUT_SECONDS s" "the server may still be writing it; the next run removes it if the server has named it by then; set skipHead or a longer snapshotTimeoutSeconds" ;;
   esac
   if [[ $API_STATUS != 000 ]]; then SNAPSHOT_REFUSED="$(damage_behind "$words")"; fi
   if [[ -n $SNAPSHOT_REFUSED ]]; then return 0; fi
@@ -90,38 +111,58 @@ list_snapshots() {
     -regex ".*/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}" -printf '%f\n' 2>/dev/null || true; } | sort
 }
 
-# note_snapshot_intent: writes down what was there and when we asked. The server makes the directory before it answers, so
-# a run that dies in between (or a failed snapshot) leaves one without a name that we were told.
-note_snapshot_intent() {
-  { printf '%(%s)T %s\n' -1 "$DATA_DIRECTORY"; cat -- "$SCRATCH/snapshots.before"; } >"$STATE_DIR/snapshot.intent"
-}
-
-# remove_own_snapshot: removes what our request made, and nobody else's, even if it was made in the same second.
-remove_own_snapshot() {
-  local asked directory name
-  if [[ ! -s $STATE_DIR/snapshot.intent ]]; then return 0; fi
-  read -r asked directory <"$STATE_DIR/snapshot.intent" || return 0
-  if [[ $directory != "${DATA_DIRECTORY:-}" || ! $asked =~ ^[0-9]+$ ]]; then return 0; fi
-  while IFS= read -r name; do
-    if is_own_snapshot "$name" "$asked"; then
-      rm -rf -- "${DATA_DIRECTORY:?}/snapshots/${name:?}" || warn "the snapshot $name could not be removed; it will pin deleted blocks"
-    fi
-  done < <(list_snapshots)
-  if [[ ${SNAPSHOT_PENDING:-false} == false ]]; then rm -f -- "$STATE_DIR/snapshot.intent"; fi
-}
-
-# is_own_snapshot NAME ASKED: the one that the server named to us; if it named none, one that is new since the note and
-# whose name says that it was made within half a minute of our note: a busy machine may take that long to send the request.
-is_own_snapshot() {
-  local name=$1 asked=$2 named made
-  named="${SNAPSHOT:-$(sed -n 's/^named //p' "$STATE_DIR/snapshot.intent")}"
-  if [[ -n $named ]]; then
-    # A plain "return" inside a trap gives the status from before the trap.
-    if [[ $name == "$named" ]]; then return 0; else return 1; fi
+# settle_last_snapshot: what the request of a run that was cut off has made: waits for the server's answer, and removes it. Ends with 6 if there is none.
+settle_last_snapshot() {
+  if [[ -e $STATE_DIR/snapshot.intent && -e $STATE_DIR/snapshot.asked/lock ]] &&
+    ! wait_for flock --shared --timeout "$SNAPSHOT_TIMEOUT_SECONDS" "$STATE_DIR/snapshot.asked/lock" true; then
+    die "$EXIT_SNAPSHOT" "the server has still not answered the request for a snapshot that an earlier run made" "look at: journalctl -u $PROMETHEUS_UNIT"
   fi
-  if tail -n +2 -- "$STATE_DIR/snapshot.intent" | grep --quiet --line-regexp --fixed-strings -e "$name"; then return 1; fi
-  made="$(seconds_of_snapshot "$name")" || return 1
-  (( made >= asked - 1 && made <= asked + 30 ))
+  remove_own_snapshot
+}
+
+# remove_own_snapshot: removes what our request made, and nobody else's: a snapshot is ours when the server has named it to us, or is proven to be.
+# While the server has not answered, it is left to the next run.
+remove_own_snapshot() {
+  local directory name asked="$STATE_DIR/snapshot.asked"
+  if [[ ! -s $STATE_DIR/snapshot.intent ]]; then return 0; fi
+  read -r directory <"$STATE_DIR/snapshot.intent" || directory=""
+  if [[ ! -d $asked || $directory != /* ]]; then rm -rf -- "$STATE_DIR/snapshot.intent" "$asked"; return 0; fi
+  if [[ $directory != "${DATA_DIRECTORY:-}" ]] || ! flock --shared --nonblock "$asked/lock" true; then return 0; fi
+  name="$(named_snapshot "$asked/answer")" || name="$(own_partial_snapshot "$asked")" || name=""
+  if [[ -n $name ]]; then
+    rm -rf -- "${DATA_DIRECTORY:?}/snapshots/${name:?}" || warn "the snapshot $name could not be removed; it will pin deleted blocks"
+  else
+    tell_strange_snapshots "$asked/before"
+  fi
+  rm -rf -- "$STATE_DIR/snapshot.intent" "$asked"
+}
+
+# named_snapshot FILE: the name in the server's answer: of the snapshot that it made, or in its words about one that failed, where a path shows it.
+named_snapshot() {
+  local names
+  names="$(jq --raw-output 'objects | if .status == "success" then .data.name? else .error? end | strings' "$1" 2>/dev/null |
+    sed --regexp-extended 's#^([0-9]{8}T[0-9]{6}Z-[0-9a-f]{16})$#/snapshots/\1/#' |
+    grep --only-matching --extended-regexp '/snapshots/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}/' | cut -d / -f 3 | sort --unique)" || return 1
+  [[ $names =~ $SNAPSHOT_PATTERN ]] && printf '%s' "$names"
+}
+
+# own_partial_snapshot DIR: the server said that it failed at the head, which it writes last, into a directory that it does not name. The one that is
+# new and holds links of all blocks and nothing else is that; if there are two, or it holds anything else, nobody can tell.
+own_partial_snapshot() {
+  local name
+  jq --exit-status '.error | startswith("create snapshot: snapshot head block: ")' "$1/answer" >/dev/null 2>&1 || return 1
+  name="$(list_snapshots | comm -13 "$1/before" -)"
+  [[ $name =~ $SNAPSHOT_PATTERN ]] || return 1
+  cmp --silent <(live_blocks) <(find "$DATA_DIRECTORY/snapshots/$name" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort) || return 1
+  printf '%s' "$name"
+}
+
+# tell_strange_snapshots FILE: what has appeared since FILE was written may be another person's, or the rest of a request that failed.
+tell_strange_snapshots() {
+  local name
+  while IFS= read -r name; do
+    warn "the snapshot $name appeared while the server was asked for one, and the server did not say whose it is; it is left alone. If nobody else made it: rm -r -- $(printf '%q' "$DATA_DIRECTORY/snapshots/$name")"
+  done < <(list_snapshots | comm -13 "$1" -)
 }
 
 # seconds_of_snapshot NAME: the Unix time in a snapshot's (or backup's) name.

@@ -134,11 +134,33 @@ describe("F3: the snapshot API answers with anything but a well-formed success",
     stub.answer(path, { status: 200, body: "", silent: true });
     // The stub answers no more before it is reset: the run ends by its own limit.
     const late = await site.command("run");
-    expect([late.code, errorOf(late)]).toEqual([6, expect.stringMatching(/^the snapshot took longer than 1 s; the server may still be writing it, and the next run removes it/)]);
+    expect([late.code, errorOf(late)]).toEqual([6, expect.stringMatching(/^the snapshot took longer than 1 s; the server may still be writing it; the next run removes it if the server has named it by then/)]);
     // The note by which the next run finds what the server made meanwhile; it goes once the server has answered.
     expect(await site.leftovers()).toEqual(["snapshot.intent"]);
     stub.reset();
     await expectFailure(site, { code: 6, message: /refused the snapshot: HTTP 404/ });
+  });
+
+  test.each([
+    ["no answer at all", { status: 200, body: "", silent: true }],
+    ["a failure without a name", text('{"status":"error","errorType":"internal","error":"create snapshot: snapshot head block: no space left on device"}', 500)],
+  ] as [string, StubAnswer][])("%s: a snapshot that somebody else has made meanwhile is left alone, counted and named", async (_title, answer) => {
+    await site.configure({ PROMETHEUS_URL: stub.url, SNAPSHOT_TIMEOUT_SECONDS: "2" });
+    stub.answer(path, answer);
+    const { host } = setting;
+    const made = host.run(`cd ${site.stateDirectory}; until [[ -e snapshot.intent ]]; do :; done; name=$(date -u +%Y%m%dT%H%M%SZ)-00000000deadbeef
+      install -d -o prometheus -g prometheus ${server.dataDirectory}/snapshots/$name/01ARZ3NDEKTSV4RRFFQ69G5FAV; printf $name`);
+    expect((await site.command("run")).code).not.toBe(0);
+    const foreign = await made;
+    stub.reset();
+    const next = await site.command("run");
+    expect(await server.snapshots()).toContain(foreign);
+    expect((await site.metrics()).get("leftover_snapshots")).toBeGreaterThan(0);
+    await site.configure();
+    const checked = await site.command("check");
+    expect(next.stderr + checked.stderr).toContain(`rm -r -- ${server.dataDirectory}/snapshots/${foreign}`);
+    expect((await site.good("status")).stdout).toContain(`rm -r -- '${server.dataDirectory}/snapshots/${foreign}'`);
+    await host.run(`rm -r ${server.dataDirectory}/snapshots/${foreign}`);
   });
 });
 
