@@ -61,6 +61,7 @@ const repository = group({
   bucket: text.optional(),
   region: text.optional(),
   endpoint: text.optional(),
+  kmsKey: text.optional(),
   gcs: text.optional(),
   prefix: text.optional(),
   sftp: sftp.optional(),

@@ -30,7 +30,7 @@ export interface OffsiteBucketSettings {
   abortUploadDays?: number;
   /** Object Lock. Only possible from the creation of the bucket on. */
   objectLock?: ObjectLock;
-  /** Key for encryption, as ARN or alias. Defaults to a key of S3 itself; a KMS key also needs rights for the hosts. */
+  /** Key for encryption, as ARN or alias. Defaults to a key of S3 itself. The hosts' policies let them use a KMS key; its own policy must leave that to IAM. */
   kmsKey?: pulumi.Input<string>;
   /**
    * Whether hosts may delete objects in their own directory, which `prune` does. Defaults to true.
@@ -97,10 +97,10 @@ export class OffsiteBucket extends pulumi.ComponentResource {
 }
 
 function hostPolicy(args: OffsiteBucketArgs, host: OffsiteHost, bucketArn: pulumi.Input<string>): pulumi.Output<string> {
-  const { prefix, hostsMayPrune = true } = args;
+  const { prefix, hostsMayPrune = true, kmsKey } = args;
   return pulumi
-    .output(bucketArn)
-    .apply(arn => renderHostPolicy({ bucketArn: arn, prefix, hostName: host.hostName, mayRead: host.mayRead ?? [], mayPrune: hostsMayPrune }));
+    .output({ bucketArn, kmsKey })
+    .apply(known => renderHostPolicy({ ...known, prefix, hostName: host.hostName, mayRead: host.mayRead ?? [], mayPrune: hostsMayPrune }));
 }
 
 /** Everything that keeps the bucket private and its contents recoverable. */

@@ -30,13 +30,14 @@ export function repositoryName(repository: { name?: string; path?: unknown; buck
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
-  const { path, bucket, endpoint, gcs, sftp, prefix, hasCredentials, prune = true } = repository;
+  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true } = repository;
   const region = repository.region ?? (endpoint === undefined ? undefined : defaults.endpointRegion);
   return {
     name: repositoryName(repository),
     ...(path === undefined ? {} : { path }),
     ...(bucket === undefined ? {} : { bucket, ...(region === undefined ? {} : { region }) }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(kmsKey === undefined ? {} : { kmsKey }),
     ...(gcs === undefined ? {} : { gcs }),
     ...(prefix === undefined ? {} : { prefix }),
     ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? 22 } }),

@@ -94,6 +94,11 @@ export interface Repository {
   region?: pulumi.Input<string>;
   /** URL of an S3-compatible server other than AWS. */
   endpoint?: pulumi.Input<string>;
+  /**
+   * ARN of a KMS key that uploads to the S3 bucket ask for. Only needed where the bucket's policy refuses uploads that do not; with
+   * KMS as the bucket's default encryption nothing has to be said. The host's role needs `kms:GenerateDataKey` and `kms:Decrypt`.
+   */
+  kmsKey?: pulumi.Input<string>;
   /** Google Cloud Storage bucket. */
   gcs?: pulumi.Input<string>;
   /** Directory inside the bucket, without slashes at its ends. */

@@ -156,6 +156,7 @@ function repositoryProblems(found: Findings, path: string, repository: Repositor
   found.text(`${path}.gcs`, repository.gcs, gcsBucketCheck);
   found.text(`${path}.region`, repository.region, regionCheck);
   found.text(`${path}.endpoint`, repository.endpoint, urlCheck);
+  found.text(`${path}.kmsKey`, repository.kmsKey, lineCheck);
   found.text(`${path}.prefix`, repository.prefix, prefixCheck);
   const { sftp } = repository;
   found.text(`${path}.sftp.address`, sftp?.address, addressCheck);
@@ -171,7 +172,7 @@ const sftpPathCheck: Check = value =>
 
 const allowed = {
   path: ["name", "prune", "path"],
-  bucket: ["name", "prune", "bucket", "region", "endpoint", "prefix", "credentials"],
+  bucket: ["name", "prune", "bucket", "region", "endpoint", "kmsKey", "prefix", "credentials"],
   gcs: ["name", "prune", "gcs", "endpoint", "prefix", "credentials"],
   sftp: ["name", "prune", "sftp", "credentials"],
 };

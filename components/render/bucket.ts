@@ -5,6 +5,8 @@ export interface HostPolicyPlan {
   hostName: string;
   mayRead: string[];
   mayPrune: boolean;
+  /** Key of the bucket's default encryption, as ARN, alias or id. */
+  kmsKey?: string;
 }
 
 interface Statement {
@@ -60,7 +62,26 @@ export function renderHostPolicy(plan: HostPolicyPlan): string {
       Action: ["s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration", "s3:BypassGovernanceRetention"],
       Resource: [plan.bucketArn, `${plan.bucketArn}/*`],
     },
+    ...(plan.kmsKey === undefined ? [] : [keyStatement(plan.kmsKey)]),
   ]);
+}
+
+/** S3 asks for the key in the name of the host: a new data key for what is written (parts of one upload also read), and the old ones for what is read. */
+function keyStatement(key: string): Statement {
+  const alias = /(?:^|:)(alias\/.+)$/.exec(key)?.[1];
+  const isArn = key.startsWith("arn:");
+  const [, partition = "*", , region = "*", account = "*"] = isArn ? key.split(":") : [];
+  return {
+    Sid: "UseKey",
+    Effect: "Allow",
+    Action: ["kms:GenerateDataKey", "kms:Decrypt"],
+    // A policy names no alias as a resource, only as a condition.
+    Resource: alias === undefined && isArn ? key : `arn:${partition}:kms:${region}:${account}:key/${alias === undefined ? key : "*"}`,
+    Condition: {
+      StringLike: { "kms:ViaService": "s3.*.amazonaws.com*" },
+      ...(alias === undefined ? {} : { "ForAnyValue:StringEquals": { "kms:ResourceAliases": alias } }),
+    },
+  };
 }
 
 /** One rule of a bucket's lifecycle, in the form of S3. */

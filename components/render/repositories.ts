@@ -18,6 +18,7 @@ export interface RepositoryPlan {
   prefix?: string;
   region?: string;
   endpoint?: string;
+  kmsKey?: string;
   gcs?: string;
   sftp?: SftpPlan;
   /** Whether a credentials file of this repository's name lies on the host. */
@@ -41,7 +42,7 @@ function credentialsFile(repository: RepositoryPlan): string {
 }
 
 function s3Section(repository: RepositoryPlan): Record<string, string> {
-  const { endpoint, region } = repository;
+  const { endpoint, region, kmsKey } = repository;
   return {
     type: "s3",
     // "Other" sends nothing but what every S3 server knows.
@@ -50,6 +51,9 @@ function s3Section(repository: RepositoryPlan): Record<string, string> {
     ...(endpoint === undefined ? {} : { endpoint, force_path_style: "true" }),
     env_auth: "true",
     ...(repository.hasCredentials ? { shared_credentials_file: credentialsFile(repository) } : {}),
+    ...(kmsKey === undefined ? {} : { server_side_encryption: "aws:kms", sse_kms_key_id: kmsKey }),
+    // With KMS, also as a bucket's default that nobody told us of, an ETag is no checksum; see scripts/lib/repository-rclone.sh.
+    use_multipart_etag: "false",
     // The bucket exists, and a host has no right to ask for more than its own prefix.
     no_check_bucket: "true",
   };

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { OffsiteBucket, OffsiteBucketArgs } from "../../components";
+import { renderHostPolicy } from "../../components/render/bucket";
 import { recordResources } from "../recordResources";
 
 const args: OffsiteBucketArgs = {
@@ -106,4 +107,20 @@ test("Object Lock and a key of your own are options", async () => {
   expect(named("offsite-encryption").inputs["rules"]).toEqual([
     { applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: "alias/backups" }, bucketKeyEnabled: true },
   ]);
+});
+
+test.each([
+  ["alias/backups", "arn:*:kms:*:*:key/*", "alias/backups"],
+  ["arn:aws:kms:eu-central-1:1234:alias/team/backups", "arn:aws:kms:eu-central-1:1234:key/*", "alias/team/backups"],
+  ["arn:aws:kms:eu-central-1:1234:key/1-2", "arn:aws:kms:eu-central-1:1234:key/1-2", undefined],
+  ["1-2", "arn:*:kms:*:*:key/1-2", undefined],
+])("a host may use the key %s through S3, and no other", (kmsKey, resource, alias) => {
+  const policy = JSON.parse(renderHostPolicy({ bucketArn: "arn:aws:s3:::backups", hostName: "prom-a", mayRead: [], mayPrune: true, kmsKey })) as { Statement: unknown[] };
+  expect(policy.Statement.at(-1)).toEqual({
+    Sid: "UseKey", Effect: "Allow", Action: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: resource,
+    Condition: {
+      StringLike: { "kms:ViaService": "s3.*.amazonaws.com*" },
+      ...(alias === undefined ? {} : { "ForAnyValue:StringEquals": { "kms:ResourceAliases": alias } }),
+    },
+  });
 });

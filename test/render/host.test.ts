@@ -144,7 +144,7 @@ test("a cold backup runs as root, because it stops and starts the server", () =>
 test("every kind of repository as rclone gets it", () => {
   const repositories = [
     { path: "/mnt/nas" },
-    { bucket: "backups", region: "eu-central-1", prefix: "team" },
+    { bucket: "backups", region: "eu-central-1", prefix: "team", kmsKey: "arn:aws:kms:eu-central-1:1234:key/1" },
     { name: "minio", bucket: "backups", endpoint: "http://10.0.0.5:9000", credentials: "minio" },
     { gcs: "gcs-backups", credentials: "gcs" },
     { sftp: { address: "nas", port: 2222, user: "backup", path: "prometheus", hostKey }, credentials: "sftp" },
@@ -156,6 +156,9 @@ test("every kind of repository as rclone gets it", () => {
     provider = AWS
     region = eu-central-1
     env_auth = true
+    server_side_encryption = aws:kms
+    sse_kms_key_id = arn:aws:kms:eu-central-1:1234:key/1
+    use_multipart_etag = false
     no_check_bucket = true
 
     [minio]
@@ -166,6 +169,7 @@ test("every kind of repository as rclone gets it", () => {
     force_path_style = true
     env_auth = true
     shared_credentials_file = /etc/prometheus-backup/credentials/minio
+    use_multipart_etag = false
     no_check_bucket = true
 
     [gcs]

@@ -1,5 +1,6 @@
 // An S3 server that misbehaves on request: a proxy in front of a real one that cuts, delays, lies and refuses by rule.
 // The Host header is passed on as it came, because clients sign it.
+import { createHash } from "node:crypto";
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
@@ -64,6 +65,8 @@ export interface S3ProxyOptions {
   target: string;
   /** Defaults to the address of the target. */
   bindAddress?: string;
+  /** Gives whole objects ETags that look like an MD5 and are none, as a bucket with KMS does. Defaults to false. */
+  foreignEtags?: boolean;
 }
 
 interface ActiveRule extends FaultRule {
@@ -83,7 +86,7 @@ export async function startS3Proxy(options: S3ProxyOptions): Promise<S3Proxy> {
     // A client that goes away, or that a rule cut off, is what these tests are about.
     incoming.on("error", () => undefined);
     outgoing.on("error", () => undefined);
-    serve({ target, incoming, outgoing, entry }, fault).catch(() => outgoing.destroy());
+    serve({ foreignEtags: options.foreignEtags ?? false, target, incoming, outgoing, entry }, fault).catch(() => outgoing.destroy());
   });
   await new Promise<void>(resolve => server.listen(0, options.bindAddress ?? target.hostname, resolve));
   const { address, port } = server.address() as AddressInfo;
@@ -123,6 +126,7 @@ function isStore({ method, query, status, fault }: ProxiedRequest): boolean {
 }
 
 interface Exchange {
+  foreignEtags: boolean;
   target: URL;
   incoming: IncomingMessage;
   outgoing: ServerResponse;
@@ -165,7 +169,7 @@ interface Changes {
   rewrite?: (body: string) => string;
 }
 
-async function passOn({ target, incoming, outgoing, entry }: Exchange, changes: Changes = {}): Promise<void> {
+async function passOn({ foreignEtags, target, incoming, outgoing, entry }: Exchange, changes: Changes = {}): Promise<void> {
   const onward = forward({
     host: target.hostname,
     port: target.port,
@@ -208,6 +212,11 @@ async function passOn({ target, incoming, outgoing, entry }: Exchange, changes: 
     return;
   }
   entry.status = got.statusCode ?? 0;
+  const { etag } = got.headers;
+  // Those of parts come back when the upload is completed.
+  if (foreignEtags && etag !== undefined && !entry.query.includes("partNumber")) {
+    got.headers.etag = etag.replace(/[0-9a-f]{32}/, sum => createHash("md5").update(sum).digest("hex"));
+  }
   await passBack(got, outgoing, changes.rewrite);
 }
 
