@@ -115,7 +115,7 @@ export async function recordResources(make: () => unknown, preview = false): Pro
       recorded.dependsOn = request.getDependenciesList().map(urn => urn.split("::").at(-1) ?? urn).sort();
     }
   };
-  make();
+  await make();
   await Promise.race([pulumi.runtime.disconnect(), failed]);
   return {
     all,

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { parseConfig, type StackConfig } from "../../components/config";
 import { hostSchema, offsiteBucketSchema } from "../../components/configSchema";
 import { defaults } from "../../components/defaults";
+import { recordResources } from "../recordResources";
 
 const root = path.join(__dirname, "..", "..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
@@ -63,7 +64,7 @@ describe.each(["docs/settings.md", "README.md"])("%s", file => {
   });
 });
 
-const examples = readdirSync(path.join(root, "test/examples"));
+const examples = readdirSync(path.join(root, "test/examples")).filter(name => name.endsWith(".yaml"));
 
 test.each(examples)("the example %s is a valid configuration", example => {
   const { config } = parse(read(`test/examples/${example}`)) as { config: Record<string, unknown> };
@@ -74,4 +75,21 @@ test.each(examples)("the example %s is a valid configuration", example => {
 test("the configuration in README.md is the example for the first host", () => {
   const [, block = ""] = /^ {3}```yaml\n(.*?)^ {3}```/ms.exec(read("README.md")) ?? [];
   expect(block.replace(/^ {3}/gm, "")).toBe(read("test/examples/first-host.yaml"));
+});
+
+test("the program in README.md is the example, and makes the steps of its host", async () => {
+  const [, block = ""] = /^```ts\n(.*?)^```/ms.exec(read("README.md")) ?? [];
+  expect(block.replace('"prometheus-backup"', '"../../components"')).toBe(read("test/examples/program.ts"));
+  const { all } = await recordResources(() => import("../examples/program"));
+  const steps = all.map(({ name }) => name);
+  expect(steps).toEqual(expect.arrayContaining(["prom-1-admin-api-install", "prom-1-backup-job-install"]));
+});
+
+test("the ways out for a server that listens on all addresses are the same in README, settings and the refusal", () => {
+  const block = /^```yaml\n(adminApi: .*?)^```/ms;
+  const blocks = ["README.md", "docs/settings.md"].map(page => block.exec(read(page))?.[1] ?? page);
+  expect(blocks[0]).toBe(blocks[1]);
+  const [, refusal = ""] = /is a way out:\n(.*?)\nOr let it/s.exec(read("scripts/steps/admin-api.sh")) ?? [];
+  const settingsOnly = (text: string) => text.trim().split("\n").map(line => line.replace(/#.*/, "").trim());
+  expect(settingsOnly(refusal)).toEqual(settingsOnly(blocks[0] ?? ""));
 });
