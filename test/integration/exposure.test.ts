@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deploy } from "../../components/program";
 import { StepName } from "../../components/render/steps";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
+import { waitUntil } from "../tools/process";
 import { createTestStack } from "./harness";
 import { adminApi } from "./stepContents";
 import { install, inventory, remove, serverFlag, serverProcess } from "./stepHarness";
@@ -50,7 +51,8 @@ describe("a server that listens on all addresses", () => {
       12,
       [
         "prometheus-backup: error: prometheus.service listens on [::]:9090, where anybody could delete series through " +
-          "the admin API; nothing was changed. Each of these lines, at the host in the file of the stack, is a way out:",
+          "the admin API; nothing was changed. " +
+          "Each of these lines, at the host in the file of the stack, is a way out:",
         "    adminApi: { exposure: reverse-proxy }   # nginx takes [::]:9090 and denies the admin paths",
         "    adminApi: { exposure: accept-public }   # a firewall or proxy of yours guards it",
         "    source: hot                             # leaves the admin API off; every backup misses the newest hours",
@@ -75,6 +77,9 @@ describe("a server that listens on all addresses", () => {
       expect(await serverFlag(host, "web.listen-address", 9091)).toBe("127.0.0.1:9091");
       expect(await post("/api/v1/admin/tsdb/snapshot")).toBe("403");
       expect(await backup("check")).toMatch(/(\d+) of \1 checks passed/);
+      // A server without a single sample has nothing to back up.
+      const samples = "curl -s 'http://127.0.0.1:9091/api/v1/query?query=up'";
+      await waitUntil("the server has scraped", 60, async () => (await host.run(samples)).includes('"metric"'));
       await backup("run");
       expect(await backup("list")).toMatch(/\bcomplete\b/);
       // The unit alone says where the data are, while its server is down.
