@@ -1,8 +1,9 @@
 // Provider plugins for the engine: the official ones where they can be had, otherwise the stand-ins of this repository.
 import { createHash } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { cacheDirectory, say, step } from "./cache";
+import { build } from "esbuild";
+import { cacheDirectory, say, step, withLock } from "./cache";
 import { answers } from "./network";
 import { run, testEnvironment } from "./process";
 
@@ -10,7 +11,7 @@ const OFFICIAL: [string, string][] = [
   ["command", "1.2.1"],
   ["aws", "7.48.0"],
 ];
-const STAND_INS = path.join(__dirname, "..", "providers", "bin");
+const STAND_INS = path.join(__dirname, "..", "providers");
 
 export interface Plugins {
   kind: "official" | "stand-in";
@@ -32,28 +33,56 @@ async function decide(pulumiRoot: string): Promise<Plugins> {
     return { kind: "official", home };
   }
   say("the official provider plugins cannot be downloaded here: the stand-ins under test/providers do the work");
-  return { kind: "stand-in", home: standInHome() };
+  return { kind: "stand-in", home: await standInHome() };
 }
 
 /**
  * A `PULUMI_HOME` in which the stand-ins lie where the engine looks for installed plugins. On PATH they would do
  * as well, but the engine would then warn about it in every run.
  */
-function standInHome(): string {
+async function standInHome(): Promise<string> {
   // One for each checkout, as each has stand-ins of its own.
   const checkout = createHash("sha256").update(STAND_INS).digest("hex").slice(0, 6);
   const home = cacheDirectory(`pulumi-home-stand-in-${checkout}`);
+  const digest = sourceDigest();
   for (const [name, version] of OFFICIAL) {
-    const program = `pulumi-resource-${name}`;
     const directory = path.join(home, "plugins", `resource-${name}-v${version}`);
-    mkdirSync(directory, { recursive: true });
-    const file = path.join(directory, program);
-    const text = `#!/bin/sh\nexec '${path.join(STAND_INS, program).replaceAll("'", "'\\''")}' "$@"\n`;
-    // Renamed into place: another process may be about to start the old one.
-    writeFileSync(`${file}.${process.pid}`, text, { mode: 0o755 });
-    renameSync(`${file}.${process.pid}`, file);
+    const program = path.join(directory, `pulumi-resource-${name}-${digest}.cjs`);
+    await withLock(`stand-in-${checkout}-${name}`, async () => {
+      if (!existsSync(program)) {
+        rmSync(directory, { recursive: true, force: true });
+        mkdirSync(directory, { recursive: true });
+        await bundle(path.join(STAND_INS, name, "main.ts"), program);
+        installProgram(path.join(directory, `pulumi-resource-${name}`), program);
+      }
+    });
   }
   return home;
+}
+
+/** In one file, ready for Node: the engine starts a plugin for each of its runs, and compiling takes longer than most of them. */
+async function bundle(source: string, file: string): Promise<void> {
+  await build({ entryPoints: [source], outfile: `${file}.new`, bundle: true, platform: "node", target: "node20", logLevel: "error", external: ["cpu-features", "*.node"] });
+  renameSync(`${file}.new`, file);
+}
+
+/** exec, so that the engine's signals reach the program. Renamed into place: another process may be about to start the old one. */
+function installProgram(file: string, program: string): void {
+  writeFileSync(`${file}.${process.pid}`, `#!/bin/sh\nexec node '${program.replaceAll("'", "'\\''")}' "$@"\n`, { mode: 0o755 });
+  renameSync(`${file}.${process.pid}`, file);
+}
+
+const sources = (): string[] =>
+  readdirSync(STAND_INS, { recursive: true, encoding: "utf8" }).filter(file => file.endsWith(".ts")).sort().map(file => path.join(STAND_INS, file));
+
+/** Changes with the stand-ins and with what they are built from. */
+function sourceDigest(): string {
+  const root = path.join(STAND_INS, "..", "..");
+  const digest = createHash("sha256");
+  for (const file of [...sources(), path.join(root, "package-lock.json")]) {
+    digest.update(file).update("\0").update(readFileSync(file)).update("\0");
+  }
+  return digest.digest("hex").slice(0, 8);
 }
 
 async function install(pulumiRoot: string, home: string): Promise<boolean> {
