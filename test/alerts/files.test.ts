@@ -27,8 +27,8 @@ fs.writeFileSync(config, stringify({
 }));
 
 function render(out: string, ...more: string[]): string[] {
-  const command = ["tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out, "--alerts", ...more];
-  return execFileSync("npx", command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString().trimEnd().split("\n");
+  const command = ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out, "--alerts", ...more];
+  return execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString().trimEnd().split("\n");
 }
 
 function promtoolAccepts(file: string): void {
@@ -111,7 +111,7 @@ test.each<[string, string[], string, string, AlertRulesPlan]>([
 });
 
 test.each(["--operator", "--central"])("`%s` alone is refused", option => {
-  const result = spawnSync("npx", ["tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", path.join(directory, "no"), option], { cwd: root });
+  const result = spawnSync(process.execPath, ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", path.join(directory, "no"), option], { cwd: root });
   expect([result.status, result.stderr.toString().split("\n").find(line => line.startsWith("render:"))]).toEqual([
     2, "render: error: Usage: npm run render -- --stack STACK --out DIR [--alerts [--central] [--operator]] [--config FILE]",
   ]);

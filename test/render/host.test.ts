@@ -249,13 +249,13 @@ test("the command line writes the files of every host, with their modes, and con
       `    - { name: prom-a, hostKey: "${hostKey}", privateKey: sshKey, repositories: [ { path: /b } ] }`, "",
     ].join("\n"));
     const root = path.join(__dirname, "..", "..");
-    const command = ["tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out];
-    expect(execFileSync("npx", command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString()).toBe(`${out}/prom-a: 11 files\n`);
+    const command = ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out];
+    expect(execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString()).toBe(`${out}/prom-a: 11 files\n`);
     const hostCommand = path.join(out, "prom-a/usr/local/bin/prometheus-backup.sh");
     expect(fs.readFileSync(hostCommand, "utf8")).toBe(renderHostCommand());
     expect((fs.statSync(hostCommand).mode & 0o777).toString(8)).toBe("755");
     expect(fs.readFileSync(path.join(out, "prom-a/etc/prometheus-backup/prometheus-backup.conf"), "utf8")).toContain("\nENVIRONMENT='test'\n");
-    const busy = spawnSync("npx", [...command.slice(0, -1), directory], { cwd: root });
+    const busy = spawnSync(process.execPath, [...command.slice(0, -1), directory], { cwd: root });
     expect([busy.status, busy.stderr.toString().split("\n").find(line => line.startsWith("render:"))]).toEqual([
       2, `render: error: ${directory} is not empty and was not written by this command; name another directory`,
     ]);

@@ -20,7 +20,7 @@ interface Run {
 
 function report(args: string[], env: Record<string, string> = {}): Promise<Run> {
   return new Promise(resolve => {
-    const child = spawn("npx", ["tsx", "scripts/report.ts", ...args], { cwd: root, env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, ["--import", "tsx", "scripts/report.ts", ...args], { cwd: root, env: { ...process.env, ...env } });
     const run: Run = { code: null, stdout: "", stderr: "" };
     child.stdout.on("data", (text: Buffer) => (run.stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (run.stderr += text.toString()));
