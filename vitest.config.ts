@@ -27,8 +27,8 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts", "test/hostCommand/**/*.test.ts"],
           globalSetup: ["test/hosts/globalSetup.ts"],
           setupFiles: ["test/runner/handWaits.ts"],
-          // They wait more than they work. Each worker has a host of its own for all files that can share one.
-          maxWorkers: 2,
+          // They wait as much as they work. Each worker has a host of its own for all files that can share one.
+          maxWorkers: 2 * Math.max(2, availableParallelism()),
           // Of no test: what hangs is to be seen also where everything takes several times as long.
           testTimeout: 1_800_000,
           hookTimeout: 2_400_000,
@@ -36,12 +36,13 @@ export default defineConfig({
       },
       {
         test: {
-          // What takes too long for every change: `npm run test:slow`.
+          // What takes too long for every change: `npm run test:slow`. Files of the gate that do more then: test/hostCommand/pace.ts.
           name: "slow",
-          include: ["test/hostCommand/**/*.slow.ts"],
+          include: ["test/hostCommand/**/*.slow.ts", "test/hostCommand/{coldReturn,damage,hotAndArchive,interruption,restoreKilled,sources}.test.ts"],
+          env: { PROMETHEUS_BACKUP_TEST_SLOW: "1" },
           globalSetup: ["test/hosts/globalSetup.ts"],
           setupFiles: ["test/runner/handWaits.ts"],
-          fileParallelism: false,
+          maxWorkers: 3,
           testTimeout: 3_600_000,
           hookTimeout: 1_200_000,
         },

@@ -3,13 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { waitForPrometheus } from "../hosts/host";
 import { COMMAND } from "./install";
 import { COLD, guardianOf, stages, startOwnSite, type OwnSite } from "./ownSite";
+import { kills } from "./pace";
 import { chance } from "./random";
 import { lines } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, expectFailure } from "./site";
 
 /** Of links alone, a few ms each. */
-const LINK_KILLS = 100;
+const LINK_KILLS = kills(30, 100);
 
 let setting: Setting;
 let own: OwnSite;

@@ -1,5 +1,6 @@
 // F8: what lies in the repository is not what was put there. verify names it, the next run mends it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { variants } from "./pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
@@ -105,7 +106,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     expect((await site.command(`verify ${first.name}`)).code).toBe(9);
   });
 
-  test.each(place === "local" ? ["a byte flipped", "cut off", "emptied"] : ["cut off"])("a manifest with %s is told by verify, is no backup in list, and stops prune from removing objects", async way => {
+  test.each(place === "local" ? variants(["a byte flipped"], ["cut off", "emptied"]) : ["cut off"])("a manifest with %s is told by verify, is no backup in list, and stops prune from removing objects", async way => {
     const name = `manifest-${place}-${way.replaceAll(" ", "-")}`;
     const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place], settings: { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" } });
     await site.good();
@@ -124,7 +125,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     expect(await blocks()).toEqual(before);
   });
 
-  test.each(place === "local" ? ["a byte flipped", "cut off", "emptied", "another checksum"] : ["cut off"])("a manifest with %s stops no run, and nothing that it says gets into the next one", async way => {
+  test.each(place === "local" ? variants(["emptied", "another checksum"], ["a byte flipped", "cut off"]) : ["cut off"])("a manifest with %s stops no run, and nothing that it says gets into the next one", async way => {
     const site = await Site.create(setting, { name: `poisoned-${place}-${way.replaceAll(" ", "-")}`, prometheusUrl: server.url, repositories: [place] });
     await site.good();
     const first = await site.manifest();

@@ -1,14 +1,14 @@
 // The source hot and the format archive when runs are killed (F5) or disks are full (F30). For snapshots and blocks: interruption.test.ts, space.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COMMAND } from "./install";
+import { kills } from "./pace";
 import { chance } from "./random";
 import { servedHistory } from "./served";
 import { lines, processOf, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { expectFailure, Site } from "./site";
 
-/** More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
-const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 3);
+const KILLS = kills(1, 3);
 
 let setting: Setting;
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
+import { kills } from "./pace";
 import { chance } from "./random";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -51,11 +52,11 @@ describe.concurrent("F5: a run is killed at a random moment", () => {
     const name = `killed-${index}`;
     const server = await startOwnServer(setting.host, { name, port: 9321 + index });
     const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint });
-    const kills = 4;
+    const count = kills(1, 4);
     const codes: number[] = [];
     // How long a run takes depends on the machine: one that ended before its kill says so.
     let longest = 6;
-    while (codes.filter(code => code !== 0).length < kills) {
+    while (codes.filter(code => code !== 0).length < count) {
       expect(await halfBackups(site)).toEqual([]);
       const seconds = 0.15 + random.next() * longest;
       codes.push(await killedRun(site, `sleep ${seconds.toFixed(3)}`, signal));
@@ -69,7 +70,7 @@ describe.concurrent("F5: a run is killed at a random moment", () => {
     console.log(`F5, ${title}: exit codes ${codes.join(" ")}`);
     // At once, while children of the dead run may still be at work.
     await site.good();
-    await expectAsNew(site, server, kills);
+    await expectAsNew(site, server, count);
     await server.stop();
   });
 });
@@ -126,7 +127,7 @@ test("F5: jobs that outlive a run that was killed are ended before they can coll
 });
 
 /** Nothing tells that runs were killed before: whole backups, nothing left over, hardly anything sent twice. */
-async function expectAsNew(site: Site, server: OwnServer, kills: number): Promise<void> {
+async function expectAsNew(site: Site, server: OwnServer, killed: number): Promise<void> {
   expect(await site.leftovers()).toEqual([]);
   expect(await server.snapshots()).toEqual([]);
   expect(await halfBackups(site)).toEqual([]);
@@ -135,7 +136,7 @@ async function expectAsNew(site: Site, server: OwnServer, kills: number): Promis
   const blocks = proxy.stored().filter(path => path.includes(`/${site.name}/blocks/`));
   expect(new Set(blocks).size).toBe(HISTORY_BLOCKS);
   // What was on its way when the kill came is sent again: PARALLEL blocks at most.
-  expect(blocks.length - HISTORY_BLOCKS).toBeLessThanOrEqual(2 * kills);
+  expect(blocks.length - HISTORY_BLOCKS).toBeLessThanOrEqual(2 * killed);
 
   // Heads of runs that never became a backup wait for retention; everything else belongs to a manifest.
   const needed = new Set<string>(["owner.json", "catalog.jsonl.zst"]);

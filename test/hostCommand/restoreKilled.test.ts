@@ -4,14 +4,15 @@ import { waitForPrometheus } from "../hosts/host";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
+import { kills } from "./pace";
 import { chance, type Chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
 import { lines, makeDocile, makeStubborn, processOf, secondServers, startOwnServer, untilGivenUp, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, Site } from "./site";
 
-/** More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
-const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 6);
+/** Each way once, and then again. */
+const KILLS = kills(3, 6);
 
 let setting: Setting;
 let proxy: S3Proxy;

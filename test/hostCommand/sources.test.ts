@@ -4,14 +4,15 @@ import { waitForPrometheus } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
 import { COLD, guardianOf, stages, startOwnSite } from "./ownSite";
+import { kills } from "./pace";
 import { chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
 import { lines, makeDocile, makeStubborn, processOf, secondServers, untilGivenUp, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, type Site } from "./site";
 
-/** More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
-const KILLS = Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? 6);
+/** Each way once, and then again. */
+const KILLS = kills(3, 6);
 
 let setting: Setting;
 
@@ -90,7 +91,7 @@ describe.concurrent("there and back", () => {
 });
 
 describe("cold: the server runs again", () => {
-  const kills = {
+  const ways = {
     "the run": (site: Site) => `kill -KILL $pid # ${site.name}`,
     "the run and its children": () => "kill -KILL -- -$pid",
     "everything, the guardian too, as when the power fails": (site: Site) => `{ pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid; }`,
@@ -105,7 +106,7 @@ describe("cold: the server runs again", () => {
     const seconds = (Date.now() - began) / 1000;
     let stopped = 0;
     for (let kill = 0; kill < KILLS; kill++) {
-      const [who, how] = Object.entries(kills)[kill % 3] ?? ["", () => ""];
+      const [who, how] = Object.entries(ways)[kill % 3] ?? ["", () => ""];
       // Every second kill hits the time while the server is down.
       const when = kill % 2 === 0
         ? `while kill -0 $pid 2>/dev/null && [[ ! -e ${site.stateDirectory}/cold.stopped ]]; do :; done; sleep ${(random.next() * 0.3).toFixed(3)}`

@@ -1,0 +1,8 @@
+// What every change waits for, and what `npm run test:slow` does beyond that.
+const slow = process.env.PROMETHEUS_BACKUP_TEST_SLOW === "1";
+
+/** Elements of a table that every change is tested with, and those for `npm run test:slow`. */
+export const variants = <T>(always: readonly T[], whenSlow: readonly T[]): T[] => (slow ? [...always, ...whenSlow] : [...always]);
+
+/** How often something is killed at a random moment. More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
+export const kills = (always: number, whenSlow: number): number => Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? (slow ? whenSlow : always));
