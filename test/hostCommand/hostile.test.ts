@@ -118,13 +118,11 @@ test("F28: no secret in a process list, an environment, a log, a state file or a
   // One more word is shown on purpose: the watch must be able to see.
   await host.writeFile("/run/secrets-of-the-test", [...secrets, "shown-on-purpose"].join("\n"), { mode: "0600" });
 
-  // grep itself reads the words from a file, so that it does not find itself.
+  // grep itself reads the words from a file, so that it does not find itself. One for all processes: the faster the round, the less escapes it.
   const watch = host.run(`
     : >/run/seen; touch /run/watching
     while [[ -e /run/watching ]]; do
-      for p in /proc/[0-9]*; do
-        { cat "$p/cmdline" "$p/environ" | tr '\\0' '\\n' | grep -F -f /run/secrets-of-the-test >>/run/seen; } 2>/dev/null
-      done
+      grep --no-filename --text --only-matching -F -f /run/secrets-of-the-test /proc/[0-9]*/cmdline /proc/[0-9]*/environ >>/run/seen 2>/dev/null
       echo round >>/run/rounds
     done; sort -u /run/seen`);
   await host.run("exec -a shown-on-purpose sleep 3");

@@ -108,7 +108,7 @@ const blockLines = (blocks: Manifest["blocks"]) => {
 };
 
 // What the server really deletes is the proof that the plan was right.
-test.each([
+test.concurrent.each([
   ["time", "--storage.tsdb.retention.time=12h"],
   ["size", "--storage.tsdb.retention.size="],
 ])("F14: the plan names the blocks that retention by %s would delete again, the restore is refused, and with the override exactly they vanish", async (kind, flag) => {
@@ -135,7 +135,7 @@ test.each([
   await small.stop();
 });
 
-test("F15: blocks that end in the future are refused with the reason, and can be had elsewhere", async () => {
+test.concurrent("F15: blocks that end in the future are refused with the reason, and can be had elsewhere", async () => {
   const name = "ahead-of-time";
   const config = `/srv/sites/${name}`;
   await setting.host.run(`
@@ -173,7 +173,7 @@ async function cramped(name: string, port: number, mount: "data" | "above", size
   return { own, reader, room };
 }
 
-test("F16: without space for blocks beside today's data nothing is downloaded; space that goes during the download ends with 7 and leaves nothing", async () => {
+test.concurrent("F16: without space for blocks beside today's data nothing is downloaded; space that goes during the download ends with 7 and leaves nothing", async () => {
   const { own, reader, room } = await cramped("narrow", 9415, "above", "100m");
   const fill = await setting.host.run(`df --output=avail -B1M ${room} | tail -n 1`);
   await setting.host.run(`fallocate -l ${Number(fill) - 20}M ${room}/fill`);
@@ -197,7 +197,7 @@ test("F16: without space for blocks beside today's data nothing is downloaded; s
   await own.stop();
 });
 
-test("F16: a data directory that is a file system of its own is restored inside it, and --target goes to any other", async () => {
+test.concurrent("F16: a data directory that is a file system of its own is restored inside it, and --target goes to any other", async () => {
   const { own, reader, room } = await cramped("mounted", 9416, "data", "300m");
   await reader.good(`restore ${backup.name} --host ${site.name} --yes`, asRoot);
   const history = await servedHistory(setting.host, server.url);
@@ -210,7 +210,7 @@ test("F16: a data directory that is a file system of its own is restored inside 
   expect(await historyIn(setting.host, elsewhere, 9417)).toEqual(history);
 });
 
-test("F16: a data directory or one above it that the server's user may not use is refused; what is restored belongs to that user", async () => {
+test.concurrent("F16: a data directory or one above it that the server's user may not use is refused; what is restored belongs to that user", async () => {
   const name = "owned";
   const own = await startOwnServer(setting.host, { name, port: 9418, lasting: true, dataDirectory: `/srv/sites/${name}/above/data` });
   const reader = await Site.create(setting, { name, prometheusUrl: own.url, endpoint: proxy.endpoint, localPath: site.localPath, settings: unitOf(own) });

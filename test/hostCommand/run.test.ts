@@ -8,6 +8,7 @@ import { startWebhook } from "../servers/webhook";
 import { waitUntil } from "../tools/process";
 import { LOG, SETTINGS } from "./install";
 import { openSetting, type Setting } from "./setting";
+import { query } from "./served";
 import { lines } from "./server";
 import { Site } from "./site";
 import { alertsOf, heldAlerts, toldOf, watchClosely } from "./watched";
@@ -115,15 +116,11 @@ test("a backup that fails: the alert is pending, fires, reaches Alertmanager and
     await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9" });
     expect((await site.command("run")).code).toBe(4);
 
-    const seen: string[] = [];
-    await waitUntil("the alert fires", 120, async () => {
-      const state = await stateOf(failed);
-      if (state !== seen.at(-1)) {
-        seen.push(state);
-      }
-      return state === "firing";
-    });
-    expect(seen.filter(state => state !== "none")).toEqual(["pending", "firing"]);
+    await waitUntil("the alert fires", 120, async () => (await stateOf(failed)) === "firing");
+    // Its states by when they were first seen; a look now and then could miss the first one.
+    const states = await query(host, "http://127.0.0.1:9090", `ALERTS{alertname="${failed}"}[10m]`);
+    const since = states.map(({ metric, values }) => ({ state: metric["alertstate"], at: values[0]?.[0] ?? 0 }));
+    expect(since.sort((a, b) => a.at - b.at).map(({ state }) => state)).toEqual(["pending", "firing"]);
     await waitUntil("on-call is told", 60, () => Promise.resolve(toldOf(webhook.received, failed).includes("firing")));
     expect(await heldAlerts(host, failed)).toEqual([expect.objectContaining({ alertname: failed, host: name, severity: "warning" })]);
     await withoutData("the dashboard shows the alert", [never]);
