@@ -7,7 +7,7 @@ const root = path.join(__dirname, "..", "..");
 const plan = {
   intervals: [{ seconds: 86_400, tooSlowSeconds: 1800 }], hostName: "prom-a", exporterJobs: ["node"], remoteWriteTargets: ["a"], labels: {}, runbookBase: "docs/runbooks/",
 };
-const pages = ["README.md", ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".md")).map(name => `docs/${name}`)];
+const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".md")).map(name => `docs/${name}`)];
 const read = (page: string): string => readFileSync(path.join(root, page), "utf8");
 
 /** The name of a heading in a link, as GitHub makes it. */
