@@ -1,3 +1,4 @@
+import { bandwidthForm } from "./bandwidth";
 import { apiCredentialsName, heartbeatName } from "./render/paths";
 import { ScheduleError, scheduleFacts, spreadSchedule } from "./render/schedule";
 
@@ -97,8 +98,9 @@ export const roleCheck = pattern(
   "must be the name of an IAM role, not its ARN. Write what stands behind the last slash.",
 );
 export const bandwidthCheck = pattern(
-  /^[0-9A-Za-z.:,/ -]{1,200}$/,
-  "must be a limit as rclone's `--bwlimit` takes it. Write for example `10M`.",
+  bandwidthForm,
+  "must be a rate for rclone's `--bwlimit`, or rates by time of day. " +
+    "Write for example `10M`, `10M:1M` (up:down) or `08:00,1M 19:00,10M`.",
 );
 export const jobNameCheck = pattern(
   /^[^"\\{}]{1,200}$/,
