@@ -10,6 +10,7 @@ import { scheduleFacts } from "./render/schedule";
 import { sha256, StepContent, StepName } from "./render/steps";
 import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan } from "./resolve";
 import { sealed } from "./sealed";
+import { checkedSecret, credentialsFault } from "./secretText";
 import { HostArgs, JobSettings, Repository } from "./settings";
 import { hostProblems, jobProblems, missingHostKey, missingRepositories, scheduleProblems, serverProblems } from "./validate";
 
@@ -34,11 +35,12 @@ function repositoryPlans(repositories: Repository[]): pulumi.Output<RepositoryPl
 /** The secrets of a job by the name of their file, or nothing if it has none. */
 function credentialTexts(args: BackupJobArgs): Record<string, pulumi.Input<string>> | undefined {
   const texts: Record<string, pulumi.Input<string>> = {};
-  for (const repository of args.repositories ?? []) {
+  args.repositories?.forEach((repository, index) => {
     if (repository.credentials !== undefined) {
-      texts[repositoryName(repository)] = repository.credentials;
+      const path = `repositories[${index}].credentials`;
+      texts[repositoryName(repository)] = checkedSecret(repository.credentials, path, credentialsFault(repository));
     }
-  }
+  });
   if (args.prometheus?.apiCredentials !== undefined) {
     texts[apiCredentialsName] = args.prometheus.apiCredentials;
   }

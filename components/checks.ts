@@ -38,9 +38,12 @@ export const backupNameCheck = pattern(
   /^(latest|[0-9]{8}T[0-9]{6}Z)$/,
   "must be `latest` or the name of a backup. Write it as `prometheus-backup.sh list --host NAME` prints it, for example `20261122T020000Z`.",
 );
+/** From a file: the prompt of that command takes one line. */
+export const storeSecret =
+  "Store it with `pulumi config set --secret prometheus-backup:NAME < FILE`, and write that NAME here.";
 export const secretNameCheck = pattern(
   /^[A-Za-z][A-Za-z0-9_-]{0,63}$/,
-  "must be the name of a secret of this stack, not the secret itself. Store it with `pulumi config set --secret NAME`, and write that NAME here.",
+  `must be the name of a secret of this stack, not the secret itself. ${storeSecret}`,
 );
 export const addressCheck = pattern(
   /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/,

@@ -1,17 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { secretNameCheck } from "./checks";
+import { hostNameCheck, secretNameCheck } from "./checks";
 import { HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema, TargetConfig, withoutWrongForms } from "./configSchema";
 import { SshConnection } from "./connection";
 import { configError, Problem } from "./errors";
 import { inFileOrder } from "./fileOrder";
+import { nearest } from "./nearest";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
+import { stackRegion } from "./region";
 import { mergeSettings } from "./resolve";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { credentialsFault, privateKeyFault, SecretFault } from "./secretText";
 import { BackupSettings, HostArgs, Repository } from "./settings";
 import {
   bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, hostProblems, missingHostKey, missingRepositories, offsiteProblems, scheduleProblems,
-  settingsProblems, uselessProxy,
+  settingsProblems, sharedMachines, uselessProxy,
 } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */
@@ -25,7 +28,42 @@ export interface StackConfig {
 /** Gives the secret of a name, or nothing if the stack has none of that name. */
 export type SecretLookup = (name: string) => pulumi.Input<string> | undefined;
 
+/** A key of the stack in this namespace that is none of `StackConfig`: a secret, as a rule. */
+export interface StackKey {
+  name: string;
+  /** Whether the stack keeps it encrypted. */
+  secret: boolean;
+  /** Its text, where that may be looked at. No message repeats it. */
+  text?: string;
+}
+
+/** What else is known of a stack. */
+export interface StackFacts {
+  keys?: StackKey[];
+  /** The region in which the stack itself works, and so that of its bucket. */
+  awsRegion?: string;
+  /** Told what is no reason to refuse the configuration. */
+  warn?: (text: string) => void;
+}
+
 const namespace = "prometheus-backup";
+
+/** What a stack's file says to this project, apart from secrets. */
+export const structures = ["environment", "defaults", "hosts", "offsiteBucket"];
+
+/** The SDK knows which keys are secrets, and does not declare that it does. */
+interface Runtime extends Pick<typeof pulumi.runtime, "allConfig"> {
+  isConfigSecret?: (key: string) => boolean;
+}
+const runtime: Runtime = pulumi.runtime;
+
+function stackKeys(prefix: string): StackKey[] {
+  return Object.entries(runtime.allConfig())
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, text]) => ({ name: key.slice(prefix.length), secret: runtime.isConfigSecret?.(key) ?? false, text }))
+    .filter(({ name }) => !structures.includes(name));
+}
+
 
 /** Reads and checks the configuration of the current stack. Throws `RunError` with every problem at once. */
 export function loadConfig(config = new pulumi.Config(namespace)): PrometheusBackupFleetArgs {
@@ -47,18 +85,46 @@ export function loadConfig(config = new pulumi.Config(namespace)): PrometheusBac
   if (unreadable.length > 0) {
     throw configError(unreadable);
   }
-  return parseConfig(plain, name => config.getSecret(name));
+  return parseConfig(plain, name => config.getSecret(name), {
+    keys: stackKeys(`${config.name}:`),
+    awsRegion: stackRegion(),
+    warn: text => void pulumi.log.warn(text),
+  });
 }
 
 /** Checks a configuration and fills in what secrets stand for. Throws `RunError` with every problem at once. */
-export function parseConfig(plain: StackConfig, secret: SecretLookup): PrometheusBackupFleetArgs {
-  const reader = new Reader(plain, secret);
+export function parseConfig(
+  plain: StackConfig,
+  secret: SecretLookup,
+  facts: StackFacts = {},
+): PrometheusBackupFleetArgs {
+  const reader = new Reader(plain, secret, facts);
   const args = reader.read();
   const problems = inFileOrder(reader.problems, plain);
   if (problems.length > 0) {
-    throw configError(problems);
+    throw configError(problems.map(problem => ({ ...problem, path: withHostName(problem.path, plain.hosts) })));
   }
+  reader.warnings.forEach(text => facts.warn?.(text));
   return args;
+}
+
+/** A path with the name of the host that it leads to, where it is one host with a proper name. */
+function withHostName(path: string, hosts: unknown): string {
+  const index = /^hosts\[(\d+)\]\.(?!name$)[^, ]*$/.exec(path)?.[1];
+  const name = index === undefined || !Array.isArray(hosts) ? undefined : nameOf((hosts as unknown[])[Number(index)]);
+  return typeof name === "string" && hostNameCheck(name) === undefined ? `${path} (${name})` : path;
+}
+
+function nameOf(host: unknown): unknown {
+  return typeof host === "object" && host !== null && "name" in host ? host.name : undefined;
+}
+
+/** Every text in a structure, however deep. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === "string") {
+    return [value];
+  }
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 /** Paths as the user typed them. */
@@ -79,12 +145,14 @@ function configPath(root: string, path: string): string {
 
 class Reader {
   public readonly problems: Problem[] = [];
+  public readonly warnings: string[] = [];
   /** Where something of a wrong form was left out, so that nobody can say what is missing. */
   private readonly incomplete = new Set<string>();
 
   constructor(
     private readonly plain: StackConfig,
     private readonly secret: SecretLookup,
+    private readonly facts: StackFacts,
   ) {}
 
   read(): PrometheusBackupFleetArgs {
@@ -100,6 +168,8 @@ class Reader {
     const described = this.plain.offsiteBucket !== undefined ? { bucketName: "" } : undefined;
     const settings = configs.map((config): BackupSettings => ({ repositories: config?.repositories }));
     this.problems.push(...offsiteProblems({ defaults, hosts: settings, offsiteBucket: described }));
+    this.reachedHosts(configs, shared);
+    this.unknownKeys();
     return { environment, hosts, ...(offsiteBucket === undefined ? {} : { offsiteBucket }) };
   }
 
@@ -133,7 +203,7 @@ class Reader {
       return result.data;
     }
     this.incomplete.add(root);
-    for (const { path, text } of shapeProblems(result.error, input)) {
+    for (const { path, text } of shapeProblems(schema, result.error, input)) {
       this.add(joined(root, path), text);
     }
     return rest(schema, result.error, input);
@@ -147,14 +217,40 @@ class Reader {
     }
     const list: unknown[] = hosts;
     const configs = list.map((host, index) => this.shape(hostSchema, host, `hosts[${index}]`));
-    const nameOf = (host: unknown): unknown => (typeof host === "object" && host !== null && "name" in host ? host.name : undefined);
     // A host whose other settings are wrong still takes its name; a missing name is no duplicate of another.
     this.problems.push(...duplicateNames(list.map((host, index) => ({ name: typeof nameOf(host) === "string" ? String(nameOf(host)) : `#${index}` }))));
     return configs;
   }
 
+  /** A host is one machine. What has a wrong form, or no place of its own, is nobody's double. */
+  private reachedHosts(configs: (HostConfig | undefined)[], shared: SharedConfig | undefined): void {
+    const hosts = configs.map((own, index) => {
+      const merged: HostConfig = { ...shared, ...own, name: own?.name ?? "" };
+      const address = own === undefined || this.incomplete.has(`hosts[${index}]`) ? "" : (own.address ?? own.name);
+      return { name: merged.name, connection: this.connection(merged, address), retired: own?.retired };
+    });
+    for (const { path, text } of sharedMachines(hosts)) {
+      this.add(path.replaceAll(".connection.", "."), text);
+    }
+  }
+
+  /** Keys of the stack that are neither a structure nor named by one: a slip of the pen, which must not be ignored. */
+  private unknownKeys(): void {
+    const named = new Set(textsIn([this.plain.defaults, this.plain.hosts]));
+    for (const { name, secret } of (this.facts.keys ?? []).filter(key => !named.has(key.name))) {
+      if (secret) {
+        this.warnings.push(`the secret \`${name}\` of this stack is named by no setting of ${namespace}`);
+        continue;
+      }
+      const near = nearest(name, structures);
+      const known = structures.map(structure => `\`${structure}\``).join(", ");
+      const meant = near === undefined ? `There are ${known}, and secrets that they name` : `Did you mean \`${near}\``;
+      this.add(name, `is not a setting of ${namespace}. ${meant}${near === undefined ? "." : "?"}`);
+    }
+  }
+
   /** The secret that a setting names, or nothing. */
-  private secretOf(name: string | undefined, path: string): pulumi.Input<string> | undefined {
+  private secretOf(name: string | undefined, path: string, fault?: SecretFault): pulumi.Input<string> | undefined {
     if (name === undefined) {
       return undefined;
     }
@@ -164,8 +260,16 @@ class Reader {
       return undefined;
     }
     const value = this.secret(name);
+    const store = `\`pulumi config set --secret ${namespace}:${name} < FILE\``;
     if (value === undefined) {
-      this.add(path, `names the secret \`${name}\`, which this stack does not have. Run \`pulumi config set --secret ${name}\` and paste it.`);
+      const near = nearest(name, (this.facts.keys ?? []).map(key => key.name));
+      const way = near === undefined ? ". Store it" : `; there is \`${near}\`. Write that name, or store it`;
+      this.add(path, `names the secret \`${name}\`, which this stack does not have${way}: ${store}.`);
+    }
+    const text = this.facts.keys?.find(key => key.name === name)?.text;
+    const words = text === undefined ? undefined : text.trim() === "" ? "is empty" : fault?.(text);
+    if (words !== undefined) {
+      this.add(path, `names the secret \`${name}\`, which ${words}. Store it from its file: ${store}.`);
     }
     return value;
   }
@@ -182,7 +286,13 @@ class Reader {
     if (repositories !== undefined) {
       settings.repositories = repositories.map((repository, index): Repository => {
         const { credentials, ...rest } = repository;
-        return { ...rest, ...optional("credentials", this.secretOf(credentials, `${root}.repositories[${index}].credentials`)) };
+        const path = `${root}.repositories[${index}].credentials`;
+        const region = rest.region ?? (rest.bucket === "offsite" ? this.facts.awsRegion : undefined);
+        return {
+          ...rest,
+          ...optional("region", region),
+          ...optional("credentials", this.secretOf(credentials, path, credentialsFault(rest))),
+        };
       });
     }
     if (remoteWrite !== undefined) {
@@ -195,11 +305,12 @@ class Reader {
     // A password that is missing is reported; until then the target still has one.
     const password = this.secretOf(basicAuth?.password, `${root}.basicAuth.password`) ?? "";
     const { key, ...openTls } = tls ?? {};
+    const tlsKey = this.secretOf(key, `${root}.tls.key`, privateKeyFault);
     return {
       ...rest,
       ...optional("basicAuth", basicAuth === undefined ? undefined : { username: basicAuth.username, password }),
       ...optional("bearerToken", this.secretOf(bearerToken, `${root}.bearerToken`)),
-      ...optional("tls", tls === undefined ? undefined : { ...openTls, ...optional("key", this.secretOf(key, `${root}.tls.key`)) }),
+      ...optional("tls", tls === undefined ? undefined : { ...openTls, ...optional("key", tlsKey) }),
     };
   }
 
@@ -227,10 +338,12 @@ class Reader {
   private sealedConnection(merged: HostConfig, own: HostConfig, root: string): SshConnection {
     const place = (key: "privateKey" | "privateKeyPassword" | "bastion"): string => (own[key] === undefined ? "defaults" : root);
     const connection = this.connection(merged, merged.address ?? merged.name);
-    const bastionKey = this.secretOf(merged.bastion?.privateKey, `${place("bastion")}.bastion.privateKey`);
+    const keyOf = (name: string | undefined, path: string): pulumi.Input<string> | undefined =>
+      this.secretOf(name, path, privateKeyFault);
+    const bastionKey = keyOf(merged.bastion?.privateKey, `${place("bastion")}.bastion.privateKey`);
     return {
       ...connection,
-      ...optional("privateKey", this.secretOf(merged.privateKey, `${place("privateKey")}.privateKey`)),
+      ...optional("privateKey", keyOf(merged.privateKey, `${place("privateKey")}.privateKey`)),
       ...optional("privateKeyPassword", this.secretOf(merged.privateKeyPassword, `${place("privateKeyPassword")}.privateKeyPassword`)),
       ...optional("bastion", connection.bastion === undefined ? undefined : { ...connection.bastion, ...optional("privateKey", bastionKey) }),
     };

@@ -1,15 +1,14 @@
 import { z } from "zod";
+import { storeSecret } from "./checks";
 import { Arrival, Compression, Exposure, Format, LockMode, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
+import { nearest } from "./nearest";
 
 /**
  * The form of a stack's configuration: which settings there are and of which type. Values are checked elsewhere, the
  * same way for configuration and for code. Everything is strict, so that a misspelt setting is never ignored.
  */
 function group<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.core.$strict> {
-  const known = Object.keys(shape).map(key => `\`${key}\``).join(", ");
-  return z.strictObject(shape, {
-    error: issue => (issue.code === "unrecognized_keys" ? `is not a setting here. There are ${known}.` : undefined),
-  });
+  return z.strictObject(shape);
 }
 
 const text = z.string();
@@ -214,6 +213,61 @@ export const offsiteBucketSchema = group({
   hostsMayPrune: flag.optional(),
 });
 
+/** The schema of a value that may be left out, or is made from another form. */
+function bare(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodOptional) {
+    return bare(schema.unwrap() as z.ZodType);
+  }
+  return schema instanceof z.ZodPipe ? bare(schema.out as z.ZodType) : schema;
+}
+
+/** The names of the settings in a group; none for anything else. */
+function namesIn(schema: z.ZodType): [string, z.ZodType][] {
+  const group = bare(schema);
+  if (!(group instanceof z.ZodObject)) {
+    return [];
+  }
+  const shape: Record<string, z.ZodType> = group.shape;
+  return Object.entries(shape);
+}
+
+/** Every setting below a schema by its path, groups and lists included, such as `repositories[].sftp.hostKey`. */
+export function settingPaths(schema: z.ZodType, prefix = ""): string[] {
+  return namesIn(schema).flatMap(([name, value]) => {
+    const inner = bare(value);
+    const path = `${prefix}${name}${inner instanceof z.ZodArray ? "[]" : ""}`;
+    return [path, ...settingPaths(inner instanceof z.ZodArray ? (inner.element as z.ZodType) : inner, `${path}.`)];
+  });
+}
+
+/** The schema of what stands at a path. */
+function schemaAt(schema: z.ZodType, path: PropertyKey[]): z.ZodType {
+  return path.reduce<z.ZodType>((found, key) => {
+    const inner = bare(found);
+    if (inner instanceof z.ZodArray) {
+      return inner.element as z.ZodType;
+    }
+    return namesIn(inner).find(([name]) => name === key)?.[1] ?? z.never();
+  }, schema);
+}
+
+/** More names than that are no answer to somebody who looks for one. */
+const namesToList = 12;
+
+/** What was meant by a name that is no setting of this group. */
+function unknownText(group: z.ZodType, name: string): string {
+  const here = namesIn(group).map(([known]) => known);
+  const deeper = settingPaths(group).filter(path => path.endsWith(`.${name}`));
+  const near = nearest(name, here);
+  const meant = deeper.length > 0 ? deeper : near === undefined ? [] : [near];
+  const quoted = (names: string[]): string[] => names.map(known => `\`${known}\``);
+  if (meant.length > 0) {
+    return `is not a setting here. Did you mean ${quoted(meant).join(" or ")}?`;
+  }
+  const list = here.length > namesToList ? "docs/settings.md has all that there are" : `There are ${quoted(here).join(", ")}`;
+  return `is not a setting here. ${list}.`;
+}
+
 export type SharedConfig = z.output<typeof sharedSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
 export type TargetConfig = z.output<typeof remoteWriteTarget>;
@@ -281,20 +335,21 @@ function shapeText(issue: z.core.$ZodIssue, input: unknown): string {
     return "is missing. Add it.";
   }
   if (typeof value === "object" && value !== null && "secure" in value) {
-    return "is encrypted inside a structure. Store it with `pulumi config set --secret NAME`, and write that NAME here.";
+    return `is encrypted inside a structure. ${storeSecret}`;
   }
   if (issue.code === "invalid_value") {
-    return `must be one of ${issue.values.map(choice => `\`${String(choice)}\``).join(", ")}. Choose one.`;
+    const given = typeof value === "string" && /^[A-Za-z-]{1,20}$/.test(value) ? `, and is \`${value}\`` : "";
+    return `must be one of ${issue.values.map(choice => `\`${String(choice)}\``).join(", ")}${given}. Choose one.`;
   }
   const expected = issue.code === "invalid_type" ? (wanted[issue.expected] ?? issue.expected) : "something else";
   return `must be ${expected}, and is ${kindOf(value)}. Correct it.`;
 }
 
-/** What is wrong with the form of `input`, one complaint a setting. Values are never repeated. */
-export function shapeProblems(error: z.ZodError, input: unknown): ShapeProblem[] {
+/** What is wrong with the form of `input`, one complaint a setting. Only a word in place of a choice is repeated. */
+export function shapeProblems(schema: z.ZodType, error: z.ZodError, input: unknown): ShapeProblem[] {
   return error.issues.flatMap(issue =>
     issue.code === "unrecognized_keys"
-      ? issue.keys.map(key => ({ path: [...issue.path, key], text: issue.message }))
+      ? issue.keys.map(key => ({ path: [...issue.path, key], text: unknownText(schemaAt(schema, issue.path), key) }))
       : [{ path: issue.path, text: shapeText(issue, input) }],
   );
 }

@@ -20,7 +20,7 @@ export class Findings {
 
   whole(path: string, value: number | undefined, low: number, high: number): void {
     if (value !== undefined && !(Number.isInteger(value) && value >= low && value <= high)) {
-      this.add(path, `must be a whole number from ${low} to ${high}. Correct it.`);
+      this.add(path, `must be a whole number from ${low} to ${high}, and is ${value}. Correct it.`);
     }
   }
 }

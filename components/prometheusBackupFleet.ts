@@ -4,10 +4,11 @@ import { SshConnection } from "./connection";
 import { componentError } from "./errors";
 import { OffsiteBucket, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
 import { PrometheusBackup } from "./prometheusBackup";
+import { stackRegion } from "./region";
 import { mergeSettings } from "./resolve";
 import { sealed } from "./sealed";
 import { BackupSettings, Repository } from "./settings";
-import { duplicateNames, offsiteProblems } from "./validate";
+import { duplicateNames, offsiteProblems, sharedMachines } from "./validate";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */
 export interface FleetHost extends BackupSettings {
@@ -43,16 +44,26 @@ export interface PrometheusBackupFleetArgs {
   offsiteBucket?: OffsiteBucketSettings;
 }
 
-/** Puts the fleet's bucket where settings say `offsite`. */
-export function withOffsite<T extends BackupSettings>(settings: T, bucket: OffsiteBucketSettings | undefined): T {
+/** Puts the fleet's bucket where settings say `offsite`; it lies in `region` unless they name another. */
+export function withOffsite<T extends BackupSettings>(
+  settings: T,
+  bucket: OffsiteBucketSettings | undefined,
+  region?: string,
+): T {
   const { repositories } = settings;
   if (bucket === undefined || repositories === undefined) {
     return settings;
   }
   const { bucketName, prefix, hostsMayPrune = true } = bucket;
-  const named = (repository: Repository): Repository =>
-    repository.bucket === "offsite" ? { prune: hostsMayPrune, ...repository, bucket: bucketName, prefix: repository.prefix ?? prefix } : repository;
-  return { ...settings, repositories: repositories.map(named) };
+  const named = (repository: Repository): Repository => ({
+    prune: hostsMayPrune,
+    ...repository,
+    bucket: bucketName,
+    prefix: repository.prefix ?? prefix,
+    region: repository.region ?? region,
+  });
+  const placed = repositories.map(repository => (repository.bucket === "offsite" ? named(repository) : repository));
+  return { ...settings, repositories: placed };
 }
 
 /**
@@ -71,7 +82,7 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupFleetArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackupFleet", name, sealedFleet(args), opts);
-    const problems = [...duplicateNames(args.hosts), ...offsiteProblems(args)];
+    const problems = [...duplicateNames(args.hosts), ...sharedMachines(args.hosts), ...offsiteProblems(args)];
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
@@ -81,7 +92,7 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
       offsite === undefined ? undefined : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts }, { parent: this });
     const schedules: Record<string, pulumi.Output<string>> = {};
     for (const { name: hostName, connection, retired, awsRole: _role, mayRead: _mayRead, ...own } of args.hosts) {
-      const settings = withOffsite(mergeSettings(args.defaults ?? {}, own), offsite);
+      const settings = withOffsite(mergeSettings(args.defaults ?? {}, own), offsite, stackRegion());
       const host = { ...settings, hostName, connection, retired, environment: args.environment };
       const options = { parent: this, ...(bucket === undefined ? {} : { dependsOn: bucket }) };
       schedules[hostName] = new PrometheusBackup(hostName, host, options).schedule;

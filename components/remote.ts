@@ -8,6 +8,7 @@ import { defaults } from "./defaults";
 import { paths } from "./render/paths";
 import { installationName, renderStep, StepContent, StepName } from "./render/steps";
 import { carriedPath, packToolkit, renderToolkit } from "./render/toolkit";
+import { checkedSecret, privateKeyFault } from "./secretText";
 import { HostArgs } from "./settings";
 
 /** The engine has no time limit of its own. Long enough for packages on a slow line. */
@@ -28,8 +29,17 @@ function removeText(step: StepName, installation: string, timeoutSeconds: number
   return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} remove ${installation} </dev/null; fi'`;
 }
 
-function secret(value: pulumi.Input<string> | undefined): pulumi.Output<string> | undefined {
-  return value === undefined ? undefined : pulumi.secret(value);
+/** One output a key, so that a bad one is said once and not at every step of a host. */
+const keys = new WeakMap<SshConnection | SshBastion, pulumi.Output<string>>();
+
+/** The private key of a connection or of its bastion. */
+function keyOf(holder: SshConnection | SshBastion, path: string): pulumi.Output<string> | undefined {
+  if (holder.privateKey === undefined) {
+    return undefined;
+  }
+  const known = keys.get(holder) ?? checkedSecret(holder.privateKey, path, privateKeyFault);
+  keys.set(holder, known);
+  return known;
 }
 
 function proxyArgs(bastion: SshBastion, connection: SshConnection): command.types.input.remote.ProxyConnectionArgs {
@@ -37,7 +47,7 @@ function proxyArgs(bastion: SshBastion, connection: SshConnection): command.type
     host: bastion.address,
     port: bastion.port ?? defaults.ssh.port,
     user: bastion.user ?? defaults.ssh.user,
-    privateKey: secret(bastion.privateKey ?? connection.privateKey),
+    privateKey: keyOf(bastion, "connection.bastion.privateKey") ?? keyOf(connection, "connection.privateKey"),
     hostKey: bastion.hostKey,
     dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
     perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,
@@ -46,12 +56,13 @@ function proxyArgs(bastion: SshBastion, connection: SshConnection): command.type
 
 /** Field by field: the provider prints a whole connection, private key included, when it meets a key it does not know. */
 function connectionArgs(connection: SshConnection): command.types.input.remote.ConnectionArgs {
+  const { privateKeyPassword } = connection;
   return {
     host: connection.address,
     port: connection.port ?? defaults.ssh.port,
     user: connection.user ?? defaults.ssh.user,
-    ...(connection.privateKey === undefined ? {} : { privateKey: secret(connection.privateKey) }),
-    ...(connection.privateKeyPassword === undefined ? {} : { privateKeyPassword: secret(connection.privateKeyPassword) }),
+    ...(connection.privateKey === undefined ? {} : { privateKey: keyOf(connection, "connection.privateKey") }),
+    ...(privateKeyPassword === undefined ? {} : { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
     ...(connection.hostKey === undefined ? {} : { hostKey: connection.hostKey }),
     dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
     perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,

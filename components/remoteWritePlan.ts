@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
 import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
 import { RemoteWriteTarget, RemoteWriteTls } from "./remoteWriteSettings";
+import { checkedSecret, privateKeyFault } from "./secretText";
 import { PrometheusServer } from "./settings";
 
 type OpenTls = Omit<RemoteWriteTls, "key"> & { hasKey: boolean };
@@ -20,7 +21,12 @@ export function withoutSecrets({ basicAuth, bearerToken, tls, ...rest }: RemoteW
 
 /** The secrets of targets by their names. */
 export function targetSecrets(targets: RemoteWriteTarget[]): Record<string, pulumi.Input<pulumi.Inputs>> {
-  return Object.fromEntries(targets.map(({ name, basicAuth, bearerToken, tls }) => [name, { password: basicAuth?.password, token: bearerToken, key: tls?.key }]));
+  const secrets = targets.map(({ name, basicAuth, bearerToken, tls }, index) => {
+    const path = `remoteWrite[${index}].tls.key`;
+    const key = tls?.key === undefined ? undefined : checkedSecret(tls.key, path, privateKeyFault);
+    return [name, { password: basicAuth?.password, token: bearerToken, key }];
+  });
+  return Object.fromEntries(secrets) as Record<string, pulumi.Input<pulumi.Inputs>>;
 }
 
 /** What `targetSecrets` is once everything is known. */

@@ -90,7 +90,10 @@ export interface Repository {
   path?: string;
   /** S3 bucket. In the configuration of a stack and in a fleet, `offsite` means the bucket that is created there. */
   bucket?: pulumi.Input<string>;
-  /** Region of the S3 bucket. Defaults to what the host's own AWS settings say; with `endpoint` to `us-east-1`. */
+  /**
+   * Region of the S3 bucket. Defaults to `us-east-1` with `endpoint`; for the bucket `offsite` to `aws:region` of the
+   * stack, or `AWS_REGION` of the program. Refused where none of these says it: rclone would ask in `us-east-1`.
+   */
   region?: pulumi.Input<string>;
   /** URL of an S3-compatible server other than AWS. */
   endpoint?: pulumi.Input<string>;

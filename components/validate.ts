@@ -9,6 +9,7 @@ import { defaults } from "./defaults";
 import { Problem } from "./errors";
 import { Findings } from "./findings";
 import { repositoryName } from "./resolve";
+import { credentialsFault, privateKeyFault, secretCheck } from "./secretText";
 import {
   AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings,
 } from "./settings";
@@ -23,10 +24,12 @@ export function hostProblems(host: HostArgs): Problem[] {
   found.text("connection.address", connection.address, addressCheck);
   found.text("connection.user", connection.user, userCheck);
   found.text("connection.hostKey", connection.hostKey, hostKeyCheck);
+  found.text("connection.privateKey", connection.privateKey, secretCheck(privateKeyFault));
   found.whole("connection.attempts", connection.attempts, 1, 100);
   found.whole("connection.attemptTimeoutSeconds", connection.attemptTimeoutSeconds, 1, 600);
   found.text("connection.bastion.address", connection.bastion?.address, addressCheck);
   found.text("connection.bastion.user", connection.bastion?.user, userCheck);
+  found.text("connection.bastion.privateKey", connection.bastion?.privateKey, secretCheck(privateKeyFault));
   found.text("connection.bastion.hostKey", connection.bastion?.hostKey, hostKeyCheck);
   return found.problems;
 }
@@ -158,6 +161,10 @@ function repositoryProblems(found: Findings, path: string, repository: Repositor
   found.text(`${path}.endpoint`, repository.endpoint, urlCheck);
   found.text(`${path}.kmsKey`, repository.kmsKey, lineCheck);
   found.text(`${path}.prefix`, repository.prefix, prefixCheck);
+  found.text(`${path}.credentials`, repository.credentials, secretCheck(credentialsFault(repository)));
+  if (repository.bucket !== undefined && repository.region === undefined && repository.endpoint === undefined) {
+    found.add(`${path}.region`, missingRegion(repository.bucket === "offsite"));
+  }
   const { sftp } = repository;
   found.text(`${path}.sftp.address`, sftp?.address, addressCheck);
   found.whole(`${path}.sftp.port`, sftp?.port, 1, 65_535);
@@ -165,6 +172,14 @@ function repositoryProblems(found: Findings, path: string, repository: Repositor
   found.text(`${path}.sftp.path`, sftp?.path, both(lineCheck, sftpPathCheck));
   found.text(`${path}.sftp.hostKey`, sftp?.hostKey, hostKeyCheck);
   foreignSettings(found, path, repository, kinds[0] ?? "path");
+}
+
+/** Without one, rclone asks for the bucket in `us-east-1`, whatever the settings of the host say. */
+function missingRegion(offsite: boolean): string {
+  return offsite
+    ? "is missing, and this stack does not say in which region it works. " +
+        "Set it, or run `pulumi config set aws:region REGION`."
+    : "is missing. Write the region of the bucket, such as `eu-central-1`, or the `endpoint` of a server other than AWS.";
 }
 
 const sftpPathCheck: Check = value =>
@@ -229,6 +244,51 @@ export function duplicateNames(hosts: { name: string }[]): Problem[] {
     path: names.flatMap((candidate, index) => (candidate === name ? [`hosts[${index}].name`] : [])).join(", "),
     text: `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must differ because resources and bucket prefixes carry them. Rename one host.`,
   }));
+}
+
+/** A host among others: its name, and how it is reached. */
+interface ReachedHost {
+  name: string;
+  connection: SshConnection;
+  retired?: boolean;
+}
+
+/**
+ * Where a host is, in words that are the same for one machine; nothing while that is not known. The same private
+ * address behind another bastion is another machine, and a dead host gives its place to the one that replaces it.
+ */
+function placeOf({ connection, retired }: ReachedHost): string | undefined {
+  const known = (address: unknown, port: unknown): string | undefined =>
+    typeof address === "string" && typeof port === "number" && addressCheck(address) === undefined
+      ? `\`${address.toLowerCase()}\`, port ${port}`
+      : undefined;
+  const { address, port = defaults.ssh.port, bastion } = connection;
+  const machine = known(address, port);
+  if (retired === true || machine === undefined || bastion === undefined) {
+    return retired === true ? undefined : machine;
+  }
+  const between = known(bastion.address, bastion.port ?? defaults.ssh.port);
+  return between === undefined ? undefined : `${machine}, behind ${between}`;
+}
+
+/** Hosts that are one machine: what they install there would take turns. */
+export function sharedMachines(hosts: ReachedHost[]): Problem[] {
+  const places = hosts.map(placeOf);
+  return [...new Set(places)].flatMap(place => {
+    const same = hosts.map(({ name }, index) => ({ name, index })).filter(({ index }) => places[index] === place);
+    const names = [...new Set(same.map(({ name }) => name))];
+    // A name that is there twice is another complaint.
+    if (place === undefined || names.length < 2) {
+      return [];
+    }
+    const all = names.join(names.length === 2 ? " and " : ", ");
+    return [{
+      path: same.map(({ index }) => `hosts[${index}].connection.address`).join(", "),
+      text:
+        `${all} are one machine (${place}). A host is one machine with one Prometheus server: files, cron entry and ` +
+        "command of the second would replace those of the first. Correct the address, or remove one.",
+    }];
+  });
 }
 
 /** A repository that means the stack's bucket needs one. */

@@ -4,6 +4,7 @@ import { Problem } from "./errors";
 import { Findings } from "./findings";
 import { RemoteWriteQueue, RemoteWriteTarget, WriteRelabelConfig } from "./remoteWriteSettings";
 import { tenantHeader } from "./render/remoteWrite";
+import { privateKeyFault, secretCheck } from "./secretText";
 
 function tenantProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
   const { preset, tenant, url } = target;
@@ -39,6 +40,7 @@ function authProblems(found: Findings, path: string, target: RemoteWriteTarget):
   found.text(`${path}.basicAuth.username`, basicAuth?.username, both(lineCheck, notEmpty));
   found.text(`${path}.tls.ca`, tls?.ca, pemCheck);
   found.text(`${path}.tls.certificate`, tls?.certificate, pemCheck);
+  found.text(`${path}.tls.key`, tls?.key, secretCheck(privateKeyFault));
   found.text(`${path}.tls.serverName`, tls?.serverName, both(lineCheck, notEmpty));
   if ((tls?.certificate === undefined) !== (tls?.key === undefined)) {
     found.add(`${path}.tls`, "has only one of `certificate` and `key`. Give both, or none.");

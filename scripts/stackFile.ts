@@ -1,24 +1,53 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parse } from "yaml";
-import { parseConfig, StackConfig } from "../components/config";
+import { parseConfig, StackConfig, StackKey, structures } from "../components/config";
 import { PrometheusBackupFleetArgs } from "../components/prometheusBackupFleet";
+import { regionOf } from "../components/region";
 
 /** What the caller of a command has to change; ends it with status 2. */
 export class UsageError extends Error {}
 
-/** The settings of this project in a stack's file; other namespaces and secrets are left alone. */
-export function readStackFile(text: string, stack: string): StackConfig {
-  const document: unknown = parse(text);
+/** What a stack's file says: the settings of this project, its other keys, the region of AWS. */
+export interface StackFile {
+  plain: StackConfig;
+  keys: StackKey[];
+  awsRegion?: string;
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "secure" in value;
+}
+
+/** The text of a stack's file taken apart; secrets are left alone. Throws `UsageError` if it is no YAML. */
+export function readStackFile(text: string, stack: string, file = `Pulumi.${stack}.yaml`): StackFile {
+  const document: unknown = parseYaml(text, file);
   const config = typeof document === "object" && document !== null && "config" in document ? document.config : {};
-  const plain: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries((config ?? {}) as Record<string, unknown>)) {
-    const name = /^prometheus-backup:(environment|defaults|hosts|offsiteBucket)$/.exec(key)?.[1];
-    if (name !== undefined) {
-      plain[name] = value;
-    }
+  const all = Object.entries((config ?? {}) as Record<string, unknown>);
+  const own = all.flatMap(([key, value]) => {
+    const name = /^prometheus-backup:(.*)$/.exec(key)?.[1];
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  const plain = Object.fromEntries(own.filter(([name]) => structures.includes(name))) as StackConfig;
+  const others = own.filter(([name]) => !structures.includes(name));
+  const keys = others.map(([name, value]) => ({ name, secret: isSecret(value) }));
+  const region = all.find(([key]) => key === "aws:region")?.[1];
+  return {
+    plain: { ...plain, environment: plain.environment || stack },
+    keys,
+    awsRegion: regionOf(typeof region === "string" ? region : undefined),
+  };
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const [words = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    // To YAML, `*/6` refers to something that was named before.
+    const hint = /\balias\b/.test(words) ? '; what begins with `*` needs quotes, such as schedule: "*/6 * * * *"' : "";
+    throw new UsageError(`${file} is no YAML: ${words.replace(/:$/, "")}${hint}`);
   }
-  return { ...plain, environment: plain["environment"] || stack };
 }
 
 /**
@@ -29,5 +58,6 @@ export function readFleet(stack: string, file = path.join(__dirname, "..", `Pulu
   if (!fs.existsSync(file)) {
     throw new UsageError(`there is no stack file ${file}; name an existing stack, or its file with --config`);
   }
-  return parseConfig(readStackFile(fs.readFileSync(file, "utf8"), stack), () => "");
+  const { plain, ...facts } = readStackFile(fs.readFileSync(file, "utf8"), stack, file);
+  return parseConfig(plain, () => "", facts);
 }

@@ -1,17 +1,22 @@
-import { expect, test } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, expect, test, vi } from "vitest";
 import { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "../../components";
+import { sharedMachines } from "../../components/validate";
+import { fakeKey } from "../privateKey";
 import { Recorded, recordResources } from "../recordResources";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";
 
 function host(name: string, more: Partial<FleetHost> = {}): FleetHost {
-  return { name, connection: { address: `${name}.example.org`, hostKey, privateKey: "PRIVATE" }, ...more };
+  return { name, connection: { address: `${name}.example.org`, hostKey, privateKey: fakeKey() }, ...more };
 }
 
 function fleet(hosts: FleetHost[], more: Partial<PrometheusBackupFleetArgs> = {}): () => PrometheusBackupFleet {
-  const args = { environment: "test", defaults: { repositories: [{ bucket: "offsite" }] }, offsiteBucket: { bucketName: "backups" } };
+  const args = { environment: "test", defaults: { repositories: [{ bucket: "offsite", region: "eu-central-1" }] }, offsiteBucket: { bucketName: "backups" } };
   return () => new PrometheusBackupFleet("fleet", { ...args, ...more, hosts });
 }
+
+afterEach(() => vi.unstubAllEnvs());
 
 function describe(all: Recorded[]): Record<string, unknown> {
   const children = all.filter(({ type }) => !type.endsWith(":PrometheusBackupFleet") && !type.endsWith(":OffsiteBucket"));
@@ -38,7 +43,7 @@ test("`offsite` is the bucket of the fleet, and hosts wait for it", async () => 
 
 test("where hosts may not prune, they do not try to, unless a repository says otherwise", async () => {
   const offsiteBucket = { bucketName: "backups", hostsMayPrune: false };
-  const { named } = await recordResources(fleet([host("prom-a"), host("prom-b", { repositories: [{ bucket: "offsite", prune: true }, { path: "/b", prune: false }] })], { offsiteBucket }));
+  const { named } = await recordResources(fleet([host("prom-a"), host("prom-b", { repositories: [{ bucket: "offsite", region: "eu-central-1", prune: true }, { path: "/b", prune: false }] })], { offsiteBucket }));
   const pruning = (name: string) => String(named(`${name}-backup-job-install`).inputs["stdin"]).match(/REPOSITORY_\d_PRUNE='\w+'/g);
   expect([pruning("prom-a"), pruning("prom-b")]).toEqual([["REPOSITORY_1_PRUNE='false'"], ["REPOSITORY_2_PRUNE='false'"]]);
 });
@@ -71,6 +76,17 @@ test("secrets that hosts share are sealed in the fleet, too", async () => {
   }
 });
 
+test("the fleet's bucket lies where the stack works, unless a repository says otherwise", async () => {
+  const settings = (region?: string) => ({ defaults: { repositories: [{ bucket: "offsite", ...(region === undefined ? {} : { region }) }] } });
+  const written = async (region?: string): Promise<string> => {
+    const { named } = await recordResources(fleet([host("prom-a")], settings(region)));
+    return / region = (\S+)\n/.exec(String(named("prom-a-backup-job-install").inputs["stdin"]))?.[1] ?? "none";
+  };
+  vi.stubEnv("AWS_REGION", "eu-west-3");
+  expect(await written()).toBe("eu-west-3");
+  expect(await written("eu-central-1")).toBe("eu-central-1");
+});
+
 test("hosts with one name, and `offsite` without a bucket, are refused", () => {
   const twice = fleet([host("prom-a"), host("prom-b"), host("prom-a")], { offsiteBucket: undefined });
   expect(twice).toThrow(
@@ -80,4 +96,12 @@ test("hosts with one name, and `offsite` without a bucket, are refused", () => {
       "  - defaults.repositories[0].bucket: `offsite` means the bucket that this stack creates, and none is described. Describe it, for example `offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.",
     ].join("\n"),
   );
+});
+
+test("two hosts that are one machine are refused", () => {
+  const same = { connection: { address: "10.0.0.1", hostKey } };
+  expect(fleet([host("prom-a", same), host("prom-b", same)])).toThrow("  - hosts[0].connection.address, hosts[1].connection.address: prom-a and prom-b are one machine (`10.0.0.1`, port 22). ");
+  // An address that comes from another resource is not known here.
+  const elsewhere = { connection: { address: pulumi.output("10.0.0.1"), hostKey } };
+  expect(sharedMachines([host("prom-a", elsewhere), host("prom-b", elsewhere)])).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test, vi } from "vitest";
 import { PrometheusBackup, PrometheusBackupArgs } from "../../components";
+import { fakeKey } from "../privateKey";
 import { Recorded, recordResources } from "../recordResources";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";
@@ -8,7 +9,7 @@ const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V
 function host(more: Partial<PrometheusBackupArgs> = {}): PrometheusBackupArgs {
   return {
     hostName: "prom-a",
-    connection: { address: "10.0.0.11", user: "deploy", hostKey, privateKey: "PRIVATE" },
+    connection: { address: "10.0.0.11", user: "deploy", hostKey, privateKey: fakeKey() },
     repositories: [{ path: "/backup/prometheus" }],
     ...more,
   };
@@ -38,7 +39,7 @@ test("every step has constant commands, one secret input and a payload that can 
     expect(command.secretInputs).toEqual(["connection"]);
     expect({ ...command.inputs, stdin: undefined }).toEqual({
       connection: {
-        host: "10.0.0.11", port: 22, user: "deploy", privateKey: "PRIVATE", hostKey, dialErrorLimit: 10, perDialTimeout: 15,
+        host: "10.0.0.11", port: 22, user: "deploy", privateKey: fakeKey(), hostKey, dialErrorLimit: 10, perDialTimeout: 15,
       },
       create: install,
       update: install,
@@ -52,7 +53,7 @@ test("every step has constant commands, one secret input and a payload that can 
 
 test("the steps of a host run one after another", async () => {
   const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ repositories: [{ bucket: "backups", credentials: "SECRET" }] })),
+    new PrometheusBackup("prom-a", host({ repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })),
   );
   expect(named("prom-a-toolkit").dependsOn).toEqual([]);
   expect(named("prom-a-admin-api-install").dependsOn).toEqual(["prom-a-toolkit"]);
@@ -66,15 +67,16 @@ test("secrets are in the step for credentials and nowhere else", async () => {
   const secrets = ["PRIVATE", "S3-SECRET", "API-SECRET", "BEAT-SECRET"];
   const { all, named } = await recordResources(() =>
     new PrometheusBackup("prom-a", host({
-      repositories: [{ bucket: "backups", credentials: "S3-SECRET" }],
+      repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]\nS3-SECRET" }],
       prometheus: { apiCredentials: 'user = "API-SECRET"' },
       heartbeat: "https://watcher.example.org/BEAT-SECRET",
     })),
   );
   const credentials = named("prom-a-backup-job-credentials");
   expect(credentials.secretInputs.sort()).toEqual(["connection", "stdin"]);
-  expect(String(credentials.inputs["stdin"]).split("\n").slice(-8)).toEqual([
+  expect(String(credentials.inputs["stdin"]).split("\n").slice(-9)).toEqual([
     "file /etc/prometheus-backup/credentials/offsite prometheus:prometheus 0600",
+    "| [default]",
     "| S3-SECRET",
     "file /etc/prometheus-backup/credentials/prometheus-api prometheus:prometheus 0600",
     '| user = "API-SECRET"',
@@ -92,7 +94,7 @@ test("secrets are in the step for credentials and nowhere else", async () => {
 });
 
 test("the credentials of a cold backup belong to root, who runs it", async () => {
-  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ source: "cold", repositories: [{ bucket: "backups", credentials: "S3-SECRET" }] })));
+  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ source: "cold", repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })));
   expect(String(named("prom-a-backup-job-credentials").inputs["stdin"])).toContain("file /etc/prometheus-backup/credentials/offsite root:root 0600\n");
   expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("setting BACKUP_USER root\n");
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain("setting OWNER root\n");
@@ -146,7 +148,7 @@ test("behind a reverse proxy the job uses the port that the server moved to", as
 
 test("what is the same on every host is copied, and lies in no state", async () => {
   const { all, named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ repositories: [{ path: "/b" }, { bucket: "backups", credentials: "SECRET" }] })),
+    new PrometheusBackup("prom-a", host({ repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })),
   );
   expect(named("prom-a-toolkit").type).toBe("command:remote:CopyToRemote");
   expect(named("prom-a-toolkit").secretInputs).toEqual(["connection"]);
@@ -182,18 +184,18 @@ test("a preview knows every payload", async () => {
 test("an address and a bucket may come from other resources", async () => {
   const bucket = pulumi.output("backups");
   const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ connection: { address: pulumi.output("10.0.0.12"), hostKey }, repositories: [{ bucket }] })),
+    new PrometheusBackup("prom-a", host({ connection: { address: pulumi.output("10.0.0.12"), hostKey }, repositories: [{ bucket, region: "eu-central-1" }] })),
   );
   expect(named("prom-a-backup-job-install").inputs["connection"]).toMatchObject({ host: "10.0.0.12" });
   expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("| REPOSITORY_1_LOCATION='offsite:backups'\n");
 });
 
 test("a bastion is reached with a pinned key of its own", async () => {
-  const connection = { address: "10.0.0.11", hostKey, bastion: { address: "bastion", hostKey, privateKey: "OTHER" } };
+  const connection = { address: "10.0.0.11", hostKey, bastion: { address: "bastion", hostKey, privateKey: fakeKey("OTHER") } };
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ connection })));
   expect(named("prom-a-backup-job-install").inputs["connection"]).toEqual({
     host: "10.0.0.11", port: 22, user: "root", hostKey, dialErrorLimit: 10, perDialTimeout: 15,
-    proxy: { host: "bastion", port: 22, user: "root", privateKey: "OTHER", hostKey, dialErrorLimit: 10, perDialTimeout: 15 },
+    proxy: { host: "bastion", port: 22, user: "root", privateKey: fakeKey("OTHER"), hostKey, dialErrorLimit: 10, perDialTimeout: 15 },
   });
 });
 

@@ -66,10 +66,10 @@ test("in the configuration of a stack secrets are names, and a missing one is re
     { name: "b", url: "http://b", bearerToken: "the rwToken" },
   ]);
   expect(() => parseConfig(config(plain), name => (name === "rwToken" ? undefined : "x"))).toThrow(
-    "hosts[0].remoteWrite[1].bearerToken: names the secret `rwToken`, which this stack does not have. Run `pulumi config set --secret rwToken` and paste it.",
+    "hosts[0].remoteWrite[1].bearerToken (prom-a): names the secret `rwToken`, which this stack does not have. Store it: `pulumi config set --secret prometheus-backup:rwToken < FILE`.",
   );
   expect(() => parseConfig(config([{ name: "a", url: "http://a", preset: "influx" }]), () => "")).toThrow(
-    "hosts[0].remoteWrite[0].preset: must be one of `thanos`, `cortex`, `mimir`, `victoriametrics`. Choose one.",
+    "hosts[0].remoteWrite[0].preset (prom-a): must be one of `thanos`, `cortex`, `mimir`, `victoriametrics`, and is `influx`. Choose one.",
   );
 });
 

@@ -67,6 +67,7 @@ export interface TestStack {
   destroy(settings?: RunSettings): Promise<StackRun>;
   /** For runs that are meant to fail: resolves whatever the engine said. */
   tryUp(settings?: RunSettings): Promise<StackRun>;
+  tryPreview(settings?: RunSettings): Promise<StackRun>;
   tryDestroy(settings?: RunSettings): Promise<StackRun>;
   setProgram(program: PulumiFn): void;
   setConfig(config: Record<string, unknown>, secrets?: Record<string, string>): Promise<void>;
@@ -107,6 +108,7 @@ export async function createTestStack(options: TestStackOptions): Promise<TestSt
     preview: settings => mustRun("preview", settings),
     destroy: settings => mustRun("destroy", settings),
     tryUp: settings => tryRun("up", settings),
+    tryPreview: settings => tryRun("preview", settings),
     tryDestroy: settings => tryRun("destroy", settings),
     setProgram: next => {
       program = next;

@@ -9,7 +9,7 @@ const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V
 
 /** The hosts as a render holds them, with their names and what differs from the defaults. */
 function render(hosts: Record<string, unknown>[]): Map<string, HostTree> {
-  const full = hosts.map(host => ({ hostKey, address: "10.0.0.1", repositories: [{ path: "/backup/prometheus" }], ...host }));
+  const full = hosts.map(host => ({ hostKey, repositories: [{ path: "/backup/prometheus" }], ...host }));
   return new Map(
     Object.entries(fleetArtefacts(parseConfig({ environment: "test", hosts: full }, () => ""))).map(([name, host]) => [
       name,

@@ -212,11 +212,11 @@ test.each([
 });
 
 test("files that are rendered are what the components install", async () => {
-  const host = rendered({ repositories: [{ path: "/b" }, { bucket: "backups", credentials: "s3" }], adminApi: { exposure: "reverse-proxy" }, spreadMinutes: 30 });
+  const host = rendered({ repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "s3" }], adminApi: { exposure: "reverse-proxy" }, spreadMinutes: 30 });
   const { named } = await recordResources(() =>
     new PrometheusBackup("prom-a", {
       hostName: "prom-a", environment: "test", connection: { address: "prom-a", hostKey }, schedule: "0 */6 * * *", spreadMinutes: 30,
-      repositories: [{ path: "/b" }, { bucket: "backups", credentials: "SECRET" }], adminApi: { exposure: "reverse-proxy" },
+      repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }], adminApi: { exposure: "reverse-proxy" },
     }),
   );
   for (const [step, told] of Object.entries(host.steps) as [StepName, Parameters<typeof renderStep>[1]][]) {

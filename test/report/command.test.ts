@@ -97,7 +97,7 @@ test("directories are read where they are mounted, and every fault is found", as
 test("everything else is read through rclone, with what the environment says", async () => {
   const bucket = path.join(directory, "remote");
   const good = put(path.join(bucket, "backups/team/prom-a"), 2);
-  const repositories = [{ name: "off-site", bucket: "backups", prefix: "team", credentials: "s3" }];
+  const repositories = [{ name: "off-site", bucket: "backups", region: "eu-central-1", prefix: "team", credentials: "s3" }];
   const environment = { RCLONE_CONFIG_OFF_SITE_TYPE: "alias", RCLONE_CONFIG_OFF_SITE_REMOTE: bucket };
   const run = await report([...stack("remote", ["prom-a", "prom-b"], repositories), "--json"], environment);
   expect([run.code, states(run)]).toEqual([1, [`prom-a off-site good ${good} 0`, "prom-b off-site findings - 0 no-backup"]]);
