@@ -8,6 +8,7 @@ import { stackRegion } from "./region";
 import { mergeSettings } from "./resolve";
 import { sealed } from "./sealed";
 import { BackupSettings, Repository } from "./settings";
+import { noWayIn } from "./wayIn";
 import { duplicateNames, offsiteProblems, sharedMachines } from "./validate";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */
@@ -85,6 +86,10 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
     const problems = [...duplicateNames(args.hosts), ...sharedMachines(args.hosts), ...offsiteProblems(args)];
     if (problems.length > 0) {
       throw componentError(problems, this, name);
+    }
+    const locked = noWayIn(args.hosts);
+    if (locked !== undefined) {
+      void pulumi.log.warn(locked, this);
     }
     const offsite = args.offsiteBucket;
     const bucketHosts = args.hosts.map((host): OffsiteHost => ({ hostName: host.name, roleName: host.awsRole, mayRead: readable(host) }));

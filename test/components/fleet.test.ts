@@ -87,6 +87,16 @@ test("the fleet's bucket lies where the stack works, unless a repository says ot
   expect(await written("eu-central-1")).toBe("eu-central-1");
 });
 
+test("hosts into which no way is known are named in every preview, once", async () => {
+  const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+  vi.stubEnv("SSH_AUTH_SOCK", "");
+  const keyless = { connection: { address: "10.0.0.1", hostKey } };
+  await recordResources(fleet([host("prom-a", keyless), host("prom-b")]));
+  const said = warn.mock.calls.map(([text]) => text);
+  warn.mockRestore();
+  expect(said).toEqual([expect.stringMatching(/^no way into prom-a: `privateKey` is not set, and there is no SSH agent either /)]);
+});
+
 test("hosts with one name, and `offsite` without a bucket, are refused", () => {
   const twice = fleet([host("prom-a"), host("prom-b"), host("prom-a")], { offsiteBucket: undefined });
   expect(twice).toThrow(

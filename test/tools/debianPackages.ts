@@ -15,6 +15,7 @@ export const LOCAL_PROGRAMS: Program[] = [
   { command: "jq", debianPackage: "jq" },
   { command: "openssl", probe: "version", debianPackage: "openssl" },
   { command: "rclone", debianPackage: "rclone" },
+  { command: "ssh", probe: "-V", debianPackage: "openssh-client" },
   { command: "shellcheck", debianPackage: "shellcheck" },
   { command: "promtool", debianPackage: "prometheus" },
 ];
