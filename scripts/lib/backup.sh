@@ -215,7 +215,7 @@ store_everywhere() {
   if (( first != 0 )); then exit "$first"; fi
   if [[ $EMPTY_SOURCE == true ]]; then
     die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
-      "look at $DATA_DIRECTORY; on a host that is really new, set newHost: true"
+      "look at $DATA_DIRECTORY; on a host that is really new, set prometheus.newHost: true"
   fi
 }
 

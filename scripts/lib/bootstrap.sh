@@ -45,7 +45,7 @@ require_startable() {
     die "$EXIT_REFUSED" "$PROMETHEUS_UNIT is masked, so it could not be started on the restored data; nothing was done" "run: systemctl unmask $PROMETHEUS_UNIT"
   fi
   die "$EXIT_CONFIGURATION" "the server does not answer, and there is no unit $PROMETHEUS_UNIT to start it with (systemd: $UNIT_LOAD); nothing was done" \
-    "install Prometheus, or set prometheusUnit to the name of its unit"
+    "install Prometheus, or set prometheus.unit to the name of its unit"
 }
 
 # say_not_started STATUS: the exit hook of a bootstrap that failed.

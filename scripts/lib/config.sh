@@ -142,7 +142,8 @@ as_user() {
 become_backup_user() {
   local wanted
   wanted="$(id -u -- "$BACKUP_USER" 2>/dev/null)" ||
-    die "$EXIT_CONFIGURATION" "the user '$BACKUP_USER' does not exist on this host" "set backupUser to the user of the Prometheus unit"
+    die "$EXIT_CONFIGURATION" "the user '$BACKUP_USER' does not exist on this host" \
+      "set prometheus.user to the user of the Prometheus unit"
   if (( EUID == wanted )); then return 0; fi
   if (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "this command runs as '$BACKUP_USER' or root, not as '$(id -un)'" "put sudo in front"

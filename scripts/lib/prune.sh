@@ -31,7 +31,7 @@ prune_repository() {
   local yes=$2 dry_run=$3 plan="$SCRATCH/prune"
   select_repository "$1"
   if [[ $REPOSITORY_PRUNE == false ]]; then
-    warn "repository $REPOSITORY is left out: its settings say that this host deletes nothing there (prune: false, or hostsMayPrune: false of the bucket)"
+    warn "repository $REPOSITORY is left out: its settings say that this host deletes nothing there (repositories[].prune or offsiteBucket.hostsMayPrune is false)"
     return 0
   fi
   repository_open || repository_fault "cannot be listed"

@@ -23,7 +23,8 @@ read_server_facts() {
   fi
   DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$DATA_DIRECTORY")"
   if [[ $DATA_DIRECTORY == / || $DATA_DIRECTORY == *$'\n'* ]]; then
-    die "$EXIT_REFUSED" "the data directory '$DATA_DIRECTORY' cannot be right" "set dataDirectory in this host's configuration"
+    die "$EXIT_REFUSED" "the data directory '$DATA_DIRECTORY' cannot be right" \
+      "set prometheus.dataDirectory in this host's configuration"
   fi
   if [[ -e $DATA_DIRECTORY && ! -d $DATA_DIRECTORY ]]; then
     die "$EXIT_REFUSED" "$DATA_DIRECTORY is not a directory" "look at it, and move it away by hand"
@@ -39,12 +40,12 @@ confirm_data_directory() {
   if [[ -n $1 ]]; then
     if [[ "$(realpath --canonicalize-missing -- "$1")" == "$DATA_DIRECTORY" ]]; then return 0; fi
     die "$EXIT_REFUSED" "by $FACTS_FROM the data are in $DATA_DIRECTORY, but the unit $PROMETHEUS_UNIT says $1" \
-      "restart the server if its unit was changed, set prometheusUnit to the right unit, or dataDirectory to the right directory"
+      "restart the server if its unit was changed, or set prometheus.unit or prometheus.dataDirectory to the right one"
   fi
   CONFIRMED=false
   if [[ -d $DATA_DIRECTORY && "$(stat --format %u -- "$DATA_DIRECTORY")" == 0 ]]; then
     die "$EXIT_REFUSED" "by $FACTS_FROM the data are in $DATA_DIRECTORY, which belongs to root, and neither the settings nor the unit $PROMETHEUS_UNIT say so" \
-      "set dataDirectory in this host's configuration if that is right"
+      "set prometheus.dataDirectory in this host's configuration if that is right"
   fi
 }
 
@@ -75,10 +76,10 @@ facts_of_dead_server() {
 # choose_data_directory FROM-UNIT FROM-STATE: sets DATA_DIRECTORY and FACTS_FROM.
 choose_data_directory() {
   if [[ -n $DATA_DIR ]]; then
-    DATA_DIRECTORY="${DATA_DIR%/}" FACTS_FROM="dataDirectory in the settings"
+    DATA_DIRECTORY="${DATA_DIR%/}" FACTS_FROM="prometheus.dataDirectory in the settings"
   elif [[ -n $1 && -n $2 && "$(realpath --canonicalize-missing -- "$1")" != "$(realpath --canonicalize-missing -- "$2")" ]]; then
     die "$EXIT_REFUSED" "the server does not answer, its unit says that the data belong to $1, and when it last answered they were in $2" \
-      "set dataDirectory in this host's configuration to the right one"
+      "set prometheus.dataDirectory in this host's configuration to the right one"
   elif [[ -n $1 ]]; then
     DATA_DIRECTORY=$1 FACTS_FROM="the unit $PROMETHEUS_UNIT"
   elif [[ $2 == /* ]]; then
@@ -90,7 +91,7 @@ choose_data_directory() {
       "run: systemctl unmask $PROMETHEUS_UNIT"
   else
     die "$EXIT_CONFIGURATION" "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
-      "set dataDirectory in this host's configuration, or restore with --target DIR"
+      "set prometheus.dataDirectory in this host's configuration, or restore with --target DIR"
   fi
 }
 
@@ -98,7 +99,7 @@ choose_data_directory() {
 require_stoppable() {
   if [[ $SERVER_STATE == elsewhere ]]; then
     die "$EXIT_REFUSED" "a server answers at $PROMETHEUS_URL, but not as $PROMETHEUS_UNIT, so it cannot be stopped" \
-      "set prometheusUnit to its unit, stop it by hand, or use --merge or --target DIR"
+      "set prometheus.unit to its unit, stop it by hand, or use --merge or --target DIR"
   fi
   if [[ $SERVER_STATE == unit && $UNIT_CAN_STOP == false ]]; then
     die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" "take that out of the unit, or use --merge or --target DIR"

@@ -39,7 +39,8 @@ require_server() {
     server_fault "is not ready, probably still replaying its WAL" "wait, or look at: journalctl -u $PROMETHEUS_UNIT"
   fi
   if [[ $API_STATUS != 200 ]]; then
-    server_fault "answers /-/ready with HTTP $API_STATUS" "check prometheusUrl (with its route prefix) and its credentials"
+    server_fault "answers /-/ready with HTTP $API_STATUS" \
+      "check prometheus.url (with its route prefix) and prometheus.apiCredentials"
   fi
   read_status_pages
   if [[ -z $SERVER_VERSION ]]; then
@@ -108,7 +109,9 @@ read_server() {
   path="$(printf '%s' "$path" | tr -s /)"
   DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$path")"
   if [[ -n $DATA_DIR && "$(realpath --canonicalize-missing -- "$DATA_DIR")" != "$DATA_DIRECTORY" ]]; then
-    die "$EXIT_CONFIGURATION" "dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to ${path%/}" "remove dataDirectory from the configuration, or correct it"
+    die "$EXIT_CONFIGURATION" \
+      "prometheus.dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to ${path%/}" \
+      "remove it from the configuration, or correct it"
   fi
   EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
   OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
@@ -148,7 +151,8 @@ require_data_directory() {
     die "$EXIT_CONFIGURATION" "the server's data directory $DATA_DIRECTORY does not exist on this host" "check that $PROMETHEUS_URL is the local server"
   fi
   if [[ ! -r $DATA_DIRECTORY || ! -w $DATA_DIRECTORY ]]; then
-    die "$EXIT_CONFIGURATION" "'$(id -un)' cannot read and write $DATA_DIRECTORY" "set backupUser to the user of the Prometheus unit"
+    die "$EXIT_CONFIGURATION" "'$(id -un)' cannot read and write $DATA_DIRECTORY" \
+      "set prometheus.user to the user of the Prometheus unit"
   fi
 }
 

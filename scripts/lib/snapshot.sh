@@ -59,7 +59,8 @@ snapshot_failed() {
     *"no space left"* | *"disk quota"*)
       die "$EXIT_SPACE" "the server found no space for the snapshot ($words)" "free space on the file system of $DATA_DIRECTORY" ;;
     *"timed out"*)
-      die "$EXIT_SNAPSHOT" "the snapshot took longer than $SNAPSHOT_TIMEOUT_SECONDS s" "the server may still be writing it; the next run removes it if the server has named it by then; set skipHead or a longer snapshotTimeoutSeconds" ;;
+      die "$EXIT_SNAPSHOT" "the snapshot took longer than $SNAPSHOT_TIMEOUT_SECONDS s" \
+        "the server may still be writing it; the next run removes it if the server has named it by then; set skipHead or a longer limits.snapshotTimeoutSeconds" ;;
   esac
   if [[ $API_STATUS != 000 ]]; then SNAPSHOT_REFUSED="$(damage_behind "$words")"; fi
   if [[ -n $SNAPSHOT_REFUSED ]]; then return 0; fi

@@ -16,11 +16,13 @@ source_hot() {
 # next run if that was killed as well.
 source_cold() {
   if (( EUID != 0 )); then
-    die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" "set backupUser: root for this host (source: cold does)"
+    die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" \
+      "run 'pulumi up', which lets the job of a cold source run as root"
   fi
   COLD_NEWEST="$(head_max_time)"
   if ! systemctl is-active --quiet -- "$PROMETHEUS_UNIT"; then
-    die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" "set prometheusUnit to the unit of this server"
+    die "$EXIT_REFUSED" "the server answers, but $PROMETHEUS_UNIT is not what runs it, so it cannot be stopped" \
+      "set prometheus.unit to the unit of this server"
   fi
   read_unit
   if [[ $UNIT_CAN_STOP == false ]]; then

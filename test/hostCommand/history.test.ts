@@ -173,7 +173,7 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     const finished = await site.command("run");
     expect({ code: finished.code, message: finished.stderr.split("\n").at(-3) }).toEqual({
       code: 6,
-      message: `prometheus-backup: error: the server holds no blocks at all; the backup was kept apart as suspect; look at ${server.dataDirectory}; on a host that is really new, set newHost: true`,
+      message: `prometheus-backup: error: the server holds no blocks at all; the backup was kept apart as suspect; look at ${server.dataDirectory}; on a host that is really new, set prometheus.newHost: true`,
     });
     expect((await site.metrics()).get("last_exit_code")).toBe(6);
     expect((await site.metrics()).get("last_success_timestamp_seconds")).toBeUndefined();

@@ -53,7 +53,7 @@ async function refused(own: OwnServer, by: Site, code: number, words: string, en
 test("F13: a server that answers but is not the unit's cannot be stopped, so it is not restored", async () => {
   const other = await Site.create(setting, { name: "refusing-unit", prometheusUrl: server.url, repositories: ["local"], localPath: site.localPath, settings: { PROMETHEUS_UNIT: "no-such.service" } });
   const { error } = await refused(server, other, 12, `restore latest --host ${site.name}`);
-  expect(error).toBe(`a server answers at ${server.url}, but not as no-such.service, so it cannot be stopped; set prometheusUnit to its unit, stop it by hand, or use --merge or --target DIR`);
+  expect(error).toBe(`a server answers at ${server.url}, but not as no-such.service, so it cannot be stopped; set prometheus.unit to its unit, stop it by hand, or use --merge or --target DIR`);
 });
 
 test("F13: a process beside the unit that has the data open is named", async () => {

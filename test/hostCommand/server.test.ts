@@ -80,7 +80,7 @@ describe("F1: no ready Prometheus answers", () => {
   test("a proxy in front asks for a password", async () => {
     await site.configure({ PROMETHEUS_URL: stub.url });
     stub.answer("/-/ready", text("Unauthorized\n", 401));
-    await expectHarmless(4, new RegExp(`answers /-/ready with HTTP 401; ${age}; check prometheusUrl \\(with its route prefix\\) and its credentials$`));
+    await expectHarmless(4, new RegExp(`answers /-/ready with HTTP 401; ${age}; check prometheus\\.url \\(with its route prefix\\) and prometheus\\.apiCredentials$`));
   });
 
   test("it goes away between two questions", async () => {

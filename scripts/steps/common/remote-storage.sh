@@ -117,8 +117,8 @@ explain_silence() {
   if ((sent > 0)); then
     printf '%s\n' "Prometheus has sent $sent samples to $1, and none of them were answered yet."
   elif ((${VALUE:-0} > 0)); then
-    printf '%s\n' "Prometheus has dropped ${VALUE} samples for $1: writeRelabelConfigs lets nothing through."
+    printf '%s\n' "Prometheus has dropped ${VALUE} samples for $1: its remoteWrite[].writeRelabelConfigs let nothing through."
   else
-    printf '%s\n' "Prometheus had nothing to send to $1: nothing was scraped meanwhile. Is arrivalTimeoutSeconds shorter than the scrape interval?"
+    printf '%s\n' "Prometheus had nothing to send to $1: nothing was scraped meanwhile. Is remoteWrite[].arrivalTimeoutSeconds shorter than the scrape interval?"
   fi
 }

@@ -3,7 +3,7 @@
 
 require_user() {
   if ! id -- "$1" >/dev/null 2>&1; then
-    die "$EXIT_CONFIGURATION" "this host has no user $1, as whom backups run; install Prometheus first, or name its user in backupUser. Nothing was changed"
+    die "$EXIT_CONFIGURATION" "this host has no user $1, as whom backups run; install Prometheus first, or name its user in prometheus.user. Nothing was changed"
   fi
 }
 
