@@ -12,11 +12,19 @@ const NAME = "20260101T020000Z";
 const MISSING = "20260102T020000Z";
 const ULID = "01M7VW2GC07R5ZX6V25SJJYAAA";
 
+/** Another host uses it, too: a bare folder is taken for a disk that is not mounted. */
+function makeRepository(name: string): void {
+  fs.mkdirSync(at(`${name}/neighbour`), { recursive: true });
+  fs.writeFileSync(at(`${name}/neighbour/owner.json`), "{}");
+}
+
 beforeEach(() => {
   for (const name of ["local", "offsite", "state", "data"]) {
     fs.rmSync(at(name), { recursive: true, force: true });
     fs.mkdirSync(at(name));
   }
+  makeRepository("local");
+  makeRepository("offsite");
 });
 
 const gone = (repository: string) => fs.rmSync(at(repository), { recursive: true });
@@ -208,6 +216,6 @@ test("an object that no repository which answers has may lie in the other one", 
   const fetch = `RESTORE_HOST=prom-1; open_repositories prom-1; select_repository 1
     fetch_from_any blocks/x 5 0 "$SCRATCH/x" true || printf "%s" "$FETCH_ERROR"`;
   expect(said(fetch).stdout).toBe("8 no repository that answers has its object blocks/x with 5 bytes");
-  fs.mkdirSync(at("local"));
+  makeRepository("local");
   expect(said(fetch).stdout).toBe("11 no repository has its object blocks/x with 5 bytes");
 });
