@@ -126,7 +126,8 @@ test.each(sources)("%s", file => {
   expect(typescriptTexts(file).texts.flatMap(text => strangers(text, "backticks", declared))).toEqual([]);
 });
 
-const pages = ["README.md", ...filesBelow("docs", ".md")];
+/** All but the page for people who change the code: its names are those of functions. */
+const pages = ["README.md", ...filesBelow("docs", ".md")].filter(page => page !== "docs/development.md");
 /** Names on pages that are none of a setting: fields of manifests, outputs of the stack, answers and words of other programs. */
 const pageWords = new Set([...fields, "hostPolicies", "seriesCountByMetricName", "monitor", "warning", "ssh", "sudo"]);
 

@@ -58,7 +58,7 @@ Who tells it? Its flags: systemctl status $UNIT"
   fi
 }
 
-# write_behind_proxy: the unit's own command behind our program, which takes the address away: docs/decisions/010.
+# write_behind_proxy: the unit's own command behind our program, which takes the address away: docs/decisions/011.
 # Without an external URL the server would put its new port into the links of its alerts.
 write_behind_proxy() {
   local prefix="${EXEC_COMMAND%%[!:+!|-]*}"
