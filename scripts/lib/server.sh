@@ -131,6 +131,7 @@ read_server() {
   EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
   OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
   remember_server "$path"
+  own_data
 }
 
 # remember_server PATH: keeps what the server said for a restore that finds it dead, with the data directory as the server calls it. Written only
