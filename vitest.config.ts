@@ -17,7 +17,8 @@ export default defineConfig({
           globalSetup: ["test/tools/debianPackages.ts"],
           // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
           maxWorkers: Math.max(2, availableParallelism()),
-          testTimeout: 60_000,
+          // Nothing ends by it but what hangs, see below.
+          testTimeout: 600_000,
           hookTimeout: 120_000,
         },
       },
@@ -29,7 +30,7 @@ export default defineConfig({
           setupFiles: ["test/runner/handWaits.ts"],
           // They wait as much as they work. Each worker has a host of its own for all files that can share one.
           maxWorkers: 2 * Math.max(2, availableParallelism()),
-          // Of no test: what hangs is to be seen also where everything takes several times as long.
+          // Nothing ends by it but what hangs, also where everything takes several times as long.
           testTimeout: 1_800_000,
           hookTimeout: 2_400_000,
         },

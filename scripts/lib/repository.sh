@@ -18,8 +18,7 @@ select_repository() {
     MANIFESTS="$REPOSITORY_ROOT/backups"
   else
     REPOSITORY_SHOWN="$REPOSITORY_ROOT"
-    # Of the backup user, as whom rclone runs.
-    MANIFESTS="${BACKUP_STATE:-$STATE_DIR}/cache/$REPOSITORY/$host/backups"
+    MANIFESTS="$STATE_DIR/cache/$REPOSITORY/$host/backups"
   fi
 }
 
