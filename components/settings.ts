@@ -17,7 +17,7 @@ export interface PrometheusServer {
   dataDirectory?: string;
   /**
    * A curl configuration file, such as `user = "name:password"`, for a server that asks for credentials; always
-   * kept secret. It lies on the host with mode 0600.
+   * kept secret. On the host it belongs to root, and only the group of the backup user can read it.
    */
   apiCredentials?: pulumi.Input<string>;
   /** Accept a server without any block. Defaults to false: an empty TSDB is then a failed backup. */
@@ -109,7 +109,8 @@ export interface Repository {
   /** Directory on an SFTP server. */
   sftp?: SftpDirectory;
   /**
-   * The whole text of the credentials file; always kept secret, on the host with mode 0600. For S3 a shared
+   * The whole text of the credentials file; always kept secret; on the host it belongs to root,
+   * and only the group of the backup user can read it. For S3 a shared
    * credentials file of AWS, for Google Cloud Storage the JSON key of a service account, for SFTP a private key.
    * Without it the host's own identity is used, which is the better way on AWS and Google Cloud.
    */
@@ -246,7 +247,8 @@ export interface JobSettings {
    * URL of a watcher elsewhere, which is told of every start, success (the URL itself) and failure (`/start`, `/fail`
    * behind its path, in front of a query), because a dead Prometheus cannot alert about its own backups. Defaults to none.
    *
-   * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file with mode 0600.
+   * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file of root's that only
+   * the group of the backup user can read.
    */
   heartbeat?: pulumi.Input<string>;
   /** Where backups go, at least one place. A host's list replaces a shared one as a whole. */

@@ -206,8 +206,8 @@ export function renderCron(user: string, jobs: CronJob[]): string {
   ].join("\n");
 }
 
-/** Log rotation; the new log belongs to the user of the job, who appends to it. */
-export function renderLogrotate(user: string): string {
+/** Log rotation; the new log belongs to whom the old one did, the user of the job, who appends to it. */
+export function renderLogrotate(): string {
   return [
     `${paths.log} {`,
     "    weekly",
@@ -216,7 +216,7 @@ export function renderLogrotate(user: string): string {
     "    delaycompress",
     "    missingok",
     "    notifempty",
-    `    create 0644 ${user} ${user}`,
+    "    create 0644",
     "}",
     "",
   ].join("\n");
@@ -230,6 +230,6 @@ export function renderBackupJob(plan: BackupJobPlan): HostFiles {
     [paths.rclone]: publicFile(renderRclone(plan.repositories)),
     ...(knownHosts === "" ? {} : { [paths.knownHosts]: publicFile(knownHosts) }),
     [paths.cron]: publicFile(renderCron(plan.backupUser, cronJobs(plan))),
-    [paths.logrotate]: publicFile(renderLogrotate(plan.backupUser)),
+    [paths.logrotate]: publicFile(renderLogrotate()),
   };
 }

@@ -115,13 +115,16 @@ function checkHeartbeat(url: string | undefined): void {
   }
 }
 
-/** Secrets by the name of their file. Only the user of the job can read them. Throws `RangeError` on a heartbeat that is no URL. */
+/**
+ * Secrets by the name of their file. They are root's, and only the group of the job's user can read them, which the host finds out.
+ * Throws `RangeError` on a heartbeat that is no URL.
+ */
 export function credentialsStep(credentials: Record<string, string>, user: string): StepContent {
   checkHeartbeat(credentials[heartbeatName]);
   const files: HostFiles = {};
   for (const [name, text] of Object.entries(credentials)) {
     const content = text.endsWith("\n") ? text : `${text}\n`;
-    files[`${paths.credentials}/${name}`] = { content, mode: "0600", owner: `${user}:${user}` };
+    files[`${paths.credentials}/${name}`] = { content, mode: "0640", owner: "root:root" };
   }
-  return { settings: {}, files };
+  return { settings: { BACKUP_USER: user }, files };
 }

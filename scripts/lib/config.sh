@@ -42,7 +42,7 @@ set_config_defaults() {
   KEEP_MINIMUM=3 ORPHAN_GRACE_HOURS=48 EXPECTED_INTERVAL_SECONDS=86400 DRILL_INTERVAL_SECONDS="" DURATION_LIMIT_SECONDS="" ADMIN_API_EXPOSURE=loopback SHRINK_PERCENT=50 NEW_HOST=false TEXTFILE_DIR=""
   SNAPSHOT_TIMEOUT_SECONDS=3600 TRANSFER_TIMEOUT_SECONDS=7200 API_TIMEOUT_SECONDS=10 READY_TIMEOUT_SECONDS=900
   PARALLEL=2 COMPRESSION_LEVEL=2 BANDWIDTH_LIMIT="" NICE=10 IONICE_CLASS=2 IONICE_LEVEL=7 REPOSITORY_COUNT=0
-  RCLONE_CONFIG_FILE=/etc/prometheus-backup/rclone.conf HEARTBEAT_URL_FILE="" COMPANIONS=true STATE_DIR=/var/lib/prometheus-backup
+  RCLONE_CONFIG_FILE=/etc/prometheus-backup/rclone.conf HEARTBEAT_URL_FILE="" COMPANIONS=true STATE_DIR=/var/lib/prometheus-backup STAGE_OWNER=""
 }
 
 # check_config_values: adds one line to CONFIG_PROBLEMS for each value that cannot work.
@@ -126,17 +126,21 @@ clean_environment() {
 }
 
 # as_user USER:GROUP COMMAND...: root runs COMMAND with the rights of that user and no way back to its own; everybody else as themselves. A user
-# that is only a number has no further groups. Locks and pipes of ours are not for COMMAND.
+# that is only a number has no further groups.
 as_user() {
-  local user=${1%:*} group=${1#*:} groups=--clear-groups number
+  local user=${1%:*} group=${1#*:} groups=--clear-groups
   shift
   if (( EUID != 0 )) || [[ $user == 0 || $user == root ]]; then "$@"; return $?; fi
-  if [[ -n "$(id --name --user -- "$user" 2>/dev/null)" ]]; then groups=--init-groups; fi
-  (
-    for number in "${LOCK_FD:-}" "${SWITCH_FD:-}" "${GUARD_FD:-}" "${JOBS_FD:-}"; do if [[ -n $number ]]; then exec {number}>&-; fi; done
-    exec setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@"
-  )
+  if [[ ! $user =~ ^[0-9]+$ ]] || getent passwd "$user" >/dev/null; then groups=--init-groups; fi
+  setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@"
 }
+
+# as_owner COMMAND...: COMMAND as the user to whom the data belong that are restored, held or linked (STAGE_OWNER, "user:group"; empty: as whoever runs
+# this). That user can do all of it in its own directories, and root, who would follow what lies there, does nothing.
+as_owner() { if [[ -z ${STAGE_OWNER:-} ]]; then "$@"; else as_user "$STAGE_OWNER" "$@"; fi; }
+
+# own_data: root links and removes links in the data directory as the user to whom it belongs.
+own_data() { if (( EUID == 0 )); then STAGE_OWNER="$(stat --dereference --format %u:%g -- "$DATA_DIRECTORY")"; fi; }
 
 # become_backup_user ARG...: root hands over to the backup user, so that no command leaves root's files in its state.
 become_backup_user() {

@@ -18,12 +18,13 @@ command_export() {
   choose_labels
   plan_export
   make_target "$TARGET"
+  STAGE_OWNER="$(stat --format %u:%g -- "$TARGET")"
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
   mark_for_thanos
-  own_staged "$(stat --format %u:%g -- "$TARGET")"
-  staged_entries | while IFS= read -r entry; do mv --no-target-directory -- "$STAGING/$entry" "$TARGET/$entry"; done
-  rm -rf -- "$STAGING"
+  own_staged
+  staged_entries | while IFS= read -r entry; do as_owner mv --no-target-directory -- "$STAGING/$entry" "$TARGET/$entry" </dev/null; done
+  as_owner rm -rf -- "$STAGING"
   say "Exported $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET. To put them into the bucket of Thanos:"
   say "  thanos tools bucket upload-blocks --objstore.config-file=bucket.yml --path=${TARGET@Q} $(label_arguments)"
 }
@@ -155,8 +156,8 @@ mark_for_thanos() {
   for ulid in "${B_ULID[@]}"; do
     find "$STAGING/$ulid" -type f \( -path '*/chunks/*' -o -name index \) -printf '%P\t%s\n' | sort >"$listing"
     jq --tab --rawfile files "$listing" --argjson labels "$LABELS" "$(thanos_meta_filter)" "$STAGING/$ulid/meta.json" >"$SCRATCH/meta.json"
-    if ! cat -- "$SCRATCH/meta.json" >"$STAGING/$ulid/meta.json"; then fetch_failed "block $ulid" "$EXIT_SPACE its meta.json cannot be written"; fi
-    rm -f -- "$STAGING/$ulid/tombstones"
+    if ! write_as_owner "$STAGING/$ulid/meta.json" <"$SCRATCH/meta.json"; then fetch_failed "block $ulid" "$EXIT_SPACE its meta.json cannot be written"; fi
+    as_owner rm -f -- "$STAGING/$ulid/tombstones"
   done
 }
 

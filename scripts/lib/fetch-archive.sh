@@ -23,7 +23,7 @@ fetch_archive() {
   for index in "${ARCHIVED[@]}"; do
     if ! finish_block "$folder/${B_ULID[index]}" "$index"; then fetch_failed "block ${B_ULID[index]}" "$FETCH_ERROR"; fi
   done
-  rm -rf -- "$folder"
+  as_owner rm -rf -- "$folder"
 }
 
 # fetch_archive_object OBJECT BYTES SHA256 DIR ROOT COMPRESSION: a child of its own, so that a signal can end it; says so in files.
@@ -37,7 +37,7 @@ unpack_archive() {
   local decompress=(gzip --decompress --stdout) index members=()
   if [[ $2 == zstd ]]; then decompress=(zstd --decompress --stdout --quiet); fi
   for index in "${ARCHIVED[@]}"; do members+=("$1/${B_ULID[index]}"); done
-  "${decompress[@]}" | tar --extract --directory "$3" --no-same-owner --no-same-permissions --strip-components=1 -- "${members[@]}"
+  as_owner "${decompress[@]}" | as_owner tar --extract --directory "$3" --no-same-owner --no-same-permissions --strip-components=1 -- "${members[@]}"
 }
 
 # fetch_wal: WAL and head of a cold backup, for a restore of the whole.
@@ -46,16 +46,30 @@ fetch_wal() {
   if ! wants_wal || [[ -z $M_WAL ]]; then return 0; fi
   IFS='|' read -r bytes sha256 object <<<"$M_WAL"
   # What an earlier try had unpacked may have been served since. It goes first, so that there are never two of them.
-  rm -rf -- "${STAGING:?}/wal" "${STAGING:?}/wbl" "${STAGING:?}/chunks_head"
-  if ! fetch_from_any "$object" "$bytes" "$sha256" "$part" unpack_wal; then fetch_failed "the WAL" "$FETCH_ERROR"; fi
+  as_owner rm -rf -- "${STAGING:?}/wal" "${STAGING:?}/wbl" "${STAGING:?}/chunks_head"
+  if ! fetch_from_any "$object" "$bytes" "$sha256" "$part" unpack_wal || ! check_wal "$part" "$object"; then
+    as_owner rm -rf -- "$part"
+    fetch_failed "the WAL" "$FETCH_ERROR"
+  fi
   for entry in wal wbl chunks_head; do
-    if [[ -d $part/$entry ]]; then mv -- "$part/$entry" "$STAGING/$entry"; fi
+    if [[ -d $part/$entry ]]; then as_owner mv --no-target-directory -- "$part/$entry" "$STAGING/$entry"; fi
   done
-  rm -rf -- "$part"
+  as_owner rm -rf -- "$part"
+}
+
+# Names that a server gives to the files of its WAL, WBL and head, with those of an interrupted checkpoint, repair or cut.
+readonly WAL_MEMBER='^((d (wal|wbl|chunks_head|wal/checkpoint\.[0-9]{1,20}(\.tmp)?))|(f ((wal|wbl)/[0-9]{8,20}(\.repair)?|wal/checkpoint\.[0-9]{1,20}(\.tmp)?/[0-9]{8,20}|chunks_head/[0-9]{6,20}(\.tmp)?)))$'
+
+# check_wal DIR OBJECT: nothing but the files of a WAL and a head. False sets FETCH_ERROR.
+check_wal() {
+  local kind size path
+  plain_members "$1" | while read -r kind size path; do
+    if [[ ! "$kind $path" =~ $WAL_MEMBER ]]; then FETCH_ERROR="$EXIT_VERIFICATION $2 holds '$path', which no WAL has"; return 1; fi
+  done
 }
 
 # unpack_wal DIR: standard input is the object of a cold backup's WAL.
-unpack_wal() { zstd --decompress --stdout --quiet | tar --extract --directory "$1" --no-same-owner --no-same-permissions; }
+unpack_wal() { as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$1" --no-same-owner --no-same-permissions; }
 
 # staged_entries: names in STAGING that belong into a data directory, a line each.
 staged_entries() {
@@ -67,12 +81,11 @@ staged_entries() {
   done
 }
 
-# own_staged USER:GROUP: what is staged gets its owner and the modes that a server makes itself.
+# own_staged: what is staged, and belongs to its owner by now, gets the modes that a server makes itself.
 own_staged() {
   local entries=()
   staged_entries | mapfile -t entries
   if (( ${#entries[@]} == 0 )); then return 0; fi
   entries=("${entries[@]/#/"$STAGING/"}")
-  if (( EUID == 0 )) && [[ -n $1 ]]; then chown --recursive --no-dereference -- "$1" "${entries[@]}"; fi
-  find "${entries[@]}" -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
+  as_owner find "${entries[@]}" -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
 }

@@ -27,7 +27,7 @@ make_batches() {
   done
   if (( count > 0 )); then batches+=("$batch"); fi
   for batch in "${batches[@]}"; do folders+=("$STAGING/part-${batch%% *}"); done
-  if (( ${#folders[@]} > 0 )); then mkdir --mode=0700 -- "${folders[@]}" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"; fi
+  if (( ${#folders[@]} > 0 )); then as_owner mkdir --mode=0700 -- "${folders[@]}" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"; fi
 }
 
 # fetch_batch INDEX...: blocks of one batch, as a job. A failure is left by fetch_block.
@@ -35,20 +35,27 @@ fetch_batch() {
   local index place folder="$STAGING/part-$1" source
   place="${COPIES["${B_OBJECT[$1]}|${B_OBJECT_BYTES[$1]}"]:-}"
   place="${place%% *}"
-  if [[ -n $place ]]; then
+  # One program reads and unpacks a batch, so it must be allowed both.
+  if [[ -n $place ]] && owner_reads; then
     select_repository "$place" "$RESTORE_HOST"
     source="$REPOSITORY_ROOT"
     if [[ $REPOSITORY_TYPE != path ]]; then source="$folder-objects"; fi
     if { [[ $REPOSITORY_TYPE == path ]] || bring_batch "$source" "$@"; } && unpack_batch "$folder" "$source" "$@"; then
-      rm -rf -- "$folder-objects"
+      as_owner rm -rf -- "$folder-objects"
       return 0
     fi
-    rm -rf -- "$folder" "$folder-objects"
+    as_owner rm -rf -- "$folder" "$folder-objects"
   fi
   for index in "$@"; do
     if [[ -e $SCRATCH/fetch.failed ]]; then return 0; fi
     if [[ ! -d $STAGING/${B_ULID[index]} ]]; then fetch_block "$index"; fi
   done
+}
+
+# owner_reads: whether those to whom the data belong are the backup user, who may read the repositories.
+owner_reads() {
+  if (( EUID != 0 )) || [[ -z ${STAGE_OWNER:-} ]]; then return 0; fi
+  [[ "$(id -u -- "${STAGE_OWNER%:*}" 2>/dev/null)" == "$(id -u -- "$BACKUP_USER")" ]]
 }
 
 # bring_batch DIR INDEX...: the objects of these blocks from the selected remote into DIR. False otherwise, and for a block that is too large for that.
@@ -60,33 +67,34 @@ bring_batch() {
     check_object "${B_OBJECT[index]}" || return 1
     printf '%s\n' "${B_OBJECT[index]}"
   done >"$wanted"
-  run_rclone copy --files-from-raw "$wanted" --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory"
+  run_rclone copy --files-from-raw - --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
 }
 
 # unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets its name in STAGING if all
 # of them are as recorded. False otherwise, whatever the reason.
 unpack_batch() {
-  local folder=$1 source=$2 index hasher files=() members=() ready=() sums="$SCRATCH/batch.$3"
+  local folder=$1 source=$2 index hasher files=() members=() ready=() own=() sums="$SCRATCH/batch.$3"
   shift 2
   for index in "$@"; do
     check_object "${B_OBJECT[index]}" || return 1
     files+=("$source/${B_OBJECT[index]}")
     members+=("${B_ULID[index]}/chunks" "${B_ULID[index]}/index")
     ready+=("$folder/${B_ULID[index]}")
+    own+=("${B_ULID[index]}" "$index")
   done
-  openssl dgst -sha256 -r -- "${files[@]}" >"$sums" 2>/dev/null &
+  as_owner openssl dgst -sha256 -r -- "${files[@]}" >"$sums" 2>/dev/null &
   hasher=$!
   # Records of 256 kB: with its usual 10 kB, tar spends a third of its time on reading and writing such small pieces.
-  if ! zstd --decompress --stdout --quiet -- "${files[@]}" 2>/dev/null |
-    tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner --no-same-permissions -- "${members[@]}" 2>/dev/null; then
+  if ! as_owner zstd --decompress --stdout --quiet -- "${files[@]}" 2>/dev/null |
+    as_owner tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner --no-same-permissions -- "${members[@]}" 2>/dev/null; then
     wait "$hasher" || true
     return 1
   fi
   wait "$hasher" || return 1
   check_sums "$sums" "$@" || return 1
   check_batch "$folder" "$@" || return 1
-  for index in "$@"; do add_block_files "$folder/${B_ULID[index]}" "${B_ULID[index]}" 2>/dev/null || return 1; done
-  mv --target-directory="$STAGING" -- "${ready[@]}" 2>/dev/null
+  add_block_files "$folder" "${own[@]}" 2>/dev/null || return 1
+  as_owner mv --target-directory="$STAGING" -- "${ready[@]}" 2>/dev/null
 }
 
 # check_sums FILE INDEX...: whether openssl's lines in FILE have the recorded checksums, in this order.
@@ -107,7 +115,7 @@ check_batch() {
   local directory=$1 kind size path name index strange=""
   local -A sizes=() whole=()
   shift
-  find "$directory" -mindepth 1 -printf '%y %s %P\n' | while read -r kind size path; do
+  plain_members "$directory" | while read -r kind size path; do
     name="${path%%/*}"
     case "$kind ${path:${#name}}" in
       "d " | "d /chunks") ;;

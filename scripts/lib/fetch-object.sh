@@ -10,7 +10,7 @@ fetch_block() {
   part="$STAGING/part-${B_ULID[index]}"
   if fetch_from_any "${B_OBJECT[index]}" "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "$part" unpack_block "${B_ULID[index]}" &&
     finish_block "$part" "$index"; then return 0; fi
-  rm -rf -- "$part"
+  as_owner rm -rf -- "$part"
   printf '%s\n' "$FETCH_ERROR" >"$SCRATCH/fetch.$index.error"
   : >"$SCRATCH/fetch.failed"
 }
@@ -27,8 +27,8 @@ fetch_from_any() {
   for index in "${copies[@]}"; do
     select_repository "$index" "$RESTORE_HOST"
     for try in 1 2; do
-      if [[ -e $directory ]]; then rm -rf -- "$directory"; fi
-      mkdir --mode=0700 -- "$directory" || { FETCH_ERROR="$EXIT_SPACE $directory cannot be made"; return 1; }
+      if [[ -e $directory ]]; then as_owner rm -rf -- "$directory"; fi
+      as_owner mkdir --mode=0700 -- "$directory" || { FETCH_ERROR="$EXIT_SPACE $directory cannot be made"; return 1; }
       if fetch_object "$object" "$sha256" "$directory" "$@"; then return 0; fi
       if [[ $FETCH_ERROR == "$EXIT_SPACE "* ]]; then return 1; fi
       if [[ $FETCH_ERROR == "$EXIT_VERIFICATION "* ]]; then printf '%s\t%s\n' "$REPOSITORY" "$object" >>"$SCRATCH/damaged.found"; break; fi
@@ -63,15 +63,14 @@ fetch_object() {
   return 1
 }
 
-# read_from_path OBJECT BASE COMMAND...: from a file. Hash and COMMAND read it side by side, both from the page cache, which spares a
-# copy of every byte. BASE.sum gets the hash, BASE.words what COMMAND said, BASE.failed and BASE.error tell of failures.
+# read_from_path OBJECT BASE COMMAND...: from a file. Hash and COMMAND read it side by side, both from the page cache. BASE.sum gets the hash, BASE.words what COMMAND said, BASE.failed and BASE.error tell of failures.
 read_from_path() {
   local file="$REPOSITORY_ROOT/$1" base=$2 hasher
   shift 2
   if ! check_object "${file#"$REPOSITORY_ROOT/"}" || [[ ! -r $file ]]; then printf '%s' "${REPOSITORY_ERROR:-cannot be read}" >"$base.error"; return 0; fi
-  openssl dgst -sha256 -r <"$file" >"$base.sum" 2>"$base.hash.words" &
+  as_backup_user openssl dgst -sha256 -r -- "$file" >"$base.sum" 2>"$base.hash.words" &
   hasher=$!
-  "$@" <"$file" 2>"$base.words" || printf '%d' $? >"$base.failed"
+  as_backup_user cat -- "$file" | "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"
   wait "$hasher" || printf '%s' "$(head -c 200 -- "$base.hash.words")" >"$base.error"
 }
 

@@ -25,27 +25,33 @@ fetch_selected() {
 # prepare_staging: makes STAGING, or keeps what an earlier try for the same backup had finished there.
 prepare_staging() {
   local index ulid old
-  mkdir --parents -- "$STAGING" || die "$EXIT_SPACE" "$STAGING cannot be made" "look at that file system; nothing was touched"
-  chmod 0700 -- "$STAGING"
-  if [[ ! -e $STAGING/digest || "$(<"$STAGING/digest")" != "$M_DIGEST" ]]; then find "$STAGING" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +; fi
+  as_owner mkdir --parents -- "$STAGING" || die "$EXIT_SPACE" "$STAGING cannot be made" "look at that file system; nothing was touched"
+  as_owner chmod 0700 -- "$STAGING"
+  if ! is_staged "$STAGING"; then as_owner find "$STAGING" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +; fi
   for old in "$STAGING"/part-*; do
-    if [[ -e $old ]]; then rm -rf -- "$old"; fi
+    if [[ -e $old ]]; then as_owner rm -rf -- "$old"; fi
   done
-  printf '%s\n' "$M_DIGEST" >"$STAGING/digest" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"
+  printf '%s\n' "$M_DIGEST" | write_as_owner "$STAGING/digest" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"
   for ulid in "$STAGING"/*; do
     ulid="${ulid##*/}"
-    if [[ $ulid =~ $ULID_PATTERN && " ${B_ULID[*]} " != *" $ulid "* ]]; then rm -rf -- "${STAGING:?}/$ulid"; fi
+    if [[ $ulid =~ $ULID_PATTERN && " ${B_ULID[*]} " != *" $ulid "* ]]; then as_owner rm -rf -- "${STAGING:?}/$ulid"; fi
   done
   for index in "${!B_ULID[@]}"; do
     ulid="${B_ULID[index]}"
-    if [[ -d $STAGING/$ulid ]] && ! check_block "$STAGING/$ulid" "$index"; then rm -rf -- "${STAGING:?}/$ulid"; fi
+    if [[ -d $STAGING/$ulid ]] && ! check_block "$STAGING/$ulid" "$index"; then as_owner rm -rf -- "${STAGING:?}/$ulid"; fi
   done
 }
+
+# is_staged DIR: whether an earlier try for this very backup has left something there.
+is_staged() { [[ -e $1/digest && "$(as_owner cat -- "$1/digest" 2>/dev/null)" == "$M_DIGEST" ]]; }
+
+# write_as_owner FILE: standard input goes to FILE.
+write_as_owner() { as_owner tee -- "$1" >/dev/null; }
 
 # count_staged DIR: how many selected blocks an earlier try has finished there.
 count_staged() {
   local ulid count=0
-  if [[ -r $1/digest && "$(<"$1/digest")" == "$M_DIGEST" ]]; then
+  if is_staged "$1"; then
     for ulid in "${B_ULID[@]}"; do if [[ -d $1/$ulid ]]; then count=$(( count + 1 )); fi; done
   fi
   printf '%d' "$count"
@@ -71,7 +77,7 @@ fetch_blocks() {
   done
   wait || true
   progress_done
-  if (( ${#folders[@]} > 0 )); then rm -rf -- "${folders[@]}"; fi
+  if (( ${#folders[@]} > 0 )); then as_owner rm -rf -- "${folders[@]}"; fi
   for index in "${todo[@]}"; do
     if [[ -s $SCRATCH/fetch.$index.error ]]; then fetch_failed "block ${B_ULID[index]}" "$(cat -- "$SCRATCH/fetch.$index.error")"; fi
   done
@@ -82,29 +88,54 @@ fetch_blocks() {
 
 # unpack_block ULID DIR: standard input is the object of one block; its chunks and index land in DIR.
 unpack_block() {
-  zstd --decompress --stdout --quiet | tar --extract --directory "$2" --no-same-owner --no-same-permissions --strip-components=1 -- "$1/chunks" "$1/index"
+  as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$2" --no-same-owner --no-same-permissions --strip-components=1 -- "$1/chunks" "$1/index"
 }
 
 # finish_block DIR INDEX: adds meta.json and tombstones, checks the block and gives it its name. False sets FETCH_ERROR.
 finish_block() {
   local directory=$1 index=$2 ulid=${B_ULID[$2]}
-  if ! add_block_files "$directory" "$ulid"; then FETCH_ERROR="$EXIT_SPACE $directory cannot be written"; return 1; fi
+  if ! add_block_files "$directory/.." "${directory##*/}" "$index"; then FETCH_ERROR="$EXIT_SPACE $directory cannot be written"; return 1; fi
   if ! check_block "$directory" "$index"; then FETCH_ERROR="$EXIT_VERIFICATION $BLOCK_ERROR"; return 1; fi
-  mv --no-target-directory -- "$directory" "$STAGING/$ulid"
+  as_owner mv --no-target-directory -- "$directory" "$STAGING/$ulid"
 }
 
-# add_block_files DIR ULID: meta.json, and the recorded tombstones or a file without any marks (magic number, version 1, checksum of nothing).
+# add_block_files DIR NAME INDEX [NAME INDEX...]: to the blocks DIR/NAME their meta.json, and the recorded tombstones or a file without any marks
+# (magic number, version 1, checksum of nothing). Made in SCRATCH, so that one program brings those of a whole batch.
 add_block_files() {
-  local marks=${BLOCK_TOMBSTONES[$2]}
-  printf '%s\n' "${BLOCK_META[$2]}" >"$1/meta.json" || return 1
-  if [[ -n $marks ]]; then base64 --decode <<<"$marks" >"$1/tombstones"; else printf '\x01\x30\xba\x30\x01\x00\x00\x00\x00' >"$1/tombstones"; fi
+  local directory=$1 made="$SCRATCH/files.$BASHPID" ulid marks names=()
+  rm -rf -- "$made"
+  shift
+  while (( $# > 0 )); do
+    ulid=${B_ULID[$2]} marks=${BLOCK_TOMBSTONES[${B_ULID[$2]}]}
+    mkdir --parents -- "$made/$1" && printf '%s\n' "${BLOCK_META[$ulid]}" >"$made/$1/meta.json" || return 1
+    if [[ -n $marks ]]; then base64 --decode <<<"$marks" >"$made/$1/tombstones" || return 1
+    else printf '\x01\x30\xba\x30\x01\x00\x00\x00\x00' >"$made/$1/tombstones" || return 1; fi
+    names+=("$1/meta.json" "$1/tombstones")
+    shift 2
+  done
+  tar --create --directory "$made" --format=gnu -- "${names[@]}" | as_owner tar --extract --directory "$directory" --no-same-owner --no-same-permissions || return 1
+  rm -rf -- "$made"
+}
+
+# What an archive may hold: directories, and files with one name and no bits but those for reading, writing and executing.
+readonly PLAIN_MEMBER='^(d[0-7]+|f[0-7]{1,3},1)$'
+
+# plain_members DIR: every entry below DIR, a line each: d or f, its bytes and its path. Of anything else, such as a link, a device or a program with
+# the rights of its owner, the first word is "-".
+plain_members() {
+  local kind size path
+  as_owner find "$1" -mindepth 1 \( -type d -printf 'd%m' -o -type f -printf 'f%m,%n' -o -printf '%y' \) -printf ' %s %P\n' |
+    while read -r kind size path; do
+      if [[ $kind =~ $PLAIN_MEMBER ]]; then kind=${kind:0:1}; else kind=-; fi
+      printf '%s %s %s\n' "$kind" "$size" "$path"
+    done
 }
 
 # check_block DIR INDEX: nothing but the files of a block, as many bytes as recorded, and the right meta.json. False sets BLOCK_ERROR.
 check_block() {
   local directory=$1 index=$2 bytes=0 kind size path
   BLOCK_ERROR=""
-  find "$directory" -mindepth 1 -printf '%y %s %P\n' | while read -r kind size path; do
+  plain_members "$directory" | while read -r kind size path; do
     case "$kind $path" in
       "d chunks" | "f meta.json" | "f tombstones") ;;
       "f index" | "f chunks/"[0-9][0-9][0-9][0-9][0-9][0-9]) bytes=$(( bytes + size )) ;;
@@ -122,7 +153,7 @@ check_block() {
 fetch_failed() {
   report_damage
   local code=${2%% *} after="the data of the server are untouched; run the same command again, it continues where this one stopped"
-  if (( code == EXIT_SPACE )); then rm -rf -- "$STAGING"; after="the data of the server are untouched and the partial download was removed; free space and try again"; fi
+  if (( code == EXIT_SPACE )); then as_owner rm -rf -- "$STAGING"; after="the data of the server are untouched and the partial download was removed; free space and try again"; fi
   if (( code == EXIT_VERIFICATION )); then after="the data of the server are untouched; use another repository or backup, or leave this block out with --block or --from/--to"; fi
   die "$code" "$1 could not be restored: ${2#* }" "$after"
 }

@@ -77,18 +77,23 @@ JQ
 # equals_copy ULID OBJECT BYTES SHA256: false, with WOUND, if the content of a live block is not that of its copy. (Another version of zstd packs the same
 # files into other bytes, so the checksum alone is no proof.)
 equals_copy() {
-  local ulid=$1 folder="$SCRATCH/compare" file
+  # Where the owner of the data can unpack it, and the next heal removes what a killed one left.
+  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file
+  local folder="$staging/part-compare"
   PACK_THREADS=1
   if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r)" == "$4 "* ]]; then return 0; fi
+  as_owner mkdir --parents -- "$staging" || true
   if ! fetch_from_any "$2" "$3" "$4" "$folder" unpack_block "$ulid"; then
     warn "block $ulid could not be compared with its backup: ${FETCH_ERROR#* }"
-    rm -rf -- "$folder"
+    as_owner rm -rf -- "$folder"
+    as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
     return 0
   fi
   while IFS= read -r file; do
     if ! cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file"; then WOUND="its $file is not what was backed up"; break; fi
   done < <(find "$folder" -type f -printf '%P\n')
-  rm -rf -- "$folder"
+  as_owner rm -rf -- "$folder"
+  as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
   [[ -z $WOUND ]]
 }
 

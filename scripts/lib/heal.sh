@@ -61,7 +61,16 @@ plan_heal() {
   while IFS='|' read -r ulid reason; do say "  ✘ $ulid: $reason"; done <"$SCRATCH/wounds"
   while IFS='|' read -r ulid reason; do say "  ✘ $ulid: is missing ($reason)"; done < <(
     jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing)) | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' "$SCRATCH/healers.json")
-  if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_space "$STAGING"; refuse_if_planned; fi
+  if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_access; plan_space "$STAGING"; plan_heal_server; refuse_if_planned; fi
+}
+
+# plan_heal_server: what becomes of the server meanwhile.
+plan_heal_server() {
+  if [[ $FACTS_FROM == "the running server" ]]; then plan_line server "goes on running; it finds the blocks within about a minute"
+  elif [[ $UNIT_KNOWN == true ]] && unit_is active activating reloading deactivating; then
+    plan_line server "! $PROMETHEUS_UNIT runs, but is not ready (HTTP $API_STATUS): it is stopped for the change and started again"
+  elif [[ $UNIT_KNOWN == true ]] && { [[ $HEAL_STOPPED == true ]] || unit_is failed; }; then plan_line server "$PROMETHEUS_UNIT is down; it is started at the end"
+  else plan_line server "not running, and stays so"; fi
 }
 
 # heal_verdict: ends with 9 if damage is left for which no backup has a copy, with 8 if a repository that could not be
@@ -99,10 +108,11 @@ keep_own_marks() {
   for ulid in "${B_ULID[@]}"; do
     own="$DATA_DIRECTORY/$ulid" staged="$STAGING/$ulid"
     if ! grep --quiet "^$ulid"$'\t' "$SCRATCH/marks.json.tombstones"; then continue; fi
-    cp -- "$own/tombstones" "$staged/tombstones"
-    jq --compact-output --slurpfile own "$own/meta.json" '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
+    as_owner cp -- "$own/tombstones" "$staged/tombstones"
+    # shellcheck disable=SC2016  # jq expands it
+    as_owner jq --compact-output --slurpfile own "$own/meta.json" '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
       "$staged/meta.json" >"$SCRATCH/marked.json" 2>/dev/null || continue
-    cat -- "$SCRATCH/marked.json" >"$staged/meta.json"
+    write_as_owner "$staged/meta.json" <"$SCRATCH/marked.json"
   done
 }
 
@@ -111,14 +121,14 @@ keep_own_marks() {
 bring_back() {
   local ulid stamp
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
-  own_staged "$(data_owner)"
+  own_staged
   PUT_ASIDE=()
   CLEANUP_HOOKS+=(undo_heal)
   if [[ $FACTS_FROM != "the running server" ]]; then stop_for_heal; fi
   while IFS='|' read -r ulid _; do
     if [[ " ${HOPELESS[*]} " == *" $ulid "* ]]; then continue; fi
     PUT_ASIDE+=("$DATA_DIRECTORY/damaged-$ulid-$stamp")
-    mv --no-target-directory -- "$DATA_DIRECTORY/$ulid" "$DATA_DIRECTORY/damaged-$ulid-$stamp"
+    as_owner mv --no-target-directory -- "$DATA_DIRECTORY/$ulid" "$DATA_DIRECTORY/damaged-$ulid-$stamp"
   done <"$SCRATCH/wounds"
   if [[ $FACTS_FROM == "the running server" ]]; then
     if (( ${#PUT_ASIDE[@]} > 0 )); then wait_until_dropped; fi
@@ -179,7 +189,7 @@ undo_heal() {
     ulid="${ulid%%-*}"
     if [[ ! -d $aside ]]; then continue; fi
     if [[ -e $DATA_DIRECTORY/$ulid ]]; then kept+=("$aside"); continue; fi
-    if mv --no-target-directory -- "$aside" "$DATA_DIRECTORY/$ulid"; then
+    if as_owner mv --no-target-directory -- "$aside" "$DATA_DIRECTORY/$ulid"; then
       say "prometheus-backup: block $ulid is in its place again, damaged as it was."
     else
       warn "the damaged block $ulid could not be put back; it is in $aside"
@@ -215,7 +225,7 @@ wait_until_dropped() {
 # move_into_stopped: the blocks get their place, and the server is started if it was its damage that kept it down.
 move_into_stopped() {
   local ulid
-  for ulid in "${B_ULID[@]}"; do mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"; done
-  rm -rf -- "$STAGING"
+  for ulid in "${B_ULID[@]}"; do as_owner mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"; done
+  as_owner rm -rf -- "$STAGING"
   if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit || $HEAL_STOPPED == true ]] || unit_is failed; }; then start_after_heal; fi
 }

@@ -18,6 +18,7 @@ command_hold() {
   DATA_DIRECTORY="${known%%$'\n'*}"
   if [[ ! -d $DATA_DIRECTORY ]]; then return 0; fi
   HELD_DIRECTORY="$DATA_DIRECTORY/$HELD_FOLDER"
+  own_data
   for dir in "$DATA_DIRECTORY"/*/; do
     dir="${dir%/}"
     if [[ ${dir##*/} =~ $ULID_PATTERN && $known != *$'\n'"${dir##*/}"* ]]; then fresh+=("${dir##*/}"); fi
@@ -36,11 +37,9 @@ command_hold() {
 # hold_blocks ULID...: links those that come from the head, and notes all of them as seen.
 hold_blocks() {
   local ulid error count=0 left
-  if [[ ! -d $HELD_DIRECTORY/.new ]]; then error="$(mkdir -p -- "$HELD_DIRECTORY/.new" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
-  # Where root held blocks for a cold backup, a later run of another user must be able to let them go.
-  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$HELD_DIRECTORY" "$HELD_DIRECTORY/.new"; fi
+  if [[ ! -d $HELD_DIRECTORY/.new ]]; then error="$(as_owner mkdir -p -- "$HELD_DIRECTORY/.new" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
   left=("$HELD_DIRECTORY"/.new/*)
-  if [[ -e ${left[0]} ]]; then rm -rf -- "${left[@]}"; fi
+  if [[ -e ${left[0]} ]]; then as_owner rm -rf -- "${left[@]}"; fi
   for ulid in "$@"; do
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks properly.
     if ! grep --quiet '"level": 1,' -- "$DATA_DIRECTORY/$ulid/meta.json" 2>/dev/null; then continue; fi
@@ -55,10 +54,10 @@ hold_block() {
   local from="$DATA_DIRECTORY/$1" new="$HELD_DIRECTORY/.new/$1" error
   if [[ -d $HELD_DIRECTORY/$1 ]]; then return 1; fi
   if error="$(link_below "$HELD_DIRECTORY/.new" "$1" 2>&1)" && [[ -s $new/meta.json && -s $new/index ]]; then
-    mv --no-target-directory -- "$new" "$HELD_DIRECTORY/$1"
+    as_owner mv --no-target-directory -- "$new" "$HELD_DIRECTORY/$1"
     return 0
   fi
-  rm -rf -- "$new"
+  as_owner rm -rf -- "$new"
   if [[ -d $from ]]; then hold_failed "block $1 cannot be linked" "${error:-it lacks meta.json or index}"; fi
   return 1
 }
@@ -104,8 +103,8 @@ let_go_of_old() {
 let_go() {
   local ulid links=("$HELD_DIRECTORY"/.new*)
   for ulid in "$@"; do links+=("${HELD_DIRECTORY:?}/${ulid:?}"); done
-  rm -rf -- "${links[@]}" || warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
-  rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
+  as_owner rm -rf -- "${links[@]}" || warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
+  as_owner rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
 }
 
 # read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. If one of them is damaged, the run does without all.

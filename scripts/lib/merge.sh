@@ -43,9 +43,9 @@ blocks_of_server() {
     if [[ -s $file && ${file%/meta.json} =~ /[0-7][0-9A-HJKMNP-TV-Z]{25}$ ]]; then files+=("$file"); fi
   done
   : >"$1.lines"
-  if (( ${#files[@]} > 0 )) && ! jq --compact-output "$summary" "${files[@]}" >"$1.lines" 2>/dev/null; then
+  if (( ${#files[@]} > 0 )) && ! as_owner jq --compact-output "$summary" "${files[@]}" >"$1.lines" 2>/dev/null; then
     : >"$1.lines"
-    for file in "${files[@]}"; do jq --compact-output "$summary" "$file" >>"$1.lines" 2>/dev/null || true; done
+    for file in "${files[@]}"; do as_owner jq --compact-output "$summary" "$file" >>"$1.lines" 2>/dev/null || true; done
   fi
   jq --slurp . "$1.lines" >"$1"
 }
@@ -101,18 +101,18 @@ plan_merge() {
 # out again if it cannot.
 move_into_server() {
   local ulid failures before moved=()
-  own_staged "$(data_owner)"
+  own_staged
   sync --file-system -- "$STAGING"
   before="$(server_metric prometheus_tsdb_blocks_loaded)"
   failures="$(server_metric prometheus_tsdb_reloads_failures_total)"
   for ulid in "${B_ULID[@]}"; do
     if [[ -e $DATA_DIRECTORY/$ulid ]]; then continue; fi
-    mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"
+    as_owner mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"
     moved+=("$ulid")
   done
   sync -- "$DATA_DIRECTORY"
   wait_until_loaded $(( ${before:-0} + ${#moved[@]} )) "${failures:-0}" "${moved[@]}"
-  rm -rf -- "$STAGING"
+  as_owner rm -rf -- "$STAGING"
 }
 
 # wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks, or has looked for them once more, since compaction may lower the number,
@@ -125,8 +125,8 @@ wait_until_loaded() {
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
     now_failed="$(server_metric prometheus_tsdb_reloads_failures_total)"
     if (( ${now_failed:-0} > failures )); then
-      for gone in "$@"; do mv --no-target-directory -- "$DATA_DIRECTORY/$gone" "$STAGING/$gone" || true; done
-      rm -rf -- "$STAGING"
+      for gone in "$@"; do as_owner mv --no-target-directory -- "$DATA_DIRECTORY/$gone" "$STAGING/$gone" || true; done
+      as_owner rm -rf -- "$STAGING"
       die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
     if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && answers_all "$@"; then progress_done; return 0; fi
@@ -134,7 +134,7 @@ wait_until_loaded() {
     wait_for sleep 1
   done
   progress_done
-  rm -rf -- "$STAGING"
+  as_owner rm -rf -- "$STAGING"
   blocks_of_server "$SCRATCH/live.json"
   gone="$(printf '%s\n' "$@" | jq --raw-input --slurp --raw-output --slurpfile live "$SCRATCH/live.json" \
     'split("\n") - [""] - [$live[0][] | .ulid, .parents[]] | join(", ")')"

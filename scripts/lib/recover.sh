@@ -88,7 +88,7 @@ read_journal() {
   ASIDE="$(journal_value aside)" PROMETHEUS_UNIT="$(journal_value unit)" UNIT_KNOWN="$(journal_value unit_known)"
   WAS_RUNNING="$(journal_value was_running)" CREATED="$(journal_value created)" READY_TIMEOUT_SECONDS="$(journal_value ready_timeout)"
   PROMETHEUS_URL="$(journal_value url)" API_CURL_CONFIG="$(journal_value api_curl_config)" UNIT_PID="$(journal_value pid)"
-  UNIT_PID=${UNIT_PID:-0}
+  UNIT_PID=${UNIT_PID:-0} STAGE_OWNER="$(journal_value owner)"
   if [[ $DATA_DIRECTORY != /?* || $STAGING != /?* || $ASIDE != /?* ]]; then die "$EXIT_UNEXPECTED" "$JOURNAL is damaged" "look at it by hand"; fi
 }
 
@@ -113,7 +113,7 @@ put_old_data_back() {
       set_phase moving-back || return 1
       move_back || return 1 ;;
   esac
-  if [[ $CREATED == true ]]; then rmdir -- "$DATA_DIRECTORY" 2>/dev/null; fi
+  if [[ $CREATED == true ]]; then as_owner rmdir -- "$DATA_DIRECTORY" 2>/dev/null; fi
   return 0
 }
 
@@ -123,9 +123,9 @@ move_new_out() {
   local entry
   while IFS= read -r entry; do
     if [[ -d $STAGING && ! -e $STAGING/$entry ]] && grep --quiet --line-regexp --fixed-strings -e "$entry" "${JOURNAL%/*}/entries"; then
-      mv --no-target-directory -- "$DATA_DIRECTORY/$entry" "$STAGING/$entry" || return 1
+      as_owner mv --no-target-directory -- "$DATA_DIRECTORY/$entry" "$STAGING/$entry" </dev/null || return 1
     else
-      rm -rf -- "${DATA_DIRECTORY:?}/${entry:?}" || return 1
+      as_owner rm -rf -- "${DATA_DIRECTORY:?}/${entry:?}" || return 1
     fi
   done < <(tsdb_entries "$DATA_DIRECTORY")
 }
@@ -135,9 +135,9 @@ move_back() {
   local entry
   if [[ ! -d $ASIDE ]]; then return 0; fi
   while IFS= read -r entry; do
-    mv --no-target-directory -- "$ASIDE/$entry" "$DATA_DIRECTORY/$entry" || return 1
+    as_owner mv --no-target-directory -- "$ASIDE/$entry" "$DATA_DIRECTORY/$entry" </dev/null || return 1
   done < <(tsdb_entries "$ASIDE")
-  rmdir -- "$ASIDE" || return 1
+  as_owner rmdir -- "$ASIDE" || return 1
   sync -- "$DATA_DIRECTORY"
 }
 

@@ -18,12 +18,12 @@ list_path() {
     REPOSITORY_ERROR="$REPOSITORY_ROOT is no directory and no link to one (is its file system mounted?)"
     return 1
   fi
-  if ! find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
+  if ! as_backup_user find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
 }
 
 # marks_path: "bytes<TAB>marks/MARK" lines, as the repository has them now.
 marks_path() {
-  if find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' -printf '%s\tmarks/%f\n' 2>"$SCRATCH/error"; then return 0; fi
+  if as_backup_user find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' -printf '%s\tmarks/%f\n' 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }
@@ -49,7 +49,7 @@ put_path() {
 
 # get_path OBJECT: see repository_get.
 get_path() {
-  if cat -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
+  if as_backup_user cat -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }
@@ -90,7 +90,7 @@ remove_own_partials() {
 hash_path() {
   local object sum
   while IFS= read -r object; do
-    sum="$(openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
+    sum="$(as_backup_user openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
     printf '%s\t%s\n' "$sum" "$object"
   done
 }

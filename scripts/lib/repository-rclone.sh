@@ -10,7 +10,7 @@ run_rclone() {
   # An upload to S3 has 10,000 parts at most, and a stream does not say how long it will be.
   chunk=$(( ${SENDING_BYTES:-0} / 9000 / 1048576 + 1 ))
   if [[ -n $BANDWIDTH_LIMIT ]]; then limits+=(--bwlimit "$BANDWIDTH_LIMIT"); fi
-  timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s --timeout 60s \
+  as_backup_user timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s --timeout 60s \
     --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size "$(( chunk < 8 ? 8 : chunk ))M" \
     "${limits[@]}" "$@" 2>"$errors" || status=$?
   if (( status == 0 )); then rm -f -- "$errors"; return 0; fi
@@ -78,11 +78,11 @@ is_bare_rclone() { [[ -e $SCRATCH/beside && ! -s $SCRATCH/beside ]]; }
 
 # fetch_manifests: makes MANIFESTS equal to the repository's backups/. Manifests are written once, so their size tells.
 fetch_manifests() {
-  mkdir -p -- "$MANIFESTS"
+  as_backup_user mkdir -p -- "$MANIFESTS"
   awk -F '\t' '$2 ~ /^backups\// { print $1 "\t" substr($2, 9) }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there"
   # Without any, there is no folder that could be copied.
-  if [[ ! -s $SCRATCH/manifests.there ]]; then rm -f -- "$MANIFESTS"/*.json; return 0; fi
-  find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
+  if [[ ! -s $SCRATCH/manifests.there ]]; then as_backup_user rm -f -- "$MANIFESTS"/*.json; return 0; fi
+  as_backup_user find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
   if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
   run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }

@@ -18,7 +18,8 @@ select_repository() {
     MANIFESTS="$REPOSITORY_ROOT/backups"
   else
     REPOSITORY_SHOWN="$REPOSITORY_ROOT"
-    MANIFESTS="$STATE_DIR/cache/$REPOSITORY/$host/backups"
+    # Of the backup user, as whom rclone runs.
+    MANIFESTS="${BACKUP_STATE:-$STATE_DIR}/cache/$REPOSITORY/$host/backups"
   fi
 }
 

@@ -186,7 +186,7 @@ JQ
 
 # plan_access: the server's user must be able to reach its data directory, and to write there.
 plan_access() {
-  local owner place
+  local owner place stuck
   if (( EUID != 0 )); then return 0; fi
   owner="$(data_owner)"
   place="$(nearest_directory "${DATA_DIRECTORY%/*}/")"
@@ -197,7 +197,18 @@ plan_access() {
     plan_line access "! the user '${owner%:*}' cannot write to $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY")"
     refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot write to $DATA_DIRECTORY, so the server would not start on the restored data" \
       "run: chown $owner $DATA_DIRECTORY && chmod u+rwx $DATA_DIRECTORY"
+  elif stuck="$(stuck_entry)" && [[ -n $stuck ]]; then
+    plan_line access "! the user '${owner%:*}' cannot move $stuck"
+    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot move $stuck in $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY/$stuck")" \
+      "run: chown -R $owner $DATA_DIRECTORY"
   fi
+}
+
+# stuck_entry: the first directory of a server's data that its user may not move; nothing if it may move all.
+stuck_entry() {
+  if [[ ! -d $DATA_DIRECTORY ]]; then return 0; fi
+  as_owner find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d \( -name '[0-7]*' -o -name 'wal*' -o -name wbl -o -name 'chunk*' \) \
+    ! -writable -printf '%f\n' -quit
 }
 
 # may USER:GROUP TEST PATH: what test says when that user asks.

@@ -96,7 +96,8 @@ restore_full() {
   started=$EPOCHREALTIME
   # Inside the data directory lies what a merge or heal has left that was cut off.
   remove_other_staging "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
-  make_directories "${DATA_DIRECTORY%/*}" "$(data_owner)"
+  # Where the staging directory is to lie.
+  make_directories "${STAGING%/*}"
   fetch_selected "$STAGING"
   switch_data
   note_restored
@@ -128,17 +129,16 @@ stop_after_plan() {
 
 # restore_target: the selected blocks as a data directory of its own; no server is touched.
 restore_target() {
-  local owner
   require_new_directory "$TARGET"
   plan_target
   stop_after_plan "Restore to $TARGET?"
   make_target "$TARGET"
+  STAGE_OWNER="$(stat --format %u:%g -- "$TARGET")"
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   fetch_selected "$STAGING"
-  owner="$(stat --format %u:%g -- "$TARGET")"
-  own_staged "$owner"
-  ( cd -- "$STAGING" && staged_entries | xargs --no-run-if-empty mv --target-directory="$TARGET" -- )
-  rm -rf -- "$STAGING"
+  own_staged
+  staged_entries | as_owner env --chdir="$STAGING" xargs --no-run-if-empty mv --target-directory="$TARGET" --
+  as_owner rm -rf -- "$STAGING"
   say "Restored $(blocks_text ${#B_ULID[@]}) of $BACKUP to $TARGET; it is a data directory:"
   say "  prometheus --config.file=/dev/null --storage.tsdb.path=${TARGET@Q} --storage.tsdb.retention.time=100y --web.listen-address=127.0.0.1:9099"
 }

@@ -26,8 +26,9 @@ remove_private_state() { rm -rf -- "$STATE_DIR"; }
 
 # as_backup_user COMMAND...: root runs COMMAND as the backup user.
 as_backup_user() {
-  if (( EUID != 0 )) || [[ $BACKUP_USER == root ]]; then "$@"; return $?; fi
-  HOME="$BACKUP_STATE" XDG_CACHE_HOME="$BACKUP_STATE/cache" as_user "$BACKUP_USER:$(id -g -- "$BACKUP_USER")" "$@"
+  local group
+  if (( EUID != 0 )) || [[ $BACKUP_USER == root ]] || ! group="$(id -g -- "$BACKUP_USER" 2>/dev/null)"; then "$@"; return $?; fi
+  HOME="${BACKUP_STATE:-$STATE_DIR}" XDG_CACHE_HOME="${BACKUP_STATE:-$STATE_DIR}/cache" as_user "$BACKUP_USER:$group" "$@"
 }
 
 # take_common_lock: the lock that backup runs take too, without writing as root into the backup user's directory. Ends with 10.
@@ -36,6 +37,7 @@ take_common_lock() {
   if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock"; fi
   # shellcheck disable=SC2016  # the inner shell expands it
   if [[ ! -e $lock ]]; then as_backup_user sh -c 'umask 077; : >>"$1"' sh "$lock" || true; fi
+  if [[ ! -f $lock || -L $lock ]]; then die "$EXIT_REFUSED" "$lock is not a plain file" "look who made it, and remove it"; fi
   exec {LOCK_FD}<"$lock" || die "$EXIT_CONFIGURATION" "$lock cannot be opened" "run 'pulumi up', which sets the owner of $BACKUP_STATE"
   if ! flock --nonblock "$LOCK_FD"; then
     holder="$(head -c 200 <"$lock" | tr -d '\n')"

@@ -30,6 +30,7 @@ read_server_facts() {
     die "$EXIT_REFUSED" "$DATA_DIRECTORY is not a directory" "look at it, and move it away by hand"
   fi
   confirm_data_directory "$unit_path"
+  STAGE_OWNER="$(data_owner)"
 }
 
 # confirm_data_directory FROM-UNIT: what only the server, its last answer or a backup says is not enough for root to make, move or give away

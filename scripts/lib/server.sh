@@ -1,15 +1,30 @@
 # shellcheck shell=bash
 # The Prometheus server as its HTTP API shows it. Judged by HTTP code and content, never by curl's exit code alone.
 
+# api_credentials: sets AUTH, curl's options for the credentials of the server. curl does what such a file says, such as writing any file, so for root
+# one that others can change does not count. False then.
+api_credentials() {
+  AUTH=()
+  if [[ -z ${API_CURL_CONFIG:-} ]]; then return 0; fi
+  if (( EUID == 0 )) && ! belongs_to_root "$(realpath --canonicalize-missing -- "$API_CURL_CONFIG")"; then return 1; fi
+  AUTH=(--config "$API_CURL_CONFIG")
+}
+
+# require_api_credentials: ends with 3 where api_credentials is false.
+require_api_credentials() {
+  api_credentials || die "$EXIT_CONFIGURATION" "$API_CURL_CONFIG can be changed by others than root, and curl would do as root whatever it says" \
+    "run 'pulumi up', which gives it to root"
+}
+
 # api METHOD PATH [CURL-ARG...]: one request. Sets API_STATUS ("000": no answer), API_BODY (a file) and API_ERROR. Always true.
 api() {
-  local method=$1 path=$2 limit=${API_LIMIT:-$API_TIMEOUT_SECONDS} auth=()
+  local method=$1 path=$2 limit=${API_LIMIT:-$API_TIMEOUT_SECONDS} AUTH
   shift 2
   API_BODY="$SCRATCH/answer" API_ERROR="" API_STATUS=000
   : >"$API_BODY"
-  if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
+  require_api_credentials
   wait_for curl --silent --show-error --noproxy '*' --request "$method" --connect-timeout 5 --max-time "$limit" \
-    --output "$API_BODY" --write-out '%{http_code}' "${auth[@]}" "$@" -- "$PROMETHEUS_URL$path" \
+    --output "$API_BODY" --write-out '%{http_code}' "${AUTH[@]}" "$@" -- "$PROMETHEUS_URL$path" \
     >"$SCRATCH/status" 2>"$SCRATCH/error" || true
   API_STATUS="$(cat -- "$SCRATCH/status")"
   API_ERROR="$(head -c 300 -- "$SCRATCH/error" | tr '\n' ' ')"
@@ -66,14 +81,14 @@ version_at_least() {
 # WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS, the HTTP codes of buildinfo, flags, runtimeinfo and config.
 # The configuration in force goes to SCRATCH/prometheus.yml. All pages with one start of curl and jq each, which cost more than the pages.
 read_status_pages() {
-  local page pages=() auth=() index=0
-  if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
+  local page pages=() AUTH index=0
+  require_api_credentials
   for page in buildinfo flags runtimeinfo config; do
     : >"$SCRATCH/page.$page"
     pages+=(--output "$SCRATCH/page.$page" "$PROMETHEUS_URL/api/v1/status/$page")
   done
   wait_for curl --silent --noproxy '*' --fail-early --connect-timeout 5 --max-time "$API_TIMEOUT_SECONDS" --write-out '%{http_code}\n' \
-    "${auth[@]}" "${pages[@]}" >"$SCRATCH/status" 2>/dev/null || true
+    "${AUTH[@]}" "${pages[@]}" >"$SCRATCH/status" 2>/dev/null || true
   PAGE_STATUS=(000 000 000 000)
   while IFS= read -r page; do PAGE_STATUS[index++]=$page; done <"$SCRATCH/status"
   index=0
@@ -116,6 +131,7 @@ read_server() {
   EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
   OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
   remember_server "$path"
+  own_data
 }
 
 # remember_server PATH: keeps what the server said for a restore that finds it dead, with the data directory as the server calls it. Written only

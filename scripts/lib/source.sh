@@ -92,7 +92,7 @@ guard_cold() {
     sleep 0.2
   done
   # First, as in start_after_cold. Whatever linked has ended: it had the other end of our standard input.
-  rm -rf -- "$stage" || true
+  as_user "$(stat --format %u:%g -- "${stage%/*}")" rm -rf -- "$stage" || true
   systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }
 
@@ -132,7 +132,7 @@ start_left_stopped() {
 remove_old_stages() {
   local old
   for old in "$DATA_DIRECTORY/$STAGE_PREFIX".*; do
-    if [[ -d $old ]]; then rm -rf -- "$old" || warn "$old could not be removed, and keeps the space of deleted blocks; remove it as root"; fi
+    if [[ -d $old ]]; then as_owner rm -rf -- "$old" || warn "$old could not be removed, and keeps the space of deleted blocks; remove it as root"; fi
   done
 }
 
@@ -140,16 +140,14 @@ remove_old_stages() {
 open_stage() {
   SOURCE_DIR="$DATA_DIRECTORY/$STAGE_PREFIX.$BACKUP"
   CLEANUP_HOOKS+=(close_stage)
-  if ! mkdir -- "$SOURCE_DIR" 2>"$SCRATCH/error"; then
+  if ! as_owner mkdir -- "$SOURCE_DIR" 2>"$SCRATCH/error"; then
     die "$EXIT_SPACE" "no folder can be made in $DATA_DIRECTORY ($(tail -n 1 "$SCRATCH/error"))" "free space or inodes there"
   fi
-  # If root is killed, a later run of another user must be able to remove it.
-  if (( EUID == 0 )); then chown --no-dereference --reference="$DATA_DIRECTORY" -- "$SOURCE_DIR"; fi
 }
 
 # close_stage STATUS: the cleanup hook of open_stage.
 close_stage() {
-  rm -rf -- "${DATA_DIRECTORY:?}/$STAGE_PREFIX.${BACKUP:?}"
+  as_owner rm -rf -- "${DATA_DIRECTORY:?}/$STAGE_PREFIX.${BACKUP:?}"
 }
 
 # live_blocks: names of the blocks in the data directory, a line each.
@@ -168,7 +166,7 @@ link_until_consistent() {
     elif no_room_to_link; then links_lack_room
     fi
     log "hot try=$try the blocks changed meanwhile"
-    find "$SOURCE_DIR" -mindepth 1 -delete
+    as_owner find "$SOURCE_DIR" -mindepth 1 -delete
     sleep 2
   done
   die "$EXIT_SNAPSHOT" "the blocks changed during each of 5 tries" "run again; compaction rarely lasts that long"

@@ -3,11 +3,13 @@
 # it may be a mount point, and other things may live in it. Every step is written down first, so that whoever comes after a
 # crash (the guardian, the unit's next start, the next command) can put the old data back.
 
-# choose_staging: sets STAGING and ASIDE, on the file system of the data directory, so that every move is a rename.
+# choose_staging: sets STAGING and ASIDE, on the file system of the data directory, so that every move is a rename: beside it, or in it where the
+# server's user may not write beside it.
 choose_staging() {
   local parent="${DATA_DIRECTORY%/*}" base="$DATA_DIRECTORY." stamp
   parent="${parent:-/}"
-  if [[ -d $DATA_DIRECTORY && ( "$(mount_of "$parent")" != "$(mount_of "$DATA_DIRECTORY")" || ! -w $parent ) ]]; then base="$DATA_DIRECTORY/"; fi
+  if [[ -d $DATA_DIRECTORY && "$(mount_of "$parent")" != "$(mount_of "$DATA_DIRECTORY")" ]] ||
+    { [[ -d $parent ]] && ! as_owner test -w "$parent"; }; then base="$DATA_DIRECTORY/"; fi
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
   STAGING="${base}restore-$BACKUP"
   ASIDE="${base}before-$stamp"
@@ -29,13 +31,13 @@ other_staging() {
 # remove_other_staging PREFIX...: removes them. Only when the person has said yes: each may be hours of download.
 remove_other_staging() {
   local old
-  other_staging "$@" | while IFS= read -r old; do rm -rf -- "$old"; done
+  other_staging "$@" | while IFS= read -r old; do as_owner rm -rf -- "$old" </dev/null; done
 }
 
 # tsdb_entries DIR: names of what a server keeps in its data directory; everything else there is not ours to move.
 tsdb_entries() {
   if [[ ! -d $1 ]]; then return 0; fi
-  find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' |
+  as_owner find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' |
     grep --extended-regexp '^([0-7][0-9A-HJKMNP-TV-Z]{25}(\..*)?|wal|wal\..*|wbl|chunks_head|chunk_snapshot\..*|lock|queries\.active)$' | sort || true
 }
 
@@ -65,9 +67,7 @@ switch_failed() { die "$1" "$2" "$3"; }
 
 # prepare_switch: everything that can be done before the server stops.
 prepare_switch() {
-  local owner
-  owner="$(data_owner)"
-  own_staged "$owner"
+  own_staged
   mkdir --parents -- "${JOURNAL%/*}"
   exec {SWITCH_FD}>"${JOURNAL%/*}/lock"
   flock --nonblock "$SWITCH_FD" || die "$EXIT_LOCKED" "another restore is switching data right now" "nothing was done; wait for it"
@@ -80,7 +80,7 @@ prepare_switch() {
   CLEANUP_HOOKS+=(undo_switch)
   set_phase prepared
   start_guardian "${JOURNAL%/*}/switch" recover --guard "$JOURNAL"
-  if [[ $CREATED == true ]]; then make_directories "$DATA_DIRECTORY" "$owner"; fi
+  if [[ $CREATED == true ]]; then make_directories "$DATA_DIRECTORY"; fi
   sync --file-system -- "$STAGING"
   if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
 }
@@ -96,29 +96,29 @@ data_owner() {
   else printf '%s:%s' "$BACKUP_USER" "$(id --group -- "$BACKUP_USER")"; fi
 }
 
-# make_directories PATH USER:GROUP: the directory, and what is missing above it, as the server's user and for it. Where that user may not make it,
+# make_directories PATH: the directory, and what is missing above it, as the server's user and for it. Where that user may not make it,
 # root does, if the settings or the unit name the place and nobody else can change the way there.
 make_directories() {
-  local path=$1 parent first
+  local path=$1 owner=$STAGE_OWNER parent first
   if [[ -d $path ]]; then return 0; fi
   parent="$(nearest_directory "$path")"
-  if ! may "$2" -w "$parent"; then
+  if ! as_owner test -w "$parent"; then
     first="${path#"${parent%/}/"}"
     first="${parent%/}/${first%%/*}"
     if [[ $CONFIRMED == false ]] || ! belongs_to_root "$parent"; then
-      die "$EXIT_REFUSED" "$first does not exist, and '${2%:*}' may not make it; nothing was touched" "run: install -d -o ${2%:*} -g ${2#*:} $first"
+      die "$EXIT_REFUSED" "$first does not exist, and '${owner%:*}' may not make it; nothing was touched" "run: install -d -o ${owner%:*} -g ${owner#*:} $first"
     fi
     mkdir --mode=0755 -- "$first" || die "$EXIT_SPACE" "$first cannot be made" "look at that file system; nothing was touched"
-    chown --no-dereference -- "$2" "$first"
+    chown --no-dereference -- "$owner" "$first"
   fi
-  ( umask 022; as_user "$2" mkdir --parents -- "$path" ) || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
+  ( umask 022; as_owner mkdir --parents -- "$path" ) || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
 }
 
 # set_phase PHASE: the journal, on disk before the step begins. False, with the old one in its place, if there is no room.
 set_phase() {
   printf '%s\n' "phase=$1" "unit=$PROMETHEUS_UNIT" "unit_known=$UNIT_KNOWN" "data=$DATA_DIRECTORY" "staging=$STAGING" "aside=$ASIDE" \
     "was_running=$WAS_RUNNING" "created=$CREATED" "backup=$BACKUP" "ready_timeout=$READY_TIMEOUT_SECONDS" "url=$PROMETHEUS_URL" "pid=$UNIT_PID" \
-    "api_curl_config=$API_CURL_CONFIG" >"$JOURNAL.new" || return 1
+    "api_curl_config=$API_CURL_CONFIG" "owner=$STAGE_OWNER" >"$JOURNAL.new" || return 1
   sync -- "$JOURNAL.new" && mv -f -- "$JOURNAL.new" "$JOURNAL" && sync -- "${JOURNAL%/*}" || return 1
   PHASE=$1
 }
@@ -128,9 +128,8 @@ move_out() {
   local entries=()
   tsdb_entries "$DATA_DIRECTORY" | mapfile -t entries
   if (( ${#entries[@]} == 0 )); then return 0; fi
-  mkdir --mode=0755 -- "$ASIDE" || return 1
-  chown --reference="$DATA_DIRECTORY" -- "$ASIDE" || return 1
-  ( cd -- "$DATA_DIRECTORY" && mv --target-directory="$ASIDE" -- "${entries[@]}" ) || return 1
+  as_owner mkdir --mode=0755 -- "$ASIDE" || return 1
+  as_owner env --chdir="$DATA_DIRECTORY" mv --target-directory="$ASIDE" -- "${entries[@]}" || return 1
   sync -- "$DATA_DIRECTORY" "$ASIDE"
   KEPT_ASIDE="$ASIDE"
 }
@@ -139,7 +138,7 @@ move_out() {
 move_in() {
   local entries=()
   mapfile -t entries <"${JOURNAL%/*}/entries"
-  ( cd -- "$STAGING" && mv --target-directory="$DATA_DIRECTORY" -- "${entries[@]}" ) || return 1
+  as_owner env --chdir="$STAGING" mv --target-directory="$DATA_DIRECTORY" -- "${entries[@]}" || return 1
   sync -- "$DATA_DIRECTORY"
 }
 
@@ -150,7 +149,8 @@ end_switch() {
   PHASE=""
   dismiss_guardian
   if [[ $UNIT_KNOWN == true ]]; then remove_guard; fi
-  rm -rf -- "$STAGING" "${JOURNAL%/*}/entries"
+  as_owner rm -rf -- "$STAGING"
+  rm -f -- "${JOURNAL%/*}/entries"
   exec {SWITCH_FD}>&-
 }
 

@@ -100,9 +100,9 @@ old_process_lives() { [[ ${UNIT_PID:-0} != 0 ]] && in_unit "$UNIT_PID" && ! unit
 
 # server_is_ready: one look at /-/ready, while the unit runs.
 server_is_ready() {
-  local code auth=()
-  if [[ -n ${API_CURL_CONFIG:-} && -r ${API_CURL_CONFIG:-} ]]; then auth=(--config "$API_CURL_CONFIG"); fi
-  code="$(curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' "${auth[@]}" -- "$PROMETHEUS_URL/-/ready")" || true
+  local code AUTH
+  api_credentials || true
+  code="$(curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' "${AUTH[@]}" -- "$PROMETHEUS_URL/-/ready")" || true
   [[ $code == 200 ]] && unit_is active
 }
 

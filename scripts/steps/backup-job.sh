@@ -82,11 +82,33 @@ ensure_own_directory() {
 # to another source nobody else could go on from their results. Of files with several names, one could be a stranger's.
 hand_over() {
   local path="$1" user="${SETTINGS[BACKUP_USER]}" found
-  if [[ $user == root || ! -d $path || -L $path ]]; then return 0; fi
+  if [[ ! -d $path || -L $path ]]; then return 0; fi
+  if [[ $user == root ]]; then
+    take_over "$path"
+    return 0
+  fi
   found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
   if [[ -z $found ]]; then return 0; fi
   find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} +
   CHANGED=true
+}
+
+# take_over PATH: what another user wrote there belongs to root from now on, who would follow what that user could still put there. Folders first,
+# until there is none in which anybody else can write; then what is no file with one name goes, and files follow.
+take_over() {
+  local path="$1" others=(! -user root)
+  if [[ -z "$(find "$path" -xdev "${others[@]}" -print -quit)" ]]; then return 0; fi
+  CHANGED=true
+  while [[ -n "$(find "$path" -xdev "${others[@]}" -type d -print -quit)" ]]; do
+    if ! find "$path" -xdev "${others[@]}" -type d -execdir chown -h -- root:root {} + 2>"$WORK/chown"; then
+      # A file system without owners, such as CIFS, where the mount says who may write.
+      warn "$path cannot be given to root ($(tail -n 1 -- "$WORK/chown")), so its owner can still change what root reads and writes there"
+      return 0
+    fi
+  done
+  find "$path" -xdev "${others[@]}" \( ! -type f -o -links +1 \) -delete
+  find "$path" -xdev "${others[@]}" -type f -execdir chown -h -- root:root {} +
+  find "$path" -xdev -type d -perm /022 -execdir chmod go-w -- {} +
 }
 
 # ensure_log: exists before the first run, because cron's shell opens it as the backup user.
@@ -96,8 +118,8 @@ ensure_log() {
   if [[ ! -e $LOG ]]; then
     : >"$WORK/log"
     replace_file "$WORK/log" "$owner" 0644 "$LOG"
-  elif ! as_user "${SETTINGS[BACKUP_USER]}" test -w "$LOG"; then
-    # The course's log belongs to root.
+  elif ! as_user "${SETTINGS[BACKUP_USER]}" test -w "$LOG" || [[ $owner == root:* && "$(stat --format %u -- "$LOG")" != 0 ]]; then
+    # The course's log belongs to root, and one of before a change of the user to that user.
     chown -- "$owner" "$LOG"
     chmod -- 0644 "$LOG"
     CHANGED=true

@@ -1,18 +1,34 @@
 # shellcheck shell=bash
-# parts: core payload files
-# Host step credentials: secret files, each with the owner and mode of its payload line, in a step of their
-# own because one secret makes a whole payload unreadable in the preview. Nothing of them is ever printed.
+# parts: core payload files users
+# Host step credentials: secret files of root, which the backup user can read and nobody but root can change: curl, rclone and
+# AWS's libraries do what such a file says. A step of its own because one secret makes a whole payload unreadable in the preview.
+# Nothing of them is ever printed.
 
-readonly STEP=credentials STEP_SETTINGS='' STEP_IS_SECRET=true
+readonly STEP=credentials STEP_SETTINGS='BACKUP_USER' STEP_IS_SECRET=true
+readonly SECRETS_DIRECTORY=/etc/prometheus-backup/credentials
 
 step_install() {
-  local index
+  local index group
+  require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  require_user "${SETTINGS[BACKUP_USER]}"
+  group="$(id -gn -- "${SETTINGS[BACKUP_USER]}")"
   for index in "${!FILE_PATHS[@]}"; do
-    if [[ ${FILE_MODES[index]} != 0600 && ${FILE_MODES[index]} != 0400 ]]; then
-      die "$EXIT_REFUSED" "${FILE_PATHS[index]} holds a secret and must have mode 0600, not ${FILE_MODES[index]}; nothing was changed"
+    if [[ ${FILE_MODES[index]} != 0640 || ${FILE_PATHS[index]%/*} != "$SECRETS_DIRECTORY" ]]; then
+      die "$EXIT_REFUSED" "${FILE_PATHS[index]} holds a secret and must lie in $SECRETS_DIRECTORY with mode 0640, not ${FILE_MODES[index]}; nothing was changed"
     fi
+    FILE_OWNERS[index]="root:$group"
   done
+  close_directory "$group"
   put_payload_files
+}
+
+# close_directory GROUP: only root changes what is in there, and only GROUP reads it. Installations from before let everybody in.
+close_directory() {
+  ensure_directory "$SECRETS_DIRECTORY" "root:$1" 0750
+  if [[ "$(stat --format '%U:%G 0%a' -- "$SECRETS_DIRECTORY")" == "root:$1 0750" ]]; then return 0; fi
+  chown -- "root:$1" "$SECRETS_DIRECTORY"
+  chmod -- 0750 "$SECRETS_DIRECTORY"
+  CHANGED=true
 }
 
 step_remove() { take_back_all; }

@@ -75,12 +75,12 @@ test("secrets are in the step for credentials and nowhere else", async () => {
   const credentials = named("prom-a-backup-job-credentials");
   expect(credentials.secretInputs.sort()).toEqual(["connection", "stdin"]);
   expect(String(credentials.inputs["stdin"]).split("\n").slice(-9)).toEqual([
-    "file /etc/prometheus-backup/credentials/offsite prometheus:prometheus 0600",
+    "file /etc/prometheus-backup/credentials/offsite root:root 0640",
     "| [default]",
     "| S3-SECRET",
-    "file /etc/prometheus-backup/credentials/prometheus-api prometheus:prometheus 0600",
+    "file /etc/prometheus-backup/credentials/prometheus-api root:root 0640",
     '| user = "API-SECRET"',
-    "file /etc/prometheus-backup/credentials/heartbeat prometheus:prometheus 0600",
+    "file /etc/prometheus-backup/credentials/heartbeat root:root 0640",
     "| https://watcher.example.org/BEAT-SECRET",
     "end",
     "",
@@ -95,7 +95,7 @@ test("secrets are in the step for credentials and nowhere else", async () => {
 
 test("the credentials of a cold backup belong to root, who runs it", async () => {
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ source: "cold", repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })));
-  expect(String(named("prom-a-backup-job-credentials").inputs["stdin"])).toContain("file /etc/prometheus-backup/credentials/offsite root:root 0600\n");
+  expect(String(named("prom-a-backup-job-credentials").inputs["stdin"])).toContain("setting BACKUP_USER root\nfile /etc/prometheus-backup/credentials/offsite root:root 0640\n");
   expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("setting BACKUP_USER root\n");
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain("setting OWNER root\n");
 });

@@ -58,7 +58,8 @@ describe("F1: a server that does not come back after a cold backup", () => {
     },
     {
       title: "because it may not read its WAL",
-      spoil: () => `chown root: ${own.server.dataDirectory}/wal && chmod 0700 ${own.server.dataDirectory}/wal`,
+      // Not before the start: the links are made as the server's user.
+      spoil: () => withUnit(["chown root:", "chmod 0700"].map(command => `ExecStartPre=+/bin/${command} ${own.server.dataDirectory}/wal`).join("\\n")),
       words: /wal: permission denied/,
     },
     {
@@ -164,7 +165,7 @@ describe("what a cold run leaves that is killed while it links", () => {
     const moments = Array.from({ length: LINK_KILLS }, () => (0.002 + random.next() * 0.03).toFixed(4));
     const shown = await setting.host.run(`
       data=${own.server.dataDirectory} middle=0
-      (sed -n '/^link_below() {/,/^}/p' ${COMMAND}; echo "DATA_DIRECTORY=$data; cd $data; link_below $data/stage 01* && link_below $data/stage wal") >/run/link.sh
+      (sed -n '/^link_below() {/,/^}/p; /^as_owner() {/p; /^as_user() {/,/^}/p' ${COMMAND}; echo "STAGE_OWNER=prometheus:prometheus DATA_DIRECTORY=$data; cd $data; link_below $data/stage 01* && link_below $data/stage wal") >/run/link.sh
       for moment in ${moments.join(" ")}; do
         install -d -o prometheus -g prometheus $data/stage
         setsid bash /run/link.sh & pid=$!

@@ -58,6 +58,8 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
   );
   await host.run(`
     set -Eeuo pipefail
+    # As Debian's package has it: the user may write beside its data, too.
+    ${options.dataDirectory === undefined ? `chown prometheus: /srv/sites/${options.name}` : ":"}
     install -d -o prometheus -g prometheus -m 0755 ${dataDirectory}
     ${options.history === false ? ":" : `cp -a -- ${HISTORY}/01* ${dataDirectory}/`}`);
   const server: OwnServer = {

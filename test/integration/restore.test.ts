@@ -152,7 +152,7 @@ const rootState = "/var/lib/prometheus-backup-restore";
 const note = () => newHost.run(`cat ${rootState}/bootstrapped`);
 const bootstrap = (on = newHost) => on.exec(`${command} bootstrap latest --host lost`);
 /** What only a restore would change on the new host. */
-const bornState = async () => [await serverProcess(newHost), await newHost.run(`ls ${newHost.paths.dataDirectory} ${rootState}`), await besideData(newHost)];
+const bornState = async () => [await serverProcess(newHost), await newHost.run(`ls --ignore='restore-*' ${newHost.paths.dataDirectory} ${rootState}`), await besideData(newHost)];
 
 test("a new host whose backup is missing or damaged fails `up` with the reason, and its server goes on as it was", async () => {
   await configureSpare({ bootstrapFrom: { host: "lost", backup: "20200101T000000Z" } });
@@ -172,7 +172,7 @@ test("a new host whose backup is missing or damaged fails `up` with the reason, 
   expect([damaged.ok, damaged.output]).toEqual([false, expect.stringContaining(`${object} is damaged: its checksum is not the recorded one`)]);
   const [process, entries, beside] = await bornState();
   // What has been downloaded whole is used by the next try.
-  expect([process, entries, beside]).toEqual([untouched[0], untouched[1], `${newHost.paths.dataDirectory}.restore-${backup}\n`]);
+  expect([process, entries, beside]).toEqual([untouched[0], untouched[1], `${newHost.paths.dataDirectory}/restore-${backup}\n`]);
   await mend();
 });
 
@@ -182,7 +182,7 @@ test("a new host is born from the backup of another one by `up`, once", async ()
   expect(changesOf(born)).toEqual({ create: 3 });
   expect(await measure(newHost, at)).toEqual(before);
   expect(await note()).toMatch(new RegExp(`^bootstrapped from backup ${backup} of lost at \\d{4}-\\d\\d-\\d\\dT[0-9:]{8}Z\n$`));
-  expect(await besideData(newHost)).toMatch(/^\/var\/lib\/prometheus\.before-\d{8}T\d{6}Z\n$/);
+  expect(await besideData(newHost)).toMatch(/^\/var\/lib\/prometheus\/before-\d{8}T\d{6}Z\n$/);
   const again = await deployment.stack.up();
   expect([changesOf(again), again.dials]).toEqual([{}, []]);
 });
@@ -202,7 +202,7 @@ test("once born, neither lost data nor other values restore anything, and `up` s
   const removed = await deployment.stack.up();
   expect(changesOf(removed)).toEqual({ delete: 2, update: 2 });
   expect(await bornState()).toEqual(wiped);
-  await newHost.run(`set -e; systemctl stop prometheus; mv /root/blocks/* ${newHost.paths.dataDirectory}/; systemctl start prometheus; rm -rf ${newHost.paths.dataDirectory}.before-*`);
+  await newHost.run(`set -e; systemctl stop prometheus; mv /root/blocks/* ${newHost.paths.dataDirectory}/; systemctl start prometheus; rm -rf ${newHost.paths.dataDirectory}/before-*`);
   await waitForPrometheus(newHost);
 });
 
@@ -228,7 +228,7 @@ test("a new host gets the backup of another one, keeps its own data aside, and w
   expect(restored.stderr).toMatch(/downtime \d+\.\d s/);
   expect(await measure(newHost, at)).toEqual(before);
   const aside = (await besideData(newHost)).trim();
-  expect(aside).toMatch(/^\/var\/lib\/prometheus\.before-\d{8}T\d{6}Z$/);
+  expect(aside).toMatch(/^\/var\/lib\/prometheus\/before-\d{8}T\d{6}Z$/);
   expect(restored.stderr).toContain(`The data from before are in ${aside}.`);
   expect(await newHost.run(`ls -d ${aside}/wal`)).toBe(`${aside}/wal\n`);
   expect(await objects()).toEqual(untouched);

@@ -7,7 +7,7 @@ import type { Finished } from "../tools/process";
 export const command = "/usr/local/bin/prometheus-backup.sh";
 
 /** What lies beside the data directory: downloads, and data kept aside. */
-export const besideData = (on: Host) => on.run(`ls -d ${on.paths.dataDirectory}.* 2>/dev/null || true`);
+export const besideData = (on: Host) => on.run(`ls -d ${on.paths.dataDirectory}.* ${on.paths.dataDirectory}/{restore,before}-* 2>/dev/null || true`);
 
 /** The last error that a command has printed. */
 export function errorOf(finished: Finished): string {

@@ -14,8 +14,8 @@ export const textfile = (settings: Record<string, string> = {}): StepContent => 
   settings: { DIRECTORY: "", EXPORTER_UNIT: "", EXPORTER_URL: "http://127.0.0.1:9100/metrics", OWNER: "prometheus", ...settings },
 });
 export const credentials = (text = hostile): StepContent => ({
-  settings: {},
-  files: { "/etc/prometheus-backup/credentials/offsite": { content: `${text}\n`, mode: "0600", owner: "prometheus:prometheus" } },
+  settings: { BACKUP_USER: "prometheus" },
+  files: { "/etc/prometheus-backup/credentials/offsite": { content: `${text}\n`, mode: "0640", owner: "root:root" } },
 });
 export const alertRules = (content = rules, mode = "0644"): StepContent => ({
   settings: { UNIT: "prometheus.service", URL: url, GROUP: "prometheus-backup" },

@@ -51,7 +51,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
   });
 
   test("secrets are readable for their user alone", async () => {
-    expect(await host.run("stat -c '%U:%G %a' /etc/prometheus-backup/credentials/offsite")).toBe("prometheus:prometheus 600\n");
+    expect(await host.run("stat -c '%U:%G %a' /etc/prometheus-backup/credentials/offsite /etc/prometheus-backup/credentials")).toBe("root:prometheus 640\nroot:prometheus 750\n");
     expect(await host.run("find /tmp /var/tmp /usr/local/lib/prometheus-backup -newer /etc/hostname -type f -print0 | xargs -0 -r grep -lF 'touch /tmp/executed' || true")).toBe("");
   });
 
@@ -75,6 +75,20 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
       expect(await host.run(`cd ${place} && stat --format %U . blocks blocks/one; rm -rf blocks stranger`)).toBe("prometheus\nprometheus\nprometheus\n");
     }
     expect(await host.run("stat --format %U /root/stranger; rm /root/stranger")).toBe("root\n");
+  });
+
+  test("what the backup user wrote belongs to root when root runs the job from then on, and none of its links stays", async () => {
+    const places = ["/var/lib/prometheus-backup", "/backup/it's $(id > x)/prom-1"].map(quote);
+    for (const place of places) {
+      await host.run(`mkdir -p ${place} && cd ${place} && mkdir -p sub && ln -sfn /root/stranger lock && ln -sfn /etc sub/cache && mkfifo sub/fifo; touch sub/file; chown -hR prometheus: .`);
+    }
+    const job = backupJob();
+    expect((await install(host, StepName.backupJob, { ...job, settings: { ...job.settings, BACKUP_USER: "root" } })).code).toBe(0);
+    for (const place of places) {
+      expect(await host.run(`find ${place} \\( ! -user root -o ! -type f ! -type d \\) -print; ls ${place}/sub; rm -r ${place}/sub`)).toBe("file\n");
+    }
+    expect((await host.exec("ls /root/stranger")).code).toBe(2);
+    expect((await install(host, StepName.backupJob, job)).code).toBe(0);
   });
 
   test("a removal that means another installation of the host changes nothing", async () => {
@@ -198,14 +212,16 @@ describe("a host that is not as expected", () => {
   });
 
   test("files that were there before come back, and those that leave the payload go", async () => {
-    await host.writeFile("/etc/prometheus-backup/credentials/offsite", "mine\n", { mode: "0640", owner: "root:prometheus" });
+    // As installations from before have it; `up` mends that.
+    await host.run("install -d -m 0755 /etc/prometheus-backup/credentials");
+    await host.writeFile("/etc/prometheus-backup/credentials/offsite", "mine\n", { mode: "0600", owner: "prometheus:prometheus" });
     const two = credentials();
-    two.files = { ...two.files, "/etc/prometheus-backup/credentials/other": { content: "x\n", mode: "0600", owner: "root:root" } };
+    two.files = { ...two.files, "/etc/prometheus-backup/credentials/other": { content: "x\n", mode: "0640", owner: "root:root" } };
     expect(await install(host, StepName.credentials, two)).toMatchObject({ code: 0 });
     expect(await install(host, StepName.credentials, credentials("rotated"))).toMatchObject({ code: 0, stdout: "installed 1 files\n" });
-    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite")).toBe("offsite\nrotated\n");
+    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite && stat -c '%U:%G %a' . offsite")).toBe("offsite\nrotated\nroot:prometheus 750\nroot:prometheus 640\n");
     expect(await remove(host, StepName.credentials)).toMatchObject({ code: 0 });
-    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite && stat -c '%U:%G %a' offsite")).toBe("offsite\nmine\nroot:prometheus 640\n");
+    expect(await host.run("cd /etc/prometheus-backup/credentials && ls && cat offsite && stat -c '%U:%G %a' offsite")).toBe("offsite\nmine\nprometheus:prometheus 600\n");
     await host.run("rm -r /etc/prometheus-backup");
   });
 

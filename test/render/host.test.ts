@@ -91,7 +91,7 @@ test("the cron entry and the log rotation", () => {
         delaycompress
         missingok
         notifempty
-        create 0644 prometheus prometheus
+        create 0644
     }
     "
   `);
@@ -134,7 +134,7 @@ test("a cold backup runs as root, because it stops and starts the server", () =>
   const host = rendered({ source: "cold", prometheus: { user: "monitoring" } });
   expect(content(host, "/etc/prometheus-backup/prometheus-backup.conf")).toContain("\nBACKUP_USER='root'\n");
   expect(content(host, "/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * root /usr/local/bin/prometheus-backup.sh >> ");
-  expect(content(host, "/etc/logrotate.d/prometheus-backup")).toContain("create 0644 root root\n");
+  expect(content(host, "/etc/logrotate.d/prometheus-backup")).toContain("create 0644\n");
   expect(host.steps["backup-job"]?.settings["BACKUP_USER"]).toBe("root");
   expect(host.steps["textfile-directory"]?.settings["OWNER"]).toBe("root");
   const hot = rendered({ source: "hot", prometheus: { user: "monitoring" } });

@@ -137,3 +137,13 @@ test("a server that has not looked since has not let go of a damaged block, what
     wait_until_dropped; printf '%s' "$DROPPED"`);
   expect([dropped(true), dropped(false)]).toEqual(["true", "false"]);
 });
+
+test.each([
+  ["is not ready", "active", "the unit", "! none.service runs, but is not ready (HTTP 503): it is stopped for the change and started again"],
+  ["has failed", "failed", "the unit", "none.service is down; it is started at the end"],
+  ["is stopped", "inactive", "the unit", "not running, and stays so"],
+  ["answers", "active", "the running server", "goes on running; it finds the blocks within about a minute"],
+])("the plan says what becomes of a server that %s", (_, state, from, words) => {
+  const { stderr } = shell.run(`${FACTS} UNIT_KNOWN=true HEAL_STOPPED=false API_STATUS=503 PROMETHEUS_UNIT=none.service FACTS_FROM='${from}'; unit_is() { [[ " $* " == *" ${state} "* ]]; }; plan_heal_server`);
+  expect(stderr).toBe(`  server     ${words}\n`);
+});

@@ -22,7 +22,7 @@ export class Shell {
 
   /** Runs `text` with all functions defined and SCRATCH set. Arguments arrive as $1, $2, … */
   run(text: string, ...values: string[]): Called {
-    const prelude = 'source "$PROGRAM"; begin; set_config_defaults; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
+    const prelude = 'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
     const { status, stdout, stderr } = spawnSync("bash", ["-c", prelude + text, "test", ...values], { encoding: "utf8", cwd: this.directory, env: { ...process.env, PROGRAM: this.program } });
     return { code: status, stdout, stderr };
   }

@@ -3,11 +3,15 @@
 
 HTTP_STATUS='' HTTP_BODY='' BASE_URL='' API_CURL=()
 
-# use_server URL CURL_CONFIG: what the functions below talk to.
+# use_server URL CURL_CONFIG: what the functions below talk to. curl does what its configuration says, so that must be root's.
 use_server() {
   BASE_URL="${1%/}"
   API_CURL=(curl --silent --show-error --noproxy '*' --proto '=http,https')
-  if [[ -n $2 ]]; then API_CURL+=(--config "$2"); fi
+  if [[ -z $2 ]]; then return 0; fi
+  if [[ -e $2 && ! "$(stat --format '%u %A' -- "${2%/*}" "$2" | tr '\n' ' ')" =~ ^0\ d....-..-.\ 0\ -....-..-.\ $ ]]; then
+    die "$EXIT_REFUSED" "$2 can be changed by others than root, and curl would do as root whatever it says; nothing was changed. Run \`pulumi up --replace '**-credentials'\`, which gives it to root"
+  fi
+  API_CURL+=(--config "$2")
 }
 
 # http_get PATH [CURL_ARGUMENT...]: sets HTTP_STATUS (000 without an answer) and HTTP_BODY. Never fails.
