@@ -61,7 +61,7 @@ function split(schedule: string): Fields {
 
 function parse(line: string): CronExpressionParserResult {
   try {
-    return CronExpressionParser.parse(line, { currentDate: "2023-12-31T23:59:59Z", endDate: "2029-03-02T00:00:00Z", tz: "UTC" });
+    return CronExpressionParser.parse(line);
   } catch (error) {
     throw new ScheduleError(`is not a schedule that cron can run (${sentence(error)}). Correct the field.`);
   }
@@ -72,35 +72,22 @@ function sentence(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/[.\s]+$/, "").toLowerCase();
 }
 
-const dayCache = new Map<string, number[]>();
-
-/** Days since 1970 on which the line runs: five years, with a leap day at both ends. */
-function runDays(dayOfMonth: string, month: string, dayOfWeek: string): number[] {
-  const key = `${dayOfMonth} ${month} ${dayOfWeek}`;
-  const known = dayCache.get(key);
-  if (known) {
-    return known;
-  }
-  const days: number[] = [];
-  const runs = parse(`0 0 ${key}`);
-  while (runs.hasNext()) {
-    days.push(runs.next().getTime() / 1000 / DAY);
-  }
-  dayCache.set(key, days);
-  return days;
-}
+/** First and last day that is looked at, since 1970: five years, with a leap day at both ends. */
+const DAYS = { first: Date.UTC(2024, 0, 1) / 1000 / DAY, last: Date.UTC(2029, 2, 2) / 1000 / DAY };
 
 /**
- * Cron runs on days that match either day field when both are restricted, but on days that match both when one of
- * them starts with `*` (such as `*\/2`). The library always takes either, so the second case is cut out here.
+ * Days since 1970 on which the line runs. Cron runs on days that match either day field when both are restricted, but
+ * on days that match both when one of them starts with `*` (such as `*\/2`).
  */
-function daysOf({ dayOfMonth, month, dayOfWeek }: Fields): number[] {
-  const bothNeeded = dayOfMonth.startsWith("*") !== dayOfWeek.startsWith("*") && [dayOfMonth, dayOfWeek].some(f => f.startsWith("*") && f !== "*");
-  if (!bothNeeded) {
-    return runDays(dayOfMonth, month, dayOfWeek);
-  }
-  const weekDays = new Set(runDays("*", month, dayOfWeek));
-  return runDays(dayOfMonth, month, "*").filter(day => weekDays.has(day));
+function daysOf(line: Fields): number[] {
+  const { month, dayOfMonth, dayOfWeek } = parse(`0 0 ${line.dayOfMonth} ${line.month} ${line.dayOfWeek}`).fields;
+  const [months, monthDays, weekDays] = [month, dayOfMonth, dayOfWeek].map(field => new Set(field.values.map(Number)));
+  const both = line.dayOfMonth.startsWith("*") || line.dayOfWeek.startsWith("*");
+  return Array.from({ length: DAYS.last - DAYS.first + 1 }, (_, index) => DAYS.first + index).filter(day => {
+    const date = new Date(day * DAY * 1000);
+    const matches = [monthDays?.has(date.getUTCDate()), weekDays?.has(date.getUTCDay())];
+    return months?.has(date.getUTCMonth() + 1) && (both ? matches.every(Boolean) : matches.some(Boolean));
+  });
 }
 
 /** Largest step back of the clock of a time zone within a year, in seconds; 0 where clocks do not change. */

@@ -25,6 +25,8 @@ test.each([
   ["*/7 * * * *", 7 * minute],
   // `*/2` with a weekday: cron wants both, so it runs on odd days that are Mondays.
   ["0 2 */2 * 1", 21 * day],
+  // Both begin with `*`: the days 1, 11, 21 and 31 that are Sundays, Wednesdays or Saturdays.
+  ["0 2 */10 * */3", 92 * day],
 ])("the largest gap of %s is %i seconds where clocks do not change", (schedule, gap) => {
   expect(scheduleFacts(schedule, "UTC").largestGapSeconds).toBe(gap);
 });
