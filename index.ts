@@ -1,4 +1,4 @@
-import { deploy } from "./components/program";
+import { loadProgram } from "./scripts/program";
 
 // Everything is decided by the stack's configuration; `Pulumi.yaml` describes its keys.
-export const { schedules, bucketName, hostPolicies } = deploy();
+export const { schedules, bucketName, hostPolicies } = loadProgram().deploy();

@@ -12,6 +12,8 @@ const MADE = ["node_modules", "bin", ".git", "out", ".work", "coverage", "test-r
 export interface Installed {
   /** Where everything lies that was made; for whoever removes it. */
   directory: string;
+  /** The copy of this tree that was packed: a clone after `npm ci`. */
+  copy: string;
   /** Files of the tarball, in order. */
   files: string[];
   /** The project that has nothing but this package. */
@@ -47,8 +49,7 @@ function linkOrCopy(source: string, target: string): void {
 }
 
 /** Packs a copy of this tree that was never built, so that only what `prepare` builds can be in the package. */
-async function pack(directory: string): Promise<string> {
-  const copy = path.join(directory, "copy");
+async function pack(copy: string, directory: string): Promise<string> {
   for (const name of readdirSync(root).filter(entry => !MADE.includes(entry))) {
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   }
@@ -72,7 +73,8 @@ async function dependencies(): Promise<string[]> {
  */
 export async function installPackage(): Promise<Installed> {
   const directory = mkdtempSync(path.join(tmpdir(), "prometheus-backup-package-"));
-  const tarball = await pack(directory);
+  const copy = path.join(directory, "copy");
+  const tarball = await pack(copy, directory);
   const project = path.join(directory, "project");
   for (const place of [...(await dependencies()), path.join("node_modules", ".bin")]) {
     linkTree(path.join(root, place), path.join(project, place));
@@ -83,6 +85,7 @@ export async function installPackage(): Promise<Installed> {
   const files = (await runOrThrow("tar", ["--list", "--file", tarball])).trim().split("\n");
   return {
     directory,
+    copy,
     files: files.map(file => file.replace(/^package\//, "")).sort(),
     project,
     package: path.join(project, "node_modules", "prometheus-backup"),

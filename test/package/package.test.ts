@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { GetSchemaRequest, type GetSchemaResponse } from "@pulumi/pulumi/proto/provider_pb";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { parse } from "yaml";
 import { PrometheusBackup, Source } from "../../components";
 import * as everything from "../../components";
 import { recordResources } from "../recordResources";
+import { previewOf, startEngine } from "../tools/engine";
 import { runOrThrow, testEnvironment } from "../tools/process";
 import { installPackage, type Installed } from "./installed";
 
@@ -40,7 +42,7 @@ test("the package holds the built components, what hosts get, the pages, and not
   const built = sources.map(name => name.replace(/^components(.*)\.ts$/, "bin$1"));
   expect(installed.files).toEqual(
     [
-      ...built.flatMap(name => [`${name}.d.ts`, `${name}.js`]),
+      ...built.flatMap(name => [`${name}.d.ts`, `${name}.js`, `${name}.js.map`]),
       ...sources,
       ...filesOf("scripts", ".sh"),
       ...filesOf("docs", ".md"),
@@ -203,4 +205,32 @@ async function portOf(plugin: ChildProcess): Promise<number> {
 test("started as a component package, the installed package offers every component to other languages", async () => {
   const components = exported.filter(([, value]) => typeof value === "function").map(([name]) => name);
   expect(await schemaOf(installed.package)).toEqual(components.map(name => `prometheus-backup:index:${name}`).sort());
+});
+
+/** What the program of the clone tells and registers for the README's host when Pulumi's runner starts it. */
+async function previewOfClone(): Promise<{ messages: string[]; registered: string[] }> {
+  const example = readFileSync(path.join(root, "test", "examples", "first-host.yaml"), "utf8");
+  const { config } = parse(example) as { config: Record<string, unknown> };
+  const engine = await startEngine();
+  try {
+    const start = previewOf(installed.copy, engine, config);
+    const [command = "", ...words] = start.words;
+    await runOrThrow(command, words, { env: testEnvironment({ ...start.environment, SSH_AUTH_SOCK: "" }) });
+    return { messages: engine.messages, registered: engine.registered.sort() };
+  } finally {
+    engine.stop();
+  }
+}
+
+test("the program of a clone starts as it was built, and from the sources once one of them has changed", async () => {
+  const mark = '\nrequire("@pulumi/pulumi").log.info("as it was built");\n';
+  appendFileSync(path.join(installed.copy, "bin", "program.js"), mark);
+  const built = await previewOfClone();
+  const wayIn: unknown = expect.stringMatching(/^no way into prom-1: /);
+  expect(built.messages).toEqual(["as it was built", wayIn]);
+  expect(built.registered).toContain("command:remote:Command prom-1-backup-job-install");
+  appendFileSync(path.join(installed.copy, "components", "render", "schedule.ts"), "// Changed.\n");
+  expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
+  rmSync(path.join(installed.copy, "bin"), { recursive: true });
+  expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
 });
