@@ -102,11 +102,20 @@ export function clockStepSeconds(timeZone: string): number {
   return Math.max(...offsets) - Math.min(...offsets);
 }
 
+const knownFacts = new Map<string, ScheduleFacts>();
+
 /**
  * What follows from a cron line. The largest gap holds over leap years and over the change of the clock in the given
  * time zone (the host's): where clocks go back an hour, a daily job has one day of 25 hours. Throws `ScheduleError`.
  */
 export function scheduleFacts(schedule: string, timeZone: string): ScheduleFacts {
+  const key = `${timeZone} ${schedule}`;
+  const facts = knownFacts.get(key) ?? findFacts(schedule, timeZone);
+  knownFacts.set(key, facts);
+  return facts;
+}
+
+function findFacts(schedule: string, timeZone: string): ScheduleFacts {
   const fields = split(schedule);
   const { minute, hour } = parse(`${fields.minute} ${fields.hour} * * *`).fields;
   const hours = hour.values.map(Number);

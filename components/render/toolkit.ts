@@ -36,11 +36,14 @@ export function renderToolkit(): Toolkit {
   return made;
 }
 
-/** The file that is copied: the same bytes on every machine (no time, no operating system in it). */
-export function packToolkit(toolkit: Toolkit): Buffer {
-  const packed = gzipSync(toolkit.text, { level: 9 });
-  packed[9] = 255;
-  return packed;
+const packed = new Map<string, Buffer>();
+
+/** The file that is copied: the same bytes on every machine (no time, no operating system in it). Packed once. */
+export function packToolkit({ text, digest }: Toolkit): Buffer {
+  const bytes = packed.get(digest) ?? gzipSync(text, { level: 9 });
+  bytes[9] = 255;
+  packed.set(digest, bytes);
+  return bytes;
 }
 
 /**
