@@ -18,6 +18,7 @@ import { list } from "./scenarios/list";
 import { memory } from "./scenarios/memory";
 import { restore } from "./scenarios/restore";
 import { restoreS3 } from "./scenarios/restoreS3";
+import { start } from "./scenarios/start";
 import { thousand } from "./scenarios/thousand";
 
 const PROGRAMS = [
@@ -60,6 +61,7 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
     "restore-s3": async directory => restoreS3(await agedServer(), directory, runs),
     downtime: async () => downtime(await agedServer(), runs),
     memory: directory => memory(directory, numbers(values.sizes), series(30_000)),
+    start: directory => start(directory, runs),
     thousand: directory => thousand({ directory, days: days(90), series: series(5000), runs }),
   };
 }
