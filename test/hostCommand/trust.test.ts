@@ -69,7 +69,7 @@ describe("programs and paths come from root's files", () => {
     expect([finished.code, errorOf(finished)]).toEqual([
       12,
       `by the running server the data are in ${setting.host.paths.dataDirectory}, but the unit ${own.server.unit}.service says ${own.server.dataDirectory}; ` +
-        "restart the server if its unit was changed, set prometheusUnit to the right unit, or dataDirectory to the right directory",
+        "restart the server if its unit was changed, or set prometheus.unit or prometheus.dataDirectory to the right one",
     ]);
   });
 });
