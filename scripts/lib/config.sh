@@ -126,13 +126,13 @@ clean_environment() {
 }
 
 # as_user USER:GROUP COMMAND...: root runs COMMAND with the rights of that user and no way back to its own; everybody else as themselves. A user
-# that is only a number has no further groups.
+# that is only a number has no further groups. From the root directory, since that user may not be where root was called.
 as_user() {
   local user=${1%:*} group=${1#*:} groups=--clear-groups
   shift
   if (( EUID != 0 )) || [[ $user == 0 || $user == root ]]; then "$@"; return $?; fi
   if [[ ! $user =~ ^[0-9]+$ ]] || getent passwd "$user" >/dev/null; then groups=--init-groups; fi
-  setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@"
+  ( cd / && exec setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@" )
 }
 
 # as_owner COMMAND...: COMMAND as the user to whom the data belong that are restored, held or linked (STAGE_OWNER, "user:group"; empty: as whoever runs
