@@ -25,10 +25,12 @@ take_snapshot() {
 
 # ask_for_snapshot: as api, but the request outlives this run: whatever kills it, the answer is written down in STATE_DIR/snapshot.asked, and the
 # next run learns the name of what it has to remove. STATE_DIR/snapshot.intent says that there is a request; who asks holds a lock in the former.
+# The room for the answer is taken before, as blanks, which JSON may end with: a file system that others fill meanwhile must not cost us the name.
 ask_for_snapshot() {
   local asked="$STATE_DIR/snapshot.asked" lock auth=()
   rm -rf -- "$asked"
-  { mkdir -- "$asked" && cp -- "$SCRATCH/snapshots.before" "$asked/before" && : >"$asked/answer" && : >"$asked/status" &&
+  { mkdir -- "$asked" && cp -- "$SCRATCH/snapshots.before" "$asked/before" && printf '%4096s' '' >"$asked/answer" &&
+    printf '%3s' '' >"$asked/status" && printf '%512s' '' >"$asked/error" &&
     printf '%s\n' "$DATA_DIRECTORY" >"$STATE_DIR/snapshot.intent"; } 2>/dev/null ||
     die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"
   if [[ -n $API_CURL_CONFIG ]]; then auth=(--config "$API_CURL_CONFIG"); fi
@@ -37,13 +39,15 @@ ask_for_snapshot() {
   # It must neither keep the locks of a run nor be ended for an orphan of one.
   ( if [[ -n $LOCK_FD ]]; then exec {LOCK_FD}>&-; fi
     if [[ -n ${JOBS_FD:-} ]]; then exec {JOBS_FD}>&-; fi
-    exec setsid --fork curl --silent --show-error --noproxy '*' --request POST --connect-timeout 5 --max-time $(( SNAPSHOT_TIMEOUT_SECONDS * 2 )) --output "$asked/answer" \
-      --write-out '%{http_code}' "${auth[@]}" -- "$PROMETHEUS_URL/api/v1/admin/tsdb/snapshot?skip_head=$SKIP_HEAD" </dev/null >"$asked/status" 2>"$asked/error" )
+    # shellcheck disable=SC2016  # the inner shell expands it
+    exec setsid --fork bash -c '"${@:2}" 3>&1 1<>"$1/status" 2<>"$1/error" | dd of="$1/answer" conv=notrunc status=none' bash "$asked" \
+      curl --silent --show-error --noproxy '*' --request POST --connect-timeout 5 --max-time $(( SNAPSHOT_TIMEOUT_SECONDS * 2 )) --output /dev/fd/3 \
+      --write-out '%{http_code}' "${auth[@]}" -- "$PROMETHEUS_URL/api/v1/admin/tsdb/snapshot?skip_head=$SKIP_HEAD" </dev/null >/dev/null 2>&1 )
   exec {lock}>&-
   API_BODY="$asked/answer" API_ERROR="timed out" API_STATUS=000
   if ! wait_for flock --shared --timeout "$SNAPSHOT_TIMEOUT_SECONDS" "$asked/lock" true; then return 0; fi
   API_STATUS="$(<"$asked/status")"
-  API_ERROR="$(head -c 300 -- "$asked/error" | tr '\n' ' ')"
+  API_ERROR="$(head -c 300 -- "$asked/error" | tr --squeeze-repeats ' \n' ' ')"
   API_ERROR="${API_ERROR#curl: (*) }"
   API_ERROR="${API_ERROR% }"
   if [[ ! $API_STATUS =~ ^[0-9]{3}$ ]]; then API_STATUS=000; fi
@@ -53,7 +57,7 @@ ask_for_snapshot() {
 snapshot_failed() {
   local words
   words="$(jq --raw-output '.error // empty | gsub("[[:cntrl:]]"; " ") | .[:4000]' "$API_BODY" 2>/dev/null)" || words=""
-  words="${words:-$(head -c 200 -- "$API_BODY" | tr -d '\000-\037')}"
+  words="${words:-$(head -c 200 -- "$API_BODY" | tr -d '\000-\037' | sed 's/ *$//')}"
   case "$words $API_ERROR" in
     *"admin APIs disabled"*) ADMIN_API=false; require_admin_api ;;
     *"no space left"* | *"disk quota"*)
