@@ -24,6 +24,8 @@ readonly BACKUP_PATTERN='^[0-9]{8}T[0-9]{6}Z$'
 readonly HOST_PATTERN='^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'
 readonly REPOSITORY_PATTERN='^[a-z][a-z0-9-]{0,31}$'
 readonly SHA256_PATTERN='^[0-9a-f]{64}$'
+# The checksum of no bytes at all: an object that did not come is not damaged.
+readonly NOTHING_SHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 # Object names as the repository format allows them; nothing else is ever read, written or deleted.
 readonly OBJECT_NAMES='blocks/[0-9A-HJKMNP-TV-Z]{26}(\.r[0-9]{8}T[0-9]{6}Z)?\.tar\.zst|heads/[0-9]{8}T[0-9]{6}Z(-wal)?\.tar\.zst|archives/prometheus-backup-[0-9]{8}-[0-9]{6}\.tar\.(gz|zst)|companions/[0-9a-f]{64}\.tar\.zst|backups/[0-9]{8}T[0-9]{6}Z\.json|pins/[0-9]{8}T[0-9]{6}Z|marks/[0-9a-f]{32}'
 readonly OBJECT_PATTERN="^($OBJECT_NAMES)\$"

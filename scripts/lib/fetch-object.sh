@@ -51,6 +51,8 @@ fetch_object() {
     FETCH_ERROR="$EXIT_SPACE no space left in $directory"
   elif [[ ! $sum =~ $SHA256_PATTERN ]]; then
     FETCH_ERROR="$EXIT_SPACE no checksum of $object could be written to $SCRATCH"
+  elif [[ $sum == "$NOTHING_SHA256" && $sum != "$sha256" ]]; then
+    FETCH_ERROR="$EXIT_REPOSITORY repository $REPOSITORY ($REPOSITORY_SHOWN): $object came without a byte, though the repository lists it"
   elif [[ $sum != "$sha256" ]]; then
     FETCH_ERROR="$EXIT_VERIFICATION repository $REPOSITORY ($REPOSITORY_SHOWN): $object is damaged: its checksum is not the recorded one"
   elif [[ -e $base.failed ]] && (( $(free_bytes "$directory") < FULL_BYTES )); then

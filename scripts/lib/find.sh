@@ -116,7 +116,7 @@ try_backup() {
     select_repository "$index" "$host"
     if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
     MANIFEST="$SCRATCH/manifest.$index.json"
-    if ! repository_get "backups/$name.json" >"$MANIFEST"; then
+    if ! repository_read "backups/$name.json" "$MANIFEST"; then
       note_unreachable
       FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR")
       continue

@@ -73,7 +73,7 @@ JQ
 # read_manifest BACKUP FILE: a fresh copy from the selected repository, checked against its digest; sets what read_facts sets. False with
 # REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know.
 read_manifest() {
-  if ! repository_get "backups/$1.json" >"$2"; then return 1; fi
+  if ! repository_read "backups/$1.json" "$2"; then return 1; fi
   check_manifest "$1" "$2"
 }
 

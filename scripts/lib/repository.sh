@@ -55,6 +55,21 @@ repository_put() { check_object "$1" || return 1; "put_$REPOSITORY_TYPE" "$1"; }
 # repository_get OBJECT: writes the object to standard output.
 repository_get() { check_object "$1" || return 1; "get_$REPOSITORY_TYPE" "$1"; }
 
+# repository_read OBJECT FILE: the object in FILE, with as many bytes as the list says. With another number it did not come: where the server answers
+# rclone's first question with an error, rclone takes the object for a folder, prints nothing and ends well. Tried three times.
+repository_read() {
+  local wanted got="" try
+  if ! wanted="$(object_bytes "$1")"; then REPOSITORY_ERROR="$1 is not there"; return 1; fi
+  for try in 1 2 3; do
+    repository_get "$1" >"$2" || return 1
+    got="$(stat --format %s -- "$2")" || return 1
+    if [[ $got == "$wanted" ]]; then return 0; fi
+    if (( try < 3 )); then sleep "$try"; fi
+  done
+  REPOSITORY_ERROR="$1 came with $got bytes instead of the $wanted that the repository lists"
+  return 1
+}
+
 # repository_delete FILE: removes the objects that FILE names, a line each; those that are not there are no error.
 repository_delete() {
   local object
@@ -96,7 +111,7 @@ require_owner() {
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
     return 0
   fi
-  repository_get owner.json >"$SCRATCH/owner.$REPOSITORY" || return 1
+  repository_read owner.json "$SCRATCH/owner.$REPOSITORY" || return 1
   owner="$(<"$SCRATCH/owner.$REPOSITORY")"
   if [[ $owner == *"\"id\":\"$id\""* ]]; then require_own_marks; return $?; fi
   if ! jq --exit-status .id <<<"$owner" >/dev/null 2>&1; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi

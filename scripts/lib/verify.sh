@@ -63,7 +63,8 @@ verify_repository() {
   fi
   if [[ -z $backup ]] || ! object_bytes "backups/$backup.json" >/dev/null; then exit "$EXIT_NOT_FOUND"; fi
   MANIFEST="$SCRATCH/verify.json"
-  if ! read_manifest "$backup" "$MANIFEST"; then
+  repository_read "backups/$backup.json" "$MANIFEST" || repository_fault "the manifest"
+  if ! check_manifest "$backup" "$MANIFEST"; then
     die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" \
       "use another backup or repository: $(as_typed list "$HOST_NAME")"
   fi
