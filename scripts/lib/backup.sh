@@ -276,7 +276,7 @@ fact() { awk -F '\t' -v name="$1" '$1 == name { print $2; exit }' "$2"; }
 # repository_fault WHAT: ends with 7 or 8 and names repository and object.
 repository_fault() {
   local code=$EXIT_REPOSITORY action="check the mount, the network and the credentials"
-  if [[ -z ${LOCATION:-} ]]; then action+=": prometheus-backup.sh check"; fi
+  if [[ -z ${LOCATION:-} && $COMMAND != check ]]; then action+=": prometheus-backup.sh check"; fi
   if [[ $COMMAND == run && -s $SCRATCH/summary.$REPOSITORY ]]; then action="the new backup is complete there; only what came after it failed"
   elif [[ $COMMAND == run ]]; then action="no new backup was recorded there, the last one is untouched; the next run resumes"; fi
   if [[ $REPOSITORY_ERROR == *"No space left"* || $REPOSITORY_ERROR == *"quota exceeded"* ]]; then code=$EXIT_SPACE; fi

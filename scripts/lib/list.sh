@@ -104,6 +104,7 @@ list_table() {
   cat <<'JQ'
   def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
   def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h" else "\(. / 86400 | floor) d" end;
+  def blocks($kind): "\(.) \($kind)block\(if . == 1 then "" else "s" end)";
   def day: if . then .[5:10] + " " + .[11:16] else "?" end;
   ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "REPOSITORY", "STATE"],
   (sort_by(.name, .repository) | reverse[] | [
@@ -111,7 +112,8 @@ list_table() {
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
     ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else "INCOMPLETE: objects are missing or damaged" end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),
-      (if (.lacks // 0) > 0 then "lacks \(.lacks) damaged blocks" else empty end), (if (.lost // 0) > 0 then "\(.lost) blocks lost" else empty end), (if .pinned then "pinned" else empty end)] | join(", "))
+      (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end), (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
+      (if .pinned then "pinned" else empty end)] | join(", "))
   ]) | @tsv
 JQ
 }
