@@ -116,5 +116,14 @@ explain_companions() {
   if [[ -n $config ]]; then commands+=("promtool check config $(printf '%q' "$config")"); fi
   say ""
   say "To put one in force, look at the difference, put masked secrets and password files back by hand, then:"
-  printf '  %s\n' "${commands[@]}" "systemctl reload $PROMETHEUS_UNIT" >&2
+  printf '  %s\n' "${commands[@]}" "$(loading_command)" >&2
+}
+
+# loading_command: what lets the server load its configuration. A reload may be a signal to the unit's main process, which would end a shell that
+# has started the server.
+loading_command() {
+  local verb=reload
+  read_unit
+  if [[ $UNIT_PID != 0 && "$(program_name "$UNIT_PID")" != prometheus* ]]; then verb=restart; fi
+  printf 'systemctl %s %s' "$verb" "$PROMETHEUS_UNIT"
 }

@@ -97,6 +97,8 @@ server_program() {
   local candidate
   for candidate in "$(unit_program)" "$(command -v "$1")"; do
     if [[ ${candidate##*/} == prometheus ]]; then candidate="${candidate%/*}/$1"; fi
+    # The unit may start anything: a client of Docker, a shell, sudo.
+    if [[ ${candidate##*/} != "$1" ]]; then continue; fi
     candidate="$(realpath --canonicalize-existing -- "$candidate" 2>/dev/null)" || continue
     if is_program "$candidate" && { (( EUID != 0 )) || belongs_to_root "$candidate"; }; then printf '%s' "$candidate"; return 0; fi
   done

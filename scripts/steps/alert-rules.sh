@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd prometheus lib/unit-command server-config
+# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command server-config
 # Host step alert-rules: the rules file, an entry for it in prometheus.yml if none covers it, a reload (no
 # restart), and proof through the API that the group is loaded. promtool sees everything first.
 
@@ -17,6 +17,7 @@ step_install() {
   ensure_tools curl
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
+  require_reload "$UNIT"
   find_promtool
   find_config
   run_promtool 'the new rules file' rules "$WORK/files/0"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd prometheus lib/unit-command server-config remote-storage
+# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command server-config remote-storage
 # Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and proof
 # by the server's metrics that samples arrive. promtool sees everything first; every other byte of the file stays.
 
@@ -13,6 +13,7 @@ step_install() {
   ensure_tools curl
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
+  require_reload "$UNIT"
   require_secret_files
   refuse_lost_headers
   find_promtool

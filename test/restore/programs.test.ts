@@ -75,6 +75,11 @@ test("a program of root in directories of root is found, whatever links lead to 
   expect(call("server_program promtool")).toBe("/usr/bin/promtool");
 });
 
+test("another program that the unit starts is not taken for promtool", () => {
+  unit("/bin/su", "-s /bin/bash -c prometheus prometheus");
+  expect(call("PATH=/usr/bin:/bin; server_program promtool")).toBe("/usr/bin/promtool");
+});
+
 test.each([
   ["the unit says the same", "/srv/data", "/srv/data", "true"],
   ["nobody else says it", "", "/srv/data", "false"],

@@ -89,71 +89,33 @@ require_version() {
   fi
 }
 
-# server_processes UNIT: sets PROCESSES to all processes of the unit.
-server_processes() {
-  local group file
-  group="$(unit_property "$1" ControlGroup)"
-  PROCESSES=("$(unit_property "$1" MainPID)")
-  for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs"; do
-    if [[ -n $group && -r $file ]]; then
-      mapfile -t PROCESSES <"$file"
-      return 0
-    fi
-  done
-}
-
-# own_listeners UNIT: sets LISTENERS to the addresses that its processes listen on, as the kernel knows them;
-# flags would miss what hides in an environment file or a configuration.
+# own_listeners UNIT: sets LISTENERS to the addresses that the unit's processes listen on, and PROCESSES to these.
 own_listeners() {
-  local process inodes
-  LISTENERS=()
-  server_processes "$1"
+  local process all=()
+  mapfile -t PROCESSES < <(unit_processes "$1")
   for process in "${PROCESSES[@]}"; do
-    inodes="$(find "/proc/$process/fd" -maxdepth 1 -lname 'socket:*' -printf '%l ' 2>/dev/null || true)"
-    match_listeners "$process" "$inodes" ''
+    read_sockets "$process"
+    all+=("${LISTENERS[@]}")
   done
+  LISTENERS=("${all[@]}")
 }
 
 # read_listeners UNIT: the same; in some containers not even root sees whose sockets are whose, and there the server's
 # own ports must do.
 read_listeners() {
-  local ports
   own_listeners "$1"
   if ((${#LISTENERS[@]} == 0)); then
     server_flag web.listen-address
-    ports="$(grep -o ':[0-9]*' <<<"$VALUE" | tr '\n' ' ')" || true
-    match_listeners "${PROCESSES[0]}" '' "$ports"
+    take_server_ports
+    match_listeners "${PROCESSES[0]:-self}" '' "$SERVER_PORTS"
   fi
 }
 
-# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS.
-match_listeners() {
-  local table address state inode
-  for table in "/proc/$1/net/tcp" "/proc/$1/net/tcp6"; do
-    if [[ ! -r $table ]]; then continue; fi
-    while read -r _ address _ state _ _ _ _ _ inode _; do
-      if [[ $state != 0A ]]; then continue; fi
-      decode_address "$address"
-      if [[ " $2" == *" socket:[$inode] "* || " $3" == *" :${ADDRESS##*:} "* ]]; then
-        LISTENERS+=("$ADDRESS")
-      fi
-    done <"$table"
-  done
-}
-
-# decode_address HEX: sets ADDRESS from the form of /proc/net/tcp and tcp6, whose words are little endian.
-decode_address() {
-  local host="${1%:*}" port=$((16#${1##*:}))
-  if [[ $host == 0000000000000000FFFF0000* ]]; then host="${host:24}"; fi
-  if ((${#host} == 8)); then
-    printf -v ADDRESS '%d.%d.%d.%d:%d' "0x${host:6:2}" "0x${host:4:2}" "0x${host:2:2}" "0x${host:0:2}" "$port"
-  elif [[ $host == 00000000000000000000000000000000 ]]; then
-    ADDRESS="[::]:$port"
-  elif [[ $host == 00000000000000000000000001000000 ]]; then
-    ADDRESS="[::1]:$port"
-  else
-    ADDRESS="[$host]:$port"
-  fi
+# take_server_ports: sets SERVER_PORTS to the ports of the running server, ":9090 :9091", by its flags, which were just asked for, and by the URL.
+take_server_ports() {
+  json_value web.listen-address
+  SERVER_PORTS="$(grep -o ':[0-9]*' <<<"$VALUE" | tr '\n' ' ')" || true
+  if [[ $BASE_URL =~ ^https?://[^/]*:([0-9]+)(/|$) ]]; then SERVER_PORTS+=" :${BASH_REMATCH[1]}"; fi
 }
 
 # read_public_listeners UNIT: sets PUBLIC to those that are reachable from other hosts.
@@ -164,6 +126,51 @@ read_public_listeners() {
   for address in "${LISTENERS[@]}"; do
     if [[ $address != 127.* && $address != '[::1]:'* ]]; then PUBLIC+=("$address"); fi
   done
+}
+
+# require_reload UNIT: refuses a server that cannot be told to load its configuration without a signal that might end it.
+require_reload() {
+  if find_reload "$1"; then return 0; fi
+  die "$EXIT_REFUSED" "$1 cannot be told to load its configuration: its main process is not the server but $(program_name "$(unit_property "$1" MainPID)"), \
+which a signal could end, and no other process of it is known to be the server; nothing was changed. Add --web.enable-lifecycle to the server, or let the script that starts it end with: exec prometheus"
+}
+
+# find_reload UNIT: sets RELOAD to unit (its ExecReload=, which may send a signal to the main process, so that must be the server), lifecycle (an HTTP
+# request) or signal (to SERVER_PID); false if there is no way.
+find_reload() {
+  local main data lifecycle
+  RELOAD=''
+  http_get /api/v1/status/flags
+  take_server_ports
+  json_value storage.tsdb.path
+  data="$VALUE"
+  json_value web.enable-lifecycle
+  lifecycle="$VALUE"
+  main="$(unit_property "$1" MainPID)"
+  find_server_process "$1" "$data" "$SERVER_PORTS"
+  if [[ -n $SERVER_PID && $SERVER_PID == "$main" && "$(unit_property "$1" CanReload)" == yes ]]; then
+    RELOAD=unit
+  elif [[ $lifecycle == true ]]; then
+    RELOAD=lifecycle
+  elif [[ -n $SERVER_PID ]]; then
+    RELOAD=signal
+  fi
+  [[ -n $RELOAD ]]
+}
+
+# order_reload UNIT SECONDS: tells the server; false if that did not work.
+order_reload() {
+  find_reload "$1" || return 1
+  if [[ $RELOAD == lifecycle ]]; then
+    http_get /-/reload --request POST --max-time "$2"
+    # What stands in front of the server may keep this to itself; the answer of the server would be 200, or 500 with its words.
+    if [[ $HTTP_STATUS == [25]00 || -z $SERVER_PID ]]; then [[ $HTTP_STATUS == 200 ]]; return $?; fi
+    RELOAD=signal
+  fi
+  case "$RELOAD" in
+    unit) systemctl reload -- "$1" ;;
+    signal) kill -HUP "$SERVER_PID" ;;
+  esac
 }
 
 # reload_server UNIT SECONDS: true once the server says that it has taken its configuration again. The reload
@@ -177,11 +184,7 @@ reload_server() {
   before="$VALUE"
   # The time of the last reload has whole seconds; two in one second could not be told apart.
   if [[ $before == "$(date -u +%Y-%m-%dT%H:%M:%S)"* ]]; then sleep 1.1; fi
-  if [[ "$(unit_property "$1" CanReload)" == yes ]]; then
-    systemctl reload -- "$1" || return 1
-  else
-    kill -HUP "$(unit_property "$1" MainPID)" || return 1
-  fi
+  order_reload "$1" "$2" || return 1
   while ((SECONDS < deadline)); do
     http_get /api/v1/status/runtimeinfo
     json_value lastConfigTime
