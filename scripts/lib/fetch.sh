@@ -12,7 +12,7 @@ fetch_selected() {
   fetch_blocks
   fetch_archive
   fetch_wal
-  report_damage
+  report_damage "another repository had it whole, and that one was used"
   sync --file-system -- "$STAGING" || true
   took=$(( ${EPOCHREALTIME/./} - started ))
   if (( FETCHED_BYTES > 10000000 && took > 0 )); then
@@ -151,19 +151,20 @@ check_block() {
 
 # fetch_failed WHAT "CODE WORDS": ends with CODE. What was finished stays for the next try, unless the disk is full.
 fetch_failed() {
-  report_damage
+  report_damage "the next run sends it again if the server still has it"
   local code=${2%% *} after="the data of the server are untouched; run the same command again, it continues where this one stopped"
   if (( code == EXIT_SPACE )); then as_owner rm -rf -- "$STAGING"; after="the data of the server are untouched and the partial download was removed; free space and try again"; fi
   if (( code == EXIT_VERIFICATION )); then after="the data of the server are untouched; use another repository or backup, or leave this block out with --block or --from/--to"; fi
   die "$code" "$1 could not be restored: ${2#* }" "$after"
 }
 
-# report_damage: objects that were not as recorded are named, and noted for the next run, which sends them again if the server has them.
+# report_damage WORDS: objects that were not as recorded are named, with WORDS on what that means now, and noted for the next run, which sends them
+# again if the server has them.
 report_damage() {
-  local repository object
+  local repository object words=$1
   if [[ ! -s $SCRATCH/damaged.found ]]; then return 0; fi
   while IFS=$'\t' read -r repository object; do
-    warn "$object in repository $repository is damaged; where another repository has it whole, that one was used"
+    warn "$object in repository $repository is damaged; $words"
     if [[ $RESTORE_HOST != "$HOST_NAME" || ! -d $BACKUP_STATE ]]; then continue; fi
     # shellcheck disable=SC2016  # the inner shell expands it
     as_backup_user sh -c 'mkdir -p -- "$1" && printf "%s\n" "$3" >>"$1/$2"' sh "$BACKUP_STATE/damaged" "$repository" "$object" || true

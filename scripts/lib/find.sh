@@ -4,12 +4,12 @@
 UNREACHABLE=()   # of open_repositories and note_unreachable: what could not be read, in words
 
 # resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote.
-# Sets BACKUP, BACKUP_COMPLETE, MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the
+# Sets BACKUP, BACKUP_COMPLETE, BACKUP_FLAWS (words), MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the
 # repository that holds it selected. An incomplete backup is found by its name, never as latest. Ends with 11 if there
 # is none, 8 if a repository that may have it could not say, 9 if it is damaged.
 resolve_backup() {
   local wanted=$1 host=${2:-$HOST_NAME}
-  BACKUP="" BACKUP_COMPLETE=false MANIFEST="" FIND_NOTES=()
+  BACKUP="" BACKUP_COMPLETE=false BACKUP_FLAWS="" MANIFEST="" FIND_NOTES=()
   if [[ $wanted != latest && ! $wanted =~ $BACKUP_PATTERN ]]; then
     die "$EXIT_NOT_FOUND" "'$wanted' is not the name of a backup" \
       "names look like 20261122T020000Z or 'latest'; see: $(as_typed list "$host")"
@@ -61,7 +61,7 @@ find_latest() {
     status=0
     try_backup "$name" "$host" || status=$?
     if (( status == 1 )); then skipped+=("$name cannot be read (${FIND_NOTES[-1]})"); continue; fi
-    if (( status == 2 )); then skipped+=("$name is incomplete (${FIND_NOTES[-1]})"); continue; fi
+    if (( status == 2 )); then skipped+=("$name is not whole (${FIND_NOTES[-1]})"); continue; fi
     if [[ -n $M_SUSPECT ]]; then skipped+=("$name is suspect ($M_SUSPECT)"); continue; fi
     if is_dwarfed "$name" "$host"; then skipped+=("$name is not trusted ($DWARFED)"); continue; fi
     BACKUP=$name
@@ -111,7 +111,7 @@ backup_names() {
 # an incomplete one was found (selected all the same); 1: none. What speaks against one that is listed is added to
 # FIND_NOTES.
 try_backup() {
-  local name=$1 host=$2 index partial="" lacking
+  local name=$1 host=$2 index partial="" lacking damaged
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$host"
     if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
@@ -126,13 +126,14 @@ try_backup() {
       FIND_NOTES+=("$REPOSITORY: backups/$name.json is the manifest of another backup or host")
       continue
     fi
-    lacking="$(lacking_objects "$MANIFEST")"
-    if (( lacking == 0 )); then
-      BACKUP_COMPLETE=true
+    lacking="$(lacking_objects "$MANIFEST")" damaged="$(damaged_objects "$MANIFEST")"
+    if (( lacking + damaged == 0 )); then
+      BACKUP_COMPLETE=true BACKUP_FLAWS=""
       return 0
     fi
-    FIND_NOTES+=("$REPOSITORY lacks $lacking of its objects")
-    partial="${partial:-$index}"
+    if (( damaged > 0 )); then FIND_NOTES+=("$damaged of its objects $(if (( damaged == 1 )); then printf is; else printf are; fi) damaged in $REPOSITORY"); fi
+    if (( lacking > 0 )); then FIND_NOTES+=("$REPOSITORY lacks $lacking of its objects"); fi
+    if [[ -z $partial ]]; then partial=$index; describe_flaws "$REPOSITORY" "$lacking" "$damaged"; fi
   done
   if [[ -z $partial ]]; then return 1; fi
   select_repository "$partial" "$host"

@@ -84,18 +84,18 @@ require_host_name() {
 # list_rows: one JSON line a backup of the selected repository; needs find_summaries. Complete: every object is
 # listed with its recorded size, and verify found none of them damaged.
 list_rows() {
-  local damaged="$STATE_DIR/damaged/$REPOSITORY"
-  if [[ ! -f $damaged || $REPOSITORY_HOST != "$HOST_NAME" ]]; then damaged=/dev/null; fi
   read_summaries "$SCRATCH/summaries.list"
   sort -- "$SCRATCH/summaries.sorted" "$SCRATCH/catalog.rows" | cut -f 2- >"$SCRATCH/summaries.list"
-  jq --slurp --compact-output --rawfile damaged "$damaged" --rawfile listing "$OBJECT_LIST" --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
+  jq --slurp --compact-output --rawfile damaged "$(damage_notes)" --rawfile listing "$OBJECT_LIST" --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
     (reduce ($listing | split("\n")[] | select(. != "") | split("\t")) as $row ({}; .[$row[1]] = ($row[0] | tonumber))) as $there
     | (reduce ($damaged | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $bad
     | .[] | if .damaged then {name, host: $host, repository: $repository, complete: false, suspect: false, suspectReason: null,
-        damaged: true, pinned: ($there["pins/" + .name] != null), startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0,
+        damaged: true, missingObjects: 0, damagedObjects: 0, pinned: ($there["pins/" + .name] != null), startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0,
         samples: 0, oldestSample: null, newestSample: null}
-      else {name, host, repository: $repository, complete: (.objects | to_entries | all($there[.key] == .value and ($bad[.key] | not))),
-        suspect: (.suspect != null), suspectReason: .suspect, damaged: false, pinned: ($there["pins/" + .name] != null),
+      else ([.objects | to_entries[] | select($there[.key] != .value)] | length) as $missingObjects
+        | ([.objects | to_entries[] | select($there[.key] == .value and $bad[.key])] | length) as $damagedObjects
+        | {name, host, repository: $repository, complete: ($missingObjects + $damagedObjects == 0),
+        suspect: (.suspect != null), suspectReason: .suspect, damaged: false, $missingObjects, $damagedObjects, pinned: ($there["pins/" + .name] != null),
         lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes, blocks, samples, oldestSample, newestSample} end' "$SCRATCH/summaries.list"
 }
 
@@ -105,12 +105,15 @@ list_table() {
   def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
   def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h" else "\(. / 86400 | floor) d" end;
   def blocks($kind): "\(.) \($kind)block\(if . == 1 then "" else "s" end)";
+  def objects: "\(.) object\(if . == 1 then "" else "s" end)";
   def day: if . then .[5:10] + " " + .[11:16] else "?" end;
   ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "REPOSITORY", "STATE"],
   (sort_by(.name, .repository) | reverse[] | [
     .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size), (.sentBytes | size), .blocks,
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
-    ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else "INCOMPLETE: objects are missing or damaged" end),
+    ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
+        (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | objects)" else empty end),
+        (if (.missingObjects // 0) > 0 then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing" else empty end) end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),
       (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end), (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
       (if .pinned then "pinned" else empty end)] | join(", "))
@@ -146,7 +149,7 @@ command_show() {
   require_tools
   resolve_backup "${WANTED:-latest}" "$host"
   if [[ $json == true ]]; then jq . "$MANIFEST"; return 0; fi
-  jq --raw-output "$(show_text)" "$MANIFEST"
+  jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST"
 }
 
 # show_text: the jq program for people.
@@ -156,7 +159,7 @@ show_text() {
   def ms: [[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate;
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
-  "  state      \(if .suspect then "SUSPECT: " + .suspect else "good" end)",
+  "  state      \(if $flaws == "" then "complete in \($repository)" else $flaws end)\(if .suspect then ", SUSPECT: " + .suspect else "" end)",
   "  server     Prometheus \(.prometheus.version), retention \(.prometheus.retentionTime), data in \(.prometheus.dataDirectory)",
   "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gap\(if (.coverage.gaps | length) == 1 then "" else "s" end)" end)",
   (.coverage.gaps[] | "             gap \(.from) … \(.to)"),

@@ -68,13 +68,14 @@ refuse_if_planned() {
 plan_backup_lines() {
   local state=complete newest=${B_MAX[0]} oldest gaps size
   read -r oldest gaps < <(count_gaps)
-  if [[ $BACKUP_COMPLETE == false ]]; then state="INCOMPLETE, but all that is needed is there"; fi
+  if [[ $BACKUP_COMPLETE == false ]]; then state=$BACKUP_FLAWS; fi
   if [[ -n $M_SUSPECT ]]; then state+=", SUSPECT: $M_SUSPECT"; fi
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
   plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
   if [[ $RESTORE_HOST == "$HOST_NAME" && -z ${LOCATION:-} ]]; then plan_line proven "$(last_drill)"; fi
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
+  plan_damaged
   plan_lacking
   if [[ $RESTORE_MODE == full ]]; then
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"

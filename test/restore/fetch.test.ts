@@ -88,7 +88,7 @@ test("a block with a flipped byte comes from the repository that has it right, i
   const { code, stderr } = fetchAll(blocks);
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; where another repository has it whole, that one was used\n`,
+    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; another repository had it whole, and that one was used\n`,
   });
   expect(blocksIn("stage")).toEqual(every);
   expect(fs.readFileSync(at("state/damaged/local"), "utf8")).toBe(`${object("B")}\n`);
@@ -113,6 +113,9 @@ test("a block that is damaged everywhere ends the restore with its name, and no 
   spoil("second", "A", flip);
   const { code, stderr } = fetchAll(blocks);
   expect(code).toBe(9);
+  expect(stderr.split("\n").filter(line => line.includes("warning"))).toEqual(
+    ["local", "second"].map(name => `prometheus-backup: warning: ${object("A")} in repository ${name} is damaged; the next run sends it again if the server still has it`),
+  );
   expect(stderr).toMatch(new RegExp(`^prometheus-backup: error: block ${ulid("A")} could not be restored: repository second .*${object("A")} is damaged: its checksum is not the recorded one; `, "m"));
   expect(blocksIn("stage")).not.toContain(ulid("A"));
 });
@@ -138,7 +141,7 @@ test("one that is damaged in the remote comes from the repository that has it ri
   const { code, stderr } = fetchAll(blocks, "PARALLEL=1", true);
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; where another repository has it whole, that one was used\n`,
+    stderr: `prometheus-backup: warning: ${object("B")} in repository local is damaged; another repository had it whole, and that one was used\n`,
   });
   expect(blocksIn("stage")).toEqual(every);
   expect(calls()).toEqual(["cat", "cat", "cat", "cat", "copy", "copy"]);
