@@ -25,6 +25,8 @@ finish() {
   # Only jobs that were not waited for: a number that was may belong to somebody else by now.
   for child in $(jobs -p); do stop_child "$child"; done
   for (( index = ${#CLEANUP_HOOKS[@]} - 1; index >= 0; index-- )); do "${CLEANUP_HOOKS[index]}" "$status"; done
+  # hold has only part of the functions.
+  if declare -F say_interrupted >/dev/null; then say_interrupted "$status"; fi
   if [[ -n $SCRATCH ]]; then rm -rf -- "$SCRATCH"; fi
   exit "$status"
 }

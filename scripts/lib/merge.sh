@@ -101,6 +101,7 @@ plan_merge() {
 # out again if it cannot.
 move_into_server() {
   local ulid failures before moved=()
+  MOVED_IN=0
   own_staged
   sync --file-system -- "$STAGING"
   before="$(server_metric prometheus_tsdb_blocks_loaded)"
@@ -108,7 +109,7 @@ move_into_server() {
   for ulid in "${B_ULID[@]}"; do
     if [[ -e $DATA_DIRECTORY/$ulid ]]; then continue; fi
     as_owner mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"
-    moved+=("$ulid")
+    moved+=("$ulid") MOVED_IN=$(( MOVED_IN + 1 ))
   done
   sync -- "$DATA_DIRECTORY"
   wait_until_loaded $(( ${before:-0} + ${#moved[@]} )) "${failures:-0}" "${moved[@]}"

@@ -69,11 +69,17 @@ progress_done() {
   if is_terminal; then printf '\r\033[K' >&2; fi
 }
 
-# confirm QUESTION: true when the person types yes. Without a terminal there is nobody to ask, so false.
+# can_ask: whether a person answers on standard input.
+can_ask() { [[ -t 0 ]]; }
+
+# confirm QUESTION: true when the person types yes. Anything but yes or no is asked once more, and no is the answer if it comes again.
 confirm() {
-  local answer=""
-  if [[ ! -t 0 ]]; then return 1; fi
-  printf '%s [yes/no] ' "$1" >&2
+  local answer="" words="$1 Type yes or no: "
+  printf '%s' "$words" >&2
   read -r answer || return 1
+  if [[ $answer != yes && $answer != no ]]; then
+    printf "'%s' is neither yes nor no. %s" "$answer" "$words" >&2
+    read -r answer || return 1
+  fi
   [[ $answer == yes ]]
 }

@@ -39,8 +39,12 @@ prune_repository() {
   plan_prune "$plan"
   print_prune "$plan" >&2
   if [[ $dry_run == true ]] || ! has_work "$plan"; then return 0; fi
+  if [[ $yes == false ]] && ! can_ask; then
+    die "$EXIT_REFUSED" "there is no terminal to ask on" "pass --yes to go on without the question; nothing was removed from $REPOSITORY"
+  fi
   if [[ $yes == false ]] && ! confirm "Remove these from $REPOSITORY?"; then
-    die "$EXIT_REFUSED" "nothing was removed from $REPOSITORY, because nobody said yes" "answer yes on a terminal, or pass --yes"
+    say "Nothing was removed from $REPOSITORY."
+    return 0
   fi
   apply_prune "$plan"
 }

@@ -117,14 +117,14 @@ note_restored() {
     warn "$BACKUP_STATE/restored cannot be written; the next run may call blocks lost that the restored backup did not have"
 }
 
-# stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes.
+# stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes. A typed no is an answer, and no error.
 stop_after_plan() {
   if [[ $PLAN_ONLY == true ]]; then exit 0; fi
   if [[ $ASSUME_YES == true ]]; then return 0; fi
-  if [[ ! -t 0 ]]; then
+  if ! can_ask; then
     die "$EXIT_REFUSED" "there is no terminal to ask on" "pass --yes to go on without the question; nothing was done"
   fi
-  if ! confirm "$1"; then die "$EXIT_REFUSED" "not confirmed" "nothing was done"; fi
+  if ! confirm "$1"; then say "Nothing was done."; exit 0; fi
 }
 
 # restore_target: the selected blocks as a data directory of its own; no server is touched.

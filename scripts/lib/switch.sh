@@ -145,6 +145,7 @@ move_in() {
 # end_switch: from here on the restored data are the data.
 end_switch() {
   rm -f -- "$JOURNAL"
+  RESTORED=true
   sync -- "${JOURNAL%/*}"
   PHASE=""
   dismiss_guardian

@@ -49,8 +49,9 @@ describe.concurrent("prune", () => {
     await newest(site);
     await site.configure(ONE);
     const no = await typed(site, "prune", "no");
-    expect([no.code, await backups(site)], no.shown).toEqual([12, expect.objectContaining({ length: 2 })]);
-    expect(no.shown).toContain("Remove these from local? [yes/no] ");
+    expect([no.code, await backups(site)], no.shown).toEqual([0, expect.objectContaining({ length: 2 })]);
+    expect(no.shown).toContain("Remove these from local? Type yes or no: ");
+    expect(no.shown).toContain("Nothing was removed from local.\r\n");
     const yes = await typed(site, "prune", "yes");
     expect([yes.code, await backups(site)], yes.shown).toEqual([0, expect.objectContaining({ length: 1 })]);
   });
