@@ -239,8 +239,8 @@ export interface JobSettings {
   suspectBelowPercent?: number;
   /**
    * Whether a backup holds what is needed to start the server elsewhere: `prometheus.yml`, rule files, file_sd, web
-   * configuration, the unit. Defaults to true. A configuration with passwords in it goes along with them masked;
-   * password files, and other files with passwords in them, never do.
+   * configuration, the unit. Defaults to true. Only what is known to be no secret goes along; the rest is masked or left
+   * out, and named in the backup.
    */
   companions?: boolean;
   /**

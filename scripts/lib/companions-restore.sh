@@ -92,11 +92,12 @@ compare_companions() {
   local path state masked
   for path in "${C_PATH[@]}"; do
     if [[ $path == /unit.txt ]]; then state="the unit as systemd showed it, drop-ins included"
+    elif [[ $path == /left-out.txt ]]; then state="what is not in the others"
     elif [[ ! -e $path ]]; then state="this host has none"
     elif cmp --silent -- "$TARGET$path" "$path"; then state="the same as in force"
     else state="differs from the one in force"; fi
     masked="$(grep --only-matching --fixed-strings '<secret>' -- "$TARGET$path" | wc -l)" || masked=0
-    if (( masked > 0 )); then state+="; secrets masked as <secret>: $masked"; fi
+    if (( masked > 0 )) && [[ $path != /left-out.txt ]]; then state+="; secrets masked as <secret>: $masked"; fi
     say "$(printf '  %-48s %s' "$path" "$state")"
   done
 }
@@ -104,9 +105,14 @@ compare_companions() {
 # explain_companions: how to put in force what differs. Only the person knows whether that is right on this host.
 explain_companions() {
   local index path config="" owner commands=()
+  if [[ -f $TARGET/left-out.txt ]]; then
+    say ""
+    head -n 20 -- "$TARGET/left-out.txt" >&2
+    if (( "$(wc -l <"$TARGET/left-out.txt")" > 20 )); then say "… (all of it: $TARGET/left-out.txt)"; fi
+  fi
   for index in "${!C_PATH[@]}"; do
     path="${C_PATH[index]}"
-    if [[ $path == /unit.txt ]] || cmp --silent -- "$TARGET$path" "$path"; then continue; fi
+    if [[ $path == /unit.txt || $path == /left-out.txt ]] || cmp --silent -- "$TARGET$path" "$path"; then continue; fi
     if grep --quiet --extended-regexp '^(global|scrape_configs):' -- "$TARGET$path"; then config=$path; fi
     owner=""
     if [[ ${C_USER[index]} != - ]]; then owner=" --owner=${C_USER[index]} --group=${C_GROUP[index]}"; fi

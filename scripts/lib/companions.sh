@@ -1,59 +1,84 @@
 # shellcheck shell=bash
 # Companions: what one needs to start the server elsewhere (prometheus.yml, rules, file_sd, web config, the unit in force).
-# A backup is read by more people than a server's disk: a configuration with passwords in it goes along with them masked,
-# as the server's API shows it; password files never go along.
+# A backup is read by more people than a server's disk, so they travel masked (masking.sh); password files never go
+# along. What is missing from them is a companion of its own, /left-out.txt.
 
-# collect_companions: copies the files into SCRATCH/companions, under their absolute paths, and notes mode and owner of each in
+# collect_companions: puts the files into SCRATCH/companions, under their absolute paths, and notes mode and owner of each in
 # SCRATCH/companion.modes. Never fails a backup.
 collect_companions() {
-  local path target="$SCRATCH/companions"
+  local kind path target="$SCRATCH/companions" masked
   mkdir -p -- "$target"
   : >"$SCRATCH/companion.modes"
+  : >"$SCRATCH/companion.left"
   companion_paths >"$SCRATCH/companion.paths" || true
-  while IFS= read -r path; do
+  while IFS=$'\t' read -r kind path; do
     if [[ $path != /* || $path == *..* || $path == *[[:cntrl:]]* || ! -f $path ]]; then continue; fi
-    if [[ ! -r $path ]]; then warn "companion $path cannot be read by '$(id -un)' and does not travel with the backup"; continue; fi
     mkdir -p -- "$target${path%/*}"
-    if copy_companion "$path" "$target$path"; then stat --dereference --printf '%n\t%a\t%U\t%G\n' -- "$path" >>"$SCRATCH/companion.modes" || true; fi
+    if copy_companion "$kind" "$path" "$target$path"; then
+      stat --dereference --printf '%n\t%a\t%U\t%G\n' -- "$path" >>"$SCRATCH/companion.modes" || true
+    fi
   done <"$SCRATCH/companion.paths"
-  if command -v systemctl >/dev/null 2>&1; then
-    systemctl cat -- "$PROMETHEUS_UNIT" >"$target/unit.txt" 2>/dev/null || rm -f -- "$target/unit.txt"
+  if command -v systemctl >/dev/null 2>&1 && systemctl cat -- "$PROMETHEUS_UNIT" >"$SCRATCH/unit" 2>/dev/null; then
+    copy_companion unit "$SCRATCH/unit" "$target/unit.txt" || true
+  fi
+  if [[ -s $SCRATCH/companion.left ]]; then
+    printf 'Not in these companions, since it is a secret or may be one:\n' >"$target/left-out.txt"
+    cat -- "$SCRATCH/companion.left" >>"$target/left-out.txt"
+    masked="$(grep --count ' line ' -- "$SCRATCH/companion.left")" || masked=0
+    log "companions masked=$masked (left-out.txt in the backup names what is missing)"
   fi
 }
 
-# copy_companion PATH COPY: with secrets masked where we know how; false, and no copy, for another file that holds one.
+# copy_companion KIND PATH COPY: masked; false, and no copy, for a file that cannot be judged. Then prometheus.yml may
+# still come as the server prints it, and file_sd as jq does.
 copy_companion() {
-  local path=$1 copy=$2
-  if [[ $path == "$CONFIG_IN_FORCE" ]] && { holds_secrets "$path" || grep --quiet '<secret>\|:xxxxx@' "$SCRATCH/prometheus.yml"; }; then
-    cat -- "$SCRATCH/prometheus.yml" >"$copy"
-  elif [[ $path == "$WEB_CONFIG" ]]; then
-    # shellcheck disable=SC2016  # the dollars are those of bcrypt
-    sed --regexp-extended 's#\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}#<secret>#g' -- "$path" >"$copy"
+  local kind=$1 path=$2 copy=$3 shown=$2 file="$SCRATCH/companion.file" cause
+  if [[ $kind == unit ]]; then shown=/unit.txt; fi
+  if ! cat -- "$path" 2>/dev/null >"$file"; then
+    cause="'$(id -un)' cannot read it"
+  elif mask_companion "$kind" "$file" "$copy" "$shown"; then
+    return 0
   else
-    cat -- "$path" >"$copy"
+    cause="$(head -c 200 -- "$SCRATCH/error" | head -n 1)"
+    cause="it cannot be judged whether it holds a secret${cause:+ ($cause)}"
+    if [[ $path == "$CONFIG_IN_FORCE" && -s $SCRATCH/prometheus.yml ]] &&
+      mask_companion config "$SCRATCH/prometheus.yml" "$copy" "$shown"; then return 0; fi
+    if [[ $kind == targets ]] && jq . "$file" >"$file.json" 2>/dev/null &&
+      mask_companion targets "$file.json" "$copy" "$shown"; then return 0; fi
   fi
-  if ! holds_secrets "$copy"; then return 0; fi
   rm -f -- "$copy"
-  warn "companion $path holds a password or key and does not travel with the backup"
+  printf '%s: all of it; %s\n' "$shown" "$cause" >>"$SCRATCH/companion.left"
+  warn "companion $shown does not travel with the backup: $cause"
   return 1
 }
 
-# companion_paths: the files that the configuration in force names. The API prints it in one canonical form of YAML, so
-# its lists can be read by lines; paths are relative to the configuration file.
-companion_paths() {
-  local base=${CONFIG_IN_FORCE%/*} pattern
-  printf '%s\n' "$CONFIG_IN_FORCE" "$WEB_CONFIG"
-  awk '/^(rule_files|scrape_config_files):/ || /^ *(- )?files:$/ { on = 1; next } on && /^ *- [^:]*$/ { sub(/^ *- /, ""); gsub(/^"|"$/, ""); print; next } { on = 0 }' \
-    "$SCRATCH/prometheus.yml" | while IFS= read -r pattern; do
-    if [[ $pattern != /* ]]; then pattern="$base/$pattern"; fi
-    compgen -G "$pattern" || true
-  done
+# mask_companion KIND FILE COPY SHOWN: false, with the reason in SCRATCH/error, if FILE cannot be judged. What is missing
+# in COPY is noted.
+mask_companion() {
+  local notes="$SCRATCH/companion.notes" mask=(mask_yaml "$1")
+  if [[ $1 == unit ]]; then mask=(mask_unit); fi
+  # awk reads no zero bytes.
+  if [[ "$(tr -cd '\000' <"$2" | wc -c)" != 0 ]]; then printf 'it holds zero bytes\n' >"$SCRATCH/error"; return 1; fi
+  if ! "${mask[@]}" "$2" >"$3" 2>"$SCRATCH/error" 3>"$notes"; then return 1; fi
+  sort --numeric-sort --key 1,1 --stable -- "$notes" | uniq | awk -F '\t' -v shown="$4" '
+    $1 == 0 { print shown ": comments (" $2 ")"; next }
+    NR <= 500 { print shown " line " $1 ": " $2; next }
+    END { if (NR > 500) print shown ": and " NR - 500 " more" }' >>"$SCRATCH/companion.left"
 }
 
-# holds_secrets FILE: whether it has an inline password, token or key, in a line of its own or between braces, or one in a URL.
-holds_secrets() {
-  grep --quiet --extended-regexp --regexp='(^|[[:space:]{,])-?"?(password|credentials|bearer_token|secret_key|client_secret|secret|api_key|key)"?[[:space:]]*:[[:space:]]*"?[^[:space:]<"]' \
-    --regexp='://[^/:@[:space:]]+:[^/@[:space:]<]+@' -- "$1"
+# companion_paths: "KIND<TAB>PATH" of the files that the configuration in force names. The API prints it in one canonical
+# form of YAML, so its lists can be read by lines; paths are relative to the configuration file.
+companion_paths() {
+  local base=${CONFIG_IN_FORCE%/*} kind pattern
+  printf '%s\t%s\n' config "$CONFIG_IN_FORCE" web "$WEB_CONFIG"
+  awk '/^rule_files:/ { kind = "rules"; next }
+    /^scrape_config_files:/ { kind = "config"; next }
+    /^ *(- )?files:$/ { kind = "targets"; next }
+    kind != "" && /^ *- [^:]*$/ { sub(/^ *- /, ""); gsub(/^"|"$/, ""); print kind "\t" $0; next } { kind = "" }' \
+    "$SCRATCH/prometheus.yml" | while IFS=$'\t' read -r kind pattern; do
+    if [[ $pattern != /* ]]; then pattern="$base/$pattern"; fi
+    compgen -G "$pattern" | awk -v kind="$kind" '{ print kind "\t" $0 }' || true
+  done
 }
 
 # store_companions PLAN: sends them as one object named by its own hash, if the repository lacks it; PLAN.companions gets
