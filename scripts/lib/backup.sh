@@ -247,6 +247,7 @@ store_in_repository() {
   "sweep_$REPOSITORY_TYPE"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   find_sound_manifests
+  look_back "$BLOCKS" "$BLOCKS.present"
   plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"
   judge_samples "$PLANNED_SAMPLES"
   cp -- "$plan.wounds" "$SCRATCH/wounds.$REPOSITORY"

@@ -29,7 +29,7 @@ find_wounds() {
 # says: ULID, object, its size and checksum), checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read are in
 # UNREACHABLE, too. Leaves the first repository selected.
 judge_live_blocks() {
-  local index misdated="[]" files=() listed
+  local index misdated="[]" files=() older=() damaged
   NOT_READ=()
   describe_blocks "$DATA_DIRECTORY" "$SCRATCH/live-blocks.json" || die "$EXIT_VERIFICATION" "$BLOCK_ERROR" "run this again"
   for index in "$@"; do
@@ -41,10 +41,11 @@ judge_live_blocks() {
     fi
     find_sound_manifests
     files+=("${SOUND[@]}")
-    if [[ $COMMAND != heal ]]; then listed=0
-    else listed="$(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l)"; fi
-    if (( listed > ${#SOUND[@]} )); then
-      NOT_READ+=("$(( listed - ${#SOUND[@]} )) of $listed backups in $REPOSITORY")
+    look_back "$SCRATCH/live-blocks.json" "$SCRATCH/live-blocks.json.ulids"
+    older+=("$OLDER")
+    damaged="$(damaged_manifests)"
+    if [[ $COMMAND == heal ]] && (( damaged > 0 )); then
+      NOT_READ+=("$damaged of $(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l) backups in $REPOSITORY")
     fi
     misdated="$(jq --null-input --compact-output --argjson all "$misdated" --argjson here "$MISDATED" '$all + $here | unique')"
   done
@@ -53,8 +54,10 @@ judge_live_blocks() {
   MISDATED=$misdated wounds_arguments
   # By name, whatever the repository.
   printf '%s\n' "${files[@]}" | awk -F / 'NF { print $NF "\t" $0 }' | sort | cut -f 2- | mapfile -t files
+  cat -- /dev/null "${older[@]}" >"$SCRATCH/look-back"
   jq --null-input --compact-output --slurpfile blocks "$SCRATCH/live-blocks.json" --slurpfile wounded "$SCRATCH/live-blocks.json.damaged" \
-    --rawfile present "$SCRATCH/live-blocks.json.ulids" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; judge_filter)" "${files[@]:-/dev/null}" >"$SCRATCH/judged.json"
+    --rawfile present "$SCRATCH/live-blocks.json.ulids" --slurpfile older "$SCRATCH/look-back" \
+    "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; judge_filter)" "${files[@]:-/dev/null}" >"$SCRATCH/judged.json"
 }
 
 # judge_filter: the jq program of judge_live_blocks, behind wounds_filter.

@@ -89,9 +89,9 @@ heal_verdict() {
     die "$code" "$(hopeless_words)" "move such a block out of $DATA_DIRECTORY if it keeps the server from starting"
   fi
   if [[ -s $SCRATCH/wounds ]] || (( ${#B_ULID[@]} > 0 )); then return 0; fi
-  if (( ${#UNREACHABLE[@]} == 0 )); then say "✔ nothing is damaged or missing"; return 0; fi
+  if (( ${#NOT_READ[@]} == 0 )); then say "✔ nothing is damaged or missing"; return 0; fi
   say "✔ nothing is damaged or missing as far as the backups tell that could be read; not read:" \
-    "$(join_words '; ' "${UNREACHABLE[@]}")"
+    "$(join_words '; ' "${NOT_READ[@]}")"
 }
 
 # hopeless_words: what no backup has, or none of those that were read.

@@ -4,7 +4,7 @@
 
 # plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered, damaged, lacks, lost, accepted} to FILE, its numbers
 # in words to FILE.words, {damaged, lost} to FILE.wounds and to FILE.todo a line for each block to send: ULID, recorded object and checksum, kind,
-# manifest entry. Sets PLANNED_SAMPLES. Needs BLOCKS.damaged, BLOCKS.present, repository_open and find_sound_manifests.
+# manifest entry. Sets PLANNED_SAMPLES. Needs BLOCKS.damaged, BLOCKS.present, repository_open, find_sound_manifests and look_back.
 plan_backup() {
   local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY" journal="$STATE_DIR/journal/$REPOSITORY"
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
@@ -12,7 +12,7 @@ plan_backup() {
   wounds_arguments
   jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile wounded "$blocks.damaged" --rawfile present "$blocks.present" \
     --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" --rawfile journal "$journal" --arg layout "$FORMAT" \
-    "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; plan_filter)" "${SOUND[@]:-/dev/null}" >"$target.lines"
+    --slurpfile older "$OLDER" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; plan_filter)" "${SOUND[@]:-/dev/null}" >"$target.lines"
   sed --quiet 1p "$target.lines" >"$target"
   sed --quiet 2p "$target.lines" >"$target.words"
   PLANNED_SAMPLES="$(sed --quiet 3p "$target.lines")"

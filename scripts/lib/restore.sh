@@ -107,13 +107,14 @@ restore_full() {
   fi
 }
 
-# note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls nothing lost that is newer.
+# note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls nothing lost that is newer. Earlier
+# restores stay noted, for what they put aside is still in backups.
 note_restored() {
   local line
   printf -v line '%(%Y%m%dT%H%M%SZ)T %s' -1 "$BACKUP"
   if [[ ! -d $BACKUP_STATE ]]; then return 0; fi
   # shellcheck disable=SC2016  # the inner shell expands it
-  as_backup_user sh -c 'printf "%s\n" "$2" >"$1/restored"' sh "$BACKUP_STATE" "$line" ||
+  as_backup_user sh -c '{ tail -n 50 -- "$1/restored" 2>/dev/null; printf "%s\n" "$2"; } >"$1/restored.new" && mv -f -- "$1/restored.new" "$1/restored"' sh "$BACKUP_STATE" "$line" ||
     warn "$BACKUP_STATE/restored cannot be written; the next run may call blocks lost that the restored backup did not have"
 }
 

@@ -1,11 +1,15 @@
 # shellcheck shell=bash
 # Short forms of the manifests, kept on this host, so that a list of a thousand backups does not read them all again.
 
+# summaries_folder: of the short forms as this version makes them.
+summaries_folder() { printf 'summaries-%s.2' "$MANIFEST_FORMAT"; }
+
 # read_summaries FILE [checked]: one JSON line a backup whose manifest lies in MANIFESTS, oldest first, to FILE. A manifest that cannot be read
 # becomes {name, damaged: true}; with "checked", which is what may decide on deleting, also one whose digest does not match. The caches, and
 # SCRATCH/summaries.sorted, have lines of key, tab and JSON; the key is the manifest's name and size, since manifests are written once.
 read_summaries() {
-  local target=$1 kind=${2:-quick} caches="$STATE_DIR/cache/summaries-$MANIFEST_FORMAT.2" cache checked name bytes fresh=()
+  local target=$1 kind=${2:-quick} caches cache checked name bytes fresh=()
+  caches="$STATE_DIR/cache/$(summaries_folder)"
   checked="$caches/$REPOSITORY.$REPOSITORY_HOST.checked" cache="$caches/$REPOSITORY.$REPOSITORY_HOST.$kind"
   mkdir -p -- "$caches"
   # Of versions whose short forms said less.

@@ -21,7 +21,9 @@ wounds_filter() {
     | .[$entry.ulid] = (if $first and $entry.object and $first.object == $entry.object and $first.objectSha256 == $entry.objectSha256 then $first | marked($entry) | .backup = $entry.backup else $entry end);
   # The manifests of the input, in one pass: `known`, by ULID what was stored of it; `good`, the last one that later ones are compared with: neither
   # suspect nor named by a wrong clock, and after a restore the one that was restored; `covered`, `lost` and `accepted` of the newest.
-  def past: reduce (inputs | select(.name as $name | $misdated | index($name) | not)) as $m ({known: {}, name: "", good: {name: ""}, covered: {}, lost: [], accepted: []};
+  # $older: what look_back has found beside them.
+  def past: reduce (inputs | select(.name as $name | $misdated | index($name) | not)) as $m
+    ({known: (reduce ($older[] | .known[], .lost[]) as $block ({}; .[$block.ulid] = $block)), older: [$older[].lost[]], name: "", good: {name: ""}, covered: {}, lost: [], accepted: []};
     reduce ($m.blocks[] | select(.head | not)) as $block (.; .known |= remember($block + {backup: $m.name}))
     | if $m.name > .name then .name = $m.name | .lost = ($m.lost // []) | .accepted = ($m.accepted // []) | .covered = ([$m.covered[]? | {(.ulid): .by}] | add // {}) else . end
     | if $m.name > .good.name and (if $restored == null then $m.suspect == null else $m.name == $restored.backup or ($m.name > $restored.at and $m.suspect == null) end)
@@ -32,25 +34,29 @@ wounds_filter() {
     if $entry == null then null
     elif .bytes != $entry.bytes then "its files have \(.bytes) bytes, the backup's \($entry.bytes)"
     elif told != ($entry | told) then "its meta.json is not what was backed up" else null end;
+  # What went into blocks that are there: their sources and parents, and of those that are there and cannot be read the recorded ones. $there: a set.
+  def merged_into($live; $there; $sources): set(($live[] | .sources[]), ($live[] | .meta.compaction.parents[]?.ulid), ($there | keys_unsorted[] as $ulid | $sources[$ulid][]?));
+  def is_merged($merged): (if .sources == [] then [.ulid] else .sources end) as $of | $merged[.ulid] or all($of[]; $merged[.]);
+  # What retention explains, by the settings of these servers.
+  def expiry($servers; $live; $now): ($servers | map(. // {})) as $servers
+    | {before: (($servers | map(.retentionTime | milliseconds | select(. > 0)) | min) as $retention | if $retention then $now - $retention + 3600000 else null end),
+       oldest: (if any($servers[]; is_limited) then [$live[].maxTime] | min else null end)};
+  def expired($expiry): ($expiry.before != null and .maxTime <= $expiry.before) or ($expiry.oldest != null and .maxTime <= $expiry.oldest);
+  # Whether these blocks, sorted by time, hold all of its time.
+  def held($sorted): . as $block | reduce $sorted[] as $one (.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end) >= $block.maxTime;
   # {lost, accepted} by what `past` has told. $live: the blocks whose meta.json can be read; $present: ULIDs of all that are there. What left without
   # being lost: merged into a live block, beyond the retention of the server now or then, or emptied by a deletion of series, of which Prometheus
   # leaves no trace but the marks from before and the requests that it has counted.
   def losses($live; $present):
     . as $past
-    | ($past.known | map_values(.sources)) as $sources
-    | set($present[]) as $there | set($past.lost[].ulid) as $carried
-    | set(($live[] | .sources[]), ($live[] | .meta.compaction.parents[]?.ulid), ($present[] as $ulid | $sources[$ulid][]?)) as $merged
-    | ([$live[].maxTime] | min) as $oldest
-    | ([$server, ($past.good.prometheus // {})] | map(.retentionTime | milliseconds | select(. > 0)) | min) as $retention
-    | ([$server, ($past.good.prometheus // {})] | any(is_limited)) as $limited
+    | set($present[]) as $there | set($past.lost[].ulid, $past.older[].ulid) as $carried
+    | merged_into($live; $there; $past.known | map_values(.sources)) as $merged
+    | expiry([$server, $past.good.prometheus]; $live; $now) as $expiry
     | ($live | sort_by(.minTime)) as $sorted
-    | def held: . as $block | reduce $sorted[] as $one (.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end) >= $block.maxTime;
-      def expired: ($retention != null and .maxTime <= $now - $retention + 3600000) or ($limited and $oldest != null and .maxTime <= $oldest);
-      def emptied: .numTombstones >= .numSeries
-        or (($deletions.deleted > $past.good.name or (.numTombstones > 0 and held)) and ($deletions.cleaned > $past.good.name or .maxTime - .minTime > $range));
-      def is_merged: (if .sources == [] then [.ulid] else .sources end) as $of | $merged[.ulid] or all($of[]; $merged[.]);
-      ([$past.good.blocks[]? | $past.known[.]] + $past.lost | unique_by(.ulid) | map(select(($there[.ulid] or is_merged or expired) | not))) as $gone
-    | ([$past.accepted[] | select(($there[.ulid] or expired) | not)]
+    | def emptied: .numTombstones >= .numSeries
+        or (($deletions.deleted > $past.good.name or (.numTombstones > 0 and held($sorted))) and ($deletions.cleaned > $past.good.name or .maxTime - .minTime > $range));
+      ([$past.good.blocks[]? | $past.known[.]] + $past.lost + $past.older | unique_by(.ulid) | map(select(($there[.ulid] or is_merged($merged) or expired($expiry)) | not))) as $gone
+    | ([$past.accepted[] | select(($there[.ulid] or expired($expiry)) | not)]
        + [$gone[] | {ulid, minTime, maxTime, reason: (if .ulid as $ulid | $accept == "all" or ($accept | split(",") | index($ulid)) then "accepted" elif ($carried[.ulid] | not) and emptied then "deleted" else null end)} | select(.reason)]
        | unique_by(.ulid)) as $accepted
     | set($accepted[].ulid) as $known_to_go
@@ -60,14 +66,18 @@ JQ
 
 # wounds_arguments: sets WOUNDS_ARGUMENTS, what the functions of wounds_filter look at beside the manifests, for jq.
 wounds_arguments() {
-  local restored=null deletions='{"deleted":"","cleaned":""}' at backup _ state=${BACKUP_STATE:-$STATE_DIR}
-  if read -r at backup 2>/dev/null <"$state/restored" && [[ $at =~ $BACKUP_PATTERN && $backup =~ $BACKUP_PATTERN ]]; then
-    restored="{\"at\":\"$at\",\"backup\":\"$backup\"}"
+  local restored=null restores="" deletions='{"deleted":"","cleaned":""}' at backup _ state=${BACKUP_STATE:-$STATE_DIR}
+  if [[ -f $state/restored ]]; then
+    while read -r at backup; do
+      if [[ ! $at =~ $BACKUP_PATTERN || ! $backup =~ $BACKUP_PATTERN ]]; then continue; fi
+      restored="{\"at\":\"$at\",\"backup\":\"$backup\"}"
+      restores+=",$restored"
+    done <"$state/restored" 2>/dev/null || true
   fi
   if read -r _ _ _ at backup 2>/dev/null <"$state/deletions" && [[ ( $at == - || $at =~ $BACKUP_PATTERN ) && ( $backup == - || $backup =~ $BACKUP_PATTERN ) ]]; then
     deletions="{\"deleted\":\"${at#-}\",\"cleaned\":\"${backup#-}\"}"
   fi
-  WOUNDS_ARGUMENTS=(--argjson restored "$restored" --argjson deletions "$deletions" --arg accept "${ACCEPT_LOSS:-}" --argjson misdated "${MISDATED:-[]}"
+  WOUNDS_ARGUMENTS=(--argjson restored "$restored" --argjson restores "[${restores#,}]" --argjson deletions "$deletions" --arg accept "${ACCEPT_LOSS:-}" --argjson misdated "${MISDATED:-[]}"
     --argjson now "${EPOCHSECONDS}000" --argjson range "$BLOCK_RANGE_MS"
     --argjson server "$(jq --null-input --compact-output --arg retentionTime "${RETENTION_TIME:-}" --arg retentionSize "${RETENTION_SIZE:-}" '$ARGS.named')")
 }

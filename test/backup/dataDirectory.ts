@@ -28,6 +28,8 @@ export interface Wound {
 
 /** What a run writes beside what others look at. */
 export interface WoundedManifest extends Manifest {
+  startedAt: string;
+  prometheus: { retentionTime: string };
   lacks: Wound[];
   lost: (Wound & { object: string; backup: string })[];
   accepted: Wound[];

@@ -1,0 +1,234 @@
+# shellcheck shell=bash
+# Looking back as far as the repository does: its list names every object, and so every block that ever was stored and
+# has not gone with retention. What a block was (its time, what it was made from) never changes, so it is read once from
+# a manifest that has it, and kept. Only what the server has no more, without a reason that shows, costs more: the last
+# backup that holds it and the one after that, which tell how it went.
+
+# look_back BLOCKS PRESENT: for the selected repository, the server's blocks as describe_blocks wrote them, and a file
+# with the ULIDs of all that are there: OLDER, a file with {lost, known}: entries of blocks that the newest manifests do
+# not tell of, each with the newest backup that holds it. Sets UNEXPLAINED, what only a damaged manifest can tell. Needs
+# find_sound_manifests and the list of the repository; without that, OLDER is empty.
+look_back() {
+  local facts="$SCRATCH/block-facts.$REPOSITORY"
+  OLDER="$SCRATCH/look-back.$REPOSITORY" UNEXPLAINED=0
+  printf '{"lost":[],"known":[]}\n' >"$OLDER"
+  if [[ ! -s $OBJECT_LIST ]] || (( ${#SOUND[@]} == 0 )); then return 0; fi
+  BLOCK_FACTS="$STATE_DIR/cache/blocks/$REPOSITORY.$REPOSITORY_HOST" OLDER_SUMMARIES=""
+  mkdir -p -- "${BLOCK_FACTS%/*}"
+  touch -- "$BLOCK_FACTS" "$BLOCK_FACTS.explained"
+  learn_blocks
+  stored_facts >"$facts"
+  find_gone "$1" "$2" "$facts" >"$SCRATCH/gone.lines"
+  sed --quiet 's/^beyond\t\(-\{0,1\}[0-9]*\)$/\1/p' "$SCRATCH/gone.lines" >"$BLOCK_FACTS.beyond"
+  sed '/^beyond/d' "$SCRATCH/gone.lines" >"$SCRATCH/gone"
+  if [[ -s $SCRATCH/gone ]]; then judge_gone; fi
+  REPOSITORY_ERROR=""
+}
+
+# damaged_manifests: how many backups of the selected repository cannot tell what they hold, of those that were needed.
+# Needs look_back.
+damaged_manifests() {
+  if (( UNEXPLAINED == 0 )); then printf '%d' "${#UNSOUND[@]}"; return 0; fi
+  grep --count $'^[^\t]* damaged\t' "$OLDER_SUMMARIES" || true
+}
+
+# stored_facts: the lines of BLOCK_FACTS (object, bytes and facts, with tabs) of objects that the repository lists with
+# that size. A line that a full disk has cut off is none.
+stored_facts() {
+  awk -F '\t' 'FILENAME == ARGV[1] { there[$2] = $1; next }
+    NF == 3 && /}$/ && ($1 in there) && there[$1] == $2 && !seen[$0]++' "$OBJECT_LIST" "$BLOCK_FACTS"
+}
+
+# unknown_objects FILE: those of the list of which BLOCK_FACTS knows nothing, a line each, to FILE.
+unknown_objects() {
+  awk -F '\t' 'FILENAME == ARGV[1] { if (NF == 3 && /}$/) known[$1 "\t" $2]; next }
+    $2 ~ /^(blocks|archives)\// && !(($2 "\t" $1) in known) { print $2 }' "$BLOCK_FACTS" "$OBJECT_LIST" >"$1"
+}
+
+# learn_blocks: BLOCK_FACTS knows every stored object that a backup names. The newest manifest tells of nearly all; for
+# the rest as few older ones are read as have them.
+learn_blocks() {
+  local unknown="$SCRATCH/unknown" name last
+  unknown_objects "$unknown"
+  if [[ ! -s $unknown ]]; then return 0; fi
+  learn_from "${SOUND[-1]}"
+  for last in false true; do
+    unknown_objects "$unknown"
+    if [[ ! -s $unknown ]]; then return 0; fi
+    find_holders "$unknown" >"$SCRATCH/holders"
+    holders_to_read "$unknown" "$last" >"$SCRATCH/holders.read"
+    while IFS= read -r name; do
+      if older_manifest "$name"; then learn_from "$OLDER_MANIFEST"; rm -f -- "$OLDER_MANIFEST"; fi
+    done <"$SCRATCH/holders.read"
+  done
+  unknown_objects "$unknown"
+  # If no manifest is damaged, they are of runs that were cut off.
+  if [[ -s $unknown ]] && grep --quiet $'^[^\t]* damaged\t' "$OLDER_SUMMARIES"; then
+    UNEXPLAINED="$(wc -l <"$unknown")"
+  fi
+}
+
+# learn_from FILE: what a checked manifest says of its blocks, to BLOCK_FACTS.
+learn_from() {
+  jq --raw-output '(.archive // {}) as $tar | .blocks[] | select(.head | not) | {object, objectBytes} as $own
+    | (if .object then $own else $tar end) as $at | select($at.object)
+    | {ulid, minTime, maxTime, sources, parents: [.meta.compaction.parents[]?.ulid]} as $facts
+    | [$at.object, ($at.objectBytes | tostring), ($facts | tojson)] | join("\t")' "$1" >"$SCRATCH/learned"
+  awk 'FILENAME == ARGV[1] { known[$0]; next } !($0 in known)' "$BLOCK_FACTS" "$SCRATCH/learned" >"$SCRATCH/learned.new"
+  cat -- "$SCRATCH/learned.new" >>"$BLOCK_FACTS"
+}
+
+# older_manifest NAME: OLDER_MANIFEST: a copy of a backup's manifest, checked. False if it is not as it was written.
+older_manifest() {
+  OLDER_MANIFEST="$SCRATCH/look-back-manifest.$REPOSITORY.$1"
+  if [[ -s $OLDER_MANIFEST ]]; then return 0; fi
+  if ! { cp -- "$MANIFESTS/$1.json" "$OLDER_MANIFEST" 2>/dev/null && check_manifest "$1" "$OLDER_MANIFEST"; }; then
+    rm -f -- "$OLDER_MANIFEST"
+    return 1
+  fi
+}
+
+# find_holders FILE: the short forms of all backups that hold one of the objects in FILE, oldest first.
+find_holders() {
+  if [[ -z $OLDER_SUMMARIES ]]; then
+    OLDER_SUMMARIES="$SCRATCH/look-back-summaries.$REPOSITORY"
+    borrow_summaries
+    read_summaries "$SCRATCH/summaries.list" checked
+    mv -f -- "$SCRATCH/summaries.sorted" "$OLDER_SUMMARIES"
+  fi
+  sed 's/.*/"&"/' "$1" >"$SCRATCH/patterns"
+  { grep --fixed-strings --file "$SCRATCH/patterns" -- "$OLDER_SUMMARIES" || true; } | cut -f 2-
+}
+
+# borrow_summaries: for root the short forms that the runs of this host have made, so that it need not read every
+# manifest. They say where to look, nothing more.
+borrow_summaries() {
+  local name
+  name="$(summaries_folder)/$REPOSITORY.$REPOSITORY_HOST.checked"
+  mkdir -p -- "$STATE_DIR/cache/${name%/*}"
+  borrowed_cache "$name" >"$SCRATCH/borrowed"
+  if [[ -s $SCRATCH/borrowed ]]; then mv -f -- "$SCRATCH/borrowed" "$STATE_DIR/cache/$name"; fi
+}
+
+# borrowed_cache NAME: what the runs of this host keep in that file, read as the user to whom it belongs; nothing if
+# there is none, or if we are that user.
+borrowed_cache() {
+  if [[ ${BACKUP_STATE:-$STATE_DIR} == "$STATE_DIR" || ! -f $BACKUP_STATE/cache/$1 ]]; then return 0; fi
+  as_backup_user cat -- "$BACKUP_STATE/cache/$1" 2>/dev/null || true
+}
+
+# holders_to_read FILE LAST: names of backups whose manifests tell of the objects in FILE, as few as will do if each was
+# held without a break; with LAST (true), the last one of each. From SCRATCH/holders.
+holders_to_read() {
+  jq --null-input --raw-output --rawfile unknown "$1" --argjson last "$2" "$(holders_filter)" "$SCRATCH/holders"
+}
+
+# holders_filter: the jq program of holders_to_read.
+holders_filter() {
+  cat <<'JQ'
+  (reduce ($unknown | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $wanted
+  | reduce (inputs | select(.name | test("^[0-9]{8}T[0-9]{6}Z$"))) as $backup ({};
+      reduce ($backup.objects | keys_unsorted[] | select($wanted[.])) as $object (.;
+        .[$object].first //= $backup.name | .[$object].last = $backup.name))
+  | [.[]] | sort_by(.last)
+  | if $last then [.[].last] | unique[]
+    else reduce .[] as $one ({names: [], at: ""};
+        if $one.first <= .at then . else .at = $one.last | .names += [.at] end) | .names[] end
+JQ
+}
+
+# find_gone BLOCKS PRESENT FACTS: stored blocks that the server has no more, though nothing that is there now tells why
+# ("lost"), and such that it has, which the newest manifests may not know ("known"): a line for each object, with tabs:
+# that word, ULID, object. What has been beyond the server's retention once may have gone then, whatever its retention
+# is now: the first line is "beyond" and the newest such time, which is kept.
+find_gone() {
+  local beyond
+  beyond="$(head -c 100 -- "$BLOCK_FACTS.beyond" 2>/dev/null || borrowed_cache "blocks/${BLOCK_FACTS##*/}.beyond")"
+  if [[ ! $beyond =~ ^-?[0-9]{1,16}$ ]]; then beyond=null; fi
+  wounds_arguments
+  jq --null-input --raw-output --slurpfile blocks "$1" --slurpfile wounded "$1.damaged" --rawfile present "$2" \
+    --rawfile facts "$3" --rawfile explained "$BLOCK_FACTS.explained" --argjson beyond "$beyond" \
+    --slurpfile newest "${SOUND[-1]}" --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; gone_filter)"
+}
+
+# gone_filter: the jq program of find_gone, behind wounds_filter.
+gone_filter() {
+  cat <<'JQ'
+  [$blocks[0][], $wounded[0][].block | select(. != null and (.head | not))] as $live
+  | (reduce (lines($facts)[] | split("\t")) as [$object, $_, $json] ({}; ($json | fromjson? // empty) as $block
+      | .[$block.ulid] = ($block + {objects: (.[$block.ulid].objects + [$object])}))) as $stored
+  | ($newest[0] | set(.blocks[].ulid, .lost[]?.ulid, .accepted[]?.ulid)) as $told
+  | set(lines($explained)[]) as $explained
+  | set(lines($present)[]) as $there
+  | merged_into($live; $there; $stored | map_values(.sources)) as $merged
+  | (expiry([$server, $newest[0].prometheus]; $live; $now) | [.before, .oldest, $beyond] | max) as $beyond
+  | "beyond\t\($beyond)", ($stored[] | select($told[.ulid] or $explained[.ulid] | not)
+    | (if $there[.ulid] then "known"
+      elif is_merged($merged) or ($beyond != null and .maxTime <= $beyond) then empty else "lost" end) as $kind
+    | "\($kind)\t\(.ulid)\t\(.objects[])")
+JQ
+}
+
+# judge_gone: how each block of SCRATCH/gone went: by the last good backup that holds it, and the next good one. Writes
+# OLDER, and notes what is explained, so that nobody asks again.
+judge_gone() {
+  local last next pair
+  cut -f 3 "$SCRATCH/gone" >"$SCRATCH/gone.objects"
+  find_holders "$SCRATCH/gone.objects" >"$SCRATCH/holders"
+  # What is not suspect has no other value there; inside a text the quotes would have a backslash.
+  { grep --fixed-strings '"suspect":null' -- "$OLDER_SUMMARIES" || true; } | cut -c 1-16 >"$SCRATCH/good.names"
+  jq --null-input --raw-output --rawfile gone "$SCRATCH/gone" --rawfile good "$SCRATCH/good.names" \
+    --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; pairs_filter)" "$SCRATCH/holders" >"$SCRATCH/pairs"
+  : >"$SCRATCH/how"
+  cut -f 1,2 "$SCRATCH/pairs" | sort --unique | while IFS=$'\t' read -r last next; do
+    if ! older_manifest "$last"; then UNEXPLAINED=$(( UNEXPLAINED + 1 )); continue; fi
+    pair=("$OLDER_MANIFEST")
+    if [[ $next != - ]] && older_manifest "$next"; then pair+=("$OLDER_MANIFEST"); fi
+    jq --null-input --compact-output --rawfile pairs "$SCRATCH/pairs" --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" \
+      "$(wounds_filter; how_filter)" "${pair[@]}" >>"$SCRATCH/how"
+  done
+  jq --slurp --compact-output '{lost: map(.lost[]), known: map(.known[])}' "$SCRATCH/how" >"$OLDER"
+  jq --raw-output '.explained[]' "$SCRATCH/how" >>"$BLOCK_FACTS.explained"
+}
+
+# pairs_filter: a jq program behind wounds_filter: a line for each block of SCRATCH/gone: last good backup that holds
+# it, next good one ("-": none), word and ULID. Of one that the newest good backup holds, runs tell. What a restore put
+# aside on purpose is in backups between it and the restored one.
+pairs_filter() {
+  cat <<'JQ'
+  def put_aside: . as $name | any($restores[]; .backup < $name and $name < .at);
+  [lines($good)[] | select(. as $name | $misdated | index($name) | not) | select(put_aside | not)] as $good
+  | set($good[]) as $is_good
+  | (reduce (lines($gone)[] | split("\t")) as [$kind, $ulid, $object] ({}; .[$object] += [{$kind, $ulid}])) as $wanted
+  | (reduce inputs as $backup ({};
+      reduce ($backup.objects | keys_unsorted[] | $wanted[.][]?) as $one (.;
+        if $is_good[$backup.name] or $one.kind == "known"
+        then .[$one.ulid] = ($one + {last: $backup.name}) else . end)))[]
+  | .last as $last | [.last, ([$good[] | select(. > $last)][0] // "-"), .kind, .ulid]
+  | select(.[1] != "-" or .[2] == "known") | join("\t")
+JQ
+}
+
+# how_filter: a jq program behind wounds_filter, for the manifests of one pair of backups: {lost, known, explained}.
+# Blocks that have come between the two and hold all of a block's time are that block without samples that were deleted:
+# such a rewriting leaves no trace after the next merge.
+how_filter() {
+  cat <<'JQ'
+  input as $last | (try input catch null) as $next
+  | [lines($pairs)[] | split("\t")
+    | select(.[0] == $last.name and (.[1] == "-" or $next == null or .[1] == $next.name))] as $rows
+  | def entries($kind): set($rows[] | select(.[2] == $kind) | .[3]) as $wanted
+      | [$last.blocks[] | select($wanted[.ulid] and (.head | not)) | . + {backup: $last.name}];
+  (if $next == null then [] else [$next.blocks[] | select(.head | not)] end) as $live
+  | set($last.blocks[].ulid) as $beside
+  | merged_into($live; {}; {}) as $merged
+  | (if $next == null then {}
+    else expiry([$last.prometheus, $next.prometheus]; $live; $next.startedAt | fromdate * 1000) end) as $expiry
+  | set($next.accepted[]?.ulid) as $accepted
+  | ([$live[] | select($beside[.ulid] | not)] | sort_by(.minTime)) as $new
+  | def explained: is_merged($merged) or expired($expiry) or $accepted[.ulid] or .numTombstones >= .numSeries
+      or held($new);
+  {known: entries("known")} + (entries("lost") | map(select(explained)) as $explained
+    | {lost: (. - $explained), explained: [$explained[].ulid]})
+JQ
+}
