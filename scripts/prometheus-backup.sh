@@ -7,21 +7,18 @@ shopt -s inherit_errexit lastpipe
 umask 077
 export LC_ALL=C TZ=UTC
 
-# main ARG...: one command a call.
+# main ARG...: one command a call. Without any it is a run, unless a person sits there: that one gets the overview.
 main() {
   COMMAND=run
-  if [[ ${1:-} == --help || ${1:-} == -h || ${1:-} == help ]]; then print_help overview; return 0; fi
+  if print_words "$@"; then return 0; fi
   if (( $# > 0 )) && [[ $1 != -* ]]; then COMMAND=$1; shift; fi
+  require_command "$COMMAND"
   if is_one_of --help "$@" || is_one_of -h "$@"; then print_help "$COMMAND"; return 0; fi
-  if [[ ${1:-} == --version ]]; then printf 'prometheus-backup %s\n' "$TOOL_VERSION"; return 0; fi
   begin
-  case "$COMMAND" in
-    run | list | show | verify | prune | pin | unpin | check | status | drill | browse | note-metrics | hold) ;;
-    restore | heal | export | companions | bootstrap) ;;
-    # Called by the server's unit before it starts: must work whatever the settings say.
-    recover) command_recover "$@"; return 0 ;;
-    *) die "$EXIT_USAGE" "there is no command '$COMMAND'" "see: prometheus-backup.sh --help" ;;
-  esac
+  # Called by the server's unit before it starts: must work whatever the settings say.
+  if [[ $COMMAND == recover || $COMMAND == explain ]]; then "command_$COMMAND" "$@"; return 0; fi
+  split_options "$@"
+  set -- "${WORDS[@]}"
   take_location "$@"
   if [[ -n $LOCATION ]]; then
     use_location
@@ -31,6 +28,17 @@ main() {
   fi
   clean_environment
   "command_${COMMAND//-/_}" "${ARGUMENTS[@]}"
+}
+
+# print_words ARG...: what is no command: help, the version. False if it is one.
+print_words() {
+  case "${1:-}" in
+    "") if (( $# > 0 )) || [[ ! -t 0 ]]; then return 1; fi; print_help overview ;;
+    --help | -h) print_help overview ;;
+    help) if (( $# > 1 )); then require_command "$2"; fi; print_help "${2:-overview}" ;;
+    --version) printf 'prometheus-backup %s\n' "$TOOL_VERSION" ;;
+    *) return 1 ;;
+  esac
 }
 
 if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; exit; fi

@@ -176,8 +176,8 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
 /** One line of the cron entry. */
 interface CronJob {
   schedule: string;
-  /** What is called. Defaults to a backup. */
-  command?: string;
+  /** What is called. */
+  command: string;
 }
 
 /** Half an hour away from the runs, as far as they have a fixed minute. */
@@ -189,7 +189,7 @@ function holdMinute(schedule: string): number {
 function cronJobs(plan: BackupJobPlan): CronJob[] {
   const { schedule, drillSchedule, drillParts } = plan;
   return [
-    { schedule },
+    { schedule, command: "run" },
     ...(drillSchedule === undefined ? [] : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
     ...(holdsBlocks(plan) ? [{ schedule: `${holdMinute(schedule)} * * * *`, command: "hold" }] : []),
   ];
@@ -201,7 +201,7 @@ export function renderCron(user: string, jobs: CronJob[]): string {
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
     "SHELL=/bin/sh",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ...jobs.map(({ schedule, command }) => [schedule, user, paths.hostCommand, ...(command === undefined ? [] : [command]), `>> ${paths.log} 2>&1`].join(" ")),
+    ...jobs.map(({ schedule, command }) => [schedule, user, paths.hostCommand, command, `>> ${paths.log} 2>&1`].join(" ")),
     "",
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
+import { renderHelpLibrary } from "./help";
 
 /** Where the shell lies, next to the module wherever that is installed. */
 export const scriptsDirectory = path.join(__dirname, "..", "..", "scripts");
@@ -29,7 +30,7 @@ const HOLD_LIBRARIES = ["constants.sh", "message.sh", "lifecycle.sh", "config.sh
 
 /**
  * The command that runs on every host: entry header, the functions of `scripts/lib` (those of `hold`, then the others in
- * lexical order), the entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
+ * lexical order), help and options, the entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
  * in a program that lives long, both must be of one version.
  */
 export function renderHostCommand(): string {
@@ -43,7 +44,8 @@ function joinHostCommand(): string {
   const header = /^(.+\n)+/.exec(entry)?.[0] ?? "";
   const others = libraries("lib").filter(name => !HOLD_LIBRARIES.includes(name));
   const joined = [...HOLD_LIBRARIES, ...others].map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
-  return [header.trimEnd(), ...joined, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
+  const help = `# --- components/render/help.ts\n\n${renderHelpLibrary().replace(LIBRARY_HEADER, "").trim()}`;
+  return [header.trimEnd(), ...joined, help, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
 }
 
 /** Names of the shared parts that a step asks for in its header. */

@@ -7,7 +7,7 @@ take_location() {
   local host=""
   LOCATION="" LOCATION_HOST="" ARGUMENTS=("$@")
   if ! is_one_of --at "$@"; then return 0; fi
-  if ! is_one_of "$COMMAND" list show verify restore drill browse export companions; then usage_error "$COMMAND works on a host of its own, not with --at"; fi
+  if ! is_one_of "$COMMAND" "${COMMANDS_ANYWHERE[@]}"; then usage_error "$COMMAND works on a host of its own, not with --at"; fi
   ARGUMENTS=()
   while (( $# > 0 )); do
     case "$1" in

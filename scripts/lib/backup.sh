@@ -39,16 +39,11 @@ gather() {
 
 # parse_run_options ARG...: sets TAKE_OVER, ACCEPT_SMALLER and ACCEPT_LOSS (a comma before each ULID).
 parse_run_options() {
-  TAKE_OVER=false ACCEPT_SMALLER=false ACCEPT_LOSS=""
-  while (( $# > 0 )); do
-    case "$1" in
-      --take-over) TAKE_OVER=true ;;
-      --accept-smaller) ACCEPT_SMALLER=true ;;
-      --accept-loss) require_value "$@"; accept_loss "$2"; shift ;;
-      *) usage_error "run does not know '$1'" ;;
-    esac
-    shift
-  done
+  local losses loss
+  read_options run "$@"
+  TAKE_OVER=${OPTIONS[take-over]:-false} ACCEPT_SMALLER=${OPTIONS[accept-smaller]:-false} ACCEPT_LOSS=""
+  values_of accept-loss | mapfile -t losses
+  for loss in "${losses[@]}"; do accept_loss "$loss"; done
 }
 
 # accept_loss ULID[,ULID...]: adds them to ACCEPT_LOSS.

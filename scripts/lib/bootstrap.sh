@@ -86,17 +86,10 @@ bootstrap_beneath() {
 
 # parse_bootstrap_options ARG...: sets WANTED and what the functions of restore look at.
 parse_bootstrap_options() {
-  WANTED="" ONLY_REPOSITORY="" RESTORE_HOST="$HOST_NAME" RESTORE_MODE=full PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
-  while (( $# > 0 )); do
-    case "$1" in
-      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      -*) usage_error "bootstrap does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
-  if [[ -z $WANTED ]]; then usage_error "bootstrap needs the name of a backup, or 'latest'"; fi
+  read_options bootstrap "$@"
+  require_backup bootstrap
+  ONLY_REPOSITORY=${OPTIONS[repository]:-} RESTORE_HOST=${OPTIONS[host]:-$HOST_NAME}
+  RESTORE_MODE=full PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
   require_host_name "$RESTORE_HOST"
   if [[ -n $ONLY_REPOSITORY ]]; then find_repository "$ONLY_REPOSITORY"; fi
 }

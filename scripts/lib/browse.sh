@@ -3,7 +3,8 @@
 
 # command_browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]: prints the address and serves until it is ended.
 command_browse() {
-  parse_browse_options "$@"
+  read_options browse "$@"
+  take_scratch_options
   BACKUP_STATE="$STATE_DIR"
   open_state
   load_metrics
@@ -23,23 +24,6 @@ command_browse() {
   say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
   printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) | tr ' ' '+'
   wait "$SCRATCH_PID" || true
-}
-
-# parse_browse_options ARG...: those of drill, and a part of the time.
-parse_browse_options() {
-  local others=() from="" to=""
-  while (( $# > 0 )); do
-    case "$1" in
-      --from) require_value "$@"; from="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
-      --to) require_value "$@"; to="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
-      --sample) usage_error "browse does not know '$1'" ;;
-      *) others+=("$1") ;;
-    esac
-    shift
-  done
-  parse_drill_options "${others[@]}"
-  FROM_MS=$from TO_MS=$to
-  if [[ -n $FROM_MS || -n $TO_MS ]]; then PARTIAL=true; fi
 }
 
 # remove_browsed: the restored copy goes away.

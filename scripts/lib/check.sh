@@ -4,7 +4,7 @@
 # command_check: one line a link of the chain; ends with the code of the first that failed, after all were tried.
 command_check() {
   local index
-  if (( $# > 0 )); then usage_error "check takes no options, not '$1'"; fi
+  read_options check "$@"
   CHECKS=0 PASSED=0 FIRST_FAILURE=0
   open_state
   load_metrics
@@ -136,13 +136,9 @@ removal_of_leftovers() {
 
 # command_status [--json]: the server's TSDB, the last runs, leftover snapshots. A dead server is a fact here, not an error.
 command_status() {
-  local json=false server=null tsdb=null
-  case "${1:-}" in
-    "") ;;
-    --json) json=true ;;
-    *) usage_error "status does not know '$1'" ;;
-  esac
-  if (( $# > 1 )); then usage_error "status does not know '$2'"; fi
+  local json server=null tsdb=null
+  read_options status "$@"
+  json=${OPTIONS[json]:-false}
   open_state
   load_metrics
   require_tools

@@ -24,18 +24,9 @@ command_companions() {
 
 # parse_companions_options ARG...: sets WANTED, TARGET (empty: list only) and what the functions of restore look at.
 parse_companions_options() {
-  WANTED="" TARGET="" ONLY_REPOSITORY="" RESTORE_HOST="$HOST_NAME"
-  while (( $# > 0 )); do
-    case "$1" in
-      --target) require_value "$@"; TARGET=$2; shift ;;
-      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      -*) usage_error "companions does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
-  if [[ -z $WANTED ]]; then usage_error "companions needs the name of a backup, or 'latest'"; fi
+  read_options companions "$@"
+  require_backup companions
+  TARGET=${OPTIONS[target]:-} ONLY_REPOSITORY=${OPTIONS[repository]:-} RESTORE_HOST=${OPTIONS[host]:-$HOST_NAME}
   require_host_name "$RESTORE_HOST"
   if [[ -n $TARGET && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
 }

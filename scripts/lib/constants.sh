@@ -21,6 +21,8 @@ readonly EXIT_REFUSED=12
 readonly SNAPSHOT_PATTERN='^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}$'
 readonly ULID_PATTERN='^[0-7][0-9A-HJKMNP-TV-Z]{25}$'
 readonly BACKUP_PATTERN='^[0-9]{8}T[0-9]{6}Z$'
+# What a name may be the rest of.
+readonly BACKUP_PREFIX_PATTERN='^([0-9]{1,8}|[0-9]{8}T[0-9]{0,6}|[0-9]{8}T[0-9]{6}Z)$'
 readonly HOST_PATTERN='^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'
 readonly REPOSITORY_PATTERN='^[a-z][a-z0-9-]{0,31}$'
 readonly SHA256_PATTERN='^[0-9a-f]{64}$'

@@ -33,21 +33,19 @@ command_drill() {
 
 # parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY, DRILL_DIRECTORY and DRILL_SAMPLE, and what the functions of restore look at.
 parse_drill_options() {
-  WANTED="" ONLY_REPOSITORY="" DRILL_DIRECTORY="" DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
-  RESTORE_MODE=target RESTORE_HOST="$HOST_NAME" PARTIAL=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() PLAN_ONLY=false
-  while (( $# > 0 )); do
-    case "$1" in
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      --directory) require_value "$@"; DRILL_DIRECTORY=$2; shift ;;
-      --sample) require_value "$@"; DRILL_SAMPLE=$2; shift ;;
-      -*) usage_error "drill does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
-  WANTED=${WANTED:-latest}
+  read_options drill "$@"
+  take_scratch_options
+  DRILL_SAMPLE=${OPTIONS[sample]:-}
   if [[ $DRILL_SAMPLE == */* ]]; then check_sample "$DRILL_SAMPLE"
   elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"; fi
+}
+
+# take_scratch_options: what drill and browse have in common, and what the functions of restore look at.
+take_scratch_options() {
+  WANTED=${WANTED:-latest} ONLY_REPOSITORY=${OPTIONS[repository]:-} DRILL_DIRECTORY=${OPTIONS[directory]:-}
+  DRILL_PLACE="" DRILL_RESTORE_MS="" FETCH_SPEED="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
+  RESTORE_MODE=target RESTORE_HOST="$HOST_NAME" ONLY_BLOCKS=() PLAN_ONLY=false
+  read_range
 }
 
 # choose_part: keeps one of DRILL_SAMPLE parts of the blocks. A block stays in its part however many come and go; where there are few,

@@ -31,26 +31,16 @@ command_export() {
 
 # parse_export_options ARG...: sets WANTED, TARGET, GIVEN_LABELS, WITH_DELETED, and what the functions of restore look at.
 parse_export_options() {
-  WANTED="" TARGET="" GIVEN_LABELS=() WITH_DELETED=false ONLY_REPOSITORY="" FROM_MS="" TO_MS="" ONLY_BLOCKS=()
-  RESTORE_MODE=export RESTORE_HOST="$HOST_NAME" PARTIAL=false
-  while (( $# > 0 )); do
-    case "$1" in
-      --thanos) require_value "$@"; TARGET=$2; shift ;;
-      --from) require_value "$@"; FROM_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; PARTIAL=true; shift ;;
-      --to) require_value "$@"; TO_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; PARTIAL=true; shift ;;
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
-      --label) require_value "$@"; require_label "$2"; GIVEN_LABELS+=("$2"); shift ;;
-      --with-deleted) WITH_DELETED=true ;;
-      -*) usage_error "export does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
-  if [[ -z $WANTED ]]; then usage_error "export needs the name of a backup, or 'latest'"; fi
+  local label
+  read_options export "$@"
+  require_backup export
+  TARGET=${OPTIONS[thanos]:-} WITH_DELETED=${OPTIONS[with-deleted]:-false} ONLY_REPOSITORY=${OPTIONS[repository]:-}
+  RESTORE_MODE=export RESTORE_HOST=${OPTIONS[host]:-$HOST_NAME} ONLY_BLOCKS=()
+  values_of label | mapfile -t GIVEN_LABELS
+  for label in "${GIVEN_LABELS[@]}"; do require_label "$label"; done
+  read_range
   if [[ -z $TARGET ]]; then usage_error "export needs a place: --thanos DIR"; fi
   require_host_name "$RESTORE_HOST"
-  if [[ -n $FROM_MS && -n $TO_MS ]] && (( FROM_MS >= TO_MS )); then usage_error "--from must be before --to"; fi
   if [[ $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
 }
 

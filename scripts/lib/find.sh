@@ -3,20 +3,45 @@
 
 UNREACHABLE=()   # of open_repositories and note_unreachable: what could not be read, in words
 
-# resolve_backup NAME|latest [HOST]: looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote.
+# resolve_backup NAME|latest [HOST]: NAME may be the beginning of one. Looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote.
 # Sets BACKUP, BACKUP_COMPLETE, BACKUP_FLAWS (words), MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the
 # repository that holds it selected. An incomplete backup is found by its name, never as latest. Ends with 11 if there
 # is none, 8 if a repository that may have it could not say, 9 if it is damaged.
 resolve_backup() {
   local wanted=$1 host=${2:-$HOST_NAME}
   BACKUP="" BACKUP_COMPLETE=false BACKUP_FLAWS="" MANIFEST="" FIND_NOTES=()
-  if [[ $wanted != latest && ! $wanted =~ $BACKUP_PATTERN ]]; then
-    die "$EXIT_NOT_FOUND" "'$wanted' is not the name of a backup" \
-      "names look like 20261122T020000Z or 'latest'; see: $(as_typed list "$host")"
-  fi
+  require_backup_name "$wanted" "$host"
   open_repositories "$host"
+  complete_name "$wanted" "$host"
+  wanted=$COMPLETED
   if [[ $wanted == latest ]]; then find_latest "$host"; else find_named "$wanted" "$host"; fi
   if [[ -z $BACKUP ]]; then no_backup_found "$wanted" "$host"; fi
+}
+
+# require_backup_name TEXT HOST: ends with 11 unless it is a name, the beginning of one, or 'latest'.
+require_backup_name() {
+  if [[ $1 == latest || $1 =~ $BACKUP_PREFIX_PATTERN ]]; then return 0; fi
+  die "$EXIT_NOT_FOUND" "'$1' is not the name of a backup" \
+    "names look like 20261122T020000Z or 'latest'; see: $(as_typed list "$2")"
+}
+
+# complete_name TEXT HOST: sets COMPLETED to the one backup in the open repositories whose name begins like that; names and
+# 'latest' stay what they are. Ends with 2 if there are several, with 8 or 11 if there is none.
+complete_name() {
+  local names=() shown
+  COMPLETED=$1
+  if [[ $1 == latest || $1 =~ $BACKUP_PATTERN ]]; then return 0; fi
+  { backup_names "$2" | grep -- "^$1" || true; } | sort --reverse --unique | mapfile -t names
+  if (( ${#names[@]} == 0 )); then no_backup_found "$1" "$2"; fi
+  if (( ${#names[@]} > 1 )); then
+    shown="$(join_words ', ' "${names[@]:0:8}")"
+    if (( ${#names[@]} > 8 )); then shown+=" and $(( ${#names[@]} - 8 )) more"; fi
+    die "$EXIT_USAGE" "${#names[@]} backups begin with '$1': $shown" "type more of the name"
+  fi
+  COMPLETED=${names[0]}
+  if (( ${#UNREACHABLE[@]} > 0 )); then
+    warn "'$1' is taken for $COMPLETED; others like that may lie where nothing could be read: $(join_words '; ' "${UNREACHABLE[@]}")"
+  fi
 }
 
 # open_repositories HOST: reads the list of every repository that answers. Sets OPEN_REPOSITORIES, and UNREACHABLE

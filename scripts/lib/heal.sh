@@ -38,18 +38,10 @@ command_heal() {
 
 # parse_heal_options ARG...: and what the functions of restore look at.
 parse_heal_options() {
-  PLAN_ONLY=false ASSUME_YES=false QUICK=false ONLY_REPOSITORY="" RESTORE_MODE=merge RESTORE_HOST="$HOST_NAME" PARTIAL=true
+  read_options heal "$@"
+  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} QUICK=${OPTIONS[quick]:-false}
+  ONLY_REPOSITORY=${OPTIONS[repository]:-} RESTORE_MODE=merge RESTORE_HOST="$HOST_NAME" PARTIAL=true
   ALLOW_RETENTION_LOSS=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
-  while (( $# > 0 )); do
-    case "$1" in
-      --plan | --dry-run) PLAN_ONLY=true ;;
-      --yes) ASSUME_YES=true ;;
-      --quick) QUICK=true ;;
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      *) usage_error "heal does not know '$1'" ;;
-    esac
-    shift
-  done
 }
 
 # plan_heal: what is wrong and what comes back; ends with 7 if there is no space.

@@ -1,20 +1,15 @@
 # shellcheck shell=bash
 # What there is: the list of backups, one backup in detail.
 
-# command_list [--json] [--repository NAME] [--host NAME]: backups of this host in every repository, newest first.
+# command_list [OPTION...]: backups of this host in every repository, newest first; see --help.
 command_list() {
-  local json=false only="" host=$HOST_NAME index now asked=0
+  local json only host index now asked=0 since=""
   UNREAD=()
-  while (( $# > 0 )); do
-    case "$1" in
-      --json) json=true ;;
-      --repository) require_value "$@"; only=$2; shift ;;
-      --host) require_value "$@"; host=$2; shift ;;
-      *) usage_error "list does not know '$1'" ;;
-    esac
-    shift
-  done
+  read_options list "$@"
+  json=${OPTIONS[json]:-false} only=${OPTIONS[repository]:-} host=${OPTIONS[host]:-$HOST_NAME}
   require_host_name "$host"
+  if [[ ! ${OPTIONS[last]:-1} =~ ^[1-9][0-9]{0,5}$ ]]; then usage_error "--last takes a number, not '${OPTIONS[last]}'"; fi
+  if [[ -v OPTIONS[since] ]]; then since="$(milliseconds_at "${OPTIONS[since]}")" || bad_time --since "${OPTIONS[since]}"; fi
   open_state
   load_metrics
   require_tools
@@ -32,14 +27,29 @@ command_list() {
     list_rows >>"$SCRATCH/list"
   done
   printf -v now '%(%s)T' -1
+  keep_rows "${OPTIONS[last]:-}" "$since"
   if [[ $json == true ]]; then
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list"
   elif [[ -s $SCRATCH/list ]]; then
     jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns
+  elif (( ${#UNREAD[@]} == 0 )) && [[ -n $since ]]; then
+    say "there is no backup of $host since $(second_text "$since")"
   elif (( ${#UNREAD[@]} == 0 )); then
     say_no_backups "$host" "$only"
   fi
   if (( ${#UNREAD[@]} > 0 )); then say_unread "$asked" "$host"; exit "$EXIT_REPOSITORY"; fi
+}
+
+# keep_rows COUNT MILLISECONDS: of SCRATCH/list, the rows of the newest COUNT backups, and of those taken at that time or later; all
+# if both are "".
+keep_rows() {
+  local since=""
+  if [[ -z $1$2 ]]; then return 0; fi
+  if [[ -n $2 ]]; then printf -v since '%(%Y%m%dT%H%M%SZ)T' $(( ($2 + 999) / 1000 )); fi
+  jq --slurp --compact-output --argjson last "${1:-null}" --arg since "$since" '
+    map(select(.name >= $since)) | (map(.name) | unique | if $last then .[-$last:] else . end | .[0] // "") as $first
+    | .[] | select(.name >= $first)' "$SCRATCH/list" >"$SCRATCH/list.kept"
+  mv -f -- "$SCRATCH/list.kept" "$SCRATCH/list"
 }
 
 # say_no_backups HOST REPOSITORY: all places were looked at (with REPOSITORY, that one) and hold none. Only a host's own
@@ -69,11 +79,6 @@ as_typed() {
   printf 'prometheus-backup.sh %s' "$1"
   if [[ -n ${LOCATION:-} ]]; then printf ' --at %s --host %s' "${LOCATION@Q}" "$2"
   elif [[ $2 != "$HOST_NAME" ]]; then printf -- ' --host %s' "$2"; fi
-}
-
-# require_value OPTION VALUE: ends with 2 when an option came without its value.
-require_value() {
-  if [[ -z ${2:-} || ${2:-} == --* ]]; then usage_error "$1 needs a value"; fi
 }
 
 # require_host_name NAME: a host is a folder of the repository.
@@ -131,18 +136,9 @@ align_columns() {
 
 # command_show BACKUP [--json] [--repository NAME] [--host NAME]: what one backup holds; --json prints the manifest.
 command_show() {
-  local json=false WANTED="" host=$HOST_NAME
-  ONLY_REPOSITORY=""
-  while (( $# > 0 )); do
-    case "$1" in
-      --json) json=true ;;
-      --repository) require_value "$@"; ONLY_REPOSITORY=$2; shift ;;
-      --host) require_value "$@"; host=$2; shift ;;
-      -*) usage_error "show does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
+  local WANTED json host
+  read_options show "$@"
+  ONLY_REPOSITORY=${OPTIONS[repository]:-} json=${OPTIONS[json]:-false} host=${OPTIONS[host]:-$HOST_NAME}
   require_host_name "$host"
   open_state
   load_metrics

@@ -3,16 +3,9 @@
 
 # command_prune ARG...: shows what would go, asks, removes.
 command_prune() {
-  local yes=false dry_run=false index only="" failed=0
-  while (( $# > 0 )); do
-    case "$1" in
-      --yes) yes=true ;;
-      --dry-run) dry_run=true ;;
-      --repository) require_value "$@"; only=$2; shift ;;
-      *) usage_error "prune does not know '$1'" ;;
-    esac
-    shift
-  done
+  local yes dry_run index only failed=0
+  read_options prune "$@"
+  yes=${OPTIONS[yes]:-false} dry_run=${OPTIONS[dry-run]:-false} only=${OPTIONS[repository]:-}
   open_state
   load_metrics
   require_tools
@@ -198,18 +191,26 @@ apply_prune() {
   repository_delete "$SCRATCH/going.objects" || repository_fault "retention"
 }
 
-# command_pin BACKUP / command_unpin BACKUP: keeps a backup whatever retention says, in every repository that has it.
+# command_pin BACKUP|latest / command_unpin BACKUP|latest: keeps a backup whatever retention says, in every repository that has
+# it.
 command_pin() { change_pin pin "$@"; }
 command_unpin() { change_pin unpin "$@"; }
 
-# change_pin ACTION BACKUP: see command_pin.
+# change_pin ACTION BACKUP|latest: see command_pin.
 change_pin() {
-  local action=$1 backup=${2:-} index found=0
-  if (( $# > 2 )) || [[ ! $backup =~ $BACKUP_PATTERN ]]; then usage_error "$action takes the name of one backup, such as 20261122T020000Z"; fi
+  local action=$1 backup index found=0 WANTED
+  read_options "$@"
+  require_backup "$action"
+  require_backup_name "$WANTED" "$HOST_NAME"
   open_state
   load_metrics
   require_tools
   take_lock
+  backup=$WANTED
+  if [[ ! $backup =~ $BACKUP_PATTERN ]]; then
+    ONLY_REPOSITORY="" resolve_backup "$backup"
+    backup=$BACKUP
+  fi
   for index in "${!REPOSITORY_NAMES[@]}"; do
     select_repository "$index"
     repository_list || repository_fault "cannot be listed"

@@ -80,6 +80,7 @@ plan_backup_lines() {
   if [[ $RESTORE_MODE == full ]]; then
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
+    if [[ -n $FROM_MS$TO_MS ]]; then plan_line wanted "$(range_text)"; fi
     plan_line part "whole blocks that touch the wanted time; $M_BLOCKS blocks are in the backup"
   fi
 }

@@ -25,7 +25,7 @@ select_blocks() {
       "stop the server and unpack $(jq --raw-output .wal.object "$MANIFEST") of $REPOSITORY_SHOWN into its data directory"
   fi
   if (( ${#B_ULID[@]} == 0 )); then
-    die "$EXIT_NOT_FOUND" "no block of backup $BACKUP lies in that time" "it holds $(jq --raw-output '"\(.coverage.oldestSample) to \(.coverage.newestSample)"' "$MANIFEST")"
+    die "$EXIT_NOT_FOUND" "no block of backup $BACKUP lies in that time ($(range_text))" "it holds $(jq --raw-output '"\(.coverage.oldestSample) to \(.coverage.newestSample)"' "$MANIFEST")"
   fi
 }
 

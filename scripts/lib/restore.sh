@@ -20,42 +20,28 @@ command_restore() {
 
 # parse_restore_options ARG...: sets WANTED, RESTORE_MODE (full|target|merge) and what the options say; refuses what contradicts itself.
 parse_restore_options() {
-  WANTED="" PLAN_ONLY=false ASSUME_YES=false FROM_MS="" TO_MS="" ONLY_BLOCKS=() RESTORE_MODE=full TARGET=""
-  RESTORE_HOST="$HOST_NAME" RESTORE_REPOSITORY="" ALLOW_RETENTION_LOSS=false
-  while (( $# > 0 )); do
-    case "$1" in
-      --plan | --dry-run) PLAN_ONLY=true ;;
-      --yes) ASSUME_YES=true ;;
-      --from) require_value "$@"; FROM_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
-      --to) require_value "$@"; TO_MS="$(milliseconds_at "$2")" || bad_time "$1" "$2"; shift ;;
-      --block) require_value "$@"; ONLY_BLOCKS+=("$2"); shift ;;
-      --merge) if [[ $RESTORE_MODE == target ]]; then usage_error "--merge and --target exclude each other"; fi; RESTORE_MODE=merge ;;
-      --target) require_value "$@"; if [[ $RESTORE_MODE == merge ]]; then usage_error "--merge and --target exclude each other"; fi
-        RESTORE_MODE=target TARGET=$2; shift ;;
-      --host) require_value "$@"; RESTORE_HOST=$2; shift ;;
-      --repository) require_value "$@"; RESTORE_REPOSITORY=$2; shift ;;
-      --allow-retention-loss) ALLOW_RETENTION_LOSS=true ;;
-      -*) usage_error "restore does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
+  read_options restore "$@"
+  require_backup restore
+  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} RESTORE_MODE=full TARGET=${OPTIONS[target]:-}
+  RESTORE_HOST=${OPTIONS[host]:-$HOST_NAME} RESTORE_REPOSITORY=${OPTIONS[repository]:-}
+  ALLOW_RETENTION_LOSS=${OPTIONS[allow-retention-loss]:-false}
+  values_of block | mapfile -t ONLY_BLOCKS
+  read_range
+  if [[ -v OPTIONS[merge] && -n $TARGET ]]; then usage_error "--merge and --target exclude each other"; fi
+  if [[ -v OPTIONS[merge] ]]; then RESTORE_MODE=merge; elif [[ -n $TARGET ]]; then RESTORE_MODE=target; fi
   check_restore_options
 }
 
 # check_restore_options: what parse_restore_options cannot see before the end.
 check_restore_options() {
   local ulid
-  if [[ -z $WANTED ]]; then usage_error "restore needs the name of a backup, or 'latest'"; fi
   if [[ ! $RESTORE_HOST =~ $HOST_PATTERN ]]; then usage_error "'$RESTORE_HOST' is not the name of a host"; fi
   for ulid in "${ONLY_BLOCKS[@]}"; do
     if [[ ! $ulid =~ $ULID_PATTERN ]]; then usage_error "'$ulid' is not the ULID of a block"; fi
   done
-  if [[ -n $FROM_MS && -n $TO_MS ]] && (( FROM_MS >= TO_MS )); then usage_error "--from must be before --to"; fi
   if [[ $RESTORE_MODE == target && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
   if [[ -n ${LOCATION:-} && $RESTORE_MODE != target ]]; then usage_error "with --at a restore needs --target DIR"; fi
-  PARTIAL=false
-  if [[ -n $FROM_MS || -n $TO_MS ]] || (( ${#ONLY_BLOCKS[@]} > 0 )); then PARTIAL=true; fi
+  if (( ${#ONLY_BLOCKS[@]} > 0 )); then PARTIAL=true; fi
   if [[ $PARTIAL == true && $RESTORE_MODE == full ]]; then
     die "$EXIT_REFUSED" "a full restore replaces all data of the server, so a part of a backup (--from, --to, --block) would lose the rest" \
       "add --merge to put these blocks into the running server, or --target DIR to put them elsewhere"
@@ -67,22 +53,6 @@ require_restore_user() {
   if [[ $RESTORE_MODE != target ]] && (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "a restore into the server must run as root, not as '$(id -un)'" "put sudo in front"
   fi
-}
-
-# bad_time OPTION TEXT: ends with 2.
-bad_time() { usage_error "$1 '$2' is not a time; write 2026-11-22T02:00:00Z, '2026-11-22 02:00' (UTC) or '2h ago'"; }
-
-# milliseconds_at TIME: RFC 3339, "YYYY-MM-DD [HH:MM[:SS]]" in UTC, "now", or "N s|min|h|d|w ago"; false for anything else.
-milliseconds_at() {
-  local unit
-  if [[ $1 == now ]]; then printf '%d' $(( EPOCHSECONDS * 1000 )); return 0; fi
-  if [[ $1 =~ ^([0-9]{1,6})\ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\ +ago$ ]]; then
-    case "${BASH_REMATCH[2]}" in s*) unit=1 ;; m*) unit=60 ;; h*) unit=3600 ;; d*) unit=86400 ;; *) unit=604800 ;; esac
-    printf '%d' $(( (EPOCHSECONDS - 10#${BASH_REMATCH[1]} * unit) * 1000 ))
-    return 0
-  fi
-  [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt\ ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$ ]] || return 1
-  date -u --date "$1" +%s%3N 2>/dev/null
 }
 
 # restore_full: everything of the backup in place of what the server has.

@@ -4,23 +4,22 @@
 # command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and names
 # what is damaged. The next run sends damaged blocks again as long as the server still has them.
 command_verify() {
-  local WANTED="" sample="" only="" index status worst=0 found=0 now
-  while (( $# > 0 )); do
-    case "$1" in
-      --sample) require_value "$@"; sample=$2; shift ;;
-      --repository) require_value "$@"; only=$2; shift ;;
-      -*) usage_error "verify does not know '$1'" ;;
-      *) take_backup "$1" ;;
-    esac
-    shift
-  done
+  local WANTED sample only index status worst=0 found=0 now
+  read_options verify "$@"
+  sample=${OPTIONS[sample]:-} only=${OPTIONS[repository]:-}
   check_sample "$sample"
   WANTED=${WANTED:-latest}
-  if [[ $WANTED != latest && ! $WANTED =~ $BACKUP_PATTERN ]]; then usage_error "'$WANTED' is not the name of a backup"; fi
+  require_backup_name "$WANTED" "$HOST_NAME"
   open_state
   load_metrics
   require_tools
   be_gentle
+  if [[ $WANTED != latest && ! $WANTED =~ $BACKUP_PATTERN ]]; then
+    ONLY_REPOSITORY=$only
+    open_repositories "$HOST_NAME"
+    complete_name "$WANTED" "$HOST_NAME"
+    WANTED=$COMPLETED
+  fi
   if [[ -n $only ]]; then find_repository "$only"; fi
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi

@@ -3,11 +3,11 @@ import { renderCron } from "../../components/render/backupJob";
 import { parseCronFile } from "./cron";
 
 test("the file that is installed begins with the backup and its environment", () => {
-  expect(parseCronFile(renderCron("prometheus", [{ schedule: "17 */2 * * *" }, { schedule: "5 * * * *", command: "hold" }]))).toEqual({
+  expect(parseCronFile(renderCron("prometheus", [{ schedule: "17 */2 * * *", command: "run" }, { schedule: "5 * * * *", command: "hold" }]))).toEqual({
     environment: { SHELL: "/bin/sh", PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
     schedule: "17 */2 * * *",
     user: "prometheus",
-    command: "/usr/local/bin/prometheus-backup.sh >> /var/log/prometheus-backup.log 2>&1",
+    command: "/usr/local/bin/prometheus-backup.sh run >> /var/log/prometheus-backup.log 2>&1",
   });
 });
 

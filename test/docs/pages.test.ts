@@ -40,7 +40,7 @@ test.each(pages)("the links in %s lead somewhere", page => {
 test("every exit code of the host command is documented", () => {
   const codes = [...read("scripts/lib/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
   const documented = [...read("docs/exit-codes.md").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
-  expect(documented).toEqual(["0", ...codes]);
+  expect(documented.filter(code => Number(code) < 128)).toEqual(["0", ...codes]);
 });
 
 test("every metric of the host command is documented", () => {

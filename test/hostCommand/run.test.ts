@@ -42,7 +42,7 @@ afterAll(async () => {
 
 test("the cron entry fires: a complete backup in both repositories, metrics served, log written, no snapshot left", async () => {
   const { host } = setting;
-  await host.writeFile("/etc/cron.d/prometheus-backup", renderCron("prometheus", [{ schedule: "* * * * *" }]));
+  await host.writeFile("/etc/cron.d/prometheus-backup", renderCron("prometheus", [{ schedule: "* * * * *", command: "run" }]));
   await waitUntil("cron has run a backup", 100, async () => (await host.exec(`grep -q '^[^ ]* done ' ${LOG}`)).code === 0);
   await host.run("rm /etc/cron.d/prometheus-backup");
 

@@ -79,7 +79,7 @@ test("the cron entry and the log rotation", () => {
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.
     SHELL=/bin/sh
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh >> /var/log/prometheus-backup.log 2>&1
+    0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh run >> /var/log/prometheus-backup.log 2>&1
     30 * * * * prometheus /usr/local/bin/prometheus-backup.sh hold >> /var/log/prometheus-backup.log 2>&1
     "
   `);
@@ -121,7 +121,7 @@ test("drills are a second line of the cron entry, moved as the first", () => {
   const cron = (host: HostArtefacts): string[] => content(host, "/etc/cron.d/prometheus-backup")?.split("\n").slice(3, -1).filter(line => !line.includes(" hold ")) ?? [];
   const log = ">> /var/log/prometheus-backup.log 2>&1";
   expect(cron(rendered({ drill }))).toEqual([
-    `0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh ${log}`,
+    `0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh run ${log}`,
     `0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill ${log}`,
   ]);
   expect(cron(rendered({ drill: { ...drill, parts: 7 } }))[1]).toBe(`0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 ${log}`);
@@ -133,7 +133,7 @@ test("drills are a second line of the cron entry, moved as the first", () => {
 test("a cold backup runs as root, because it stops and starts the server", () => {
   const host = rendered({ source: "cold", prometheus: { user: "monitoring" } });
   expect(content(host, "/etc/prometheus-backup/prometheus-backup.conf")).toContain("\nBACKUP_USER='root'\n");
-  expect(content(host, "/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * root /usr/local/bin/prometheus-backup.sh >> ");
+  expect(content(host, "/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * root /usr/local/bin/prometheus-backup.sh run >> ");
   expect(content(host, "/etc/logrotate.d/prometheus-backup")).toContain("create 0644\n");
   expect(host.steps["backup-job"]?.settings["BACKUP_USER"]).toBe("root");
   expect(host.steps["textfile-directory"]?.settings["OWNER"]).toBe("root");

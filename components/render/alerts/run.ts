@@ -19,7 +19,7 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The last backup run of Prometheus failed.",
-      description: `The last backup run of ${host} ended with exit code {{ $value }}; docs/exit-codes.md says what that means. Older backups are untouched.`,
+      description: `The last backup run of ${host} ended with exit code {{ $value }}; on the host, \`prometheus-backup.sh explain {{ $value }}\` says what that means. Older backups are untouched.`,
     },
     {
       name: "PrometheusBackupTooSlow",
