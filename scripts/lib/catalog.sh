@@ -11,7 +11,7 @@ write_catalog() {
   local TRANSFER_TIMEOUT_SECONDS=$CATALOG_TIMEOUT_SECONDS
   if [[ $REPOSITORY_TYPE == path ]]; then return 0; fi
   read_summaries "$SCRATCH/summaries.list" checked
-  if { grep --invert-match $'^[^\t]* damaged\t' "$SCRATCH/summaries.sorted" || true; } | zstd --quiet --stdout >"$SCRATCH/catalog" &&
+  if sed $'/^[^\t]* damaged\t/d' "$SCRATCH/summaries" | zstd --quiet --stdout >"$SCRATCH/catalog" &&
     repository_put "$CATALOG" <"$SCRATCH/catalog"; then return 0; fi
   warn "repository $REPOSITORY ($REPOSITORY_SHOWN): $CATALOG could not be written, so a list on another machine takes longer: ${REPOSITORY_ERROR:-no space left}"
 }
@@ -37,12 +37,13 @@ compare_manifests() {
   comm -23 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here" >"$SCRATCH/lacking"
 }
 
-# read_catalog: rows of the catalog that stand for manifests of SCRATCH/lacking, to SCRATCH/catalog.rows; SCRATCH/lacking keeps the others. What is
-# damaged, or says something else than such a row does, counts as not there.
+# read_catalog: rows of the catalog that stand for manifests of SCRATCH/lacking, and the objects, to
+# SCRATCH/catalog.rows; SCRATCH/lacking keeps the others. What is damaged, or says something else than such a row
+# does, counts as not there.
 read_catalog() {
   if [[ ! -s $SCRATCH/lacking ]] || ! object_bytes "$CATALOG" >/dev/null; then return 0; fi
   { repository_get "$CATALOG" | zstd --decompress --stdout --quiet 2>/dev/null || true; } |
-    awk -F '\t' 'first { lacking[$0]; next } NF == 2 && $1 in lacking { print; delete lacking[$1] }' first=1 "$SCRATCH/lacking" first=0 - >"$SCRATCH/catalog.found"
+    awk -F '\t' -v kind=checked "$(ranges_program; known_program)" "$SCRATCH/lacking" - >"$SCRATCH/catalog.found"
   jq --raw-input --raw-output --arg host "$REPOSITORY_HOST" "$(catalog_filter)" "$SCRATCH/catalog.found" >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
   cut -f 1 "$SCRATCH/catalog.rows" | sort | comm -23 "$SCRATCH/lacking" - >"$SCRATCH/lacking.new"
   mv -f -- "$SCRATCH/lacking.new" "$SCRATCH/lacking"
@@ -51,11 +52,11 @@ read_catalog() {
 # catalog_filter: the jq program of read_catalog.
 catalog_filter() {
   cat <<'JQ'
-  . as $row | split("\t") as [$key, $json] | ($json | fromjson?) | objects
+  . as $row | if startswith("#") then . else split("\t") as [$key, $json] | ($json | fromjson?) | objects
   | select(.name + ".json" == ($key | split(" ")[0]) and .host == $host and .damaged == null)
   | select([.startedAt, .source, .layout, .suspect // "", .oldestSample // "", .newestSample // ""] | all(type == "string" and (test("[[:cntrl:]]") | not)))
   | select([.sizeBytes, .sentBytes, .samples, .blocks] | all(type == "number"))
-  | select((.objects | type) == "object" and (.head | type) == "boolean" and (try (.startedAt | fromdate) catch null) != null) | $row
+  | select((.head | type) == "boolean" and (try (.startedAt | fromdate) catch null) != null) | $row end
 JQ
 }
 

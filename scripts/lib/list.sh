@@ -89,19 +89,45 @@ require_host_name() {
 # list_rows: one JSON line a backup of the selected repository; needs find_summaries. Complete: every object is
 # listed with its recorded size, and verify found none of them damaged.
 list_rows() {
+  local file
   read_summaries "$SCRATCH/summaries.list"
-  sort -- "$SCRATCH/summaries.sorted" "$SCRATCH/catalog.rows" | cut -f 2- >"$SCRATCH/summaries.list"
-  jq --slurp --compact-output --rawfile damaged "$(damage_notes)" --rawfile listing "$OBJECT_LIST" --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
-    (reduce ($listing | split("\n")[] | select(. != "") | split("\t")) as $row ({}; .[$row[1]] = ($row[0] | tonumber))) as $there
-    | (reduce ($damaged | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $bad
-    | .[] | if .damaged then {name, host: $host, repository: $repository, complete: false, suspect: false, suspectReason: null,
-        damaged: true, missingObjects: 0, damagedObjects: 0, pinned: ($there["pins/" + .name] != null), startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0,
-        samples: 0, oldestSample: null, newestSample: null}
-      else ([.objects | to_entries[] | select($there[.key] != .value)] | length) as $missingObjects
-        | ([.objects | to_entries[] | select($there[.key] == .value and $bad[.key])] | length) as $damagedObjects
-        | {name, host, repository: $repository, complete: ($missingObjects + $damagedObjects == 0),
-        suspect: (.suspect != null), suspectReason: .suspect, damaged: false, $missingObjects, $damagedObjects, pinned: ($there["pins/" + .name] != null),
-        lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes, blocks, samples, oldestSample, newestSample} end' "$SCRATCH/summaries.list"
+  for file in "$SCRATCH/summaries" "$SCRATCH/catalog.rows"; do
+    awk -F '\t' "$(ranges_program; flaws_program)" "$(damage_notes)" "$OBJECT_LIST" "$file"
+  done | jq --raw-input --compact-output --arg repository "$REPOSITORY" --arg host "$REPOSITORY_HOST" '
+    split("\t") as [$missing, $bad, $pinned, $json] | ($json | fromjson)
+    | ($missing | tonumber) as $missingObjects | ($bad | tonumber) as $damagedObjects
+    | {name, host: $host, $repository, complete: (.damaged != true and $missingObjects + $damagedObjects == 0),
+        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged // false), $missingObjects, $damagedObjects,
+        pinned: ($pinned == "true")}
+      + if .damaged then {startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0, samples: 0,
+        oldestSample: null, newestSample: null}
+      else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes,
+        blocks, samples, oldestSample, newestSample} end'
+}
+
+# flaws_program: the awk program that says of each row of a file of summaries (third file) how many of its objects the
+# list of the second one lacks, how many of the others are in the first one, and whether it is pinned, and prints its
+# JSON behind that. What an archive holds has no objects.
+flaws_program() {
+  cat <<'AWK'
+  function find_flaws(  kind, n, name) {
+    for (kind in top) for (n = 1; kind != "a" && n <= top[kind]; n++) {
+      name = object[kind, n]
+      if (!(name in there) || there[name] != bytes[kind, n]) missing[kind, n]
+      else if (name in bad) damaged[kind, n]
+    }
+    add_up(missing, missings)
+    add_up(damaged, damages)
+  }
+  function count(sums) { return $1 ~ / damaged$/ ? 0 : count_in(sums, $2) }
+  FILENAME == ARGV[1] { bad[$0]; next }
+  FILENAME == ARGV[2] { there[$2] = $1; next }
+  NF == 3 { load_object(); next }
+  NF == 2 {
+    if (!ready++) find_flaws()
+    print count(missings) FS count(damages) FS (("pins/" substr($1, 1, 16)) in there ? "true" : "false") FS $2
+  }
+AWK
 }
 
 # list_table: the jq program for people: one row a backup, tab between columns.

@@ -55,8 +55,8 @@ learn_blocks() {
   for last in false true; do
     unknown_objects "$unknown"
     if [[ ! -s $unknown ]]; then return 0; fi
-    find_holders "$unknown" >"$SCRATCH/holders"
-    holders_to_read "$unknown" "$last" >"$SCRATCH/holders.read"
+    find_holders "$unknown" true >"$SCRATCH/holders"
+    holders_to_read "$last" >"$SCRATCH/holders.read"
     while IFS= read -r name; do
       if older_manifest "$name"; then learn_from "$OLDER_MANIFEST"; rm -f -- "$OLDER_MANIFEST"; fi
     done <"$SCRATCH/holders.read"
@@ -88,23 +88,51 @@ older_manifest() {
   fi
 }
 
-# find_holders FILE: the short forms of all backups that hold one of the objects in FILE, oldest first.
+# find_holders FILE [SPANS]: the backups that hold one of the objects in FILE, oldest first: {name, objects}, a line
+# each, with these objects alone. With SPANS (true), each object with the first and the last backup that holds it, and
+# tabs.
 find_holders() {
   if [[ -z $OLDER_SUMMARIES ]]; then
     OLDER_SUMMARIES="$SCRATCH/look-back-summaries.$REPOSITORY"
     borrow_summaries
     read_summaries "$SCRATCH/summaries.list" checked
-    mv -f -- "$SCRATCH/summaries.sorted" "$OLDER_SUMMARIES"
+    mv -f -- "$SCRATCH/summaries" "$OLDER_SUMMARIES"
   fi
-  sed 's/.*/"&"/' "$1" >"$SCRATCH/patterns"
-  { grep --fixed-strings --file "$SCRATCH/patterns" -- "$OLDER_SUMMARIES" || true; } | cut -f 2-
+  awk -F '\t' -v spans="${2:-false}" "$(ranges_program; holders_program)" "$1" "$OLDER_SUMMARIES"
+}
+
+# holders_program: the awk program of find_holders.
+holders_program() {
+  cat <<'AWK'
+  function list_wanted(  kind, n) {
+    for (kind in top) for (n = 1; n <= top[kind]; n++) if ((object[kind, n]) in wanted) {
+      found[kind, n]; names[kind, ++counts[kind]] = object[kind, n]
+    }
+    add_up(found, below)
+  }
+  FILENAME == ARGV[1] { wanted[$0]; next }
+  NF == 3 { load_object(); next }
+  NF == 2 && !/^[^\t]* damaged\t/ {
+    if (!ready++) list_wanted()
+    backup = substr($1, 1, 16); held = ""
+    if (!read_ranges($2)) next
+    for (i = 1; i <= RANGES; i++) for (j = below[kinds[i], from[i] - 1] + 1; j <= below[kinds[i], to[i]]; j++) {
+      name = names[kinds[i], j]
+      if (!(name in first)) { first[name] = backup; order[++known] = name }
+      last[name] = backup
+      if (spans != "true") held = held ",\"" name "\":true"
+    }
+    if (held != "") print "{\"name\":\"" backup "\",\"objects\":{" substr(held, 2) "}}"
+  }
+  END { if (spans == "true") for (i = 1; i <= known; i++) print order[i] FS first[order[i]] FS last[order[i]] }
+AWK
 }
 
 # borrow_summaries: for root the short forms that the runs of this host have made, so that it need not read every
 # manifest. They say where to look, nothing more.
 borrow_summaries() {
   local name
-  name="$(summaries_folder)/$REPOSITORY.$REPOSITORY_HOST.checked"
+  name="$(summaries_folder)/$REPOSITORY.$REPOSITORY_HOST"
   mkdir -p -- "$STATE_DIR/cache/${name%/*}"
   borrowed_cache "$name" >"$SCRATCH/borrowed"
   if [[ -s $SCRATCH/borrowed ]]; then mv -f -- "$SCRATCH/borrowed" "$STATE_DIR/cache/$name"; fi
@@ -117,24 +145,11 @@ borrowed_cache() {
   as_backup_user cat -- "$BACKUP_STATE/cache/$1" 2>/dev/null || true
 }
 
-# holders_to_read FILE LAST: names of backups whose manifests tell of the objects in FILE, as few as will do if each was
-# held without a break; with LAST (true), the last one of each. From SCRATCH/holders.
+# holders_to_read LAST: names of backups whose manifests tell of the objects in SCRATCH/holders, as few as will do if
+# each was held without a break; with LAST (true), the last one of each.
 holders_to_read() {
-  jq --null-input --raw-output --rawfile unknown "$1" --argjson last "$2" "$(holders_filter)" "$SCRATCH/holders"
-}
-
-# holders_filter: the jq program of holders_to_read.
-holders_filter() {
-  cat <<'JQ'
-  (reduce ($unknown | split("\n")[] | select(. != "")) as $object ({}; .[$object] = true)) as $wanted
-  | reduce (inputs | select(.name | test("^[0-9]{8}T[0-9]{6}Z$"))) as $backup ({};
-      reduce ($backup.objects | keys_unsorted[] | select($wanted[.])) as $object (.;
-        .[$object].first //= $backup.name | .[$object].last = $backup.name))
-  | [.[]] | sort_by(.last)
-  | if $last then [.[].last] | unique[]
-    else reduce .[] as $one ({names: [], at: ""};
-        if $one.first <= .at then . else .at = $one.last | .names += [.at] end) | .names[] end
-JQ
+  sort --field-separator=$'\t' --key=3 -- "$SCRATCH/holders" | awk -F '\t' -v each="$1" '
+    each == "true" ? !($3 in seen) : at == "" || $2 > at { print $3; seen[$3]; at = $3 }'
 }
 
 # find_gone BLOCKS PRESENT FACTS: stored blocks that the server has no more, though nothing that is there now tells why

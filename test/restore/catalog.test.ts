@@ -107,12 +107,16 @@ test.each([
   ["with a number that is none", { samples: "7" }],
   ["with control characters for the terminal", { suspect: "\u001b[2J" }],
   ["without objects", { objects: null }],
+  ["in need of an object that the catalog does not name", { objects: "b2-4" }],
+  ["in need of objects without end", { objects: "b1-99999999999" }],
 ])("a row of the catalog that is %s counts as not there", (_, change) => {
   const rows = execFileSync("zstd", ["-dcq", catalog]).toString().trimEnd().split("\n");
-  const changed = rows.map((row, index) => {
+  const changed = rows.map(row => {
     const [key = "", json = ""] = row.split("\t");
-    return index === 1 ? `${key}\t${JSON.stringify({ ...(JSON.parse(json) as object), ...change })}` : row;
+    const isMeant = key.startsWith(`${NAMES[1]}.json `);
+    return isMeant ? `${key}\t${JSON.stringify({ ...(JSON.parse(json) as object), ...change })}` : row;
   });
+  expect(changed).not.toEqual(rows);
   fs.writeFileSync(catalog, execFileSync("zstd", ["-qc"], { input: `${changed.join("\n")}\n` }));
   expect(list("reader")).toEqual({ rows: all, fetched: [NAMES[1]] });
 });
