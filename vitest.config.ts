@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           // What takes too long for every change: `npm run test:slow`. Files of the gate that do more then: test/hostCommand/pace.ts.
           name: "slow",
-          include: ["test/hostCommand/**/*.slow.ts", "test/hostCommand/{coldReturn,damage,hotAndArchive,interruption,restoreKilled,sources}.test.ts"],
+          include: ["test/hostCommand/**/*.slow.ts", "test/hostCommand/{coldReturn,damage,heartbeat,hotAndArchive,interruption,places,repository,restoreKilled,restoreRefused,server,sources,space,upkeep,waysBack}.test.ts"],
           env: { PROMETHEUS_BACKUP_TEST_SLOW: "1" },
           globalSetup: ["test/hosts/globalSetup.ts"],
           setupFiles: ["test/runner/handWaits.ts"],

@@ -50,6 +50,9 @@ async function write(site: Site, place: Place, object: string, body: Buffer | un
 const damagedLines = (stderr: string) => lines(stderr).filter(line => line.startsWith("  ✘ ")).sort();
 
 describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository %s", place => {
+  /** What a listing tells is compared in the same way wherever it comes from. */
+  const listed = place === "local" ? [place] : variants<Place>([], [place]);
+
   test("every kind of damage is named by verify, mended by the next run, and then verify is green", async () => {
     const name = `damage-${place}`;
     const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
@@ -80,7 +83,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     expect((await site.list()).every(({ complete }) => complete)).toBe(true);
   });
 
-  test("what the listing shows (another size, gone) is mended without any verify before", async () => {
+  test.each(listed)("what the listing of %s shows (another size, gone) is mended without any verify before", async () => {
     const name = `listed-${place}`;
     const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
     await site.good();
@@ -93,7 +96,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     await site.good("verify");
   });
 
-  test("the head of a backup cannot be had again: that backup stays red, the next one is green", async () => {
+  test.each(listed)("the head of a backup in %s cannot be had again: that backup stays red, the next one is green", async () => {
     const name = `head-${place}`;
     const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: [place] });
     await site.good();

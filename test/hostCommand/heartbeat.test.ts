@@ -4,6 +4,7 @@ import { startSilentServer } from "../servers/prometheusStub";
 import { startWatcher, type Watcher } from "../servers/watcher";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
+import { representatives } from "./pace";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site } from "./site";
@@ -32,12 +33,13 @@ afterAll(async () => {
 /** As the step for credentials writes it. */
 const watchAt = (url: string) => setting.host.writeFile(FILE, `${url}\n`, { mode: "0600", owner: "prometheus:prometheus" });
 
-test.each([
+const URLS = [
   ["a plain URL", "/ping/key", ["GET /ping/key/start", "GET /ping/key"]],
   ["a URL with a slash at its end", "/ping/key/", ["GET /ping/key/start", "GET /ping/key/"]],
   ["a URL with a query", "/ping/key?rid=a/b&create=1", ["GET /ping/key/start?rid=a/b&create=1", "GET /ping/key?rid=a/b&create=1"]],
   ["a URL with what curl would expand", "/ping/{a,b}?n=[1-3]", ["GET /ping/{a,b}/start?n=[1-3]", "GET /ping/{a,b}?n=[1-3]"]],
-])("%s hears of start and success", async (_, path, pings) => {
+] as const;
+test.each(representatives(URLS, ([what]) => /query|curl/.test(what)))("%s hears of start and success", async (_, path, pings) => {
   await watchAt(`${watcher.url}${path}`);
   const { stderr } = await site.good();
   expect(watcher.take()).toEqual(pings);
@@ -66,12 +68,13 @@ test("a run that finds another one at work says nothing, because the other one r
   expect([code, watcher.take()]).toEqual([10, []]);
 });
 
-test.each([
+const WATCHERS: [string, () => string][] = [
   ["refuses connections", () => "http://127.0.0.1:9/secret-key"],
   ["never answers", () => `${silent.url}/secret-key`],
   ["answers with an error", () => `${watcher.url}/secret-key`],
   ["is none", () => 'http://127.0.0.1:9/"secret-key'],
-])("a watcher that %s delays a run and never fails it, and its address is not shown", async (_, url) => {
+];
+test.each(representatives(WATCHERS, ([what]) => what !== "refuses connections"))("a watcher that %s delays a run and never fails it, and its address is not shown", async (_, url) => {
   watcher.answerWith(500);
   await watchAt(url());
   const { stderr } = await site.good();

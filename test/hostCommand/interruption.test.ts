@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
-import { kills } from "./pace";
+import { kills, representatives, variants } from "./pace";
 import { chance } from "./random";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -47,7 +47,7 @@ async function halfBackups(site: Site): Promise<string[]> {
 describe.concurrent("F5: a run is killed at a random moment", () => {
   const cases = Object.entries(WAYS).map(([title, signal], index) => ({ title, signal, index }));
 
-  test.for(cases)("$title", async ({ title, signal, index }) => {
+  test.for(representatives(cases, ({ title }) => title === "SIGKILL to the run alone"))("$title", async ({ title, signal, index }) => {
     const random = chance(`F5, ${title}`);
     const name = `killed-${index}`;
     const server = await startOwnServer(setting.host, { name, port: 9321 + index });
@@ -75,7 +75,7 @@ describe.concurrent("F5: a run is killed at a random moment", () => {
   });
 });
 
-test.each(["local", "offsite"] as const)("F5: a run that is killed right after its manifest in %s, and those that begin in the same second, have names of their own", async place => {
+test.each(variants(["offsite"] as const, ["local"] as const))("F5: a run that is killed right after its manifest in %s, and those that begin in the same second, have names of their own", async place => {
   const name = `same-second-${place}`;
   const server = await startOwnServer(setting.host, { name, port: place === "local" ? 9332 : 9333 });
   const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: [place] });

@@ -6,3 +6,6 @@ export const variants = <T>(always: readonly T[], whenSlow: readonly T[]): T[] =
 
 /** How often something is killed at a random moment. More of them by hand: PROMETHEUS_BACKUP_TEST_KILLS=60. */
 export const kills = (always: number, whenSlow: number): number => Number(process.env.PROMETHEUS_BACKUP_TEST_KILLS ?? (slow ? whenSlow : always));
+
+/** Of a table whose elements show one rule on one path, those that every change is tested with; all of them for `npm run test:slow`. */
+export const representatives = <T>(all: readonly T[], isOne: (element: T) => boolean): T[] => (slow ? [...all] : all.filter(isOne));

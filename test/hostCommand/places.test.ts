@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { COLD, stages, startOwnSite } from "./ownSite";
+import { variants } from "./pace";
 import { servedHistory } from "./served";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -26,7 +27,7 @@ afterAll(async () => {
   await setting?.stop();
 });
 
-test.each([["hot", 9612, { SOURCE: "hot" }], ["cold", 9613, COLD]] as const)("%s: a data directory and a repository that are symbolic links, there and back", async (source, port, settings) => {
+test.each(variants([["cold", 9613, COLD]] as const, [["hot", 9612, { SOURCE: "hot" }]] as const))("%s: a data directory and a repository that are symbolic links, there and back", async (source, port, settings) => {
   const { host } = setting;
   const name = `linked-${source}`;
   const place = `/srv/sites/${name}`;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
+import { variants } from "./pace";
 import { historyIn, servedHistory } from "./served";
 import { lines, processOf, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -108,10 +109,7 @@ const blockLines = (blocks: Manifest["blocks"]) => {
 };
 
 // What the server really deletes is the proof that the plan was right.
-test.concurrent.each([
-  ["time", "--storage.tsdb.retention.time=12h"],
-  ["size", "--storage.tsdb.retention.size="],
-])("F14: the plan names the blocks that retention by %s would delete again, the restore is refused, and with the override exactly they vanish", async (kind, flag) => {
+test.concurrent.each(variants([["size", "--storage.tsdb.retention.size="]], [["time", "--storage.tsdb.retention.time=12h"]]))("F14: the plan names the blocks that retention by %s would delete again, the restore is refused, and with the override exactly they vanish", async (kind, flag) => {
   const newestFirst = [...backup.blocks].sort((a, b) => b.maxTime - a.maxTime);
   // In the middle of the fifth block, and without scrapes, whose WAL would count as well.
   const limit = `${Math.round(newestFirst.slice(0, 9).reduce((sum, { bytes }, index) => sum + (index < 4 ? bytes : index === 4 ? bytes / 2 : 0), 0) / 1024)}KB`;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { sealed } from "../tools/manifest";
 import { COMMAND } from "./install";
+import { variants } from "./pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site, type Manifest } from "./site";
@@ -150,7 +151,7 @@ describe.concurrent("a place that is not as it was left", () => {
     expect([...(await site.localObjects()).keys()]).toEqual(expect.arrayContaining(["blocks/.nfs0001", "backups/Thumbs.db", "README"]));
   });
 
-  test.each(["local", "offsite"] as Place[])("an empty %s where backups have been is no new repository, until somebody says so", async place => {
+  test.each(variants<Place>(["offsite"], ["local"]))("an empty %s where backups have been is no new repository, until somebody says so", async place => {
     const site = await create(`emptied-${place}`, {}, [place]);
     await newest(site);
     await (place === "local" ? setting.host.run(`mv ${folder(site)} ${folder(site)}.gone`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()]));
@@ -165,7 +166,7 @@ describe.concurrent("a place that is not as it was left", () => {
     await site.good("verify");
   });
 
-  test.each(["local", "offsite"] as Place[])("a %s that holds manifests and nothing else is damaged, not fine", async place => {
+  test.each(variants<Place>(["local"], ["offsite"]))("a %s that holds manifests and nothing else is damaged, not fine", async place => {
     const site = await create(`hollow-${place}`, {}, [place]);
     const { blocks } = await newest(site);
     await (place === "local" ? setting.host.run(`rm -r ${folder(site)}/blocks`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()].filter(key => key.startsWith("blocks/"))));
