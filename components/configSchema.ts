@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { storeSecret } from "./checks";
-import { Arrival, Compression, Exposure, Format, LockMode, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
 import { nearest } from "./nearest";
 
 /**
@@ -66,6 +66,7 @@ const repository = group({
   sftp: sftp.optional(),
   credentials: text.optional(),
   prune: flag.optional(),
+  proof: z.enum(Proof).optional(),
 });
 
 const textfile = group({

@@ -1,4 +1,4 @@
-import { Arrival, Compression, Exposure, Format, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, Proof, SkipHead, Source } from "./enums";
 
 /** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
 export const defaults = {
@@ -40,6 +40,7 @@ export const defaults = {
   },
   drill: { parts: 1 },
   bootstrapFrom: { backup: "latest" },
+  repositoryProof: Proof.Required,
   remoteWrite: { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 },
   packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],
   endpointRegion: "us-east-1",

@@ -20,6 +20,15 @@ export const Source = {
 } as const;
 export type Source = (typeof Source)[keyof typeof Source];
 
+/** What `pulumi up` makes of a repository that the host cannot use. */
+export const Proof = {
+  /** The step fails, and the host is as before. */
+  Required: "required",
+  /** The step warns: for places that are not there yet. */
+  Warn: "warn",
+} as const;
+export type Proof = (typeof Proof)[keyof typeof Proof];
+
 /** Form of a backup in the repository. */
 export const Format = {
   /** Every block once, shared by all backups. */

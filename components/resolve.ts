@@ -30,7 +30,7 @@ export function repositoryName(repository: { name?: string; path?: unknown; buck
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
-  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true } = repository;
+  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true, proof = defaults.repositoryProof } = repository;
   const region = repository.region ?? (endpoint === undefined ? undefined : defaults.endpointRegion);
   return {
     name: repositoryName(repository),
@@ -43,6 +43,7 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
     ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? 22 } }),
     hasCredentials,
     prune,
+    proof,
   };
 }
 

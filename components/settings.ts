@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SshConnection } from "./connection";
-import { Compression, Exposure, Format, SkipHead, Source } from "./enums";
+import { Compression, Exposure, Format, Proof, SkipHead, Source } from "./enums";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
@@ -120,6 +120,11 @@ export interface Repository {
    * With false it deletes nothing there, and somebody else has to.
    */
   prune?: boolean;
+  /**
+   * Each `pulumi up` that changes the job has the backup user write, read and delete a small object in the repository. Defaults to `required`:
+   * where that fails, the step fails and the host is as before. With `warn` it says so and goes on.
+   */
+  proof?: Proof;
 }
 
 /** Metrics of the backup, served by the node_exporter of the host. */

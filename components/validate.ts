@@ -186,10 +186,10 @@ const sftpPathCheck: Check = value =>
   value === "" || value.endsWith("/") || value.split("/").includes("..") ? "must be a directory without `..` and a slash at the end. Write it out." : undefined;
 
 const allowed = {
-  path: ["name", "prune", "path"],
-  bucket: ["name", "prune", "bucket", "region", "endpoint", "kmsKey", "prefix", "credentials"],
-  gcs: ["name", "prune", "gcs", "endpoint", "prefix", "credentials"],
-  sftp: ["name", "prune", "sftp", "credentials"],
+  path: ["name", "prune", "proof", "path"],
+  bucket: ["name", "prune", "proof", "bucket", "region", "endpoint", "kmsKey", "prefix", "credentials"],
+  gcs: ["name", "prune", "proof", "gcs", "endpoint", "prefix", "credentials"],
+  sftp: ["name", "prune", "proof", "sftp", "credentials"],
 };
 
 function foreignSettings(found: Findings, path: string, repository: Repository, kind: keyof typeof allowed): void {

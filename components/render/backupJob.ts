@@ -1,3 +1,4 @@
+import { Proof } from "../enums";
 import { HostFiles, publicFile } from "./files";
 import { apiCredentialsName, heartbeatName, paths } from "./paths";
 import { renderKnownHosts, renderRclone, RepositoryPlan, repositoryLocation } from "./repositories";
@@ -135,6 +136,9 @@ function repositorySettings(repositories: RepositoryPlan[]): Record<string, stri
     settings[`REPOSITORY_${index + 1}_LOCATION`] = location;
     if (!repository.prune) {
       settings[`REPOSITORY_${index + 1}_PRUNE`] = "false";
+    }
+    if (repository.proof !== Proof.Required) {
+      settings[`REPOSITORY_${index + 1}_PROOF`] = repository.proof;
     }
   });
   return settings;

@@ -237,7 +237,7 @@ export const hostCommands: readonly HostCommand[] = [
     name: "check", summary: "prove the whole chain without taking a backup",
     about: "Settings, tools, server, space, and a probe object in each repository. Ends with the code of the first that " +
       "failed, after all were tried.",
-    options: [],
+    options: [{ name: "repositories", text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks" }],
     examples: [
       { line: "check", text: "after a change, or after an alert" },
       { line: "explain 8", text: "what its exit code means" },

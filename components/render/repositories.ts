@@ -1,3 +1,4 @@
+import { Proof } from "../enums";
 import { paths } from "./paths";
 
 /** A directory on an SFTP server. */
@@ -25,6 +26,8 @@ export interface RepositoryPlan {
   hasCredentials: boolean;
   /** Whether the host applies retention there. */
   prune: boolean;
+  /** What a step makes of a repository that the host cannot use. */
+  proof: Proof;
 }
 
 /** What the host command gets: `path` is used directly, everything else through rclone. */

@@ -1,13 +1,23 @@
 # shellcheck shell=bash
 # check: the whole chain without a backup. status: where this host stands.
 
-# command_check: one line a link of the chain; ends with the code of the first that failed, after all were tried.
+# How long `check --repositories` waits for rights that the same `up` has given, and what servers say until they know of them.
+PROOF_PATIENCE_SECONDS=30
+readonly LATE_RIGHTS='AccessDenied|Forbidden|InvalidAccessKeyId|NoSuchBucket|status code: 40[34]'
+
+# command_check [--repositories]: one line a link of the chain; ends with the code of the first that failed, after all were tried. With
+# --repositories it is what `pulumi up` asks.
 command_check() {
   local index
   read_options check "$@"
   CHECKS=0 PASSED=0 FIRST_FAILURE=0
   open_state
   load_metrics
+  if [[ ${OPTIONS[repositories]:-false} == true ]]; then
+    require_tools
+    for index in "${!REPOSITORY_NAMES[@]}"; do prove_repository "$index"; done
+    exit "$FIRST_FAILURE"
+  fi
   probe configuration check_configuration
   probe tools check_tools
   probe Prometheus check_server
@@ -39,6 +49,27 @@ probe() {
   fi
   if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
   printf '  ✘ %-15s %s\n' "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)" >&2
+}
+
+# prove_repository INDEX: whether this user can write, read and delete there. Rights that the same `up` has given may need some seconds until the
+# server knows of them. A repository of another machine's is there; whose it is to be is not for a step to decide.
+prove_repository() {
+  local name="${REPOSITORY_NAMES[$1]}" until=$(( SECONDS + PROOF_PATIENCE_SECONDS )) status mark
+  while :; do
+    status=0
+    in_background check_repository "$1" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
+    wait "$CHILD" || status=$?
+    if (( status == 0 )); then
+      printf '  ✔ %-15s %s\n' "$name" "$(cat -- "$SCRATCH/check")" >&2
+      return 0
+    fi
+    if (( SECONDS >= until )) || ! grep --quiet --extended-regexp "$LATE_RIGHTS" "$SCRATCH/check.error"; then break; fi
+    sleep 3
+  done
+  mark=✘
+  if [[ ${REPOSITORY_PROOFS[$1]} == warn ]] || (( status == EXIT_REFUSED )); then mark='!'
+  elif (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
+  printf '  %s %-15s %s\n' "$mark" "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)" >&2
 }
 
 check_configuration() { printf '%s' "$CONFIG_FILE"; }

@@ -85,21 +85,23 @@ require_choice() {
   CONFIG_PROBLEMS+=("$name must be one of: $*")
 }
 
-# load_repositories: fills REPOSITORY_NAMES, _TYPES, _LOCATIONS and _PRUNES, in the order of the configuration.
+# load_repositories: fills REPOSITORY_NAMES, _TYPES, _LOCATIONS, _PRUNES and _PROOFS, in the order of the configuration.
 load_repositories() {
-  local index name type location prune
-  REPOSITORY_NAMES=() REPOSITORY_TYPES=() REPOSITORY_LOCATIONS=() REPOSITORY_PRUNES=()
+  local index name type location prune proof
+  REPOSITORY_NAMES=() REPOSITORY_TYPES=() REPOSITORY_LOCATIONS=() REPOSITORY_PRUNES=() REPOSITORY_PROOFS=()
   if (( ${#CONFIG_PROBLEMS[@]} > 0 )); then return 0; fi
   if (( REPOSITORY_COUNT < 1 )); then CONFIG_PROBLEMS+=("REPOSITORY_COUNT must be at least 1: there is nowhere to put a backup"); fi
   for (( index = 1; index <= REPOSITORY_COUNT; index++ )); do
     name="REPOSITORY_${index}_NAME" type="REPOSITORY_${index}_TYPE" location="REPOSITORY_${index}_LOCATION" prune="REPOSITORY_${index}_PRUNE"
     name="${!name:-}" type="${!type:-}" location="${!location:-}" prune="${!prune:-true}"
+    proof="REPOSITORY_${index}_PROOF" && proof="${!proof:-required}"
     if [[ ! $name =~ $REPOSITORY_PATTERN ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_NAME must be lower-case letters, digits and dashes"); fi
     if [[ $type == path && $location != /* ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_LOCATION must be an absolute path"); fi
     if [[ $type == rclone && $location != *:* ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_LOCATION must be REMOTE:BUCKET"); fi
     if [[ $type != path && $type != rclone ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_TYPE must be path or rclone"); fi
     if [[ $prune != true && $prune != false ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_PRUNE must be true or false"); fi
-    REPOSITORY_NAMES+=("$name") REPOSITORY_TYPES+=("$type") REPOSITORY_LOCATIONS+=("${location%/}") REPOSITORY_PRUNES+=("$prune")
+    if [[ $proof != required && $proof != warn ]]; then CONFIG_PROBLEMS+=("REPOSITORY_${index}_PROOF must be required or warn"); fi
+    REPOSITORY_NAMES+=("$name") REPOSITORY_TYPES+=("$type") REPOSITORY_LOCATIONS+=("${location%/}") REPOSITORY_PRUNES+=("$prune") REPOSITORY_PROOFS+=("$proof")
   done
 }
 

@@ -24,7 +24,18 @@ step_install() {
   hand_over "$STATE_DIRECTORY"
   put_payload_files
   ensure_log
+  prove_repositories
   look_for_second_entry
+}
+
+# prove_repositories: a wrong key or a missing right is found now, and not by the first run at night.
+prove_repositories() {
+  local status=0
+  as_user "${SETTINGS[BACKUP_USER]}" "$HOST_COMMAND" check --repositories </dev/null >"$WORK/proof" 2>&1 || status=$?
+  if ((status != 0)); then
+    die_with "$status" "$WORK/proof" "the backup job of this host cannot use a repository (✘ above). Mend that; for a place that is not there yet, set \`proof: warn\` for it. Then run \`pulumi up\` again"
+  fi
+  sed --regexp-extended --quiet 's/^  ! [^ ]+ +/warning: /p' "$WORK/proof"
 }
 
 # require_names NAME...: what becomes an argument of a package manager.

@@ -91,7 +91,7 @@ function shellText(file: string): string {
 const fields = [...read("docs/format.md").matchAll(/`([a-z]+[A-Z]\w*)`/g)].map(([, name = ""]) => name);
 /** Names in shell files that are none of a setting: further fields of JSON for people or from servers. */
 const shellWords = new Set([
-  ...fields, "suspectReason", "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
+  ...fields, "suspectReason", "missingObjects", "damagedObjects", "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
   "reloadConfigSuccess", "lastConfigTime",
 ]);
 

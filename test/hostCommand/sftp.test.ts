@@ -30,7 +30,7 @@ beforeAll(async () => {
   server = await startOwnServer(host, { name: NAME, port: 9323 });
   const key = newKey();
   const hostKey = (await host.run("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")).trim();
-  plan = { name: "nas", sftp: { address: "127.0.0.1", port: PORT, user: "keeper", path: FILES, hostKey }, hasCredentials: true, prune: true };
+  plan = { name: "nas", sftp: { address: "127.0.0.1", port: PORT, user: "keeper", path: FILES, hostKey }, hasCredentials: true, prune: true, proof: "required" };
   await host.run("useradd --system --home-dir /srv/nas --shell /usr/sbin/nologin keeper && install -d -m 0755 /srv/nas && install -d -o keeper -g keeper -m 0700 /srv/nas/backups");
   await host.writeFile("/srv/nas/authorized_keys", `${key.publicKey}\n`);
   await host.writeFile("/srv/nas/sshd_config", [

@@ -21,11 +21,11 @@ export const alertRules = (content = rules, mode = "0644"): StepContent => ({
   settings: { UNIT: "prometheus.service", URL: url, GROUP: "prometheus-backup" },
   files: { [rulesPath]: { content, mode, owner: "root:root" } },
 });
-export const backupJob = (): StepContent => ({
-  settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: "prometheus", UNIT: "prometheus.service" },
+export const backupJob = (user = "prometheus"): StepContent => ({
+  settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: user, UNIT: "prometheus.service" },
   files: {
     "/etc/prometheus-backup/prometheus-backup.conf": {
-      content: `HOST_NAME='prom-1'\nTEXTFILE_DIR=''\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
+      content: `HOST_NAME='prom-1'\nBACKUP_USER='${user}'\nSOURCE='${user === "root" ? "cold" : "snapshot"}'\nTEXTFILE_DIR=''\nREPOSITORY_COUNT='1'\nREPOSITORY_1_NAME='local'\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
       mode: "0644",
       owner: "root:root",
     },

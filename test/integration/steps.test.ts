@@ -82,13 +82,29 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     for (const place of places) {
       await host.run(`mkdir -p ${place} && cd ${place} && mkdir -p sub && ln -sfn /root/stranger lock && ln -sfn /etc sub/cache && mkfifo sub/fifo; touch sub/file; chown -hR prometheus: .`);
     }
-    const job = backupJob();
-    expect((await install(host, StepName.backupJob, { ...job, settings: { ...job.settings, BACKUP_USER: "root" } })).code).toBe(0);
+    expect(await install(host, StepName.backupJob, backupJob("root"))).toMatchObject({ code: 0 });
     for (const place of places) {
       expect(await host.run(`find ${place} \\( ! -user root -o ! -type f ! -type d \\) -print; ls ${place}/sub; rm -r ${place}/sub`)).toBe("file\n");
     }
     expect((await host.exec("ls /root/stranger")).code).toBe(2);
-    expect((await install(host, StepName.backupJob, job)).code).toBe(0);
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
+  });
+
+  test("a repository that the job cannot use fails the step, unless it may be away; then it is said", async () => {
+    const seen = await inventory(host, true);
+    const away = (proof: string) => {
+      const job = backupJob();
+      const conf = job.files?.["/etc/prometheus-backup/prometheus-backup.conf"];
+      const more = `REPOSITORY_COUNT='2'\nREPOSITORY_2_NAME='nas'\nREPOSITORY_2_TYPE='rclone'\nREPOSITORY_2_LOCATION='nas:/none'\nREPOSITORY_2_PROOF='${proof}'\n`;
+      return { ...job, files: { ...job.files, "/etc/prometheus-backup/prometheus-backup.conf": { ...conf, content: `${conf?.content ?? ""}${more}` } } } as ReturnType<typeof backupJob>;
+    };
+    const red = await install(host, StepName.backupJob, away("required"));
+    const words = / {2}✔ local .*\n {2}✘ nas +repository nas \(nas:\/none\/prom-1\): list: rclone: [^\n]+\nprometheus-backup: error: the backup job of this host cannot use a repository \(✘ above\)\. .*The host is as it was before\.\n$/;
+    expect([red.code, red.stderr], red.stderr).toEqual([8, expect.stringMatching(words)]);
+    expect(await inventory(host, true)).toBe(seen);
+    const told = await install(host, StepName.backupJob, away("warn"));
+    expect([told.code, told.stdout], told.stderr).toEqual([0, expect.stringMatching(/^warning: repository nas \(nas:\/none\/prom-1\): list: /m)]);
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
   });
 
   test("a removal that means another installation of the host changes nothing", async () => {

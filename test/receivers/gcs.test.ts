@@ -15,7 +15,7 @@ import { ensureReceiver } from "../tools/receivers";
 
 const PLACE = "/srv/sites/cloudy";
 const EMULATOR = "http://127.0.0.1:9631";
-const plan: RepositoryPlan = { name: "gcs", gcs: "fleet", prefix: "prometheus", endpoint: `${EMULATOR}/storage/v1/`, hasCredentials: true, prune: true };
+const plan: RepositoryPlan = { name: "gcs", gcs: "fleet", prefix: "prometheus", endpoint: `${EMULATOR}/storage/v1/`, hasCredentials: true, prune: true, proof: "required" };
 
 let setting: Setting;
 let server: OwnServer;

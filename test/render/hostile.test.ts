@@ -55,7 +55,7 @@ test("a step refuses text that its lines cannot carry", () => {
 });
 
 test("a line break in a bucket's name starts no setting of its own", () => {
-  expect(() => renderRclone([{ name: "offsite", bucket: "b", endpoint: "http://x\nenv_auth = false", hasCredentials: false, prune: true }])).toThrow(
+  expect(() => renderRclone([{ name: "offsite", bucket: "b", endpoint: "http://x\nenv_auth = false", hasCredentials: false, prune: true, proof: "required" }])).toThrow(
     new RangeError("endpoint of a repository holds a control character, which rclone's configuration cannot hold"),
   );
 });
