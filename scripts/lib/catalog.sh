@@ -44,20 +44,9 @@ read_catalog() {
   if [[ ! -s $SCRATCH/lacking ]] || ! object_bytes "$CATALOG" >/dev/null; then return 0; fi
   { repository_get "$CATALOG" | zstd --decompress --stdout --quiet 2>/dev/null || true; } |
     awk -F '\t' -v kind=checked "$(ranges_program; known_program)" "$SCRATCH/lacking" - >"$SCRATCH/catalog.found"
-  jq --raw-input --raw-output --arg host "$REPOSITORY_HOST" "$(catalog_filter)" "$SCRATCH/catalog.found" >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
+  formed_lines <"$SCRATCH/catalog.found" | awk -F '\t' -v host="\"host\":\"$REPOSITORY_HOST\"" '/^#/ || index($2, host)' >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
   cut -f 1 "$SCRATCH/catalog.rows" | sort | comm -23 "$SCRATCH/lacking" - >"$SCRATCH/lacking.new"
   mv -f -- "$SCRATCH/lacking.new" "$SCRATCH/lacking"
-}
-
-# catalog_filter: the jq program of read_catalog.
-catalog_filter() {
-  cat <<'JQ'
-  . as $row | if startswith("#") then . else split("\t") as [$key, $json] | ($json | fromjson?) | objects
-  | select(.name + ".json" == ($key | split(" ")[0]) and .host == $host and .damaged == null)
-  | select([.startedAt, .source, .layout, .suspect // "", .oldestSample // "", .newestSample // ""] | all(type == "string" and (test("[[:cntrl:]]") | not)))
-  | select([.sizeBytes, .sentBytes, .samples, .blocks] | all(type == "number"))
-  | select((.head | type) == "boolean" and (try (.startedAt | fromdate) catch null) != null) | $row end
-JQ
 }
 
 # fetch_lacking: the manifests of SCRATCH/lacking into MANIFESTS.

@@ -147,10 +147,6 @@ try_backup() {
       continue
     fi
     if ! check_manifest "$name" "$MANIFEST"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
-    if [[ $M_NAME != "$name" || $M_HOST != "$host" ]]; then
-      FIND_NOTES+=("$REPOSITORY: backups/$name.json is the manifest of another backup or host")
-      continue
-    fi
     lacking="$(lacking_objects "$MANIFEST")" damaged="$(damaged_objects "$MANIFEST")"
     if (( lacking + damaged == 0 )); then
       BACKUP_COMPLETE=true BACKUP_FLAWS=""

@@ -134,7 +134,7 @@ borrow_summaries() {
   local name
   name="$(summaries_folder)/$REPOSITORY.$REPOSITORY_HOST"
   mkdir -p -- "$STATE_DIR/cache/${name%/*}"
-  borrowed_cache "$name" >"$SCRATCH/borrowed"
+  borrowed_cache "$name" | formed_lines >"$SCRATCH/borrowed" || : >"$SCRATCH/borrowed"
   if [[ -s $SCRATCH/borrowed ]]; then mv -f -- "$SCRATCH/borrowed" "$STATE_DIR/cache/$name"; fi
 }
 

@@ -6,16 +6,21 @@ readonly READ_MANIFESTS=50
 
 # compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change after.
 # PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL and head. FILE.summary gets
-# its numbers for the metrics, FILE.objects what manifest_objects would find.
+# its numbers for the metrics, FILE.objects what manifest_objects would find. Ends with 1 rather than write what read_manifest would refuse.
 compose_manifest() {
-  local plan=$1 target=$2 digest
+  local plan=$1 target=$2 digest fault
   jq --null-input --raw-output --compact-output --sort-keys --slurpfile plan "$plan" --slurpfile uploaded "$plan.uploaded" --arg suspect "$SUSPECT" \
     --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
     --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
     --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" --arg drillSeconds "${METRICS[drill_restore_seconds]:-}" \
     --argjson upToNow "${NEWEST_UP_TO_NOW:-null}" --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
-    "$(manifest_filter)" >"$target.lines"
+    "$(form_filter; manifest_form; manifest_filter)" >"$target.lines"
+  fault="$(sed --quiet 's/^fault\t//p' "$target.lines")"
+  if [[ -n $fault ]]; then
+    die "$EXIT_UNEXPECTED" "the manifest of backup $BACKUP would not be in the form of a manifest ($fault), and nobody could restore it" \
+      "no new backup was recorded in $REPOSITORY; please report this, with the version and what is at that place"
+  fi
   sed --quiet 's/^summary\t//p' "$target.lines" >"$target.summary"
   sed --quiet 's/^object\t//p' "$target.lines" | sort --unique >"$target.objects"
   head -n 1 "$target.lines" >"$target.canonical"
@@ -23,8 +28,8 @@ compose_manifest() {
   { printf '{"digest":"%s",' "${digest:0:64}"; tail -c +2 "$target.canonical"; } >"$target"
 }
 
-# manifest_filter: the jq program of compose_manifest: the manifest in a line, without white space and with sorted keys, which is what the digest
-# covers; then its numbers and its objects, a line each.
+# manifest_filter: the jq program of compose_manifest, behind the forms: the manifest in a line, without white space and with sorted keys, which is what the digest
+# covers; then what is wrong with it, its numbers and its objects, a line each.
 manifest_filter() {
   cat <<'JQ'
   # Samples may lie beyond what a date can hold.
@@ -61,6 +66,7 @@ manifest_filter() {
     }
   }
   | .,
+    (.digest = "0" * 64 | manifest_fault | "fault\t" + .),
     ((["suspect", (if .suspect then 1 else 0 end)], ["size_bytes", .totals.sizeBytes], ["uploaded_bytes", .totals.sentBytes],
       ["blocks", .totals.blocks], ["samples", .totals.samples],
       (.coverage | select(.newestSample) | ["newest_sample", .newestSample], ["newest_sample_timestamp_seconds", ($newest / 1000 | floor)]),
@@ -77,11 +83,10 @@ read_manifest() {
   check_manifest "$1" "$2"
 }
 
-# check_manifest BACKUP FILE: the same for a manifest that is in FILE already.
+# check_manifest BACKUP FILE: the same for a manifest that is in FILE already: the gate that every manifest passes before anything of it is used.
 check_manifest() {
   local backup=$1 target=$2
-  # jq 1.6 ends with 0 on an empty file.
-  if ! jq --raw-output --compact-output --sort-keys "$(facts_filter)" "$target" >"$target.facts" 2>/dev/null || [[ ! -s $target.facts ]]; then
+  if ! jq --slurp --raw-output --compact-output --sort-keys --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" "$target" >"$target.facts" 2>/dev/null; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
     return 1
   fi
@@ -94,8 +99,12 @@ check_manifest() {
     REPOSITORY_ERROR="backups/$backup.json is damaged: its digest does not match"
     return 1
   fi
-  if [[ $M_SOUND != true ]]; then
-    REPOSITORY_ERROR="backups/$backup.json names something that is no block"
+  if [[ -n $M_FAULT ]]; then
+    REPOSITORY_ERROR="backups/$backup.json is not in the form of a manifest: $M_FAULT"
+    return 1
+  fi
+  if [[ $M_NAME != "$backup" || $M_HOST != "$REPOSITORY_HOST" ]]; then
+    REPOSITORY_ERROR="backups/$backup.json is the manifest of another backup or host"
     return 1
   fi
 }
@@ -105,9 +114,11 @@ check_manifest() {
 # Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a new one. Checksums of those
 # whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
 find_sound_manifests() {
-  local notes="$STATE_DIR/cache/sound/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
+  local notes="$STATE_DIR/cache/formed/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
   local -A sums=() known=()
   SOUND=() UNSOUND=()
+  # Of versions that looked at less.
+  if [[ -d $STATE_DIR/cache/sound ]]; then rm -rf -- "$STATE_DIR/cache/sound"; fi
   read_misdated
   declare -gA GOOD_SAMPLES=()
   # Before the first backup there is no folder.
@@ -138,34 +149,34 @@ find_sound_manifests() {
 keep_sound_notes() { { mkdir -p -- "${1%/*}" && mv -f -- "$SCRATCH/sound.notes" "$1"; } 2>/dev/null || true; }
 
 # note_sound SHA256 SAMPLES: the manifest of this run is in the selected repository as it was written.
-note_sound() { { printf '%s %s %s\n' "$1" "$BACKUP.json" "$(good_samples "$2" "$SUSPECT")" >>"$STATE_DIR/cache/sound/$REPOSITORY"; } 2>/dev/null || true; }
+note_sound() { { printf '%s %s %s\n' "$1" "$BACKUP.json" "$(good_samples "$2" "$SUSPECT")" >>"$STATE_DIR/cache/formed/$REPOSITORY"; } 2>/dev/null || true; }
 
 # good_samples SAMPLES SUSPECT: what a later run may compare its own with.
 good_samples() { if [[ -z $2 ]]; then printf '%s' "$1"; else printf -- -; fi; }
 
-# facts_filter: the jq program of read_manifest: a line of facts, a line "bytes<TAB>sha256<TAB>object" for each object, and the manifest as its
-# digest covers it. Everything from one program, because each start of jq 1.6 costs as much as reading a thousand blocks.
+# facts_filter: the jq program of check_manifest, behind the forms: a line of facts, a line "bytes<TAB>sha256<TAB>object" for each object, and the
+# manifest as its digest covers it. Everything from one program, because each start of jq 1.6 costs as much as reading a thousand blocks. Of a manifest
+# that is not in the form of one, nothing else is said. Input: all that the file holds.
 facts_filter() {
   cat <<'JQ'
-  def text: tostring | explode | map(if . < 32 then 32 else . end) | implode;
-  def whole: type == "number" and . == floor and . >= 0 and . <= 9007199254740991;
   def object: "\(.objectBytes)|\(.objectSha256)|\(.object)";
-  if (type != "object") or (.format | not) then error("not a manifest") else . end
-  | (try ([(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | [.objectBytes, .objectSha256, .object] | @tsv] | unique)
-    catch null) as $objects
-  | (try (.blocks | map(.ulid | test("^[0-7][0-9A-HJKMNP-TV-Z]{25}$")) | all) catch false) as $blocks
-  | ([.format, .digest // "-", ($blocks and $objects != null), .name, .host, ((.totals.samples? // 0) | if whole then . else 0 end), (try (.blocks | length) catch 0),
-      (try (.archive | if . then "\(object)|\(.root)|\(.compression)" else "" end) catch ""),
-      (try (.wal | if . then object else "" end) catch ""), .suspect // ""] | map(text) | join("\u001f")),
-    $objects[]?,
+  # A second one behind it would be read by all others, and by nobody here.
+  if length == 1 and (.[0] | type == "object" and has("format")) then .[0] else error("not a manifest") end
+  | (if .format == $known then [manifest_fault][0] else "format" end) as $fault
+  | ([(.format | tojson | .[:20]), (.digest | strings) // "-", $fault // ""] + if $fault then [] else
+      [.name, .host, .totals.samples, .totals.blocks, (.archive | if . then "\(object)|\(.root)|\(.compression)" else "" end), (.wal | if . then object else "" end), .suspect // ""]
+    end | map(tostring | gsub("[[:cntrl:]]"; " ")) | join("\u001f")),
+    (if $fault then empty else [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | [.objectBytes, .objectSha256, .object] | @tsv] | unique[] end),
     del(.digest)
 JQ
 }
 
-# read_facts FILE: what read_manifest found in FILE: M_FORMAT, M_DIGEST, M_SOUND, M_NAME, M_HOST, M_SAMPLES, M_BLOCKS, M_ARCHIVE
-# ("bytes|sha256|object|root|compression"), M_WAL ("bytes|sha256|object") and M_SUSPECT, the last three "" when there is nothing.
+# read_facts FILE: what check_manifest found in FILE: M_FORMAT, M_DIGEST, M_FAULT (the place that is not in the form of a manifest, then the others are
+# empty), M_NAME, M_HOST, M_SAMPLES, M_BLOCKS, M_ARCHIVE ("bytes|sha256|object|root|compression"), M_WAL ("bytes|sha256|object") and M_SUSPECT, the last
+# three "" when there is nothing.
 read_facts() {
-  IFS=$'\x1f' read -r M_FORMAT M_DIGEST M_SOUND M_NAME M_HOST M_SAMPLES M_BLOCKS M_ARCHIVE M_WAL M_SUSPECT <"$1.facts"
+  IFS=$'\x1f' read -r M_FORMAT M_DIGEST M_FAULT M_NAME M_HOST M_SAMPLES M_BLOCKS M_ARCHIVE M_WAL M_SUSPECT <"$1.facts"
+  M_SAMPLES=${M_SAMPLES:-0} M_BLOCKS=${M_BLOCKS:-0}
 }
 
 # manifest_objects FILE: "bytes<TAB>sha256<TAB>object" of everything that the backup needs.

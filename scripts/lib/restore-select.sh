@@ -49,7 +49,9 @@ load_selected() {
 # selected_rows: a jq program: three lines a block, its numbers, its meta.json, its tombstones in base64.
 selected_rows() {
   cat <<'JQ'
-  .[] | ([.ulid, .object // "", .objectBytes, .objectSha256 // "", .bytes, .minTime, .maxTime, .numSamples, .numSeries] | join("|")),
+  # Samples may lie anywhere in 64 bits, of which jq writes the ends as 1e+18, and bash cannot tell two ends apart.
+  def near: [[., 9007199254740991] | min, -9007199254740991] | max;
+  .[] | ([.ulid, .object // "", .objectBytes, .objectSha256 // "", .bytes, (.minTime, .maxTime | near), .numSamples, .numSeries] | join("|")),
     (.meta | tojson), (.tombstones // "" | gsub("[^A-Za-z0-9+/=]"; ""))
 JQ
 }

@@ -9,7 +9,7 @@
 # where a year of backups shares a thousand blocks.
 
 # summaries_folder: of the short forms as this version makes them.
-summaries_folder() { printf 'summaries-3'; }
+summaries_folder() { printf 'summaries-4'; }
 
 # How many manifests are read at once to list them.
 readonly SUMMARY_BATCH=64
@@ -22,8 +22,8 @@ read_summaries() {
   caches="$STATE_DIR/cache/$(summaries_folder)"
   cache="$caches/$REPOSITORY.$REPOSITORY_HOST"
   mkdir -p -- "$caches"
-  # Of versions that kept them in other forms.
-  rm -rf -- "$STATE_DIR/cache"/summaries-[12]*
+  # Of versions that kept them in other forms, or looked at less.
+  rm -rf -- "$STATE_DIR/cache"/summaries-[123]*
   touch -- "$cache"
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' -printf '%f %s\n' \
@@ -161,11 +161,10 @@ summarize_checked() {
   local file base copy="$SCRATCH/summarized.json"
   for file in "$@"; do
     base="${file##*/}"
-    if cp -- "$file" "$copy" 2>/dev/null && check_manifest "${base%.json}" "$copy" &&
-      [[ $M_NAME == "${base%.json}" ]]; then
+    if cp -- "$file" "$copy" 2>/dev/null && check_manifest "${base%.json}" "$copy"; then
       tail -n 1 -- "$copy.facts"
     fi
-  done | jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(summary_filter)" 2>/dev/null || true
+  done | jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null || true
 }
 
 # summarize_quick FILE...: the same without a look at the digests: many in one jq if all of them can be read, else one
@@ -187,26 +186,42 @@ summarize_quick() {
 
 # summarize_stream: the lines of summarize_quick for the manifests of standard input, in SCRATCH/summarized.
 summarize_stream() {
-  jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(summary_filter)" >"$SCRATCH/summarized" 2>/dev/null
+  jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" >"$SCRATCH/summarized" 2>/dev/null
 }
 
 # has_rows FILE...: whether SCRATCH/summarized has one row for each of these manifests, in this order.
 has_rows() { printf '%s\n' "${@##*/}" | cmp --silent -- - <(awk -F '\t' 'NF == 2 { print $1 }' "$SCRATCH/summarized"); }
 
-# summary_filter: the jq program of summarize_KIND. One text a manifest, so that one which breaks off has none.
+# summary_filter: the jq program of summarize_KIND, behind the forms: what it takes has its form, whatever the rest of
+# the manifest looks like. One text a manifest, so that one which breaks off has none.
 summary_filter() {
   cat <<'JQ'
-  def whole: type == "number" and . == floor and . >= 0 and . <= 9007199254740991;
-  def line: if (.object | type) == "string" and .object != "" and (.objectBytes | whole)
-    then "\t" + ([.objectBytes, .object] | @tsv) else error("not an object") end;
   if .format != $format or (.blocks | type) != "array" then error("not a manifest") else . end
-  | [((.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | line),
-    (if .archive then .blocks[] | "\t0\t" + (["archived/\(.ulid)"] | @tsv) else empty end),
-    ([.name + ".json"] | @tsv) + "\t" + ({
+  | {
+    objects: [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | {object, objectBytes}],
+    archived: (if .archive then [.blocks[] | {ulid}] else [] end),
+    row: {
       name, host, startedAt, source, layout, suspect,
       sizeBytes: .totals.sizeBytes, sentBytes: .totals.sentBytes, samples: .totals.samples, blocks: .totals.blocks,
-      lacks: (.lacks // [] | length), lost: [.lost[]?.ulid | select(test("^[0-9A-Z]{26}$"))],
+      lacks: (.lacks // [] | length), lost: [.lost[]?.ulid],
       oldestSample: .coverage.oldestSample, newestSample: .coverage.newestSample, head: .coverage.head
-    } | tojson)] | join("\n")
+    }
+  }
+  | if [fault(summary_forms)] == [] then . else error("not a manifest") end
+  | [(.objects[] | "\t\(.objectBytes)\t\(.object)"), (.archived[] | "\t0\tarchived/\(.ulid)"), "\(.row.name).json\t\(.row | tojson)"] | join("\n")
+JQ
+}
+
+# formed_lines: of a file of summaries that others wrote (standard input), the lines that have their form.
+formed_lines() {
+  jq --raw-input --raw-output "$(form_filter; row_form; formed_lines_filter)"
+}
+
+# formed_lines_filter: the jq program of formed_lines, behind the forms.
+formed_lines_filter() {
+  cat <<'JQ'
+  . as $line | if startswith("#") then select(test("\\A#[abo][1-9][0-9]{0,6}\t\(whole)\t(?:\(object_letters)|archived/\(ulid_letters))\\z"))
+    else split("\t") as [$key, $json] | ($json | fromjson?) | select([fault({"": stored_row})] == [])
+      | select(.name + ".json" == ($key | split(" ")[0])) | $line end
 JQ
 }

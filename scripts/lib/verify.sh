@@ -67,10 +67,6 @@ verify_repository() {
     die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" \
       "use another backup or repository: $(as_typed list "$HOST_NAME")"
   fi
-  if [[ $M_NAME != "$backup" || $M_HOST != "$REPOSITORY_HOST" ]]; then
-    die "$EXIT_VERIFICATION" "repository $REPOSITORY: backups/$backup.json is the manifest of another backup or host" \
-      "use another backup or repository: $(as_typed list "$HOST_NAME")"
-  fi
   list_expected "$sample" >"$SCRATCH/expected"
   find_damage
   bad="$(wc -l <"$SCRATCH/damage")"

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { Shell } from "../restore/shell";
+import { sealed, wholeManifest } from "../tools/manifest";
 
 const shell = new Shell();
 const at = (...names: string[]) => path.join(shell.directory, ...names);
@@ -92,10 +93,8 @@ describe.each(KINDS)("%s: a place that is not there", kind => {
 });
 
 test("latest says that a newer backup may lie on a disk that is not mounted, on the host and on a machine that knows nothing", () => {
-  const manifest = JSON.stringify({ format: 1, name: OLD, host: "prom-1", suspect: null, blocks: [], covered: [], companions: [], wal: null, archive: null, totals: { samples: 1 } });
   fs.mkdirSync(at("other/prom-1/backups"), { recursive: true });
-  const digest = shell.print(`printf '%s' "$1" | jq --compact-output --sort-keys . | openssl dgst -sha256 -r | cut -c 1-64`, manifest);
-  fs.writeFileSync(at("other/prom-1/backups", `${OLD}.json`), JSON.stringify({ ...(JSON.parse(manifest) as object), digest }));
+  fs.writeFileSync(at("other/prom-1/backups", `${OLD}.json`), sealed(wholeManifest(OLD)));
   const latest = (state: string) =>
     shell.run(`${machine("path", state)} REPOSITORY_NAMES=(nas old) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/place" "$PWD/other"); resolve_backup latest; echo "$BACKUP $REPOSITORY"`);
   shell.print(machine("path", "original") + run(NEW));

@@ -156,7 +156,7 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     await site.good(`verify ${good.name}`);
     // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
     for (const notes of ["ls", "rm"]) {
-      await setting.host.run(`${notes} ${site.stateDirectory}/cache/sound/*`);
+      await setting.host.run(`${notes} ${site.stateDirectory}/cache/formed/*`);
       expect((await site.command("run")).stderr).toContain(` samples instead of ${good.totals.samples} in the last good backup`);
     }
 

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -40,18 +41,9 @@ const nobodyAnswers = (what: string, who: string) =>
 
 /** A backup without blocks, as a run stores it. */
 function put(repository: string, name = NAME): string {
-  const manifest = {
-    format: 1, name, host: "prom-1", suspect: null, startedAt: "2026-01-01T02:00:00Z", source: "snapshot",
-    layout: "blocks", blocks: [], covered: [], companions: [], wal: null, archive: null,
-    coverage: { oldestSample: null, newestSample: null, head: false },
-    totals: { samples: 1, blocks: 0, sizeBytes: 0, sentBytes: 0 },
-  };
   const folder = at(`${repository}/prom-1/backups`);
-  const digested = `
-    digest="$(printf '%s' "$1" | jq --compact-output --sort-keys . | openssl dgst -sha256 -r | cut -c 1-64)"
-    jq --arg digest "$digest" '.digest = $digest' <<<"$1"`;
   fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(path.join(folder, `${name}.json`), shell.print(digested, JSON.stringify(manifest)));
+  fs.writeFileSync(path.join(folder, `${name}.json`), sealed(wholeManifest(name)));
   return path.join(folder, `${name}.json`);
 }
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { sealed } from "../tools/manifest";
+import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -16,11 +16,9 @@ const catalog = at("remote/prom-1/catalog.jsonl.zst");
 const block = (name: string) => `blocks/01M7VW2GC07R5ZX6V25SJJYA${name.slice(6, 8)}.tar.zst`;
 
 function put(name: string, startedAt = `${name.slice(0, 4)}-${name.slice(4, 6)}-${name.slice(6, 8)}T02:00:00Z`): void {
-  const manifest = {
-    format: 1, name, host: "prom-1", startedAt, source: "snapshot", layout: "blocks", suspect: null, covered: [], companions: [], wal: null, archive: null,
-    blocks: [{ ulid: block(name).slice(7, 33), object: block(name), objectBytes: 5 }], coverage: { oldestSample: startedAt, newestSample: startedAt, head: true },
-    totals: { sizeBytes: 5, sentBytes: 5, samples: 7, blocks: 1 },
-  };
+  const manifest = wholeManifest(name, {
+    startedAt, blocks: [blockEntry(block(name).slice(7, 33))], coverage: { oldestSample: startedAt, newestSample: startedAt, head: true }, totals: { sizeBytes: 5, sentBytes: 5 },
+  });
   fs.writeFileSync(manifestFile(name), sealed(manifest));
   fs.writeFileSync(at(`remote/prom-1/${block(name)}`), "block");
 }

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -18,10 +19,8 @@ beforeEach(() => {
 });
 
 function put(repository: string, name: string, samples: number, suspect: string | null = null): void {
-  const manifest = { format: 1, name, host: "prom-1", suspect, blocks: [], covered: [], companions: [], wal: null, archive: null, totals: { samples } };
   const file = path.join(shell.directory, repository, "prom-1/backups", `${name}.json`);
-  const whole = `jq --arg digest "$(printf '%s' "$1" | jq --compact-output --sort-keys . | openssl dgst -sha256 -r | cut -c 1-64)" '.digest = $digest' <<<"$1"`;
-  fs.writeFileSync(file, shell.print(whole, JSON.stringify(manifest)));
+  fs.writeFileSync(file, sealed(wholeManifest(name, { suspect, totals: { samples } })));
 }
 
 /** What is chosen, from where, and what is said about others. */
