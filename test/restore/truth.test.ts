@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { sealed } from "../tools/manifest";
+import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -16,16 +16,10 @@ const object = (name: string) => `blocks/${ulid(name)}.tar.zst`;
 
 function put(repository: string, name: string): void {
   const day = Date.parse(`2026-01-${name.slice(6, 8)}T00:00:00Z`);
-  const block = {
-    ulid: ulid(name), object: object(name), objectBytes: 5, objectSha256: "0".repeat(64), bytes: 5, minTime: day, maxTime: day + 7_200_000,
-    numSamples: 7, numSeries: 1, numChunks: 1, numTombstones: 0, tombstones: "", sources: [ulid(name)], level: 1, head: false, meta: { ulid: ulid(name) },
-  };
-  const manifest = {
-    format: 1, name, host: "prom-1", startedAt: "2026-01-01T02:00:00Z", finishedAt: "2026-01-01T02:00:01Z", source: "snapshot", layout: "blocks", tool: "1",
-    suspect: null, covered: [], companions: [], wal: null, archive: null, blocks: [block], prometheus: { version: "2.42.0", retentionTime: "15d", dataDirectory: "/data" },
-    coverage: { oldestSample: "2026-01-01T00:00:00Z", newestSample: "2026-01-01T02:00:00Z", head: false, gaps: [], notCovered: [] },
-    totals: { sizeBytes: 5, sentBytes: 5, rawBytes: 5, samples: 7, blocks: 1 },
-  };
+  const manifest = wholeManifest(name, {
+    blocks: [blockEntry(ulid(name), { objectSha256: "0".repeat(64), minTime: day, maxTime: day + 7_200_000 })],
+    coverage: { oldestSample: "2026-01-01T00:00:00Z", newestSample: "2026-01-01T02:00:00Z" }, totals: { sizeBytes: 5, sentBytes: 5, rawBytes: 5 },
+  });
   for (const [file, text] of [[`backups/${name}.json`, sealed(manifest)], [object(name), "block"]] as const) {
     fs.mkdirSync(path.dirname(at(`${repository}/prom-1/${file}`)), { recursive: true });
     fs.writeFileSync(at(`${repository}/prom-1/${file}`), text);
