@@ -44,7 +44,7 @@ read_catalog() {
   if [[ ! -s $SCRATCH/lacking ]] || ! object_bytes "$CATALOG" >/dev/null; then return 0; fi
   { repository_get "$CATALOG" | zstd --decompress --stdout --quiet 2>/dev/null || true; } |
     awk -F '\t' -v kind=checked "$(ranges_program; known_program)" "$SCRATCH/lacking" - >"$SCRATCH/catalog.found"
-  formed_lines <"$SCRATCH/catalog.found" | awk -F '\t' -v host="\"host\":\"$REPOSITORY_HOST\"" '/^#/ || index($2, host)' >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
+  formed_lines <"$SCRATCH/catalog.found" >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
   cut -f 1 "$SCRATCH/catalog.rows" | sort | comm -23 "$SCRATCH/lacking" - >"$SCRATCH/lacking.new"
   mv -f -- "$SCRATCH/lacking.new" "$SCRATCH/lacking"
 }

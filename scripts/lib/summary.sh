@@ -212,9 +212,10 @@ summary_filter() {
 JQ
 }
 
-# formed_lines: of a file of summaries that others wrote (standard input), the lines that have their form.
+# formed_lines: of a file of summaries that others wrote (standard input), the lines that have their form and are about
+# backups of the selected host.
 formed_lines() {
-  jq --raw-input --raw-output "$(form_filter; row_form; formed_lines_filter)"
+  jq --raw-input --raw-output --arg host "$REPOSITORY_HOST" "$(form_filter; row_form; formed_lines_filter)"
 }
 
 # formed_lines_filter: the jq program of formed_lines, behind the forms.
@@ -222,6 +223,6 @@ formed_lines_filter() {
   cat <<'JQ'
   . as $line | if startswith("#") then select(test("\\A#[abo][1-9][0-9]{0,6}\t\(whole)\t(?:\(object_letters)|archived/\(ulid_letters))\\z"))
     else split("\t") as [$key, $json] | ($json | fromjson?) | select([fault({"": stored_row})] == [])
-      | select(.name + ".json" == ($key | split(" ")[0])) | $line end
+      | select(.name + ".json" == ($key | split(" ")[0]) and .host == $host) | $line end
 JQ
 }

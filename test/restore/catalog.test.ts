@@ -15,9 +15,10 @@ const manifestFile = (name: string) => at(`remote/prom-1/backups/${name}.json`);
 const catalog = at("remote/prom-1/catalog.jsonl.zst");
 const block = (name: string) => `blocks/01M7VW2GC07R5ZX6V25SJJYA${name.slice(6, 8)}.tar.zst`;
 
-function put(name: string, startedAt = `${name.slice(0, 4)}-${name.slice(4, 6)}-${name.slice(6, 8)}T02:00:00Z`): void {
+function put(name: string, environment = "production"): void {
+  const startedAt = `${name.slice(0, 4)}-${name.slice(4, 6)}-${name.slice(6, 8)}T02:00:00Z`;
   const manifest = wholeManifest(name, {
-    startedAt, blocks: [blockEntry(block(name).slice(7, 33))], coverage: { oldestSample: startedAt, newestSample: startedAt, head: true }, totals: { sizeBytes: 5, sentBytes: 5 },
+    environment, blocks: [blockEntry(block(name).slice(7, 33))], coverage: { oldestSample: startedAt, newestSample: startedAt, head: true }, totals: { sizeBytes: 5, sentBytes: 5 },
   });
   fs.writeFileSync(manifestFile(name), sealed(manifest));
   fs.writeFileSync(at(`remote/prom-1/${block(name)}`), "block");
@@ -85,7 +86,7 @@ test("without a catalog, or with one that is damaged or empty, every manifest is
 
 test("a manifest that came later, or has another size than the catalog knows, is fetched; one that is gone is not listed", () => {
   put("20260104T020000Z");
-  put(NAMES[1] as string, "2026-01-02T02:00:00.000Z");
+  put(NAMES[1] as string, "a longer one");
   fs.rmSync(manifestFile(NAMES[0] as string));
   expect(list("reader")).toEqual({
     rows: ["20260104T020000Z complete 7", ...all.slice(0, 2)],

@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { sealed } from "../tools/manifest";
+import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -32,19 +32,15 @@ function put(n: number, backup: Backup): void {
   const startedAt = `2026-01-${String(n).padStart(2, "0")}T02:00:00Z`;
   const stored = (object: string) => ({ object, objectBytes: 5, objectSha256: "0".repeat(64) });
   const entries = archived
-    ? blocks.map(number => ({ ulid: ulid(number), object: null, objectBytes: 0, objectSha256: null }))
-    : [
-        ...blocks.map(number => ({ ulid: ulid(number), ...stored(block(number)) })),
-        { ulid: ulid(9000 + n), ...stored(`heads/${name}.tar.zst`) },
-      ];
-  const manifest = {
-    format: 1, name, host: "prom-1", startedAt, source: "snapshot", layout: archived ? "archive" : "blocks",
-    suspect: null, covered: [], companions: [stored(COMPANIONS)], wal: null,
-    archive: archived ? stored(archiveOf(n)) : null, blocks: entries,
-    lost: lost.map(number => ({ ulid: ulid(number) })),
+    ? blocks.map(number => blockEntry(ulid(number), { object: null, objectBytes: 0, objectSha256: null }))
+    : [...blocks.map(number => blockEntry(ulid(number))), blockEntry(ulid(9000 + n), { object: `heads/${name}.tar.zst`, head: true })];
+  const manifest = wholeManifest(name, {
+    layout: archived ? "archive" : "blocks", companions: [{ path: "/unit.txt", ...stored(COMPANIONS) }],
+    archive: archived ? { ...stored(archiveOf(n)), compression: "gzip", root: "snapshot" } : null, blocks: entries,
+    lost: lost.map(number => blockEntry(ulid(number))),
     coverage: { oldestSample: startedAt, newestSample: startedAt, head: true },
-    totals: { sizeBytes: 5, sentBytes: 5, samples: 7, blocks: blocks.length },
-  };
+    totals: { sizeBytes: 5, sentBytes: 5 },
+  });
   write(`backups/${name}.json`, sealed(manifest));
   needs(n, backup).forEach(object => write(object, "block"));
 }
@@ -129,7 +125,7 @@ function look(keepLast: number, more = ""): Said {
   };
 }
 
-const cache = () => at("state/cache/summaries-3/local.prom-1");
+const cache = () => at("state/cache/summaries-4/local.prom-1");
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 beforeEach(() => {
