@@ -235,8 +235,8 @@ export const hostCommands: readonly HostCommand[] = [
   },
   {
     name: "check", summary: "prove the whole chain without taking a backup",
-    about: "Settings, tools, server, space, and a probe object in each repository. Ends with the code of the first that " +
-      "failed, after all were tried.",
+    about: "Settings, tools, schedule, server, space, a probe object in each repository, metrics, alert rules and the " +
+      "Alertmanager that would tell somebody. Ends with the code of the first that failed, after all were tried.",
     options: [{ name: "repositories", text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks" }],
     examples: [
       { line: "check", text: "after a change, or after an alert" },
@@ -244,8 +244,8 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "status", summary: "the server, the last runs, leftover snapshots",
-    about: "Asks this host alone, no repository.",
+    name: "status", summary: "whether this host is protected, the last and the next run, the server",
+    about: "The verdict first, then what it is taken from. Asks this host alone, no repository.",
     options: [json],
     examples: [
       { line: "status", text: "where the host stands" },

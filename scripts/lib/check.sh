@@ -10,7 +10,7 @@ readonly LATE_RIGHTS='AccessDenied|Forbidden|InvalidAccessKeyId|NoSuchBucket|sta
 command_check() {
   local index
   read_options check "$@"
-  CHECKS=0 PASSED=0 FIRST_FAILURE=0
+  CHECKS=0 PASSED=0 UNCHECKED=0 WARNINGS=0 FIRST_FAILURE=0
   open_state
   load_metrics
   if [[ ${OPTIONS[repositories]:-false} == true ]]; then
@@ -20,6 +20,7 @@ command_check() {
   fi
   probe configuration check_configuration
   probe tools check_tools
+  probe schedule check_schedule
   probe Prometheus check_server
   # What the job learned is gone with it; the questions that follow need the facts here.
   SERVER_ANSWERS=$PROBED
@@ -28,27 +29,43 @@ command_check() {
   probe "data directory" check_data_directory
   probe space check_space
   for index in "${!REPOSITORY_NAMES[@]}"; do probe "${REPOSITORY_NAMES[index]}" check_repository "$index"; done
+  probe disks check_disks
   probe textfile check_textfile
+  probe metrics check_served
+  probe alerts check_alerts
+  probe "last run" check_last_run
+  probe "last drill" check_last_drill
   probe leftovers check_leftovers
-  say "$HOST_NAME: $PASSED of $CHECKS checks passed"
+  tell "$HOST_NAME: $PASSED of $CHECKS checks passed$(if (( WARNINGS > 0 )); then printf ', %d to think about (!)' "$WARNINGS"; fi)$(if (( UNCHECKED > 0 )); then printf ', %d not made (–)' "$UNCHECKED"; fi)"
   exit "$FIRST_FAILURE"
 }
 
+# What a check ends with that says nothing, and one that found something to think about: no exit codes of the command.
+readonly NOT_CHECKED=77
+readonly WARNED=78
+
+# not_checked WHY / warned WHAT: end a check so.
+not_checked() { printf '%s' "$1"; exit "$NOT_CHECKED"; }
+warned() { printf '%s' "$1"; exit "$WARNED"; }
+
 # probe NAME FUNCTION ARG...: runs one check as a job; its output is the fact, its exit code the result.
 probe() {
-  local name=$1 status=0
+  local name=$1 status=0 mark=✔ words
   shift
-  CHECKS=$(( CHECKS + 1 ))
   in_background "$@" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
   wait "$CHILD" || status=$?
   PROBED=false
-  if (( status == 0 )); then
-    PROBED=true PASSED=$(( PASSED + 1 ))
-    printf '  ✔ %-15s %s\n' "$name" "$(cat -- "$SCRATCH/check")" >&2
-    return 0
-  fi
-  if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
-  printf '  ✘ %-15s %s\n' "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)" >&2
+  words="$(cat -- "$SCRATCH/check")"
+  case "$status" in
+    0) PROBED=true PASSED=$(( PASSED + 1 )) CHECKS=$(( CHECKS + 1 )) ;;
+    "$NOT_CHECKED") mark=– UNCHECKED=$(( UNCHECKED + 1 )) ;;
+    "$WARNED") mark='!' WARNINGS=$(( WARNINGS + 1 )) ;;
+    *)
+      mark=✘ CHECKS=$(( CHECKS + 1 ))
+      words="$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)"
+      if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi ;;
+  esac
+  tell "$(printf '  %s %-15s %s' "$mark" "$name" "$words")"
 }
 
 # prove_repository INDEX: whether this user can write, read and delete there. Rights that the same `up` has given may need some seconds until the
@@ -88,7 +105,7 @@ check_server() {
 
 # need_server: the checks below ask the server; without it they say so and do not ask again.
 need_server() {
-  if [[ $SERVER_ANSWERS == false ]]; then die "$EXIT_SERVER" "not checked, because Prometheus does not answer" "see above"; fi
+  if [[ $SERVER_ANSWERS == false ]]; then not_checked "Prometheus does not answer (above)"; fi
 }
 
 check_admin_api() {
@@ -142,7 +159,7 @@ check_repository() {
 }
 
 check_textfile() {
-  if [[ -z $TEXTFILE_DIR ]]; then printf 'not configured'; return 0; fi
+  if [[ -z $TEXTFILE_DIR ]]; then not_checked "no directory for node_exporter is set"; fi
   if [[ ! -d $TEXTFILE_DIR || ! -w $TEXTFILE_DIR ]]; then
     die "$EXIT_CONFIGURATION" "'$(id -un)' cannot write $TEXTFILE_DIR, so no metric reaches node_exporter" "run 'pulumi up', which sets the owner"
   fi
@@ -165,7 +182,7 @@ removal_of_leftovers() {
   printf ' %q' "${names[@]/#/$DATA_DIRECTORY/snapshots/}"
 }
 
-# command_status [--json]: the server's TSDB, the last runs, leftover snapshots. A dead server is a fact here, not an error.
+# command_status [--json]: whether this host is protected, then what that is taken from (status.sh). A dead server is a fact here, not an error.
 command_status() {
   local json server=null tsdb=null
   read_options status "$@"
@@ -176,7 +193,8 @@ command_status() {
   in_background status_of_server 2>/dev/null
   if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
   status_report "$server" "$tsdb" >"$SCRATCH/status.json"
-  if [[ $json == true ]]; then jq . "$SCRATCH/status.json"; else jq --raw-output "$(status_text)" "$SCRATCH/status.json"; fi
+  if [[ $json == true ]]; then jq . "$SCRATCH/status.json"; else jq --raw-output "$(status_text)" "$SCRATCH/status.json"; fi >"$SCRATCH/result"
+  print_result "$SCRATCH/result"
 }
 
 # status_of_server: SCRATCH/server and SCRATCH/tsdb as JSON; a job, because it may end with 4.
@@ -188,34 +206,4 @@ status_of_server() {
     --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
   api GET /api/v1/status/tsdb
   api_value '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"
-}
-
-# status_report SERVER TSDB: everything as one JSON object.
-status_report() {
-  local key wounds="$STATE_DIR/wounds.json"
-  if ! jq --exit-status 'type == "object"' "$wounds" >/dev/null 2>&1; then wounds=/dev/null; fi
-  for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
-    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" --slurpfile wounds "$wounds" '
-      {$host, $environment, $server, $tsdb, wounds: ($wounds[0] // null), metrics: ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {})}'
-}
-
-# status_text: the jq program for people.
-status_text() {
-  cat <<'JQ'
-  def at: if . then todate else "none known to this host" end;
-  .metrics as $m
-  | "\(.host) (\(.environment))",
-  (if .server then
-    "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi), \(.server.dataBytes / 1e6 | round) MB in \(.server.dataDirectory)",
-    (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
-    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
-  else "  server      does not answer" end),
-  "  last good   \($m.last_success_timestamp_seconds | at)",
-  "  last run    \($m.last_run_timestamp_seconds | at), exit code \($m.last_exit_code // "none"), \($m.last_duration_seconds // 0) s",
-  (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
-    (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
-    (if .damaged + .lost == [] then empty else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
-  "  last verify \($m.verify_last_success_timestamp_seconds | at)",
-  ($m | to_entries[] | select(.key | startswith("repository_last_success_timestamp_seconds|")) | "  \(.key | split("=")[1] | . + " " * ([11 - length, 0] | max)) \(.value | at)")
-JQ
 }

@@ -10,6 +10,8 @@ begin() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  # Whoever reads our output may stop before its end, as head does: writing fails then, and nothing else.
+  trap : PIPE
   # Where the backup user may not be, such as the home of whoever called sudo, find fails.
   if [[ ! -r . || ! -x . ]]; then cd /; fi
 }

@@ -25,13 +25,16 @@ command_list() {
       continue
     fi
     list_rows >>"$SCRATCH/list"
+    if [[ $host == "$HOST_NAME" && -z ${LOCATION:-} ]]; then note_contents; fi
   done
   printf -v now '%(%s)T' -1
   keep_rows "${OPTIONS[last]:-}" "$since"
   if [[ $json == true ]]; then
-    jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list"
+    jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list" >"$SCRATCH/result"
+    print_result "$SCRATCH/result"
   elif [[ -s $SCRATCH/list ]]; then
-    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns
+    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns >"$SCRATCH/result"
+    print_result "$SCRATCH/result"
   elif (( ${#UNREAD[@]} == 0 )) && [[ -n $since ]]; then
     say "there is no backup of $host since $(second_text "$since")"
   elif (( ${#UNREAD[@]} == 0 )); then
@@ -170,8 +173,9 @@ command_show() {
   load_metrics
   require_tools
   resolve_backup "${WANTED:-latest}" "$host"
-  if [[ $json == true ]]; then jq . "$MANIFEST"; return 0; fi
-  jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST"
+  if [[ $json == true ]]; then jq . "$MANIFEST"
+  else jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST"; fi >"$SCRATCH/result"
+  print_result "$SCRATCH/result"
 }
 
 # show_text: the jq program for people.

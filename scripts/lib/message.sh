@@ -12,6 +12,20 @@ say() {
   printf '%s\n' "$*" >&2 || true
 }
 
+# tell TEXT: a line of the result, on standard output. Whoever reads it may stop before the end.
+tell() {
+  printf '%s\n' "$*" 2>/dev/null || true
+}
+
+# print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another reason.
+print_result() {
+  local status=0
+  cat -- "$1" 2>"$SCRATCH/print.error" || status=$?
+  # Whoever ignores SIGPIPE, such as systemd, hands that on to cat, which then says so itself.
+  if (( status == 0 || status == 141 )) || grep --quiet 'Broken pipe' "$SCRATCH/print.error"; then return 0; fi
+  die "$EXIT_SPACE" "the result could not be written to standard output ($(head -c 200 -- "$SCRATCH/print.error" | tr '\n' ' '))" "free space there"
+}
+
 # warn TEXT: something that deserves a look but does not stop the command.
 warn() {
   printf 'prometheus-backup: warning: %s\n' "$*" >&2 || true

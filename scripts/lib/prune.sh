@@ -264,6 +264,8 @@ apply_prune() {
     while IFS= read -r object; do rm -f -- "$MANIFESTS/${object#backups/}"; done <"$SCRATCH/going.manifests"
   fi
   repository_delete "$SCRATCH/going.objects" || repository_fault "retention"
+  awk -F '\t' 'FILENAME == ARGV[1] { gone[$0]; next } !($2 in gone)' "$SCRATCH/going" "$OBJECT_LIST" >"$SCRATCH/staying" && mv -f -- "$SCRATCH/staying" "$OBJECT_LIST"
+  note_contents
 }
 
 # command_pin BACKUP|latest / command_unpin BACKUP|latest: keeps a backup whatever retention says, in every repository that has

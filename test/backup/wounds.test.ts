@@ -52,8 +52,8 @@ test("a stored block that is damaged is told, and taken from the repository as i
     expect([data.metric("damaged_blocks"), data.metric("lost_blocks"), data.metric("last_exit_code"), data.metric("suspect")]).toEqual([String(ways.length), "0", "9", "0"]);
   }
   // check, status and heal find what the run has found.
-  const { stderr } = data.call("check");
-  ways.forEach(([, reason], index) => expect(stderr).toMatch(new RegExp(`✘ data directory .*block ${blocks[index]} [^;]*is damaged: ${reason}`)));
+  const { stdout: checked } = data.call("check");
+  ways.forEach(([, reason], index) => expect(checked).toMatch(new RegExp(`✘ data directory .*block ${blocks[index]} [^;]*is damaged: ${reason}`)));
   const { stdout } = data.call("status");
   ways.forEach(([, reason], index) => expect(stdout).toContain(`  DAMAGED     block ${blocks[index]}: ${reason}`));
   const healed = data.heal();
@@ -102,7 +102,7 @@ test("a block that vanishes is lost until it is back or may go; retention keeps 
   data.call("run");
   expect([backups()[0], backups().length, lost()]).toEqual([holder, 2, [gone, second]]);
   expect(data.call("status").stdout).toContain(`  LOST        block ${gone}, held by backup ${holder}`);
-  expect(data.call("check").stderr).toMatch(new RegExp(`✘ data directory .*block ${gone} .* is lost`));
+  expect(data.call("check").stdout).toMatch(new RegExp(`✘ data directory .*block ${gone} .* is lost`));
   // More backups than anybody reads in full; the newest ones carry what is lost.
   const newest = data.manifest();
   for (let second = 1; second <= 55; second++) {

@@ -92,7 +92,7 @@ const fields = [...read("docs/format.md").matchAll(/`([a-z]+[A-Z]\w*)`/g)].map((
 /** Names in shell files that are none of a setting: further fields of JSON for people or from servers. */
 const shellWords = new Set([
   ...fields, "suspectReason", "missingObjects", "damagedObjects", "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
-  "reloadConfigSuccess", "lastConfigTime",
+  "reloadConfigSuccess", "lastConfigTime", "lookedAt",
 ]);
 
 test.each([...filesBelow("scripts/lib", ".sh"), ...filesBelow("scripts/steps", ".sh"), "scripts/prometheus-backup.sh"])("%s", file => {

@@ -89,7 +89,7 @@ describe.concurrent("on a running server", () => {
     const linked = await site.command("run");
     expect([linked.code, (await site.metrics()).get("damaged_blocks")], linked.stderr).toEqual([9, 1]);
     expect(linked.stderr).toMatch(new RegExp(`warning: the server makes no snapshot because of block ${ulid}: its tombstones are missing.* \\(the server: create snapshot: .*${ulid}.*no such file or directory\\)`));
-    expect((await site.command("check")).stderr).toMatch(new RegExp(`✘ data directory .*block ${ulid} .* is damaged: its tombstones are missing`));
+    expect((await site.command("check")).stdout).toMatch(new RegExp(`✘ data directory .*block ${ulid} .* is damaged: its tombstones are missing`));
     const linkedManifest = await site.manifest();
     expect([linkedManifest.source, linkedManifest.coverage.head, finished(linkedManifest)]).toEqual(["hot", false, expect.arrayContaining(finished(backup))]);
     await server.stop();

@@ -160,7 +160,7 @@ describe("F3: the snapshot API answers with anything but a well-formed success",
     expect((await site.metrics()).get("leftover_snapshots")).toBeGreaterThan(0);
     await site.configure();
     const checked = await site.command("check");
-    expect(next.stderr + checked.stderr).toContain(`rm -r -- ${server.dataDirectory}/snapshots/${foreign}`);
+    expect(next.stderr + checked.stdout).toContain(`rm -r -- ${server.dataDirectory}/snapshots/${foreign}`);
     expect((await site.good("status")).stdout).toContain(`rm -r -- '${server.dataDirectory}/snapshots/${foreign}'`);
     await host.run(`rm -r ${server.dataDirectory}/snapshots/${foreign}`);
   });

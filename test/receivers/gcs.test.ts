@@ -46,7 +46,7 @@ afterAll(async () => {
 
 test("there and back: check, backups, verify, retention, restore and drill", async () => {
   const { host } = setting;
-  await site.good("check");
+  expect((await site.command("check")).stdout).toMatch(/: write, read, delete$/m);
   expect(tokens.requests).toContain("POST /token");
   await site.good();
   const first = await site.manifest();

@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Where this host stands: first the verdict, then what it is taken from. All of it from what runs, drills and lists of this host have noted; no
+# repository is asked.
+
+# status_report SERVER TSDB: everything as one JSON object.
+status_report() {
+  local key wounds="$STATE_DIR/wounds.json" next="" next_drill=""
+  if ! jq --exit-status 'type == "object"' "$wounds" >/dev/null 2>&1; then wounds=/dev/null; fi
+  next_run "$(scheduled run)"; next=$NEXT_RUN
+  next_run "$(scheduled drill)"; next_drill=$NEXT_RUN
+  for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
+  for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
+    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" --slurpfile wounds "$wounds" \
+      --slurpfile contents "$SCRATCH/contents" --argjson next "${next:-null}" --argjson nextDrill "${next_drill:-null}" \
+      --argjson interval "$EXPECTED_INTERVAL_SECONDS" --argjson drillInterval "${DRILL_INTERVAL_SECONDS:-null}" --argjson late "$LATE_SECONDS" --argjson now "$EPOCHSECONDS" \
+      --arg lastCode "$(code_in_words "${METRICS[last_exit_code]:-0}")" --arg verifyCode "$(code_in_words "${METRICS[verify_last_exit_code]:-0}")" "$(duration_filter; standing_filter)"
+}
+
+# duration_filter: a jq function for times in words, as human_seconds has them.
+duration_filter() {
+  cat <<'JQ'
+  def duration: floor | if . < 0 then 0 else . end
+    | if . < 120 then "\(.) s" elif . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h \(. % 3600 / 60 | floor) min" else "\(. / 86400 | floor) d" end;
+JQ
+}
+
+# standing_filter: the jq program of status_report: the metrics in, "name<TAB>value" a line. The verdict is against a host as soon as one thing is.
+standing_filter() {
+  cat <<'JQ'
+  ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {}) as $m
+  | def ago: ($now - .) | duration + " ago"; def old: ($now - .) | duration + " old";
+    (if $m.last_run_timestamp_seconds == null then "no run has ended on this host yet"
+      elif ($m.last_exit_code // 0) != 0 then "the last run failed \($m.last_run_timestamp_seconds | ago) (\($lastCode))"
+      elif $m.last_success_timestamp_seconds == null then "no good backup is known to this host"
+      elif $now - $m.last_success_timestamp_seconds > $interval + $late then "the last good backup is \($m.last_success_timestamp_seconds | old), and one is due every \($interval | duration)"
+      elif $m.suspect == 1 then "the newest backup is far smaller than the one before. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
+      elif ($m.verify_last_exit_code // 0) != 0 then "the last verification or drill failed (\($verifyCode))"
+      else null end) as $against
+  | {$host, $environment, protected: ($against == null),
+      verdict: ($against // "the last good backup is \($m.last_success_timestamp_seconds | old)\(if $m.drill_last_success_timestamp_seconds == null then ", and no drill has proven one yet" else "" end)"),
+      lastRun: (if $m.last_run_timestamp_seconds == null then null else {at: ($m.last_run_timestamp_seconds | todate), exitCode: $m.last_exit_code, seconds: $m.last_duration_seconds} end),
+      lastSuccess: ($m.last_success_timestamp_seconds | if . then todate else null end), nextRun: ($next | if . then todate else null end),
+      lastDrill: ($m.drill_last_success_timestamp_seconds | if . then todate else null end), nextDrill: ($nextDrill | if . then todate else null end), drillIntervalSeconds: $drillInterval,
+      lastVerify: ($m.verify_last_success_timestamp_seconds | if . then todate else null end),
+      repositories: [$contents[] | . + {lastSuccess: ($m["repository_last_success_timestamp_seconds|repository=\(.name)"] | if . then todate else null end),
+        lastExitCode: $m["repository_last_exit_code|repository=\(.name)"]}],
+      $server, $tsdb, wounds: ($wounds[0] // null), metrics: $m}
+JQ
+}
+
+# status_text: the jq program for people.
+status_text() {
+  duration_filter
+  cat <<'JQ'
+  def ago: if . == null then "never, as far as this host knows" else "\(sub("T"; " ") | sub("Z$"; " UTC")), \(now - fromdate | duration) ago" end;
+  def ahead: "\(sub("T"; " ") | sub("Z$"; " UTC")), in \(fromdate - now | duration)";
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+  .metrics as $m
+  | "\(.host)\(if .environment == "" then "" else " (\(.environment))" end): \(if .protected then "PROTECTED" else "NOT PROTECTED" end): \(.verdict)",
+  "  last good   \(.lastSuccess | ago)",
+  "  last run    \(.lastRun.at | ago)\(if .lastRun then ", \(if .lastRun.exitCode == 0 then "good" else "failed with exit code \(.lastRun.exitCode)" end), took \(.lastRun.seconds // 0 | duration)" else "" end)",
+  "  next run    \(.nextRun | if . then ahead else "nothing calls one on this host that could be read" end)",
+  "  last drill  \(.lastDrill | ago)\(if .nextDrill then "; the next: \(.nextDrill | ahead)" elif .drillIntervalSeconds then "" else "; none is scheduled" end)",
+  "  last verify \(.lastVerify | ago)",
+  (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)"),
+  (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
+    (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
+    (if .damaged + .lost == [] then empty else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
+  (if .server then
+    "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi | if . == "true" then "on" else "off" end), \(.server.dataBytes | size) in \(.server.dataDirectory)",
+    (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
+    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
+  else "  server      does not answer" end)
+JQ
+}
+
+# note_contents: what the selected repository holds by its list as it is now, for a status that need not ask it.
+note_contents() {
+  local notes="$STATE_DIR/contents"
+  { mkdir -p -- "$notes" && awk -F '\t' -v name="$REPOSITORY" -v now="$(date -u +%FT%TZ)" '
+    { bytes += $1 } $2 ~ /^backups\// { count++; if (substr($2, 9, 16) > newest) newest = substr($2, 9, 16) }
+    END { printf "{\"name\":\"%s\",\"backups\":%d,\"sizeBytes\":%.0f,\"newest\":%s,\"lookedAt\":\"%s\"}\n", name, count, bytes, newest == "" ? "null" : "\"" newest "\"", now }' \
+    "$OBJECT_LIST" >"$notes/$REPOSITORY.new" && mv -f -- "$notes/$REPOSITORY.new" "$notes/$REPOSITORY"; } 2>/dev/null || true
+}
+
+# contents_of NAME: what note_contents has noted, or that nothing is known.
+contents_of() {
+  jq --compact-output --arg name "$1" 'select(.name == $name and (.backups | type) == "number" and (.lookedAt | type) == "string")' "$STATE_DIR/contents/$1" 2>/dev/null | grep . ||
+    printf '{"name":"%s","backups":null,"sizeBytes":null,"newest":null,"lookedAt":null}\n' "$1"
+}

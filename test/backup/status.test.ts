@@ -1,0 +1,180 @@
+// Where a host stands: the verdict of status, and the part of check that ends at a person.
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { DataDirectory } from "./dataDirectory";
+
+const data = new DataDirectory();
+afterAll(() => data.shell.remove());
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const CRON = "SHELL=/bin/sh\n# 1 1 * * * prometheus /usr/local/bin/prometheus-backup.sh run\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh >> /var/log/prometheus-backup.log 2>&1\n7 4 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 >> /var/log/prometheus-backup.log 2>&1\n";
+/** The entry of cron, and its daemon. */
+const cron = 'CRON_FILE="$PWD/cron"; cron_runs() { true; }\n';
+
+beforeAll(() => {
+  data.block(1);
+  fs.mkdirSync(data.at("textfiles"));
+  data.configure({ TEXTFILE_DIR: data.at("textfiles") });
+});
+
+/** What runs and drills have noted, with times as seconds ago. */
+function noted(values: Record<string, number>, ages: Record<string, number> = {}): void {
+  const now = Math.floor(Date.now() / 1000);
+  const rows = [...Object.entries(values), ...Object.entries(ages).map(([name, age]) => [name, now - age])];
+  fs.writeFileSync(data.at("state/metrics.state"), rows.map(([name, value]) => `${name}\t${value}\n`).join(""));
+}
+
+const GOOD = { last_exit_code: 0, last_duration_seconds: 12, "repository_last_exit_code|repository=local": 0 };
+const AGES = { last_run_timestamp_seconds: 7.5 * HOUR, last_success_timestamp_seconds: 7.5 * HOUR, drill_last_success_timestamp_seconds: 3 * DAY };
+
+beforeEach(() => {
+  fs.writeFileSync(data.at("cron"), CRON);
+  noted(GOOD, AGES);
+});
+
+describe("status begins with a verdict", () => {
+  const status = (more = "") => data.call("status", cron + more).stdout.split("\n");
+
+  test("PROTECTED, with ages, the next run and the last drill", () => {
+    const [verdict, ...rows] = status();
+    expect(verdict).toBe("prom-1: PROTECTED: the last good backup is 7 h 30 min old");
+    expect(rows.slice(0, 5)).toEqual([
+      expect.stringMatching(/^ {2}last good {3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 7 h 30 min ago$/),
+      expect.stringMatching(/^ {2}last run {4}\S+ \S+ UTC, 7 h 30 min ago, good, took 12 s$/),
+      expect.stringMatching(/^ {2}next run {4}\S+ \d\d:00:00 UTC, in .+$/),
+      expect.stringMatching(/^ {2}last drill {2}\S+ \S+ UTC, 3 d ago; the next: \S+ \S+ UTC, in .+$/),
+      "  last verify never, as far as this host knows",
+    ]);
+  });
+
+  test.each([
+    ["no run", {}, {}, "no run has ended on this host yet"],
+    ["a failed run", { ...GOOD, last_exit_code: 8, "repository_last_exit_code|repository=local": 8 }, { ...AGES, last_run_timestamp_seconds: 180 }, /^the last run failed 3 min ago \(.*8.*; repository local\)$/],
+    ["no success", GOOD, { last_run_timestamp_seconds: 60 }, "no good backup is known to this host"],
+    ["runs that do not come", GOOD, { last_run_timestamp_seconds: 3 * DAY, last_success_timestamp_seconds: 3 * DAY }, "the last good backup is 3 d old, and one is due every 24 h 0 min"],
+    ["a suspect backup", { ...GOOD, suspect: 1 }, AGES, /^the newest backup is far smaller than the one before\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/],
+    ["damage that verify has found", { ...GOOD, verify_last_exit_code: 9 }, AGES, /^the last verification or drill failed \(.*9.*\)$/],
+  ])("NOT PROTECTED: %s", (_, values, ages, words) => {
+    noted(values, ages);
+    const [verdict = ""] = status();
+    expect(verdict.startsWith("prom-1: NOT PROTECTED: ")).toBe(true);
+    expect(verdict.slice("prom-1: NOT PROTECTED: ".length)).toEqual(typeof words === "string" ? words : expect.stringMatching(words));
+  });
+
+  test("each repository with what is known of it from the last look, and when that was", () => {
+    fs.rmSync(data.at("state/contents"), { recursive: true, force: true });
+    expect(status().filter(row => row.startsWith("  local"))).toEqual(["  local       not looked at yet"]);
+    expect(data.call("run", cron).code).toBe(0);
+    expect(status().filter(row => row.startsWith("  local"))).toEqual([expect.stringMatching(/^ {2}local {7}1 backup, \d+ kB, newest \d{8}T\d{6}Z \(looked at \d+ s ago\)$/)]);
+    expect(JSON.parse(data.call("status --json", cron).stdout)).toMatchObject({
+      protected: true, verdict: expect.stringMatching(/^the last good backup is \d+ s old$/) as string, repositories: [{ name: "local", backups: 1, lastExitCode: 0 }],
+    });
+  });
+});
+
+describe("the next run", () => {
+  /** What comes next after a moment, in a time zone of the host. */
+  function next(fields: string, now: string, zone = "UTC"): string {
+    const date = `date() { case "$*" in "+%F %-H %-M") TZ=${zone} command date --date "${now}" "$@" ;; *) command date "$@" ;; esac; }`;
+    const text = `${date}; env() { shift 2; TZ=${zone} date "$@"; }; next_run "$1"; if [[ -n $NEXT_RUN ]]; then command date --utc --date "@$NEXT_RUN" '+%F %H:%M'; fi`;
+    return data.shell.print(text, fields);
+  }
+
+  test.each([
+    ["0 2 * * *", "2026-11-30 01:59", "2026-11-30 02:00"],
+    ["0 2 * * *", "2026-11-30 02:00", "2026-12-01 02:00"],
+    ["*/20 * * * *", "2026-12-31 23:41", "2027-01-01 00:00"],
+    ["5,35 8-10/2 * * *", "2026-11-30 08:10", "2026-11-30 08:35"],
+    ["30 4 * * mon-fri", "2026-12-04 05:00", "2026-12-07 04:30"],
+    ["30 4 * * 7", "2026-11-30 00:00", "2026-12-06 04:30"],
+    ["0 0 1 jan *", "2026-11-30 00:00", "2027-01-01 00:00"],
+    ["0 3 15 * 1", "2026-12-01 00:00", "2026-12-07 03:00"],
+    ["0 3 */10 * */3", "2026-12-01 00:00", "2027-01-31 03:00"],
+    ["0 0 30 2 *", "2026-11-30 00:00", ""],
+    ["no schedule", "2026-11-30 00:00", ""],
+  ])("%s after %s: %s", (fields, now, expected) => {
+    expect(next(fields, now)).toBe(expected);
+  });
+
+  test("is that of the host's time zone", () => {
+    expect(next("0 2 * * *", "2026-11-30 00:30 UTC", "Europe/Vienna")).toBe("2026-11-30 01:00");
+  });
+});
+
+describe("check ends at a person", () => {
+  /** Answers of the server, by the beginning of the path. */
+  const server = (answers: Record<string, unknown>) =>
+    `api() { API_STATUS=404 API_ERROR="" API_BODY="$SCRATCH/answer.$BASHPID"; case "$2" in ${Object.entries(answers)
+      .map(([path, value]) => `${path}*) API_STATUS=200; printf '%s' '${JSON.stringify({ status: "success", data: value })}' >"$API_BODY" ;;`)
+      .join(" ")} esac; }\n`;
+  const rules = { groups: [{ rules: [{ name: "PrometheusBackupFailed", health: "ok" }, { name: "Another", health: "err" }] }] };
+  const served = (age: number) => ({ result: [{ value: [0, String(Math.floor(Date.now() / 1000) - age)] }] });
+  const one = { activeAlertmanagers: [{ url: "http://127.0.0.1:9/api/v2/alerts" }] };
+  const answers = (extra: Record<string, unknown> = {}) => ({ "/api/v1/rules": rules, "/api/v1/query": served(7.5 * HOUR), "/api/v1/alertmanagers": one, ...extra });
+  const answering = 'alertmanager_answers() { [[ $1 == http://127.0.0.1:9/api/v2/alerts ]]; }\n';
+
+  function check(more: string): { code: number | null; rows: string[]; last: string } {
+    const { code, stdout } = data.call("check", cron + more);
+    const lines = stdout.trimEnd().split("\n");
+    return { code, rows: lines.filter(line => /^ {2}\S (schedule|metrics|alerts|last run|last drill)/.test(line)), last: lines.at(-1) ?? "" };
+  }
+
+  test("all is well: each link of the chain is one line on standard output", () => {
+    const { code, rows, last } = check(server(answers()) + answering);
+    expect(rows).toEqual([
+      expect.stringMatching(/^ {2}✔ schedule {8}"0 2 \* \* \*", cron runs, next in .+$/),
+      "  ✔ metrics         Prometheus has those of the last run, 7 h 30 min ago",
+      "  ✔ alerts          1 rules loaded, Alertmanager answers (127.0.0.1:9)",
+      "  ✔ last run        good, 7 h 30 min ago",
+      "  ✔ last drill      good, 3 d ago",
+    ]);
+    expect([code, last]).toEqual([0, expect.stringMatching(/^prom-1: (\d+) of \1 checks passed, 1 to think about \(!\)$/)]);
+  });
+
+  test.each<[string, string, number, string]>([
+    ["no entry of cron", 'CRON_FILE=/nowhere\n', 3, "  ✘ schedule        no line of /nowhere calls this command, so no backup is taken by itself; run 'pulumi up', which writes it"],
+    ["no cron", "cron_runs() { false; }\n", 3, "is there, but cron does not run; run: systemctl enable --now cron"],
+    ["no Alertmanager that answers", server(answers()) + "alertmanager_answers() { false; }\n", 3, "  ✘ alerts          1 rules loaded, but no Alertmanager answers (127.0.0.1:9): nobody will be told; "],
+    ["no Alertmanager", server(answers({ "/api/v1/alertmanagers": { activeAlertmanagers: [] } })), 3, "  ✘ alerts          1 rules loaded, but no Alertmanager is configured: nobody will be told; "],
+    ["old metrics", server(answers({ "/api/v1/query": served(2 * DAY) })) + answering, 3, "  ✘ metrics         Prometheus does not have the metrics of the last run, "],
+    ["no metrics", server(answers({ "/api/v1/query": { result: [] } })) + answering, 3, "  ✘ metrics         Prometheus does not have the metrics of the last run, "],
+    ["rules that fail", server(answers({ "/api/v1/rules": { groups: [{ rules: [{ name: "PrometheusBackupFailed", health: "err" }] }] } })) + answering, 3, "  ✘ alerts          1 of 1 rules cannot be evaluated; "],
+    ["no rules", server(answers({ "/api/v1/rules": { groups: [] } })) + answering, 0, "  ! alerts          no alert rules of this tool are loaded here: unless another server has them, nobody will be told"],
+  ])("%s", (_, more, code, words) => {
+    const found = check(server(answers()) + answering + more);
+    expect([found.code, found.rows.join("\n")]).toEqual([code, expect.stringContaining(words)]);
+  });
+
+  test("a run that failed, one that is late, and a drill that is due", () => {
+    const call = () => check(server(answers()) + answering);
+    noted({ ...GOOD, last_exit_code: 8 }, AGES);
+    expect(call()).toMatchObject({ code: 8, rows: expect.arrayContaining([expect.stringMatching(/^ {2}✘ last run {8}failed 7 h 30 min ago \(.*8.*\); look at its log: \/var\/log\/prometheus-backup\.log$/)]) as string[] });
+    noted(GOOD, { ...AGES, last_run_timestamp_seconds: 3 * DAY });
+    expect(call().rows.join("\n")).toContain("  ✘ last run        good, but 3 d ago, and one is due every 24 h 0 min; ");
+    noted(GOOD, AGES);
+    data.configure({ TEXTFILE_DIR: data.at("textfiles"), DRILL_INTERVAL_SECONDS: String(DAY) });
+    expect(call()).toMatchObject({ code: 9, rows: expect.arrayContaining([expect.stringMatching(/^ {2}✘ last drill {6}no drill has succeeded for 3 d, and one is due every 24 h 0 min; run: prometheus-backup\.sh drill$/)]) as string[] });
+    data.configure({ TEXTFILE_DIR: data.at("textfiles") });
+  });
+
+  test("what could not be looked at is no failure of its own, and no success either", () => {
+    const { code, rows, last } = check('require_server() { die "$EXIT_SERVER" "no answer" "look"; }\n');
+    expect(rows.slice(1, 3)).toEqual(["  – metrics         Prometheus does not answer (above)", "  – alerts          Prometheus does not answer (above)"]);
+    expect([code, last]).toEqual([4, expect.stringMatching(/^prom-1: \d+ of \d+ checks passed, 6 not made \(–\)$/)]);
+  });
+
+  test("a repository on the disk of the data, when there is no other", () => {
+    expect(data.call("check", cron + server(answers()) + answering).stdout).toContain("  ! disks           local: on the disk of the data, and there is no other repository: if that disk dies, both are gone\n");
+  });
+});
+
+describe("whoever reads may stop before the end", () => {
+  test.each(["status", "status --json", "list --json", "check"])("%s | head -n 1", words => {
+    const text = `source "$PROGRAM"; CONFIG_FILE="$PWD/settings.conf" CRON_FILE="$PWD/cron"; require_tools() { :; }; api() { API_STATUS=404 API_BODY=/dev/null API_ERROR=""; }
+      (main ${words}; printf 'code %d\\n' $? >&2) | head -c 1 >/dev/null || true`;
+    const all = execFileSync("bash", ["-c", `{ ${text}; } 2>&1`], { cwd: data.shell.directory, env: { ...process.env, PROGRAM: data.shell.program }, encoding: "utf8" });
+    expect(all).not.toMatch(/unexpected failure|Broken pipe/);
+  });
+});
