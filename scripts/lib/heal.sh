@@ -32,7 +32,7 @@ command_heal() {
   fetch_selected "$STAGING"
   keep_own_marks
   bring_back
-  say "Brought back $(blocks_text ${#B_ULID[@]})."
+  say "Brought back $(blocks_text ${#B_ULID[@]}); $(answered_text)."
   heal_verdict
 }
 
@@ -214,10 +214,17 @@ wait_until_dropped() {
   progress_done
 }
 
-# move_into_stopped: the blocks get their place, and the server is started if it was its damage that kept it down.
+# move_into_stopped: the blocks get their place, and the server is started if it was its damage that kept it down. Ends with 9 if it does not serve them.
 move_into_stopped() {
   local ulid
+  ASKED=0
   for ulid in "${B_ULID[@]}"; do as_owner mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"; done
   as_owner rm -rf -- "$STAGING"
-  if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit || $HEAL_STOPPED == true ]] || unit_is failed; }; then start_after_heal; fi
+  if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit || $HEAL_STOPPED == true ]] || unit_is failed; }; then
+    start_after_heal
+    ask_blocks "${!B_ULID[@]}"
+    if (( ${#UNANSWERED[@]} > 0 )); then
+      die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text)" "look at: journalctl -u $PROMETHEUS_UNIT"
+    fi
+  fi
 }

@@ -21,7 +21,7 @@ restore_merge() {
   remove_other_staging "$DATA_DIRECTORY/restore-"
   fetch_selected "$STAGING"
   move_into_server
-  say "Merged $(blocks_text ${#B_ULID[@]}) of $BACKUP into the running server; it has loaded them."
+  say "Merged $(blocks_text ${#B_ULID[@]}) of $BACKUP into the running server; $(answered_text)."
 }
 
 # require_live_server: the API answers and its data directory is there; ends with 4 or 12 otherwise.
@@ -119,8 +119,12 @@ move_into_server() {
 # wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks, or has looked for them once more, since compaction may lower the number,
 # and has answered a query from the time of each. Ends with 9 if it does not while our patience lasts: they are in their place, and a start loads them.
 wait_until_loaded() {
-  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded looks now_failed gone
+  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded looks now_failed gone index indexes=()
   shift 2
+  for index in "${!B_ULID[@]}"; do
+    if is_one_of "${B_ULID[index]}" "$@"; then indexes+=("$index"); fi
+  done
+  begin_asking "${indexes[@]}"
   looks="$(server_metric prometheus_tsdb_reloads_total)"
   while [[ ${DROPPED:-true} == true ]] && (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
@@ -130,7 +134,7 @@ wait_until_loaded() {
       as_owner rm -rf -- "$STAGING"
       die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
-    if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && answers_all "$@"; then progress_done; return 0; fi
+    if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && ask_again; then progress_done; return 0; fi
     progress "waiting for the server to find the blocks (it looks every minute)"
     wait_for sleep 1
   done
@@ -140,7 +144,7 @@ wait_until_loaded() {
   gone="$(printf '%s\n' "$@" | jq --raw-input --slurp --raw-output --slurpfile live "$SCRATCH/live.json" \
     'split("\n") - [""] - [$live[0][] | .ulid, .parents[]] | join(", ")')"
   if [[ -n $gone ]]; then die "$EXIT_VERIFICATION" "the server has not kept $gone" "look at: journalctl -u $PROMETHEUS_UNIT"; fi
-  die "$EXIT_VERIFICATION" "the blocks are in their place, but the server has not answered from the time of each within $MERGE_PATIENCE_SECONDS s; it may be compacting" \
+  die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text); it may be compacting" \
     "a restart loads them: systemctl restart $PROMETHEUS_UNIT"
 }
 
@@ -149,20 +153,4 @@ has_looked() {
   local now
   now="$(server_metric prometheus_tsdb_reloads_total)"
   [[ $1 =~ ^[0-9]+$ && $now =~ ^[0-9]+$ ]] && (( now > $1 ))
-}
-
-# answers_all ULID...: whether the server answers from the time of each of these selected blocks.
-answers_all() {
-  local index
-  for index in "${!B_ULID[@]}"; do
-    if is_one_of "${B_ULID[index]}" "$@" && ! answers_at "${B_MIN[index]}" "${B_MAX[index]}"; then return 1; fi
-  done
-}
-
-# answers_at FROM TO: whether the server knows labels in the middle of that time (ms), which only a block that holds it can tell.
-answers_at() {
-  local middle=$(( $1 + ($2 - $1) / 2 ))
-  printf -v middle '%d.%03d' $(( middle / 1000 )) $(( middle % 1000 ))
-  api GET /api/v1/labels --get --data-urlencode "start=$middle" --data-urlencode "end=$middle"
-  api_value 'select(length > 0) | true' >/dev/null
 }

@@ -71,10 +71,14 @@ restore_full() {
   fetch_selected "$STAGING"
   switch_data
   note_restored
-  say "Restored $BACKUP: $(blocks_text ${#B_ULID[@]}), downtime $(seconds_text "$DOWNTIME_MS"), all in all $(elapsed_text "$started")."
   if [[ -n $KEPT_ASIDE ]]; then
     say "The data from before are in $KEPT_ASIDE. When you are sure that you do not need them: rm -rf ${KEPT_ASIDE@Q}"
   fi
+  if (( ${#UNANSWERED[@]} > 0 )); then
+    die "$EXIT_VERIFICATION" "$BACKUP is in place and the server runs on it, but $(unanswered_text)" \
+      "ask it yourself for a time of each block: prometheus-backup.sh show $BACKUP"
+  fi
+  say "Restored $BACKUP: $(blocks_text ${#B_ULID[@]}), downtime $(seconds_text "$DOWNTIME_MS"), all in all $(elapsed_text "$started"); $(answered_text)."
 }
 
 # note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls nothing lost that is newer. Earlier

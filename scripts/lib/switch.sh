@@ -155,10 +155,11 @@ end_switch() {
   exec {SWITCH_FD}>&-
 }
 
-# check_restored: the server holds exactly what the manifest says, but for what its retention was allowed to delete; ends with 9 (and the old data)
-# otherwise.
+# check_restored: the server holds exactly what the manifest says, but for what its retention was allowed to delete, and has something from the time of
+# each block; ends with 9 (and the old data) otherwise. Sets ASKED and UNANSWERED: whose time it did not speak about.
 check_restored() {
-  local expected loaded by_time=0 by_size=0 lost=0
+  local expected loaded by_time=0 by_size=0 lost=0 indexes
+  ASKED=0 UNANSWERED=()
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   # A block that another one names as its parent is deleted when that one is loaded.
   expected="$(jq '([.[].meta.compaction.parents // [] | .[].ulid] | unique) as $parents | [.[] | select([.ulid] | inside($parents) | not)] | length' "$SELECTED")"
@@ -174,6 +175,12 @@ check_restored() {
       "look at: journalctl -u $PROMETHEUS_UNIT"
   elif (( loaded != expected )); then warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"; fi
   check_series
+  # The newest come first, and retention begins with the oldest.
+  indexes=("${!B_ULID[@]}")
+  ask_blocks "${indexes[@]:0:${#indexes[@]}-lost}"
+  if (( ${#UNANSWERED[@]} > 0 )) && [[ $ANSWER_STATUS == 200 ]]; then
+    switch_failed "$EXIT_VERIFICATION" "$(unanswered_text)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
 }
 
 # check_series: the series of the smallest block, counted by the server.

@@ -24,7 +24,7 @@ test("F18: a chunk that rotted is found, exactly that block comes back, and no s
   const since = Date.now() / 1000;
   await live.rot(ulid);
   const healed = await site.good("heal --yes", asRoot);
-  expect(healed.stderr).toContain("\nBrought back 1 block.\n");
+  expect(healed.stderr).toContain("\nBrought back 1 block; the server has answered from the time of 1 block.\n");
   expect(await live.checksums(ulid)).toBe(whole);
   expect(await live.others(ulid)).toBe(rest);
   expect(await servedHistory(setting.host, server.url)).toEqual(history);

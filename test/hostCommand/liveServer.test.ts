@@ -29,7 +29,7 @@ describe.concurrent("on a running server", () => {
     expect(await servedHistory(setting.host, server.url)).not.toEqual(history);
     const since = Date.now() / 1000;
     const { stderr } = await site.good(`restore ${backup.name} --merge --yes`, asRoot);
-    expect(stderr).toContain(`\nMerged 2 blocks of ${backup.name} into the running server; it has loaded them.\n`);
+    expect(stderr).toContain(`\nMerged 2 blocks of ${backup.name} into the running server; the server has answered from the time of 2 blocks.\n`);
     // The command has waited for that: nobody need ask again.
     expect(await servedHistory(setting.host, server.url)).toEqual(history);
     const seen = await live.scrapes(since);
@@ -52,7 +52,7 @@ describe.concurrent("on a running server", () => {
     expect(await live.checksums(ulid)).not.toBe(whole);
     // A running server lets go of the block first, and looks for it again a minute later: liveServer.slow.ts.
     await server.stop();
-    expect((await site.good("heal --yes", asRoot)).stderr).toContain("\nBrought back 1 block.\n");
+    expect((await site.good("heal --yes", asRoot)).stderr).toContain("\nBrought back 1 block; no server was asked for it.\n");
     await server.start();
     expect(await live.checksums(ulid)).toBe(whole);
     expect(await live.others(ulid)).toBe(rest);
@@ -158,7 +158,7 @@ describe.concurrent("on a running server", () => {
     await setting.host.run(`until [[ ! -e ${block} ]]; do sleep 0.1; done; [[ "$(systemctl show --property ActiveState --value ${server.unit})" =~ ^(inactive|failed)$ ]]`);
     const healed = await site.good("heal --yes", asRoot);
     expect(healed.stderr).toContain(`warning: a heal was cut off while ${server.unit}.service was stopped;`);
-    expect(healed.stderr).toContain("\nThe server is up again.\nBrought back 1 block.\n");
+    expect(healed.stderr).toContain("\nThe server is up again.\nBrought back 1 block; the server has answered from the time of 1 block.\n");
     expect([await live.checksums(ulid), await live.others(ulid), await servedHistory(setting.host, server.url)]).toEqual([whole, rest, history]);
 
     // Another block is missing at the same time, which says nothing about this one.
@@ -167,7 +167,7 @@ describe.concurrent("on a running server", () => {
     await setting.host.run(`cd ${server.dataDirectory} && rm -rf ${lost} && cp -a ${other} ${stranger} && sed -i s/${other}/${stranger}/ ${stranger}/meta.json && : >${stranger}/index`);
     const hopeless = await site.command("heal --yes", asRoot);
     expect([hopeless.code, errorOf(hopeless)], hopeless.stderr).toEqual([9, expect.stringContaining(`no backup has ${stranger};`)]);
-    expect(hopeless.stderr).toContain("\nBrought back 1 block.\n");
+    expect(hopeless.stderr).toContain("\nBrought back 1 block; no server was asked for it.\n");
     await setting.host.run(`ls -d ${server.dataDirectory}/${lost} ${server.dataDirectory}/${stranger}`);
   });
 

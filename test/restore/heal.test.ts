@@ -63,7 +63,7 @@ test("a block without tombstones is damaged; deletions of its own are kept when 
 /** Block A is damaged, and its copy is staged. `more` may replace functions. */
 function bringBack(more: string) {
   putBlock("stage", A, "whole");
-  return shell.run(`${FACTS} B_ULID=(${A}) HOPELESS=() HEAL_STOPPED=false UNIT_KNOWN=true UNIT_PID=0 SERVER_STATE=unit FACTS_FROM="the unit"; printf '${A}|why\\n' >"$SCRATCH/wounds"
+  return shell.run(`${FACTS} B_ULID=(${A}) B_MIN=(0) B_MAX=(7200000) B_SERIES=(1) HOPELESS=() HEAL_STOPPED=false UNIT_KNOWN=true UNIT_PID=0 SERVER_STATE=unit FACTS_FROM="the unit"; printf '${A}|why\\n' >"$SCRATCH/wounds"
     own_staged() { :; }; data_owner() { :; }; unit_is() { [[ " $* " == *" active "* ]]; }; unit_stop() { say STOPPED; }; order_start() { say ORDERED; }; unit_start() { say STARTED; }
     last_words() { :; }
     ${more}
@@ -71,7 +71,7 @@ function bringBack(more: string) {
 }
 
 test("a heal that comes to its end has stopped and started the server, and keeps the damaged block aside", () => {
-  const { code, stderr } = bringBack("");
+  const { code, stderr } = bringBack("ask_blocks() { ASKED=1 UNANSWERED=(); }");
   expect([code, stderr.split("\n").slice(0, 3)]).toEqual([0, ["STOPPED", "STARTED", "The server is up again."]]);
   expect([entries(), origin(`data/${A}`)]).toEqual([[A, B, `damaged-${A}-TIME`], "whole"]);
   expect(fs.readdirSync(path.join(shell.directory, "state"))).toEqual([]);
@@ -106,29 +106,64 @@ test("after a heal that was killed the next one knows that the server was stoppe
   expect([known("inactive"), known("active"), known("inactive")]).toEqual(["true", "false", "false"]);
 });
 
-/** The server shows so many blocks, looks for them before each question or not, and answers a query with `labels`. */
-const waiting = (looks: boolean, loaded: number, labels: string, more = "") =>
-  shell.run(`${FACTS} MERGE_PATIENCE_SECONDS=2; mkdir -p stage; B_ULID=(${A}) B_MIN=(0) B_MAX=(7200000); rm -f looks
+/** A curl that answers each question of a server with `answer`, and notes what it was asked. */
+function answering(answer: string): string {
+  put("bin/curl", `#!/bin/sh
+    for word in "$@"; do case "$word" in http*) echo "$word" >>"${shell.directory}/asked"; printf '%s\\n' '${answer}' ;; esac; done\n`);
+  fs.chmodSync(path.join(shell.directory, "bin/curl"), 0o755);
+  fs.rmSync(path.join(shell.directory, "asked"), { force: true });
+  return 'PATH="$PWD/bin:$PATH" PROMETHEUS_URL=http://server MERGE_PATIENCE_SECONDS=2; ';
+}
+const labels = (...names: string[]) => `${JSON.stringify({ status: "success", data: names })}\n#200`;
+const asked = () => fs.readFileSync(path.join(shell.directory, "asked"), "utf8").trim().split("\n");
+
+/** The server shows so many blocks, looks for them before each question or not, and answers. */
+const waiting = (looks: boolean, loaded: number, answer: string, more = "") =>
+  shell.run(`${FACTS} ${answering(answer)} mkdir -p stage; B_ULID=(${A}) B_MIN=(0) B_MAX=(7200000) B_SERIES=(1); rm -f looks
     server_metric() { case "$1" in *failures*) echo 0 ;; *reloads*) ${looks ? "printf x >>looks; stat --format %s looks" : "echo 1"} ;; *) echo ${loaded} ;; esac; }
-    api() { API_STATUS=200 API_BODY="$SCRATCH/answer"; printf '%s' '{"status":"success","data":${labels}}' >"$API_BODY"; }
     ${more}
-    wait_until_loaded 2 0 ${A}; say LOADED`);
+    wait_until_loaded 2 0 ${A}; say "LOADED; $(answered_text)"`);
 
 test.each([
-  ["that is shown and answers", false, 2, '["job"]'],
-  ["that was merged meanwhile, so that the number is as before, and answers", true, 1, '["job"]'],
-])("a block %s is loaded", (_, looks, loaded, labels) => {
-  expect(waiting(looks, loaded, labels)).toMatchObject({ code: 0, stderr: "LOADED\n" });
+  ["that is shown and answers", false, 2, labels("job")],
+  ["that was merged meanwhile, so that the number is as before, and answers", true, 1, labels("job")],
+])("a block %s is loaded", (_, looks, loaded, answer) => {
+  expect(waiting(looks, loaded, answer)).toMatchObject({ code: 0, stderr: "LOADED; the server has answered from the time of 1 block\n" });
+  expect(asked()).toEqual(["http://server/api/v1/labels?start=3600.000&end=3600.000&limit=1"]);
 });
 
 test.each([
-  ["that is shown, but does not answer", true, 2, "[]", ""],
-  ["that the server has not looked for", false, 1, '["job"]', ""],
-  ["of which the server goes on with the damaged one", true, 2, '["job"]', "DROPPED=false"],
-])("a block %s is not called loaded, and a restart is named", (_, looks, loaded, labels, more) => {
-  const { code, stderr } = waiting(looks, loaded, labels, more);
-  expect([code, stderr]).toEqual([9, expect.stringMatching(/^prometheus-backup: error: the blocks are in their place, but the server has not answered .*; a restart loads them: systemctl restart none\.service\n$/)]);
+  ["that is shown, but does not answer", true, 2, labels(), "", " (HTTP 200)"],
+  ["of which nothing comes", true, 2, "\n#000", "", " (HTTP 000)"],
+  ["for which a proxy answers", true, 2, "<html>\n<p>\n#502", "", " (HTTP 502)"],
+  ["that the server has not looked for", false, 1, labels("job"), "", ""],
+  ["of which the server goes on with the damaged one", true, 2, labels("job"), "DROPPED=false", ""],
+])("a block %s is not called loaded, and a restart is named", (_, looks, loaded, answer, more, why) => {
+  const { code, stderr } = waiting(looks, loaded, answer, more);
+  expect([code, stderr]).toEqual([9, `prometheus-backup: error: the blocks are in their place, but the server has not answered from the time of 1 of 1 block within 2 s${why}; it may be compacting; a restart loads them: systemctl restart none.service\n`]);
   expect(entries()).toContain(A);
+});
+
+/** Of three blocks one is empty; the server answers for those of which the middle is so many hours. */
+const asking = (more: string) => `${FACTS} B_ULID=(a b c) B_MIN=(0 7200000 14400000) B_MAX=(7200000 14400000 21600000) B_SERIES=(5 0 5)\n${more}`;
+
+test("all blocks are asked for at once, those that have answered not again, and one without series not at all", () => {
+  answering("");
+  put("bin/curl", `#!/bin/sh
+    echo "$@" | tr ' ' '\\n' | grep --only-matching 'start=[0-9]*' | tr '\\n' ' ' >>asked; echo >>asked
+    for word in "$@"; do case "$word" in *start=18000*) if [ ! -e once ]; then touch once; printf '%s\\n' '${labels()}'; else printf '%s\\n' '${labels("job")}'; fi ;; http*) printf '%s\\n' '${labels("job")}' ;; esac; done\n`);
+  const told = shell.run(asking('PATH="$PWD/bin:$PATH" MERGE_PATIENCE_SECONDS=100; ask_blocks "${!B_ULID[@]}"; say "${#UNANSWERED[@]}; $(answered_text)"'));
+  expect(told).toMatchObject({ code: 0, stderr: "0; the server has answered from the time of 2 blocks\n" });
+  expect(asked().map(line => line.trim())).toEqual(["start=3600 start=18000", "start=18000"]);
+});
+
+test.each([
+  ["has nothing from their time", labels(), 9, "error: the blocks are in their place, but the server has not answered from the time of 1 of 1 block within 2 s (HTTP 200); look at: journalctl -u none.service\n"],
+  ["answers", labels("job"), 0, "The server is up again.\n"],
+])("a heal that has started a server which %s ends with it", (_, answer, status, words) => {
+  const { code, stderr } = bringBack(answering(answer));
+  expect([code, stderr]).toEqual([status, expect.stringContaining(words)]);
+  expect(origin(`data/${A}`)).toBe("whole");
 });
 
 test("a server that has not looked since has not let go of a damaged block, whatever number it shows", () => {
