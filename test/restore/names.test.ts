@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -12,19 +13,9 @@ const [OLD, MIDDLE, NEW] = ["20260101T020000Z", "20260102T020000Z", "20260102T14
 
 /** A backup without blocks, as a run stores it. */
 function put(repository: string, name: string): void {
-  const manifest = {
-    format: 1, name, host: "prom-1", suspect: null, startedAt: "2026-01-01T02:00:00Z", source: "snapshot", layout: "blocks",
-    blocks: [], covered: [], companions: [], wal: null, archive: null, lost: [],
-    coverage: { oldestSample: null, newestSample: null, head: false, gaps: [], notCovered: [] },
-    prometheus: { version: "2.42.0", retentionTime: "15d", dataDirectory: "/srv" },
-    totals: { samples: 1, blocks: 0, series: 0, rawBytes: 0, sizeBytes: 0, sentBytes: 0 },
-  };
   const folder = at(`${repository}/prom-1/backups`);
   fs.mkdirSync(folder, { recursive: true });
-  const digested = `
-    digest="$(printf '%s' "$1" | jq --compact-output --sort-keys . | openssl dgst -sha256 -r | cut -c 1-64)"
-    jq --arg digest "$digest" '.digest = $digest' <<<"$1"`;
-  fs.writeFileSync(path.join(folder, `${name}.json`), shell.print(digested, JSON.stringify(manifest)));
+  fs.writeFileSync(path.join(folder, `${name}.json`), sealed(wholeManifest(name)));
 }
 
 beforeAll(() => {
