@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command server-config
+# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command lib/port parsed-config server-config
 # Host step alert-rules: the rules file, an entry for it in prometheus.yml if none covers it, a reload (no
 # restart), and proof through the API that the group is loaded. promtool sees everything first.
 
@@ -14,19 +14,20 @@ step_install() {
     die "$EXIT_CONFIGURATION" "the rules file needs one plain absolute path that ends in .yml, not '${FILE_PATHS[*]}'; nothing was changed"
   fi
   RULES="${FILE_PATHS[0]}"
-  ensure_tools curl
+  ensure_tools curl jq
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
   require_reload "$UNIT"
   find_promtool
   find_config
   run_promtool 'the new rules file' rules "$WORK/files/0"
-  run_promtool "$CONFIG as it is in force, before any change," config "$CONFIG"
+  run_promtool_in_force "$RULES"
   compose_config
   remember_server
   put_payload_files
+  if [[ $IN_FORCE_LATER == true ]]; then run_promtool_in_force ''; fi
   if [[ $CONFIG_CHANGED == true ]]; then remember_value entry "$ENTRY"; fi
-  write_config
+  write_config "$ADVICE"
   # Before the reload: a pattern of somebody else's may still load the file under its old name.
   drop_stale_files
   if [[ $CONFIG_CHANGED == true || $RULES_CHANGED == true ]] || ! groups_are_loaded; then
@@ -37,20 +38,37 @@ step_install() {
 
 # compose_config: sets TEXT to the configuration as it shall be, and CONFIG_CHANGED.
 compose_config() {
-  local stem="${RULES%.*}"
+  # A pattern rather than the bare path: promtool fails on a path that is missing, and whoever restores this
+  # file elsewhere would have to edit it first.
+  local pattern="${RULES%.*}*.${RULES##*.}" fits=true
+  ADVICE="Add the entry '$pattern' to rule_files there yourself, and run \`pulumi up\` again"
   RULES_CHANGED=false
   if ! is_installed "$WORK/files/0" "${FILE_OWNERS[0]}" "${FILE_MODES[0]}" "$RULES"; then RULES_CHANGED=true; fi
   read_config
+  forget_lost_entry
+  print_text >"$WORK/base"
+  find_rule_files
+  insert_entry "$pattern" || fits=false
+  print_text >"$WORK/wanted"
+  if ! parse_configs "$WORK/current" "$WORK/base" "$WORK/wanted"; then
+    if loaded_config "$WORK/loaded" && is_covered "$WORK/loaded"; then return 0; fi
+    die "$EXIT_REFUSED" "rule_files in $CONFIG does not cover $RULES, and nothing is added there: $PARSE_FAULT; nothing was changed. $ADVICE"
+  fi
+  if is_covered "$WORK/current.parsed"; then return 0; fi
+  printf -- '- %s\n' "$pattern" >"$WORK/items"
+  if [[ $fits == true ]]; then check_text "an entry for $RULES" "$ADVICE"; fi
+  if [[ $fits == false ]] || ! adds_exactly "$WORK/base.parsed" "$WORK/wanted.parsed" rule_files "$WORK/items"; then
+    die "$EXIT_REFUSED" "rule_files in $CONFIG is written in a form to which no line can be added that changes nothing else; nothing was changed. $ADVICE"
+  fi
+}
+
+# forget_lost_entry: takes our entry out of TEXT. What was recorded and is not there any more is nobody's: others write that file, too.
+forget_lost_entry() {
   ENTRY="${STATE_VALUES[entry]:-}"
-  find_rule_files
-  if is_covered "$RULES" "${CONFIG%/*}"; then return 0; fi
-  if [[ -n $ENTRY ]]; then remove_entry "$ENTRY"; fi
-  find_rule_files
-  # A pattern rather than the bare path: promtool fails on a path that is missing, and whoever restores this
-  # file elsewhere would have to edit it first.
-  insert_entry "${stem}*.${RULES##*.}" ||
-    die "$EXIT_REFUSED" "rule_files in $CONFIG is written as a list in brackets, which cannot be extended without rewriting it; nothing was changed. Add \"$RULES\" to it yourself, or write one entry a line"
-  check_text "an entry for $RULES" 'Add the entry under rule_files yourself'
+  if [[ -n $ENTRY && -z $OTHER_VIEW ]] && ! remove_entry "$ENTRY"; then
+    unset 'STATE_VALUES[entry]'
+    ENTRY=''
+  fi
 }
 
 reload_and_confirm() {
@@ -60,25 +78,34 @@ reload_and_confirm() {
   fi
 }
 
-# groups_are_loaded: true if the API shows every expected group from our file.
+# groups_are_loaded: true if the API shows every expected group from our file, under whatever name the configuration gives it.
 groups_are_loaded() {
   local group
   http_get '/api/v1/rules?type=alert'
+  if [[ $HTTP_STATUS != 200 ]]; then return 1; fi
   while IFS= read -r group; do
-    if [[ $HTTP_STATUS != 200 || $HTTP_BODY != *"\"name\":\"$group\",\"file\":\"${RULES}\""* ]]; then return 1; fi
+    if ! group_is_loaded "$group"; then return 1; fi
   done <<<"$(setting GROUP prometheus-backup)"
+}
+
+# group_is_loaded GROUP: by the answer in $WORK/body.
+group_is_loaded() {
+  local file
+  while IFS= read -r file; do
+    if [[ $file != /* ]]; then file="${CONFIG%/*}/$file"; fi
+    if [[ $file == "$RULES" || $file -ef $RULES ]]; then return 0; fi
+  done < <(jq --raw-output --arg name "$1" '.data.groups[] | select(.name == $name) | .file' "$WORK/body" 2>/dev/null)
+  return 1
 }
 
 step_roll_back() { unload_config; }
 
 step_remove() {
-  local config="${STATE_VALUES[config]:-}"
-  if [[ -f $config && -n ${STATE_VALUES[entry]:-} ]]; then
-    mapfile TEXT <"$config"
+  if [[ -n ${STATE_VALUES[entry]:-} ]] && open_config; then
     if remove_entry "${STATE_VALUES[entry]}"; then
-      put_back_text "$config"
+      put_back_text
     else
-      warn "$config no longer has the line that was added for the rules; nothing was taken from it"
+      warn "${STATE_VALUES[config]} no longer has the line that was added for the rules; nothing was taken from it"
     fi
   fi
   take_back_all

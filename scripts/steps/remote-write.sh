@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command server-config remote-storage
+# parts: core payload files packages users systemd lib/server-process prometheus lib/unit-command lib/port parsed-config server-config remote-storage
 # Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and proof
 # by the server's metrics that samples arrive. promtool sees everything first; every other byte of the file stays.
 
@@ -10,7 +10,7 @@ readonly PART_FILE=/etc/prometheus-backup/remote-write.yml
 step_install() {
   local files_changed since
   read_targets
-  ensure_tools curl
+  ensure_tools curl jq
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
   require_reload "$UNIT"
@@ -18,12 +18,12 @@ step_install() {
   refuse_lost_headers
   find_promtool
   find_config
-  run_promtool "$CONFIG as it is in force, before any change," config "$CONFIG"
+  run_promtool_in_force ''
   compose_config
   find_changed_files
   remember_server
   put_payload_files
-  write_config
+  write_config "$ADVICE"
   if [[ $CONFIG_CHANGED == true || $files_changed == true ]] || ! queues_exist; then
     CHANGED=true
     since="$(date +%s)"
@@ -58,17 +58,42 @@ refuse_lost_headers() {
 
 # compose_config: sets TEXT to the configuration as it shall be, and CONFIG_CHANGED.
 compose_config() {
-  local before
+  local fits=true
+  ADVICE="Write the targets that are shown above there yourself, and run \`pulumi up\` again"
+  find_payload_file "$PART_FILE"
   read_config
-  before="$(print_text | sha256sum)"
   take_out_part ||
     die "$EXIT_REFUSED" "the lines \"$PART_BEGIN\" and \"$PART_END\" in $CONFIG do not enclose one part; nothing was changed. Remove what is left of the part by hand"
-  find_payload_file "$PART_FILE"
-  put_in_part "$FOUND" ||
-    die "$EXIT_REFUSED" "remote_write in $CONFIG has its value on the line of the key, which cannot be extended without rewriting it; nothing was changed. Write it as a list below the key, or delete it and configure its targets for this module"
-  if [[ "$(print_text | sha256sum)" != "$before" ]]; then
-    check_text "the targets ${TARGETS[*]} in remote_write" 'If remote_write has targets of its own there, move them to the configuration of this module'
+  print_text >"$WORK/base"
+  put_in_part "$FOUND" || fits=false
+  print_text >"$WORK/wanted"
+  cp -- "$FOUND" "$WORK/ours"
+  if [[ $fits == true && -z $OTHER_VIEW ]] && cmp -s -- "$WORK/current" "$WORK/wanted"; then return 0; fi
+  if ! parse_configs "$WORK/current" "$WORK/base" "$WORK/wanted" "$WORK/ours"; then
+    refuse_part "no targets are added to $CONFIG: $PARSE_FAULT"
   fi
+  section "$WORK/ours.parsed" remote_write >"$WORK/items"
+  if has_items "$WORK/base.parsed" && [[ -s $WORK/items ]] && cmp -s -- "$WORK/base" "$WORK/current"; then return 0; fi
+  if [[ $fits == false ]]; then
+    refuse_part "remote_write in $CONFIG has its value on the line of the key, which cannot be extended without rewriting it"
+  fi
+  check_text "the targets ${TARGETS[*]} in remote_write" 'If remote_write has targets of its own there, move them to the configuration of this module'
+  if ! adds_exactly "$WORK/base.parsed" "$WORK/wanted.parsed" remote_write "$WORK/items"; then
+    refuse_part "remote_write in $CONFIG is written in a form to which no lines can be added that change nothing else"
+  fi
+}
+
+# refuse_part REASON: with the lines that are wanted.
+refuse_part() {
+  FAILURE_DETAIL="$(grep -v '^#' -- "$WORK/ours")"
+  die "$EXIT_REFUSED" "$1; nothing was changed. $ADVICE"
+}
+
+# has_items PARSED: true if the parsed configuration sends to our targets already: each of them, as it is.
+has_items() {
+  awk 'function keep() { if (item != "") { if (!wanted) have[item] = 1; else if (!(item in have)) lacks = 1 } item = "" }
+    /^- / || FNR == 1 { keep(); wanted = ours + 0 } { item = item $0 "\n" } END { keep(); exit lacks + 0 }' \
+    <(section "$1" remote_write) ours=1 "$WORK/items"
 }
 
 # find_changed_files: sets files_changed if a file that the targets read, such as a certificate, will be another one.
@@ -103,13 +128,11 @@ warn_without_labels() {
 step_roll_back() { unload_config; }
 
 step_remove() {
-  local config="${STATE_VALUES[config]:-}"
-  if [[ -f $config ]]; then
-    mapfile TEXT <"$config"
+  if open_config; then
     if ! take_out_part; then
-      warn "the marks of prometheus-backup in $config do not fit together any more; nothing was taken from it. Remove the part by hand"
+      warn "the marks of prometheus-backup in $REAL_CONFIG do not fit together any more; nothing was taken from it. Remove the part by hand"
     elif ((PART_AT >= 0)); then
-      put_back_text "$config"
+      put_back_text
     fi
   fi
   take_back_all

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { StepName, type StepContent } from "../../components/render/steps";
 import { remoteWriteCredentialsStep, type RemoteWritePlan, remoteWriteStep, type RemoteWriteTargetPlan } from "../../components/render/remoteWrite";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { acceptPassword, queryReceiver, receiverUrl, receiverUser, startReceiver, waitForSample } from "../servers/receiver";
 import { waitUntil, type Finished } from "../tools/process";
+import { alertRules } from "./stepContents";
 import { install, inventory, lastWord, remove, serverProcess } from "./stepHarness";
 
 const configFile = "/etc/prometheus/prometheus.yml";
@@ -148,6 +149,10 @@ describe("a prometheus.yml that others write", () => {
     original = await host.readFile(configFile);
   });
   const use = (text: string): Promise<void> => host.writeFile(configFile, text);
+  afterEach(async () => {
+    await host.run(`umount ${configFile} 2>/dev/null || true; rm -f ${configFile}`);
+    await use(original);
+  });
 
   test("keeps its own remote_write targets beside the new ones", async () => {
     const foreign = `${original}\nremote_write:\n- url: http://127.0.0.1:8428/api/v1/write # mine\n  # name: later\n\n# the end`;
@@ -168,6 +173,89 @@ describe("a prometheus.yml that others write", () => {
     expect([result.code, result.said]).toEqual([code, expect.stringContaining(words)]);
     expect(result.said).not.toContain("secret");
     expect(result.word).toContain("nothing was changed");
+  });
+
+  const rulesEntry = "'/etc/prometheus/rules/prometheus-backup*.yml'";
+  const scrape = "scrape_configs:\n  - job_name: node\n    static_configs: [{ targets: ['127.0.0.1:9100'] }]\n";
+  const groups = (): Promise<string> => host.run("curl -s http://127.0.0.1:9090/api/v1/rules");
+  /** Installs rules, and targets if asked, asserts that they are in force, and removes them: the file is what it was. */
+  async function goesInAndOut(text: string, ...targets: RemoteWriteTargetPlan[]): Promise<string> {
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0, stderr: "" });
+    expect(await groups()).toContain('"name":"prometheus-backup"');
+    if (targets.length > 0) {
+      expect(await writeTo(...targets)).toMatchObject({ code: 0, stderr: "" });
+    }
+    const changed = await host.readFile(configFile);
+    if (targets.length > 0) {
+      expect(await remove(host, StepName.remoteWrite)).toMatchObject({ code: 0, stdout: "removed\n" });
+    }
+    expect(await remove(host, StepName.alertRules)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await host.readFile(configFile)).toBe(text);
+    return changed;
+  }
+
+  test.each([
+    ["of several documents, with lines that end as elsewhere", `\ufeff--- # first\r\nglobal: { scrape_interval: 1s }\r\n${scrape.replaceAll("\n", "\r\n")}...\r\n---\r\nrule_files: [never-read.yml]\r\n`],
+    ["with anchors", `global: &all\n  scrape_interval: 15s\n${scrape}\nrule_files:\n- &own /etc/prometheus/own*.yml\n- *own`],
+  ])("takes what is added, and nothing else, in a file %s", async (_form, text) => {
+    await use(text);
+    const lines = text.split(/\r?\n/);
+    const changed = (await goesInAndOut(text, ...(text.includes("---") ? [longTerm] : []))).split(/\r?\n/);
+    expect(changed.filter(line => lines.includes(line))).toEqual(lines);
+    expect(changed.filter(line => !lines.includes(line) && line.includes(rulesEntry))).toHaveLength(1);
+  });
+
+  test("that is a link is read where the link lies, and changed where it leads", async () => {
+    await host.run("mkdir -p /srv/configuration && echo 'groups: []' >/etc/prometheus/own-rules.yml");
+    await host.writeFile("/srv/configuration/prometheus.yml", `rule_files: # mine\n  - own-rules.yml\n${scrape}`);
+    await host.run(`ln -sf /srv/configuration/prometheus.yml ${configFile}`);
+    await goesInAndOut(`rule_files: # mine\n  - own-rules.yml\n${scrape}`);
+    expect(await host.run(`readlink ${configFile}`)).toBe("/srv/configuration/prometheus.yml\n");
+    await host.run(`rm -r /etc/prometheus/own-rules.yml /srv/configuration`);
+  });
+
+  test.each([
+    ["JSON", '{"rule_files": [\n"/etc/prometheus/own/*.yml"], "scrape_configs": []}\n', '"/etc/prometheus/own/*.yml"', `"/etc/prometheus/own/*.yml", "${rulesEntry.slice(1, -1)}"`],
+    ["a list in brackets", "rule_files: [\n  own*.yml, ]\n", "own*.yml,", `own*.yml, ${rulesEntry},`],
+    ["a list that is used twice", `rule_files: &both\n  - own*.yml\n${scrape}    params: { twice: *both }\n`, "rule_files: &both\n", "rule_files: &both\n  - rules/prometheus-backup.yml\n"],
+  ])("that is %s is refused with the line to add, and taken as soon as it is there", async (_form, text, old, added) => {
+    await use(text);
+    const { code, word } = await refused(() => install(host, StepName.alertRules, alertRules()));
+    expect([code, word]).toEqual([12, expect.stringContaining(`nothing was changed. Add the entry ${rulesEntry} to rule_files there yourself, and run \`pulumi up\` again`)]);
+    const mended = text.replace(old, added);
+    await use(mended);
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0, stderr: "" });
+    expect(await host.readFile(configFile)).toBe(mended);
+    expect(await groups()).toContain('"name":"prometheus-backup"');
+    expect(await remove(host, StepName.alertRules)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await host.readFile(configFile)).toBe(mended);
+  });
+
+  test("that others write anew gets what was lost again", async () => {
+    expect(await install(host, StepName.alertRules, alertRules())).toMatchObject({ code: 0 });
+    await use(`# new\n${original}`);
+    expect(await install(host, StepName.alertRules, alertRules(), "test")).toMatchObject({ code: 0, stdout: expect.stringMatching(/^installed /) as unknown, stderr: "" });
     await use(original);
+    await goesInAndOut(original);
+  });
+
+  test("that is mounted by itself is left alone, with the line to add", async () => {
+    await host.run(`cp ${configFile} /root/mounted.yml && mount --bind /root/mounted.yml ${configFile} && systemctl reset-failed && systemctl restart prometheus`);
+    await waitForPrometheus(host);
+    const { code, word } = await refused(() => install(host, StepName.alertRules, alertRules()));
+    expect([code, word]).toEqual([12, expect.stringMatching(/cannot be replaced: it is mounted by itself.* Add the entry .*The host is as it was before\.$/)]);
+    await host.run(`umount ${configFile}; systemctl restart prometheus`);
+    await waitForPrometheus(host);
+  });
+
+  test("that another one hides from the server is left alone", async () => {
+    await host.run("cp /etc/prometheus/prometheus.yml /root/other.yml; mkdir -p /etc/systemd/system/prometheus.service.d");
+    await host.writeFile("/etc/systemd/system/prometheus.service.d/own.conf", `[Service]\nBindReadOnlyPaths=/root/other.yml:${configFile}\n`);
+    await host.run("chmod 0711 /root; systemctl daemon-reload; systemctl restart prometheus");
+    await waitForPrometheus(host);
+    const { code, word } = await refused(() => install(host, StepName.alertRules, alertRules()));
+    expect([code, word]).toEqual([12, expect.stringContaining(`prometheus.service mounts another file at ${configFile} than lies there on this host`)]);
+    await host.run("rm -r /etc/systemd/system/prometheus.service.d; systemctl daemon-reload; systemctl restart prometheus");
+    await waitForPrometheus(host);
   });
 });

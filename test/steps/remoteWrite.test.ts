@@ -76,6 +76,17 @@ describe("the part of prometheus.yml", () => {
   });
 });
 
+test.each([
+  ["as they are, beside others", "- url: http://b\n- url: http://a/w\n  name: a\n- url: http://c\n", true],
+  ["with another setting", "- url: http://a/w\n  name: a\n  remote_timeout: 5s\n- url: http://c\n", false],
+  ["only in part", "- url: http://c\n", false],
+  ["not at all", "", false],
+])("targets that somebody else has written: %s", (_how, items, there) => {
+  const parsed = items === "" ? "global: {}\n" : `global: {}\nremote_write:\n${items}scrape_configs: []\n`;
+  const wanted = "- url: http://a/w\n  name: a\n- url: http://c\n";
+  expect(callStep("remote-write", "if has_items parsed; then echo yes; fi", { parsed, items: wanted }).stdout).toBe(there ? "yes\n" : "");
+});
+
 /** What is found of a target after each of several looks at the metrics. */
 function judged(looks: { sent?: number; failed?: number }[], since = 1000): string[] {
   const files = Object.fromEntries(

@@ -44,6 +44,9 @@ describe("the entry in rule_files", () => {
     ["at the end of a list without a last line break", "rule_files:\n  - a.yml", ["a.yml", pattern]],
     ["in a file with the line ends of another system", "rule_files:\r\n  - a.yml\r\nglobal: {}\r\n", ["a.yml", pattern]],
     ["into an empty file", "", [pattern]],
+    ["behind a byte order mark", "\ufeffrule_files:\n  - a.yml\n", ["a.yml", pattern]],
+    ["behind a byte order mark, instead of an empty list", "\ufeffrule_files: []\n", [pattern]],
+    ["into a document with a start and an end", "%YAML 1.1\n---\nglobal: {}\n...\n# the end\n", [pattern]],
   ])("goes %s, and leaves no trace when it is taken out", (_where, config, expected) => {
     const result = insert(config);
     expect((parse(result?.inserted ?? "") as { rule_files: string[] }).rule_files).toEqual(expected);
@@ -64,30 +67,53 @@ describe("the entry in rule_files", () => {
   });
 });
 
-/** Whether the items of `config` already load our file. */
-function covered(config: string): boolean {
-  const script = `mapfile TEXT <config; find_rule_files; if is_covered '${rules}' /etc/prometheus; then echo yes; fi`;
-  return callStep("alert-rules", script, { config }).stdout === "yes\n";
+test("goes into the first document, the one that Prometheus reads", () => {
+  const inserted = insert("# one\n--- # first\nglobal: {}\n---\nrule_files: [b.yml]\n")?.inserted;
+  expect(inserted).toBe(`# one\n--- # first\nglobal: {}\nrule_files: ['${pattern}'] # prometheus-backup\n---\nrule_files: [b.yml]\n`);
+});
+
+/** Whether what the server prints of its configuration already loads our file. */
+function covered(...items: string[]): boolean {
+  const parsed = ["global:", "  scrape_interval: 15s", ...(items.length > 0 ? ["rule_files:", ...items.map(item => `- ${item}`)] : []), "scrape_configs:", "- job_name: rules/*.yml", ""];
+  return callStep("alert-rules", `RULES='${rules}'; if is_covered parsed; then echo yes; fi`, { parsed: parsed.join("\n") }).stdout === "yes\n";
 }
 
 describe("an entry is not needed", () => {
-  test.each([
-    "rule_files:\n  - /etc/prometheus/rules/*.yml\n",
-    'rule_files:\n  - "rules/*.yml" # ours\n',
-    "rule_files:\n  - ./rules/prometheus-*\n",
-    "rule_files: ['a.yml', 'rules/*.yml']\n",
-    "rule_files:\n  - a.yml\n  - rules/prometheus-backup.yml\n",
-  ])("with %j", config => {
-    expect(covered(config)).toBe(true);
+  test.each([["/etc/prometheus/rules/*.yml"], ["'/etc/prometheus/rules/prometheus-*'"], ["/a.yml", "/etc/*/rules/*.yml"], ["/a.yml", rules]])("with %j", (...items) => {
+    expect(covered(...items)).toBe(true);
+  });
+
+  test.each([[], ["/etc/prometheus/*.yml"], ["/etc/prometheus/rules/*.yaml"], ["/a.yml"]])("but is with %j", (...items) => {
+    expect(covered(...items)).toBe(false);
+  });
+});
+
+describe("what Prometheus makes of the file with the entry", () => {
+  const base = "global:\n  scrape_interval: 15s\nrule_files:\n- /a.yml\nscrape_configs:\n- job_name: a\n";
+  const adds = (wanted: string, from = base): string =>
+    callStep("alert-rules", "if adds_exactly base wanted rule_files items; then echo yes; fi", { base: from, wanted, items: "- /b*.yml\n" }).stdout;
+
+  test("is what it was, and the entry", () => {
+    expect(adds(base.replace("- /a.yml\n", "- /a.yml\n- /b*.yml\n"))).toBe("yes\n");
+    const without = base.replace("rule_files:\n- /a.yml\n", "");
+    expect(adds(without.replace("scrape_configs", "rule_files:\n- /b*.yml\nscrape_configs"), without)).toBe("yes\n");
   });
 
   test.each([
-    "rule_files:\n  - /etc/prometheus/*.yml\n",
-    "rule_files:\n  - rules/*.yaml\n",
-    "rule_files:\n  # - rules/*.yml\n",
-    "scrape_configs:\n  - rules/*.yml\n",
-    "rule_files:\n  - a.yml\nscrape_config_files:\n  - rules/*.yml\n",
-  ])("but is with %j", config => {
-    expect(covered(config)).toBe(false);
+    ["nothing", ""],
+    ["what it was", base],
+    ["only the entry", base.replace("/a.yml", "/b*.yml")],
+    ["the entry in another list", base.replace("- /a.yml\n", "- /a.yml\n- /b*.yml\n").replace("job_name: a\n", "job_name: a\n- /b*.yml\n")],
+    ["another value elsewhere", base.replace("- /a.yml\n", "- /a.yml\n- /b*.yml\n").replace("15s", "1m")],
+  ])("is not taken for that if it is %s", (_what, wanted) => {
+    expect(adds(wanted)).toBe("");
   });
+});
+
+test("of promtool's words those are shown that say what is wrong, however many files are right", () => {
+  const fine = Array.from({ length: 30 }, (_, index) => `Checking /r/${index}.yml\n  SUCCESS: 1 rules found\n\n`).join("");
+  const bad = "Checking /r/bad.yml\n  FAILED:\n/r/bad.yml: 7:1: group \"x\", rule 1: could not parse expression\n\n";
+  const script = `refuse_text 'the rules' 'Do this'`;
+  const { code, failure } = callStep("alert-rules", `trap 'printf "%s|%s" "$FAILURE" "$FAILURE_DETAIL" >failure' EXIT; ${script}`, { promtool: `${bad}${fine}` });
+  expect([code, failure]).toEqual([3, `promtool does not accept the rules; its words are above, nothing was changed. Do this|${bad.trimEnd()}`]);
 });

@@ -65,10 +65,14 @@ finish() {
   if ((status != 0)) && [[ $ACTION == install && $CHANGING == true ]]; then
     if roll_back; then
       # What was found out before the first change says so itself.
-      if [[ $FAILURE != *'othing was changed'* ]]; then outcome='. The host is as it was before.'; fi
+      if [[ $FAILURE != *'othing was changed'* ]]; then outcome='The host is as it was before.'; fi
     else
-      outcome='. Putting the host back did not fully work, see above.'
+      FAILURE="${FAILURE//; nothing was changed/}"
+      FAILURE="${FAILURE//, nothing was changed/}"
+      FAILURE="${FAILURE//. Nothing was changed/}"
+      outcome='Putting the host back did not fully work, see above.'
     fi
+    if [[ -n $outcome && $FAILURE == *[.?!] ]]; then outcome=" $outcome"; elif [[ -n $outcome ]]; then outcome=". $outcome"; fi
   fi
   if ((status != 0)); then
     if [[ -n $FAILURE_DETAIL ]]; then

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # The server's configuration file: found, changed line by line, checked by promtool, put in force and loaded.
-# A YAML library would rewrite comments and layout of a file that belongs to others. What is not understood is
-# refused, and promtool has the last word. TEXT holds the file, each line with its line end.
+# A YAML library would rewrite comments and layout of a file that belongs to others. What the changed file means is asked
+# from Prometheus itself (parsed-config), and promtool judges it. TEXT holds the file, each line with its line end.
 
-CONFIG='' REAL_CONFIG='' NEW_CONFIG='' CONFIG_CHANGED=false SIGNALLED=false TEXT=()
+CONFIG='' REAL_CONFIG='' IN_FORCE_LATER=false CONFIG_CHANGED=false CONFIG_WRITTEN=false SIGNALLED=false TEXT=()
 
 # read_server_unit: what the unit says of the server's program and arguments; it runs nothing.
 read_server_unit() {
@@ -27,7 +27,7 @@ find_promtool() {
 promtool_check() { as_user "$UNIT_USER" "$PROMTOOL" check "$1" "$2" >"$WORK/promtool" 2>&1; }
 
 # find_config: sets CONFIG to the file that the server reads, with its directory as the server sees it. The word of the server alone is not enough
-# for a file of somebody else's.
+# for a file of somebody else's. OTHER_VIEW says why it is not the file of that name on this host, if so.
 find_config() {
   local owner said
   server_flag config.file
@@ -37,9 +37,8 @@ find_config() {
     json_value CWD
     CONFIG="$VALUE/$CONFIG"
   fi
-  if [[ ! -f $CONFIG ]]; then
-    die "$EXIT_CONFIGURATION" "the server names $CONFIG as its configuration, which is no file on this host; nothing was changed"
-  fi
+  look_for_other_view
+  if [[ -n $OTHER_VIEW ]]; then return 0; fi
   said="$(argument_value config.file "$WORK/arguments")"
   if [[ -n $said && $said != /* ]]; then said="$(unit_working_directory)/$said"; fi
   if [[ -n $said && ! $said -ef $CONFIG ]]; then
@@ -49,6 +48,24 @@ find_config() {
   if [[ -z $said && $owner != root && $owner != "$UNIT_USER" ]]; then
     die "$EXIT_REFUSED" "the server names $CONFIG as its configuration, which belongs to $owner, and $UNIT does not say so; nothing was changed. Give the file to root"
   fi
+}
+
+# look_for_other_view: a unit may have a file system of its own, where another file lies at CONFIG.
+look_for_other_view() {
+  local process processes
+  OTHER_VIEW=''
+  if [[ ! -f $CONFIG ]]; then
+    OTHER_VIEW="$CONFIG is no file on this host"
+    return 0
+  fi
+  mapfile -t processes < <(unit_processes "$UNIT")
+  for process in "${processes[@]}"; do
+    if ! readlink -- "/proc/$process/root" >/dev/null 2>&1; then continue; fi
+    if [[ ! "/proc/$process/root$CONFIG" -ef $CONFIG ]]; then
+      OTHER_VIEW="$UNIT mounts another file at $CONFIG than lies there on this host, see: systemctl cat $UNIT"
+      return 0
+    fi
+  done
 }
 
 # run_promtool WHAT rules|config FILE: refuses with promtool's words.
@@ -63,31 +80,46 @@ run_promtool() {
   fi
   promtool_check "$2" "$file" || status=$?
   if [[ -n $place ]]; then rm -rf -- "$place"; fi
-  if ((status != 0)); then
-    die_with "$EXIT_CONFIGURATION" "$WORK/promtool" "promtool does not accept $1; its words are above, nothing was changed"
+  if ((status != 0)); then refuse_text "$1" ''; fi
+}
+
+# refuse_text WHAT ADVICE: with the words of promtool on what it does not accept; it has many more on what it does.
+refuse_text() {
+  awk '/^Checking / { show() } { part = part $0 "\n"; if (/FAILED/ || !/^(Checking | *SUCCESS:|$)/) bad = 1 }
+    END { show() } function show() { if (bad) printf "%s", part; part = ""; bad = 0 }' "$WORK/promtool" | head -n 40 >"$WORK/words"
+  FAILURE_DETAIL="$(cat -- "$WORK/words")"
+  die "$EXIT_CONFIGURATION" "promtool does not accept $1; its words are above, nothing was changed${2:+. $2}"
+}
+
+# run_promtool_in_force LATER: judges the file in force before any change. One that names the file LATER, which is not there
+# yet, is judged when it is.
+run_promtool_in_force() {
+  if [[ -n $OTHER_VIEW ]] || promtool_check config "$CONFIG"; then return 0; fi
+  if [[ -n $1 && ! -e $1 ]] && grep -F 'does not point to an existing file' -- "$WORK/promtool" | grep -qF -- "$1"; then
+    IN_FORCE_LATER=true
+    return 0
   fi
+  refuse_text "$CONFIG as it is in force, before any change," ''
 }
 
 # read_config: sets TEXT to the configuration in force.
 read_config() {
-  REAL_CONFIG="$(realpath -- "$CONFIG")"
   CONFIG_CHANGED=false
-  mapfile TEXT <"$REAL_CONFIG"
+  if [[ -n $OTHER_VIEW ]]; then return 0; fi
+  REAL_CONFIG="$(realpath -- "$CONFIG")"
+  cp -- "$REAL_CONFIG" "$WORK/current"
+  mapfile TEXT <"$WORK/current"
+  if ! print_text | cmp -s - "$WORK/current"; then
+    OTHER_VIEW="$CONFIG holds NUL characters"
+  fi
 }
 
-# check_text WITH ADVICE: lets promtool see TEXT beside the file in force, because its relative paths count from there.
+# check_text WITH ADVICE: lets promtool see TEXT in the place of the file in force, because its relative paths count from there.
 check_text() {
-  local status=0
   CONFIG_CHANGED=true
   write_text "$REAL_CONFIG"
-  # Beside the old one, and gone again before anything else happens.
-  NEW_CONFIG="$(mktemp -- "${REAL_CONFIG%/*}/.${REAL_CONFIG##*/}.XXXXXXXX")"
-  cp -a --remove-destination -- "$WORK/config" "$NEW_CONFIG"
-  promtool_check config "$NEW_CONFIG" || status=$?
-  rm -f -- "$NEW_CONFIG"
-  if ((status != 0)); then
-    die_with "$EXIT_CONFIGURATION" "$WORK/promtool" "promtool does not accept $CONFIG with $1; its words are above, nothing was changed. $2"
-  fi
+  cat -- "$WORK/config" >"$WORK/judge/config"
+  in_place "$WORK/judge/config" as_user "$UNIT_USER" "$PROMTOOL" check config "$CONFIG" >"$WORK/promtool" 2>&1 || refuse_text "$CONFIG with $1" "$2"
 }
 
 # write_text CONFIG: TEXT goes to $WORK/config, with owner and mode of CONFIG.
@@ -101,13 +133,30 @@ write_text() {
 
 print_text() { if ((${#TEXT[@]} > 0)); then printf '%s' "${TEXT[@]}"; fi; }
 
-# write_config: puts the checked text in force, with owner and mode of the old one.
+# write_config ADVICE: puts the checked text in force, with owner and mode of the old one. Others write that file, too.
 write_config() {
   if [[ $CONFIG_CHANGED == false ]]; then return 0; fi
-  remember_value config "$REAL_CONFIG"
-  keep_for_undo "$REAL_CONFIG"
-  move_into_place "$WORK/config" "$REAL_CONFIG" || cannot_write "$REAL_CONFIG"
+  remember_value config "$CONFIG"
+  cp -a -- "$REAL_CONFIG" "$WORK/config.before"
+  if ! cmp -s -- "$WORK/config.before" "$WORK/current"; then
+    die "$EXIT_REFUSED" "somebody else has changed $CONFIG meanwhile, and that was left as it is. Run \`pulumi up\` again"
+  fi
+  CONFIG_WRITTEN=true CHANGING=true
+  if ! move_into_place "$WORK/config" "$REAL_CONFIG"; then
+    if is_full "${REAL_CONFIG%/*}"; then cannot_write "$REAL_CONFIG"; fi
+    die "$EXIT_REFUSED" "$REAL_CONFIG cannot be replaced: it is mounted by itself, or its directory cannot be written. $1"
+  fi
   CHANGED=true
+}
+
+# take_config_back: what this run has written there, and nothing that somebody else has written since.
+take_config_back() {
+  if [[ $CONFIG_WRITTEN == false ]] || cmp -s -- "$WORK/config.before" "$REAL_CONFIG"; then return 0; fi
+  if ! cmp -s -- "$WORK/config" "$REAL_CONFIG"; then
+    note "somebody else has changed $CONFIG meanwhile, and that was left as it is"
+    return 1
+  fi
+  move_into_place "$WORK/config.before" "$REAL_CONFIG" || { note "could not bring back $REAL_CONFIG"; return 1; }
 }
 
 # find_reload_patience: sets RELOAD_SECONDS. Of each remote_write queue that changes or goes, a reload sends the rest
@@ -137,21 +186,32 @@ load_config() {
   fi
 }
 
-# unload_config: for step_roll_back. The files are as they were; the server follows if it had been told of the new ones.
+# unload_config: for step_roll_back. The configuration as it was; the server follows if it had been told of the new one.
 unload_config() {
-  if [[ -n $NEW_CONFIG ]]; then rm -f -- "$NEW_CONFIG"; fi
-  if [[ $SIGNALLED == false ]]; then return 0; fi
+  local status=0
+  stop_judge
+  take_config_back || status=1
+  if [[ $SIGNALLED == false ]]; then return "$status"; fi
   find_reload_patience
   if ! reload_server "$UNIT" "$RELOAD_SECONDS"; then
     note "$UNIT has not reloaded its old configuration"
-    return 1
+    status=1
   fi
+  return "$status"
 }
 
-# put_back_text CONFIG: for removal; TEXT, without what was added to it, replaces CONFIG.
+# open_config: for removal; sets TEXT, and REAL_CONFIG to the file that what was recorded leads to now. False without one.
+open_config() {
+  REAL_CONFIG="$(realpath --quiet -- "${STATE_VALUES[config]:-}")" || return 1
+  if [[ ! -f $REAL_CONFIG ]]; then return 1; fi
+  mapfile TEXT <"$REAL_CONFIG"
+}
+
+# put_back_text: for removal; TEXT, without what was added to it, replaces the file.
 put_back_text() {
-  write_text "$1"
-  move_into_place "$WORK/config" "$1"
+  write_text "$REAL_CONFIG"
+  move_into_place "$WORK/config" "$REAL_CONFIG" ||
+    die "$EXIT_REFUSED" "$REAL_CONFIG cannot be replaced: it is mounted by itself, or its directory cannot be written. Take what prometheus-backup has added out of it, and run this again"
 }
 
 # reload_after_removal CONSEQUENCE: a server that runs forgets what was removed; the files are clean, so that one
@@ -191,10 +251,30 @@ plain_value() {
   PLAIN="${text%"${text##*[![:space:]]}"}"
 }
 
+# find_document_end: sets DOCUMENT_END to the line behind the first document of TEXT, the one that Prometheus reads.
+find_document_end() {
+  local index content=false
+  for index in "${!TEXT[@]}"; do
+    bare_line "$index"
+    if [[ $LINE =~ ^(---|\.\.\.)([[:space:]]|$) ]]; then
+      if [[ $content == true ]]; then
+        DOCUMENT_END=$index
+        return 0
+      fi
+      if [[ $LINE == ---* ]]; then content=true; fi
+    elif [[ ! $LINE =~ ^([[:space:]]*(#.*)?|%.*)$ ]]; then
+      content=true
+    fi
+  done
+  DOCUMENT_END=${#TEXT[@]}
+}
+
 # bare_line INDEX: sets LINE to a line of TEXT without its line end.
 bare_line() {
   LINE="${TEXT[$1]%$'\n'}"
   LINE="${LINE%$'\r'}"
+  # A file may begin with a byte order mark.
+  if (($1 == 0)); then LINE="${LINE#$'\xef\xbb\xbf'}"; fi
 }
 
 # insert_lines INDEX LINE...: puts lines after line INDEX (-1: at the start), with the line end of that file.

@@ -27,7 +27,8 @@ take_out_part() {
 find_remote_write() {
   local index
   KEY_LINE=-1 KEY_REST='' LIST_END=-1 ITEM_INDENT='  '
-  for index in "${!TEXT[@]}"; do
+  find_document_end
+  for ((index = 0; index < DOCUMENT_END; index++)); do
     bare_line "$index"
     if ((KEY_LINE < 0)); then
       if is_key "$LINE" remote_write; then
@@ -58,7 +59,7 @@ put_in_part() {
   mapfile -t items <"$WORK/items"
   if ((KEY_LINE < 0)); then
     lines=("$PART_BEGIN" "$PART_NOTE" remote_write: "${items[@]}" "$PART_END")
-    at=$((PART_AT >= 0 ? PART_AT - 1 : ${#TEXT[@]} - 1))
+    at=$((PART_AT >= 0 ? PART_AT - 1 : DOCUMENT_END - 1))
   else
     if [[ -n $KEY_REST ]]; then return 1; fi
     for line in "$PART_BEGIN" "$PART_NOTE" "${items[@]/#  /}" "$PART_END"; do lines+=("$ITEM_INDENT$line"); done
