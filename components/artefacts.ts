@@ -66,7 +66,7 @@ function sendsSamples(host: FleetHost): boolean {
 
 /** Whether the host gets files of secrets. */
 function hasSecrets(host: FleetHost): boolean {
-  const secrets = [...(host.repositories ?? []).map(repository => repository.credentials), host.prometheus?.apiCredentials, host.heartbeat];
+  const secrets = [...(host.repositories ?? []).map(repository => repository.credentials), host.prometheus?.apiCredentials, host.textfile?.exporterCredentials, host.heartbeat];
   return secrets.some(secret => secret !== undefined);
 }
 

@@ -4,7 +4,7 @@ import { Exposure } from "./enums";
 import { componentError } from "./errors";
 import { componentOptions, hostStep, stepOrder } from "./remote";
 import { backupJobStep, credentialsStep } from "./render/host";
-import { apiCredentialsName, heartbeatName } from "./render/paths";
+import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./render/paths";
 import { RepositoryPlan } from "./render/repositories";
 import { scheduleFacts } from "./render/schedule";
 import { sha256, StepContent, StepName } from "./render/steps";
@@ -20,6 +20,8 @@ export interface BackupJobArgs extends HostArgs, JobSettings {
   environment?: string;
   /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
   textfileDirectory?: string;
+  /** What a `TextfileDirectory` with `exporterCredentials` finds on the host, if it comes after this job. Always kept secret. */
+  exporterCredentials?: pulumi.Input<string>;
   /** Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time between two runs if that is shorter. */
   tooSlowSeconds?: number;
   /** How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens on more than that. */
@@ -43,6 +45,9 @@ function credentialTexts(args: BackupJobArgs): Record<string, pulumi.Input<strin
   });
   if (args.prometheus?.apiCredentials !== undefined) {
     texts[apiCredentialsName] = args.prometheus.apiCredentials;
+  }
+  if (args.exporterCredentials !== undefined) {
+    texts[exporterCredentialsName] = args.exporterCredentials;
   }
   if (args.heartbeat !== undefined) {
     texts[heartbeatName] = args.heartbeat;

@@ -1,5 +1,5 @@
 import { bandwidthForm } from "./bandwidth";
-import { apiCredentialsName, heartbeatName } from "./render/paths";
+import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./render/paths";
 import { ScheduleError, scheduleFacts, spreadSchedule } from "./render/schedule";
 
 /** A check of one plain value: what is wrong with it and what to do, or nothing. Never repeats the value. */
@@ -30,7 +30,7 @@ export const repositoryNameCheck = both(
     "must be lower case letters, digits and `-`, at most 32, starting with a letter. Choose another name.",
   ),
   pattern(
-    new RegExp(`^(?!(${apiCredentialsName}|${heartbeatName})$)`),
+    new RegExp(`^(?!(${apiCredentialsName}|${exporterCredentialsName}|${heartbeatName})$)`),
     "is the name of another file of credentials on the host. Choose another name.",
   ),
 );
@@ -50,6 +50,11 @@ export const addressCheck = pattern(
   "must be a host name or an IP address, without user, port or scheme. Give those in `user` and `port`.",
 );
 export const userCheck = pattern(/^[a-z_][a-z0-9_-]{0,31}$/, "must be the name of a user on the host. Write it as `id -un` prints it.");
+/** Who logs in elsewhere, which is a name of that side: a mail address, a number, a domain with a backslash. */
+export const loginCheck = pattern(
+  /^[\p{L}\p{N}_][\p{L}\p{N}._@\\+$=-]{0,126}(?<!\\)$/u,
+  "must be the name that is logged in with. Write it as you would in front of the `@` of `ssh`.",
+);
 export const unitCheck = pattern(
   /^[A-Za-z0-9:_.@-]{1,247}\.service$/,
   "must be a systemd unit with its ending. Write for example `prometheus.service`.",

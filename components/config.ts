@@ -275,13 +275,17 @@ class Reader {
   }
 
   private settings(config: SharedConfig, root: string): BackupSettings {
-    const { repositories, prometheus, remoteWrite } = config;
+    const { repositories, prometheus, textfile, remoteWrite } = config;
     const settings: BackupSettings = {
       ...backupSettings(config),
       ...optional("heartbeat", this.secretOf(config.heartbeat, `${root}.heartbeat`)),
     };
     if (prometheus !== undefined) {
       settings.prometheus = { ...prometheus, ...optional("apiCredentials", this.secretOf(prometheus.apiCredentials, `${root}.prometheus.apiCredentials`)) };
+    }
+    if (textfile !== undefined) {
+      const { exporterCredentials, ...plain } = textfile;
+      settings.textfile = { ...plain, ...optional("exporterCredentials", this.secretOf(exporterCredentials, `${root}.textfile.exporterCredentials`)) };
     }
     if (repositories !== undefined) {
       settings.repositories = repositories.map((repository, index): Repository => {

@@ -74,6 +74,7 @@ const textfile = group({
   directory: text.optional(),
   exporterUnit: text.optional(),
   exporterUrl: text.optional(),
+  exporterCredentials: text.optional(),
 });
 
 const alerts = group({

@@ -54,13 +54,23 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     if (adminApiFirst) {
       installAdminApi();
     }
-    if (textfile?.enabled !== false) {
-      order.after(options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options));
+    // After the job where that brings the credentials of the exporter.
+    const exporterCredentials = textfile?.enabled === false ? undefined : textfile?.exporterCredentials;
+    const installTextfile = (): void => {
+      if (textfile?.enabled !== false) {
+        order.after(options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options));
+      }
+    };
+    if (exporterCredentials === undefined) {
+      installTextfile();
     }
-    const stated = { tooSlowSeconds: alerts?.tooSlowSeconds, exposure: adminApi?.exposure };
+    const stated = { tooSlowSeconds: alerts?.tooSlowSeconds, exposure: adminApi?.exposure, ...(exporterCredentials === undefined ? {} : { exporterCredentials }) };
     const backupJob = order.after(
       options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) }, options),
     );
+    if (exporterCredentials !== undefined) {
+      installTextfile();
+    }
     if (bootstrapFrom !== undefined) {
       const { repositories } = args;
       order.after(options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options));

@@ -161,6 +161,7 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
     directory: textfile?.directory ?? defaults.textfile.directory,
     exporterUnit: textfile?.exporterUnit ?? defaults.textfile.exporterUnit,
     exporterUrl: textfile?.exporterUrl ?? defaults.textfile.exporterUrl,
+    hasExporterCredentials: textfile?.exporterCredentials !== undefined,
     owner: prometheus?.user ?? defaults.prometheus.user,
   };
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SshConnection } from "./connection";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
-import { PrometheusServer, Repository } from "./settings";
+import { PrometheusServer, Repository, TextfileSettings } from "./settings";
 
 /** Whatever of a component's arguments may hold secrets. */
 interface Sealable {
@@ -9,6 +9,8 @@ interface Sealable {
   prometheus?: PrometheusServer;
   repositories?: Repository[];
   heartbeat?: pulumi.Input<string>;
+  textfile?: TextfileSettings;
+  exporterCredentials?: pulumi.Input<string>;
   remoteWrite?: RemoteWriteTarget[];
 }
 
@@ -17,11 +19,12 @@ interface Sealable {
  * afterwards which of them are secret.
  */
 export function sealed<T extends Sealable>(args: T): T {
-  const { connection, prometheus, repositories, remoteWrite } = args;
+  const { connection, prometheus, repositories, textfile, remoteWrite } = args;
   return {
-    ...withSecret(args, "heartbeat"),
+    ...withSecret(withSecret(args, "heartbeat"), "exporterCredentials"),
     ...(connection === undefined ? {} : { connection: sealedConnection(connection) }),
     ...(prometheus === undefined ? {} : { prometheus: withSecret(prometheus, "apiCredentials") }),
+    ...(textfile === undefined ? {} : { textfile: withSecret(textfile, "exporterCredentials") }),
     ...(repositories === undefined ? {} : { repositories: repositories.map(repository => withSecret(repository, "credentials")) }),
     ...(remoteWrite === undefined ? {} : { remoteWrite: remoteWrite.map(sealedTarget) }),
   };

@@ -137,6 +137,11 @@ export interface TextfileSettings {
   exporterUnit?: string;
   /** Where the exporter answers, as seen from the host. Defaults to `http://127.0.0.1:9100/metrics`. */
   exporterUrl?: string;
+  /**
+   * curl configuration that gets at an exporter behind a password or a certificate of your own, such as `user = "name:password"` and
+   * `cacert = "/etc/node_exporter/ca.pem"`, a line each. Always kept secret; on the host it lies beside the job's credentials.
+   */
+  exporterCredentials?: pulumi.Input<string>;
 }
 
 /** Alert rules, loaded by the server itself. */

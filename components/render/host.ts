@@ -1,7 +1,7 @@
 import { AlertRulesPlan, renderAlertRules, ruleGroup } from "./alertRules";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
 import { HostFiles, publicFile } from "./files";
-import { apiCredentialsName, heartbeatName, paths } from "./paths";
+import { apiCredentialsName, exporterCredentialsName, heartbeatName, paths } from "./paths";
 import { renderHostCommand } from "./scripts";
 import { StepContent } from "./steps";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
@@ -22,6 +22,7 @@ export interface TextfilePlan {
   directory: string;
   exporterUnit: string;
   exporterUrl: string;
+  hasExporterCredentials: boolean;
   owner: string;
 }
 
@@ -59,6 +60,7 @@ export function textfileStep(plan: TextfilePlan): StepContent {
       DIRECTORY: plan.directory,
       EXPORTER_UNIT: plan.exporterUnit,
       EXPORTER_URL: plan.exporterUrl,
+      EXPORTER_CURL_CONFIG: plan.hasExporterCredentials ? `${paths.credentials}/${exporterCredentialsName}` : "",
       OWNER: plan.owner,
     },
   };

@@ -22,6 +22,7 @@ export const paths = {
 
 /** Name of the credentials file with the curl configuration for the server's API. */
 export const apiCredentialsName = "prometheus-api";
+export const exporterCredentialsName = "node-exporter";
 
 /** Name of the credentials file with the URL of the watcher. */
 export const heartbeatName = "heartbeat";

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users lib/unit-command
+# parts: core payload files packages systemd users lib/server-process prometheus lib/unit-command
 # Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
 # backup user, proven by a metric that is written as that user and read back through node_exporter.
 # Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:
 # an exporter in a name space of its own would go on reading the old one.
 
 readonly STEP=textfile-directory
-readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL OWNER'
+readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL EXPORTER_CURL_CONFIG OWNER'
 readonly TEXTFILE_FLAG=--collector.textfile.directory COURSE_DIRECTORY=/var/lib/node_exporter/textfile_collector
 readonly DEBIAN_DIRECTORY=/var/lib/prometheus/node-exporter
 readonly FOUND_FILE=/etc/prometheus-backup/textfile-directory
 readonly PLAIN_PATH='^(/[A-Za-z0-9._@+-]+)+/?$'
-RESTORE_OWNER='' PROBE=''
+RESTORE_OWNER='' PROBE='' DROP_IN='' MISMATCH=''
 
 step_install() {
   require_setting OWNER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
@@ -23,10 +23,16 @@ step_install() {
   DIRECTORY="${DIRECTORY%/}"
   require_user "$OWNER"
   ensure_tools curl
+  use_server "$EXPORTER_URL" "$(setting EXPORTER_CURL_CONFIG '')"
   find_exporter
-  DROP_IN="/etc/systemd/system/$UNIT.d/zz-prometheus-backup-textfile.conf"
-  read_exporter_flags
-  settle_directory
+  if [[ -n $UNIT ]]; then
+    DROP_IN="/etc/systemd/system/$UNIT.d/zz-prometheus-backup-textfile.conf"
+    read_exporter_flags
+    settle_directory
+  else
+    require_directory
+    CONFIRMED=true NEEDS_FLAG=false
+  fi
   if [[ ! $DIRECTORY =~ $PLAIN_PATH ]]; then
     die "$EXIT_REFUSED" "$UNIT reads '$DIRECTORY', which is not one plain directory; nothing was changed. Name the directory to write to in the configuration"
   fi
@@ -38,7 +44,8 @@ step_install() {
   prove_directory
 }
 
-# find_exporter: sets UNIT to the configured unit, or to the one that runs under a usual name.
+# find_exporter: sets UNIT to the configured unit, or to the one that runs under a usual name. None is needed where the directory is named: an
+# exporter in a container has none of its own, and the probe tells whether it reads that.
 find_exporter() {
   local unit
   if [[ -z $UNIT ]]; then
@@ -46,11 +53,20 @@ find_exporter() {
       if [[ "$(unit_property "$unit" LoadState)" == loaded ]]; then UNIT="$unit"; fi
       if [[ "$(unit_property "$unit" ActiveState)" == active ]]; then break; fi
     done
+    if [[ -n $DIRECTORY && -n $UNIT && "$(unit_property "$UNIT" ActiveState)" != active ]]; then UNIT=''; fi
   fi
-  if [[ -z $UNIT ]]; then
-    die "$EXIT_CONFIGURATION" 'this host has no node_exporter (prometheus-node-exporter.service or node_exporter.service), which serves the metrics of the backup; install it, or name its unit in the configuration. Nothing was changed'
+  if [[ -n $UNIT ]]; then
+    require_unit "$UNIT" node_exporter
+  elif [[ -z $DIRECTORY ]]; then
+    die "$EXIT_CONFIGURATION" 'this host has no node_exporter (prometheus-node-exporter.service or node_exporter.service), which serves the metrics of the backup; install it, or name its unit in textfile.exporterUnit; of one in a container, name the directory that is mounted into it in textfile.directory. Nothing was changed'
   fi
-  require_unit "$UNIT" node_exporter
+}
+
+# require_directory: one that only the configuration names is never made: nobody might read it.
+require_directory() {
+  if [[ ! -d $DIRECTORY ]]; then
+    die "$EXIT_CONFIGURATION" "$DIRECTORY is no directory on this host, so no exporter reads it; nothing was changed. Make it, or correct textfile.directory"
+  fi
 }
 
 # read_exporter_flags: sets IN_FORCE to the directory of the exporter, FROM_FLAG to whether a flag gave it, and CONFIRMED to whether its unit says so.
@@ -98,7 +114,13 @@ settle_directory() {
     return 0
   fi
   if [[ $FROM_FLAG == true && ! -v STATE_FILES[$DROP_IN] ]]; then
-    die "$EXIT_REFUSED" "$UNIT reads $IN_FORCE, not $DIRECTORY; nothing was changed. Leave the directory unset to use that one, or change the flag of the unit"
+    # It may be the same by another path: mounted into a container or into the unit, a link, or one of a pattern. The probe tells.
+    MISMATCH="$UNIT reads $IN_FORCE, not $DIRECTORY"
+    if [[ ! -d $DIRECTORY ]]; then
+      die "$EXIT_REFUSED" "$MISMATCH; nothing was changed. Leave textfile.directory unset to use that one, or change the flag of the unit"
+    fi
+    CONFIRMED=true
+    return 0
   fi
   if [[ -n $IN_FORCE && $FROM_FLAG == false ]]; then
     for other in "$IN_FORCE"/*.prom; do
@@ -111,33 +133,57 @@ settle_directory() {
   CONFIRMED=true NEEDS_FLAG=true
 }
 
-# make_writable: a directory of root goes to the backup user; one that somebody else writes to gets its group.
+# make_writable: a directory of root goes to the backup user; one of somebody else's gets its group, if nobody loses anything by that.
 make_writable() {
-  local owner group mode
+  local owner group mode real
   if [[ ! -d $DIRECTORY ]]; then
     ensure_directory "$DIRECTORY" "$OWNER:$(id -gn -- "$OWNER")" 0755
     return 0
   fi
   if as_user "$OWNER" test -w "$DIRECTORY" -a -x "$DIRECTORY"; then return 0; fi
-  if [[ $CONFIRMED == false || "$(realpath -- "$DIRECTORY")" != "$DIRECTORY" ]]; then
-    die "$EXIT_REFUSED" "$OWNER cannot write to $DIRECTORY, which $UNIT reads, and which is not given away because only the running process names it or a symbolic link leads there; nothing was changed. Run: chown $OWNER $DIRECTORY/"
+  real="$(realpath -- "$DIRECTORY")"
+  if [[ $CONFIRMED == false ]] || ! leads_by_root "$DIRECTORY"; then
+    refuse_directory "only the running process names it, or a link that is not root's leads there"
   fi
-  read -r owner group mode <<<"$(stat -c '%u %g %a' -- "$DIRECTORY")"
-  if ((owner != 0)) && { ((group != 0)) && ((8#$mode & 8#020)); }; then
-    die "$EXIT_REFUSED" "$DIRECTORY belongs to $(stat -c '%U:%G, mode %a' -- "$DIRECTORY"), so giving it to $OWNER would take it from others; nothing was changed. Add $OWNER to that group"
+  read -r owner group mode <<<"$(stat -c '%u %g %a' -- "$real")"
+  # Its members keep what all others may; more than that, and they would lose it with the group.
+  if ((owner != 0)) && { (((8#$mode >> 3 & 7) != (8#$mode & 7))) || has_acl "$real"; }; then
+    refuse_directory "it belongs to $(stat -c '%U:%G, mode %a' -- "$real"), and others would lose access with it"
   fi
   if [[ ! -v STATE_VALUES[owner_before] ]]; then
-    remember_value owner_before "$owner:$group $mode $DIRECTORY"
+    remember_value owner_before "$owner:$group $mode $real"
   fi
-  RESTORE_OWNER="$owner:$group $mode $DIRECTORY"
+  RESTORE_OWNER="$owner:$group $mode $real"
   CHANGING=true CHANGED=true
   if ((owner == 0)); then
-    in_directory "$DIRECTORY" chown -- "$OWNER" .
-    in_directory "$DIRECTORY" chmod -- u+rwx .
+    in_directory "$real" chown -- "$OWNER" .
+    in_directory "$real" chmod -- u+rwx .
   else
-    in_directory "$DIRECTORY" chgrp -- "$(id -g -- "$OWNER")" .
-    in_directory "$DIRECTORY" chmod -- g+rwx .
+    in_directory "$real" chgrp -- "$(id -g -- "$OWNER")" .
+    in_directory "$real" chmod -- g+rwx .
   fi
+}
+
+# refuse_directory REASON: with ways that take nothing from anybody.
+refuse_directory() {
+  die "$EXIT_REFUSED" "$OWNER cannot write to $DIRECTORY, and nothing is changed there: $1. Run: setfacl --modify user:$OWNER:rwx $DIRECTORY/ (or add $OWNER to a group that may), and \`pulumi up\` again"
+}
+
+# has_acl PATH: true if its mode is not all that says who may do what there.
+has_acl() { [[ "$(LC_ALL=C ls -ld -- "$1")" == ??????????+* ]]; }
+
+# leads_by_root PATH: true if every symbolic link on the way is where only root can put one.
+leads_by_root() {
+  local path="$1" target
+  while [[ -n $path ]]; do
+    if [[ -L $path ]]; then
+      if ! belongs_to_root "$(realpath -- "${path%/*}/")"; then return 1; fi
+      target="$(readlink -- "$path")"
+      if [[ $target != /* ]]; then target="${path%/*}/$target"; fi
+      if ! leads_by_root "${target%/}"; then return 1; fi
+    fi
+    path="${path%/*}"
+  done
 }
 
 # restore_owner "UID:GID MODE DIRECTORY"
@@ -151,7 +197,7 @@ restore_owner() {
 
 # turn_collector_on: a drop-in with the flag, and the one restart of the exporter.
 turn_collector_on() {
-  if [[ -v STATE_FILES[$DROP_IN] ]]; then KEPT_FILES+=("$DROP_IN"); fi
+  if [[ -n $DROP_IN && -v STATE_FILES[$DROP_IN] ]]; then KEPT_FILES+=("$DROP_IN"); fi
   if [[ $NEEDS_FLAG == false ]]; then return 0; fi
   find_exec_start "$UNIT" "$DROP_IN" "$TEXTFILE_FLAG=$DIRECTORY"
   if unit_mentions "$UNIT" "$TEXTFILE_FLAG"; then
@@ -175,17 +221,34 @@ prove_directory() {
   as_user "$OWNER" /bin/sh -c 'umask 022; cat >"$1.new" && mv -f "$1.new" "$1"' sh "$PROBE" <"$WORK/probe" ||
     die "$EXIT_CONFIGURATION" "user $OWNER cannot write to $DIRECTORY; may it pass all directories above it?"
   for try in 1 2 3 4 5 6 7 8 9 10; do
-    if curl --silent --show-error --noproxy '*' --max-time 10 --output "$WORK/metrics" -- "$EXPORTER_URL" 2>"$WORK/curl" &&
-      awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' "$WORK/metrics"; then
+    http_get ''
+    if [[ $HTTP_STATUS == 200 ]] &&
+      awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' "$WORK/body"; then
       rm -f -- "$PROBE"
       return 0
     fi
+    if [[ $HTTP_STATUS =~ ^4 ]] || grep -qi certificate -- "$WORK/curl"; then break; fi
     if ((try < 10)); then sleep 1; fi
   done
   rm -f -- "$PROBE"
-  keep_journal "$UNIT" "$WORK/journal"
-  cat -- "$WORK/curl" >>"$WORK/journal"
-  die_with "$EXIT_VERIFICATION" "$WORK/journal" "$EXPORTER_URL does not serve a metric written to $DIRECTORY; may the user of $UNIT read it, and is the URL that of this exporter?"
+  explain_exporter
+}
+
+# explain_exporter: ends the step, with what kept the probe from being served as far as it can be seen.
+explain_exporter() {
+  local words
+  words="$(head -n 1 -- "$WORK/curl")"
+  if [[ $HTTP_STATUS == 401 || $HTTP_STATUS == 403 ]]; then
+    die "$EXIT_VERIFICATION" "$EXPORTER_URL asks for credentials (HTTP $HTTP_STATUS). Name a secret with a curl configuration, such as user = \"name:password\", in textfile.exporterCredentials"
+  elif [[ $HTTP_STATUS == 400 && $HTTP_BODY == *'HTTP request to an HTTPS server'* ]]; then
+    die "$EXIT_VERIFICATION" "$EXPORTER_URL speaks TLS. Write https:// in textfile.exporterUrl; for a certificate of your own, name a secret with the line cacert = \"FILE\" in textfile.exporterCredentials"
+  elif [[ $HTTP_STATUS == 000 && ${words,,} == *certificate* ]]; then
+    die "$EXIT_VERIFICATION" "the certificate of $EXPORTER_URL is not trusted on this host ($words). Name a secret with the line cacert = \"FILE\" in textfile.exporterCredentials; is the name in the URL one of the certificate?"
+  elif [[ $HTTP_STATUS != 200 ]]; then
+    die "$EXIT_VERIFICATION" "$EXPORTER_URL does not answer as node_exporter does (HTTP $HTTP_STATUS${words:+, $words}). Correct textfile.exporterUrl"
+  fi
+  if [[ -n $UNIT ]]; then keep_journal "$UNIT" "$WORK/journal"; else : >"$WORK/journal"; fi
+  die_with "$EXIT_VERIFICATION" "$WORK/journal" "$EXPORTER_URL does not serve a metric written to $DIRECTORY${MISMATCH:+ ($MISMATCH)}. May the user of ${UNIT:-that exporter} read it, and is the URL that of this exporter? One in a container reads it under another name: textfile.directory is its name on this host"
 }
 
 step_roll_back() {
@@ -201,7 +264,9 @@ step_remove() {
     directory="$(head -n 1 -- "$FOUND_FILE")"
     rm -f -- "$directory/prometheus_backup.prom" "$directory/prometheus_backup_probe.prom"
   fi
-  if [[ -n ${STATE_VALUES[owner_before]:-} ]]; then restore_owner "${STATE_VALUES[owner_before]}"; fi
+  if [[ -n ${STATE_VALUES[owner_before]:-} ]] && ! restore_owner "${STATE_VALUES[owner_before]}"; then
+    warn "what had owner and mode ${STATE_VALUES[owner_before]} before is no directory by that path any more; nothing was changed there"
+  fi
   take_back_all
   if [[ -n $unit ]]; then
     systemctl daemon-reload

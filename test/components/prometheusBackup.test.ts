@@ -64,22 +64,25 @@ test("the steps of a host run one after another", async () => {
 });
 
 test("secrets are in the step for credentials and nowhere else", async () => {
-  const secrets = ["PRIVATE", "S3-SECRET", "API-SECRET", "BEAT-SECRET"];
+  const secrets = ["PRIVATE", "S3-SECRET", "API-SECRET", "EXPORTER-SECRET", "BEAT-SECRET"];
   const { all, named } = await recordResources(() =>
     new PrometheusBackup("prom-a", host({
       repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]\nS3-SECRET" }],
       prometheus: { apiCredentials: 'user = "API-SECRET"' },
+      textfile: { exporterCredentials: 'user = "EXPORTER-SECRET"' },
       heartbeat: "https://watcher.example.org/BEAT-SECRET",
     })),
   );
   const credentials = named("prom-a-backup-job-credentials");
   expect(credentials.secretInputs.sort()).toEqual(["connection", "stdin"]);
-  expect(String(credentials.inputs["stdin"]).split("\n").slice(-9)).toEqual([
+  expect(String(credentials.inputs["stdin"]).split("\n").slice(-11)).toEqual([
     "file /etc/prometheus-backup/credentials/offsite root:root 0640",
     "| [default]",
     "| S3-SECRET",
     "file /etc/prometheus-backup/credentials/prometheus-api root:root 0640",
     '| user = "API-SECRET"',
+    "file /etc/prometheus-backup/credentials/node-exporter root:root 0640",
+    '| user = "EXPORTER-SECRET"',
     "file /etc/prometheus-backup/credentials/heartbeat root:root 0640",
     "| https://watcher.example.org/BEAT-SECRET",
     "end",
@@ -127,6 +130,15 @@ test("a server that asks for credentials gets them before its admin API is turne
   expect(named("prom-a-admin-api-install").dependsOn).toContain("prom-a-backup-job-install");
   expect(String(named("prom-a-admin-api-install").inputs["stdin"])).toContain(
     "setting API_CURL_CONFIG /etc/prometheus-backup/credentials/prometheus-api\n",
+  );
+});
+
+test("an exporter that asks for credentials gets them before its directory is proven", async () => {
+  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ textfile: { exporterCredentials: "x" } })));
+  expect(named("prom-a-textfile-directory-install").dependsOn).toContain("prom-a-backup-job-install");
+  expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-textfile-directory-install");
+  expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain(
+    "setting EXPORTER_CURL_CONFIG /etc/prometheus-backup/credentials/node-exporter\n",
   );
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StepName, type StepContent } from "../../components/render/steps";
+import { receiverPasswords } from "../servers/receiver";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { renderHostCommand } from "../../components/render/scripts";
 import { adminApi, alertRules, all, backupJob, credentials, hostile, rules, rulesPath, textfile, url } from "./stepContents";
@@ -252,6 +253,77 @@ describe("a host that is not as expected", () => {
     const result = await refused(step, content);
     await host.run("rm /var/lib/prometheus/node-exporter/other.prom");
     expect(result).toMatchObject({ code, word: expect.stringContaining(words) as string });
+  });
+
+  const exporterDropIn = "/etc/systemd/system/prometheus-node-exporter.service.d/own.conf";
+  /** The exporter of the host with other flags, until `asItWas`. */
+  async function exporterWith(flags: string, more = ""): Promise<void> {
+    await host.writeFile(exporterDropIn, `[Service]\nExecStart=\nExecStart=/usr/bin/prometheus-node-exporter ${flags}\n${more}`);
+    await host.run("systemctl daemon-reload; systemctl restart prometheus-node-exporter");
+  }
+  async function exporterAsItWas(): Promise<void> {
+    await host.run(`rm -r ${exporterDropIn.replace(/[^/]*$/, "")}; systemctl daemon-reload; systemctl restart prometheus-node-exporter`);
+  }
+
+  test("a textfile directory of somebody else's behind a link is shared, and given back exactly", async () => {
+    await host.run("useradd --system metrics; install -d -o metrics -g metrics -m 2755 /srv/metrics/textfile; mkdir -p /srv/links; ln -s ../metrics/textfile /srv/links/textfile");
+    await exporterWith("--collector.textfile.directory=/srv/links/textfile");
+    const before = await host.run("stat -c '%U:%G %a' /srv/metrics/textfile; stat -c '%U:%G %a %N' /srv/links/textfile");
+    expect(await install(host, StepName.textfileDirectory, textfile())).toMatchObject({ code: 0, stderr: "" });
+    expect(await host.run("stat -c '%U:%G %a' /srv/metrics/textfile")).toBe("metrics:prometheus 2775\n");
+    await host.run("touch /srv/metrics/textfile/own.prom", { user: "metrics" });
+    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await host.run("stat -c '%U:%G %a' /srv/metrics/textfile; stat -c '%U:%G %a %N' /srv/links/textfile")).toBe(before);
+  });
+
+  test.each([
+    ["its group may do more than all others", "chmod 2750 /srv/metrics/textfile"],
+    ["a link of somebody else's leads there", "chmod 2755 /srv/metrics/textfile; chown metrics /srv/links"],
+  ])("a textfile directory of somebody else's stays as it is where %s", async (_why, command) => {
+    await host.run(command);
+    const before = await host.run("stat -c '%U:%G %a' /srv/metrics/textfile");
+    const { code, word } = await refused(StepName.textfileDirectory, textfile());
+    expect([code, word]).toEqual([12, expect.stringContaining("Run: setfacl --modify user:prometheus:rwx /srv/links/textfile/ (or add prometheus to a group that may)")]);
+    expect(await host.run("stat -c '%U:%G %a' /srv/metrics/textfile")).toBe(before);
+  });
+
+  test("a node_exporter behind TLS and a password is asked with the credentials of its own, and says what it wants without them", async () => {
+    const directory = "/etc/node_exporter";
+    await host.run(`mkdir -p ${directory} && cd ${directory} && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null; chown prometheus key.pem`);
+    const tls = `tls_server_config: { cert_file: ${directory}/cert.pem, key_file: ${directory}/key.pem }\n`;
+    await host.writeFile(`${directory}/web.yml`, `${tls}basic_auth_users:\n  scraper: ${receiverPasswords["first-password"]}\n`);
+    await exporterWith(`--web.config.file=${directory}/web.yml`);
+    const curlConfig = "/etc/node_exporter/curl";
+    const https = { EXPORTER_URL: "https://localhost:9100/metrics" };
+    await host.writeFile(curlConfig, `cacert = "${directory}/cert.pem"\n`, { mode: "0640" });
+    const words: string[] = [];
+    for (const settings of [{}, https, { ...https, EXPORTER_CURL_CONFIG: curlConfig }]) {
+      words.push((await refused(StepName.textfileDirectory, textfile(settings))).word);
+    }
+    expect(words).toEqual([
+      expect.stringContaining("speaks TLS. Write https:// in textfile.exporterUrl"),
+      expect.stringContaining("is not trusted on this host (curl: (60) SSL certificate problem: self-signed certificate)"),
+      expect.stringContaining("asks for credentials (HTTP 401). Name a secret with a curl configuration"),
+    ]);
+    await host.writeFile(curlConfig, `cacert = "${directory}/cert.pem"\nuser = "scraper:first-password"\n`, { mode: "0640" });
+    const content = textfile({ ...https, EXPORTER_CURL_CONFIG: curlConfig });
+    expect(await install(host, StepName.textfileDirectory, content)).toMatchObject({ code: 0, stderr: "" });
+    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+    await exporterAsItWas();
+  });
+
+  test("a node_exporter that reads the directory under another name is taken, with and without a unit, if the probe is served", async () => {
+    await host.run("install -d -o prometheus /srv/textfile /srv/other");
+    await exporterWith("--collector.textfile.directory=/textfile", "BindReadOnlyPaths=/srv/textfile:/textfile\n");
+    expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({ code: 0, stderr: "" });
+    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+    const { code, word } = await refused(StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/other" }));
+    expect([code, word]).toEqual([9, expect.stringContaining("does not serve a metric written to /srv/other (prometheus-node-exporter.service reads /textfile, not /srv/other).")]);
+    await exporterAsItWas();
+    await host.run("systemctl stop prometheus-node-exporter; systemd-run --quiet --unit=docker-77af --property=BindReadOnlyPaths=/srv/textfile:/textfile /usr/bin/prometheus-node-exporter --collector.textfile.directory=/textfile");
+    expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({ code: 0, stderr: "" });
+    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+    await host.run("systemctl stop docker-77af; systemctl start prometheus-node-exporter");
   });
 
   test("a server that is down is not touched", async () => {
