@@ -1,6 +1,6 @@
 import { BootstrapSource } from "./bootstrapSource";
 import {
-  addressCheck, backupNameCheck, bandwidthCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, gcsBucketCheck, hostKeyCheck, hostNameCheck,
+  addressCheck, backupNameCheck, bandwidthCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, gcsBucketCheck, hostKeyCheck, hostNameCheck, loginCheck,
   jobNameCheck, labelNameCheck, labelValueCheck, lineCheck, listenCheck, loopbackCheck, prefixCheck, regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
   scheduleCheck, timeZoneCheck, unitCheck, urlCheck, userCheck,
 } from "./checks";
@@ -22,13 +22,13 @@ export function hostProblems(host: HostArgs): Problem[] {
   const { connection } = host;
   found.text("hostName", host.hostName, hostNameCheck);
   found.text("connection.address", connection.address, addressCheck);
-  found.text("connection.user", connection.user, userCheck);
+  found.text("connection.user", connection.user, loginCheck);
   found.text("connection.hostKey", connection.hostKey, hostKeyCheck);
   found.text("connection.privateKey", connection.privateKey, secretCheck(privateKeyFault));
   found.whole("connection.attempts", connection.attempts, 1, 100);
   found.whole("connection.attemptTimeoutSeconds", connection.attemptTimeoutSeconds, 1, 600);
   found.text("connection.bastion.address", connection.bastion?.address, addressCheck);
-  found.text("connection.bastion.user", connection.bastion?.user, userCheck);
+  found.text("connection.bastion.user", connection.bastion?.user, loginCheck);
   found.text("connection.bastion.privateKey", connection.bastion?.privateKey, secretCheck(privateKeyFault));
   found.text("connection.bastion.hostKey", connection.bastion?.hostKey, hostKeyCheck);
   return found.problems;
@@ -168,7 +168,7 @@ function repositoryProblems(found: Findings, path: string, repository: Repositor
   const { sftp } = repository;
   found.text(`${path}.sftp.address`, sftp?.address, addressCheck);
   found.whole(`${path}.sftp.port`, sftp?.port, 1, 65_535);
-  found.text(`${path}.sftp.user`, sftp?.user, userCheck);
+  found.text(`${path}.sftp.user`, sftp?.user, loginCheck);
   found.text(`${path}.sftp.path`, sftp?.path, both(lineCheck, sftpPathCheck));
   found.text(`${path}.sftp.hostKey`, sftp?.hostKey, hostKeyCheck);
   foreignSettings(found, path, repository, kinds[0] ?? "path");

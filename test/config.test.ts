@@ -108,10 +108,19 @@ test.each<[string, Record<string, unknown>, string]>([
   expect(complaints({ hosts: [host(settings)] })).toEqual([text]);
 });
 
+test.each(["jane.doe", "12345", "DOMAIN\\jane", "jane@example.org", "u1-sub1", "Jörg"])("a login may be %s, at a host and at a repository", login => {
+  const sftp = { address: "192.0.2.22", user: login, path: "backups", hostKey };
+  expect(complaints({ hosts: [host({ user: login, repositories: [{ sftp, credentials: "sshKey" }] })] })).toEqual([]);
+});
+
+test.each(["a b", "-oProxyCommand=x", "a;id", "a\nb", "%(x)s", "a\\"])("a login is not %j", login => {
+  expect(complaints({ hosts: [host({ user: login })] })).toEqual(["hosts[0].user (prom-a): must be the name that is logged in with. Write it as you would in front of the `@` of `ssh`."]);
+});
+
 test("all problems are said at once, in the order of the file", () => {
   const plain = {
     environment: "a\tb",
-    defaults: { schedul: "x", limits: { nice: 20 }, user: "Root" },
+    defaults: { schedul: "x", limits: { nice: 20 }, user: "a b" },
     hosts: [host({ name: "prom-a", hostKey: "x" }), host({ source: "no" }), { address: "10.0.0.1" }, "prom-d"],
     offsiteBucket: { bucketName: "B", objectLock: { mode: "NONE", days: 1 } },
   };
