@@ -82,11 +82,23 @@ ensure_local_repositories() {
 ensure_own_directory() {
   local path="$1" index
   if [[ -d $path ]]; then return 0; fi
+  # On a mount that takes no chown, what the user makes is the user's anyway; on one that takes nothing from root, root could not.
+  if made_by_user "$path" "$2"; then return 0; fi
   ensure_directory "$path" "${SETTINGS[BACKUP_USER]}:$(id -gn -- "${SETTINGS[BACKUP_USER]}")" "$2"
   for index in "${!STATE_DIRECTORIES[@]}"; do
     if [[ ${STATE_DIRECTORIES[index]} == "$path" ]]; then unset "STATE_DIRECTORIES[$index]"; fi
   done
   save_state
+}
+
+# made_by_user PATH MODE: makes PATH and what is missing above it as the backup user; false where that user may not.
+made_by_user() {
+  local user="${SETTINGS[BACKUP_USER]}" parent="${1%/*}"
+  if [[ $user == root || -e $1 || -L $1 ]]; then return 1; fi
+  if [[ -n $parent && ! -d $parent ]]; then made_by_user "$parent" 0755 || return 1; fi
+  keep_for_undo "$1"
+  as_user "$user" mkdir --mode="$2" -- "$1" 2>/dev/null || return 1
+  CHANGED=true
 }
 
 # hand_over PATH: what root wrote there belongs to the backup user from now on: runs with the source cold are root's, and after a change
@@ -100,7 +112,11 @@ hand_over() {
   fi
   found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
   if [[ -z $found ]]; then return 0; fi
-  find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} +
+  if ! find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} + 2>"$WORK/chown"; then
+    # A file system without owners, where the mount says who may write.
+    if ! as_user "$user" test -w "$path"; then warn "$path cannot be given to $user ($(tail -n 1 -- "$WORK/chown"))"; fi
+    return 0
+  fi
   CHANGED=true
 }
 

@@ -125,7 +125,8 @@ ensure_directory() {
   if [[ $1 != "$LIBRARY" ]]; then save_state; fi
   keep_for_undo "$1"
   mkdir -- "$1" 2>/dev/null || cannot_write "$1"
-  chown -- "$2" "$1" || die "$EXIT_CONFIGURATION" "$1 cannot be given to $2 on this host; is there such a user and group?"
+  chown -- "$2" "$1" 2>"$WORK/chown" ||
+    die_with "$EXIT_CONFIGURATION" "$WORK/chown" "$1 cannot be given to $2 on this host; is there such a user and group, and does its file system have owners?"
   chmod -- "$3" "$1"
   CHANGED=true
 }
