@@ -9,7 +9,7 @@ command_run() {
   require_tools
   be_gentle
   name_run
-  log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}")"
+  log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}") user=$(caller_name)"
   heartbeat start
   start_left_stopped
   require_server

@@ -27,6 +27,7 @@ command_heal() {
     return 0
   fi
   stop_after_plan "Bring back $(blocks_text ${#B_ULID[@]})?"
+  begin_change "blocks=$(IFS=,; printf '%s' "${B_ULID[*]}")"
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
   remove_other_staging "$DATA_DIRECTORY/restore-"
   fetch_selected "$STAGING"

@@ -18,6 +18,7 @@ restore_merge() {
     return 0
   fi
   stop_after_plan "Merge these blocks into the running server?"
+  begin_change "backup=$BACKUP host=$RESTORE_HOST merge=${#B_ULID[@]}"
   remove_other_staging "$DATA_DIRECTORY/restore-"
   fetch_selected "$STAGING"
   move_into_server

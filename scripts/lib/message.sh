@@ -2,9 +2,15 @@
 # What people read: one line an event in the log, one line an error, numbers with units. A log that cannot be written, as on a full file
 # system, is no reason to go without a backup, so nothing here fails for that.
 
-# log WORD...: one event of a run, with its UTC time, on stderr (cron appends it to the log file).
+# Where the runs of the schedule write (components/render/paths.ts).
+LOG_FILE=/var/log/prometheus-backup.log
+
+# log WORD...: one event of a run, with its UTC time, on stderr, and in the log file also where stderr is not that file: of a run by hand.
 log() {
-  printf '%(%Y-%m-%dT%H:%M:%SZ)T %s\n' -1 "$*" >&2 || true
+  local line
+  printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$*"
+  printf '%s\n' "$line" >&2 || true
+  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
 }
 
 # say TEXT: a line for the person at the terminal.

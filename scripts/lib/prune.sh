@@ -40,6 +40,7 @@ prune_repository() {
     return 0
   fi
   apply_prune "$plan"
+  note_change "prune repository=$REPOSITORY backups=$(wc -l <"$SCRATCH/going.manifests") objects=$(wc -l <"$SCRATCH/going.objects")"
 }
 
 # prune_after_run SUMMARY: retention at the end of a good run; never called after a suspect one. SUMMARY learns of all damaged manifests.
@@ -300,6 +301,7 @@ change_pin() {
       repository_delete_one "pins/$backup" || repository_fault "pins/$backup"
     fi
     say "$backup is ${action}ned in $REPOSITORY"
+    note_change "$action repository=$REPOSITORY backup=$backup"
   done
   if (( found == 0 )); then
     die "$EXIT_NOT_FOUND" "no repository has a backup $backup" "see: prometheus-backup.sh list"

@@ -63,6 +63,7 @@ restore_full() {
   choose_staging
   plan_full
   stop_after_plan "Replace the data of this server?"
+  begin_change "backup=$BACKUP host=$RESTORE_HOST"
   started=$EPOCHREALTIME
   # Inside the data directory lies what a merge or heal has left that was cut off.
   remove_other_staging "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"

@@ -48,7 +48,7 @@ test("the cron entry fires: a complete backup in both repositories, metrics serv
 
   const log = lines(await host.readFile(LOG)).map(line => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "").replace(/\d+(\.\d+)?/g, "#"));
   expect(log.filter(line => !line.startsWith("snapshot "))).toEqual([
-    "start backup=#T#Z source=snapshot repositories=local,offsite",
+    "start backup=#T#Z source=snapshot repositories=local,offsite user=prometheus",
     "blocks count=# bytes=#",
     "plan repository=local new=# pooled=# covered=# heads=# bytes=#",
     "stored repository=local blocks=# sent=# seconds=#",
