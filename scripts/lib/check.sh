@@ -182,7 +182,8 @@ removal_of_leftovers() {
   printf ' %q' "${names[@]/#/$DATA_DIRECTORY/snapshots/}"
 }
 
-# command_status [--json]: whether this host is protected, then what that is taken from (status.sh). A dead server is a fact here, not an error.
+# command_status [--json]: whether this host is protected, then what that is taken from (status.sh). A server or a repository that does not answer
+# is a fact here, not an error.
 command_status() {
   local json server=null tsdb=null
   read_options status "$@"
@@ -190,6 +191,7 @@ command_status() {
   open_state
   load_metrics
   require_tools
+  ask_repositories
   in_background status_of_server 2>/dev/null
   if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
   status_report "$server" "$tsdb" >"$SCRATCH/status.json"

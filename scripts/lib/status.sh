@@ -1,6 +1,9 @@
 # shellcheck shell=bash
-# Where this host stands: first the verdict, then what it is taken from. All of it from what runs, drills and lists of this host have noted; no
-# repository is asked.
+# Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have noted, and whether each repository
+# answers now.
+
+# How long status waits for repositories, which it asks side by side.
+STATUS_PATIENCE_SECONDS=20
 
 # status_report SERVER TSDB: everything as one JSON object.
 status_report() {
@@ -9,9 +12,10 @@ status_report() {
   next_run "$(scheduled run)"; next=$NEXT_RUN
   next_run "$(scheduled drill)"; next_drill=$NEXT_RUN
   for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
+  answers_of_repositories >"$SCRATCH/answers"
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
     jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" --slurpfile wounds "$wounds" \
-      --slurpfile contents "$SCRATCH/contents" --argjson next "${next:-null}" --argjson nextDrill "${next_drill:-null}" \
+      --slurpfile contents "$SCRATCH/contents" --slurpfile answers "$SCRATCH/answers" --argjson next "${next:-null}" --argjson nextDrill "${next_drill:-null}" \
       --argjson interval "$EXPECTED_INTERVAL_SECONDS" --argjson drillInterval "${DRILL_INTERVAL_SECONDS:-null}" --argjson late "$LATE_SECONDS" --argjson now "$EPOCHSECONDS" \
       --arg lastCode "$(code_in_words "${METRICS[last_exit_code]:-0}")" --arg verifyCode "$(code_in_words "${METRICS[verify_last_exit_code]:-0}")" "$(duration_filter; standing_filter)"
 }
@@ -28,6 +32,7 @@ JQ
 standing_filter() {
   cat <<'JQ'
   ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {}) as $m
+  | (reduce $answers[] as $one ({}; .[$one.name] = $one.error)) as $errors
   | def ago: ($now - .) | duration + " ago"; def old: ($now - .) | duration + " old";
     (if $m.last_run_timestamp_seconds == null then "no run has ended on this host yet"
       elif ($m.last_exit_code // 0) != 0 then "the last run failed \($m.last_run_timestamp_seconds | ago) (\($lastCode))"
@@ -35,6 +40,7 @@ standing_filter() {
       elif $now - $m.last_success_timestamp_seconds > $interval + $late then "the last good backup is \($m.last_success_timestamp_seconds | old), and one is due every \($interval | duration)"
       elif $m.suspect == 1 then "the newest backup is far smaller than the one before. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
       elif ($m.verify_last_exit_code // 0) != 0 then "the last verification or drill failed (\($verifyCode))"
+      elif any($errors[]; .) then "repository \([$answers[] | select(.error) | .name] | join(", ")) does not answer"
       else null end) as $against
   | {$host, $environment, protected: ($against == null),
       verdict: ($against // "the last good backup is \($m.last_success_timestamp_seconds | old)\(if $m.drill_last_success_timestamp_seconds == null then ", and no drill has proven one yet" else "" end)"),
@@ -43,7 +49,7 @@ standing_filter() {
       lastDrill: ($m.drill_last_success_timestamp_seconds | if . then todate else null end), nextDrill: ($nextDrill | if . then todate else null end), drillIntervalSeconds: $drillInterval,
       lastVerify: ($m.verify_last_success_timestamp_seconds | if . then todate else null end),
       repositories: [$contents[] | . + {lastSuccess: ($m["repository_last_success_timestamp_seconds|repository=\(.name)"] | if . then todate else null end),
-        lastExitCode: $m["repository_last_exit_code|repository=\(.name)"]}],
+        lastExitCode: $m["repository_last_exit_code|repository=\(.name)"], error: $errors[.name]}],
       $server, $tsdb, wounds: ($wounds[0] // null), metrics: $m}
 JQ
 }
@@ -62,7 +68,7 @@ status_text() {
   "  next run    \(.nextRun | if . then ahead else "nothing calls one on this host that could be read" end)",
   "  last drill  \(.lastDrill | ago)\(if .nextDrill then "; the next: \(.nextDrill | ahead)" elif .drillIntervalSeconds then "" else "; none is scheduled" end)",
   "  last verify \(.lastVerify | ago)",
-  (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)"),
+  (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)\(if .error then "; DOES NOT ANSWER: \(.error)" else "" end)"),
   (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
     (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
     (if .damaged + .lost == [] then empty else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
@@ -72,6 +78,57 @@ status_text() {
     "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
   else "  server      does not answer" end)
 JQ
+}
+
+# ask_repositories: asks all of them, side by side, for what they hold. Nobody waits for these jobs: one whose file
+# system hangs may not end.
+ask_repositories() {
+  local index
+  ASKED_JOBS=()
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    mkdir -- "$SCRATCH/asked.$index"
+    in_background status_of_repository "$index" >/dev/null 2>&1
+    disown "$CHILD"
+    ASKED_JOBS+=("$CHILD")
+  done
+  STATUS_DEADLINE=$(( EPOCHSECONDS + STATUS_PATIENCE_SECONDS ))
+}
+
+# status_of_repository INDEX: {name, error} of one to SCRATCH/asked.INDEX/answer. All that it writes is in that folder,
+# since others ask as well.
+status_of_repository() {
+  local error=""
+  SCRATCH="$SCRATCH/asked.$1" TRANSFER_TIMEOUT_SECONDS=$STATUS_PATIENCE_SECONDS
+  select_repository "$1"
+  if ! repository_list; then error="${REPOSITORY_ERROR:-unknown reason}"; fi
+  jq --null-input --compact-output --arg name "$REPOSITORY" --arg error "$error" \
+    '{$name, error: (if $error == "" then null else $error end)}' >"$SCRATCH/answer.new"
+  mv -f -- "$SCRATCH/answer.new" "$SCRATCH/answer"
+}
+
+# answers_of_repositories: what they have answered by STATUS_DEADLINE, a JSON line each. One that has not answered by
+# then did not answer.
+answers_of_repositories() {
+  local index answer
+  for index in "${!REPOSITORY_NAMES[@]}"; do
+    answer="$SCRATCH/asked.$index/answer"
+    while [[ ! -s $answer ]] && kill -0 "${ASKED_JOBS[index]}" 2>/dev/null && (( EPOCHSECONDS < STATUS_DEADLINE )); do
+      wait_for sleep 0.1
+    done
+    if [[ -s $answer ]]; then cat -- "$answer"; continue; fi
+    end_unwaited "${ASKED_JOBS[index]}"
+    jq --null-input --compact-output --arg name "${REPOSITORY_NAMES[index]}" --argjson seconds "$STATUS_PATIENCE_SECONDS" \
+      '{$name, error: "no answer within \($seconds) s"}'
+  done
+}
+
+# end_unwaited PID: ends a job and what it has started, without waiting for either.
+end_unwaited() {
+  local child
+  while IFS= read -r child; do
+    if [[ -n $child ]]; then end_unwaited "$child"; fi
+  done < <(tr ' ' '\n' 2>/dev/null <"/proc/$1/task/$1/children")
+  kill -KILL "$1" 2>/dev/null || true
 }
 
 # note_contents: what the selected repository holds by its list as it is now, for a status that need not ask it.
