@@ -1,4 +1,5 @@
 import { bandwidthForm } from "./bandwidth";
+import { calendarLines } from "./render/calendar";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./render/paths";
 import { ScheduleError, scheduleFacts, spreadSchedule } from "./render/schedule";
 
@@ -161,11 +162,14 @@ export const timeZoneCheck: Check = value => {
   }
 };
 
-/** What is wrong with a schedule for a host. */
-export function scheduleCheck(schedule: string, spreadMinutes: number, hostName: string): string | undefined {
+/** What is wrong with a schedule for a host; with a zone, as timers of systemd in that zone. */
+export function scheduleCheck(schedule: string, spreadMinutes: number, hostName: string, timerZone?: string): string | undefined {
   try {
     scheduleFacts(schedule, "UTC");
-    spreadSchedule(schedule, spreadMinutes, hostName);
+    const moved = spreadSchedule(schedule, spreadMinutes, hostName);
+    if (timerZone !== undefined) {
+      calendarLines(moved, timerZone);
+    }
     return undefined;
   } catch (error) {
     if (error instanceof ScheduleError) {

@@ -367,7 +367,8 @@ class Reader {
       this.addAll(root, [...missingHostKey(connection), ...missingRepositories(complete), ...uselessProxy(complete.adminApi)]);
     }
     // A schedule of the defaults stays their problem unless the host has a part in it.
-    const ownSchedule = own.schedule !== undefined || own.drill?.schedule !== undefined || own.spreadMinutes !== undefined || own.timeZone !== undefined;
+    const ownSchedule = own.schedule !== undefined || own.drill?.schedule !== undefined || own.spreadMinutes !== undefined || own.timeZone !== undefined ||
+      own.scheduler !== undefined;
     this.addAll(ownSchedule ? root : "defaults", scheduleProblems(complete, own.name));
     const { retired, awsRole, mayRead, bootstrapFrom } = own;
     const grants = { ...optional("awsRole", awsRole), ...optional("mayRead", mayRead), ...optional("bootstrapFrom", bootstrapFrom) };
@@ -398,10 +399,10 @@ function rest<T extends z.ZodType>(schema: T, error: z.ZodError, input: unknown)
 
 /** What of a host's configuration has the same form in code. */
 function backupSettings(config: SharedConfig): BackupSettings {
-  const { schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, holdBlocks, retention } = config;
+  const { schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention } = config;
   const { orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics } = config;
   const all: BackupSettings = {
-    schedule, spreadMinutes, timeZone, source, format, archiveCompression, skipHead, holdBlocks, retention,
+    schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention,
     orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { storeSecret } from "./checks";
-import { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source } from "./enums";
 import { nearest } from "./nearest";
 
 /**
@@ -170,6 +170,7 @@ const shared = {
   schedule: text.optional(),
   spreadMinutes: amount.optional(),
   timeZone: text.optional(),
+  scheduler: z.enum(Scheduler).optional(),
   source: z.enum(Source).optional(),
   format: z.enum(Format).optional(),
   archiveCompression: z.enum(Compression).optional(),

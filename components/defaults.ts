@@ -1,4 +1,4 @@
-import { Arrival, Compression, Exposure, Format, Proof, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 
 /** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
 export const defaults = {
@@ -9,6 +9,7 @@ export const defaults = {
   schedule: "0 2 * * *",
   spreadMinutes: 0,
   timeZone: "UTC",
+  scheduler: Scheduler.Cron,
   source: Source.Snapshot,
   format: Format.Blocks,
   archiveCompression: Compression.Gzip,

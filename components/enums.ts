@@ -29,6 +29,15 @@ export const Proof = {
 } as const;
 export type Proof = (typeof Proof)[keyof typeof Proof];
 
+/** What calls the job on the host. */
+export const Scheduler = {
+  /** An entry in `/etc/cron.d`. A run that was missed because the host was off is missed. */
+  Cron: "cron",
+  /** Timers of systemd, which make up for a missed run when the host is up again, and services with few rights. */
+  Systemd: "systemd",
+} as const;
+export type Scheduler = (typeof Scheduler)[keyof typeof Scheduler];
+
 /** Form of a backup in the repository. */
 export const Format = {
   /** Every block once, shared by all backups. */

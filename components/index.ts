@@ -15,4 +15,4 @@ export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./p
 export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory";
 export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics";
-export { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, SkipHead, Source } from "./enums";
+export { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source } from "./enums";

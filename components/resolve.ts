@@ -124,6 +124,7 @@ export function backupJobPlan(
     companions: job.companions ?? defaults.companions,
     schedule: spreadSchedule(job.schedule ?? defaults.schedule, spreadMinutes, hostName),
     timeZone: job.timeZone ?? defaults.timeZone,
+    scheduler: job.scheduler ?? defaults.scheduler,
     ...(job.tooSlowSeconds === undefined ? {} : { tooSlowSeconds: job.tooSlowSeconds }),
     exposure: job.exposure ?? defaults.adminApi.exposure,
     ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),

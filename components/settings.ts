@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SshConnection } from "./connection";
-import { Compression, Exposure, Format, Proof, SkipHead, Source } from "./enums";
+import { Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
@@ -216,8 +216,18 @@ export interface JobSettings {
    * Each host runs later by an offset below this that follows from its name, so it stays the same when hosts come and go.
    */
   spreadMinutes?: number;
-  /** The host's time zone, such as `Europe/Berlin`. Defaults to `UTC`. It changes no run; alerts allow for the longer night when clocks go back. */
+  /**
+   * The host's time zone, such as `Europe/Berlin`. Defaults to `UTC`. With the scheduler `cron` it changes no run; alerts allow for
+   * the longer night when clocks go back. With `systemd` the timers run in this zone.
+   */
   timeZone?: string;
+  /**
+   * What calls the job. Defaults to `cron`.
+   *
+   * With `systemd` there are a timer and a service in place of each line of the cron entry: the same command, user, log,
+   * metrics and alerts. A backup or a drill that was missed while the host was off is made up for when it is up again.
+   */
+  scheduler?: Scheduler;
   /**
    * Where backups read from. Defaults to `snapshot`.
    *

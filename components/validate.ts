@@ -6,6 +6,7 @@ import {
 } from "./checks";
 import { SshConnection } from "./connection";
 import { defaults } from "./defaults";
+import { Scheduler } from "./enums";
 import { Problem } from "./errors";
 import { Findings } from "./findings";
 import { repositoryName } from "./resolve";
@@ -112,14 +113,16 @@ export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
 }
 
 /** What is wrong with the schedules. */
-export function scheduleProblems(job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "drill">, hostName: string): Problem[] {
+export function scheduleProblems(job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "scheduler" | "drill">, hostName: string): Problem[] {
   const found = new Findings();
   found.whole("spreadMinutes", job.spreadMinutes, 0, 1439);
   found.text("timeZone", job.timeZone, timeZoneCheck);
   if (found.problems.length === 0) {
-    found.add("schedule", scheduleCheck(job.schedule ?? defaults.schedule, job.spreadMinutes ?? defaults.spreadMinutes, hostName));
+    const { spreadMinutes = defaults.spreadMinutes, timeZone = defaults.timeZone } = job;
+    const zone = job.scheduler === Scheduler.Systemd ? timeZone : undefined;
+    found.add("schedule", scheduleCheck(job.schedule ?? defaults.schedule, spreadMinutes, hostName, zone));
     if (job.drill?.schedule !== undefined) {
-      found.add("drill.schedule", scheduleCheck(job.drill.schedule, job.spreadMinutes ?? defaults.spreadMinutes, hostName));
+      found.add("drill.schedule", scheduleCheck(job.drill.schedule, spreadMinutes, hostName, zone));
     }
   }
   return found.problems;

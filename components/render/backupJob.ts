@@ -1,9 +1,10 @@
-import { Proof } from "../enums";
+import { Proof, Scheduler } from "../enums";
 import { HostFiles, publicFile } from "./files";
 import { apiCredentialsName, heartbeatName, paths } from "./paths";
 import { renderKnownHosts, renderRclone, RepositoryPlan, repositoryLocation } from "./repositories";
 import { scheduleFacts } from "./schedule";
 import { renderSettings } from "./settings";
+import { renderTimers, ScheduledJob } from "./timer";
 
 /** Which backups are kept; a rule that is left out is off. */
 export interface RetentionPlan {
@@ -46,6 +47,8 @@ export interface BackupJobPlan {
   /** The cron line of this host, already moved by its offset. */
   schedule: string;
   timeZone: string;
+  /** What calls the job. */
+  scheduler: Scheduler;
   /** Seconds above which a run is too slow; by default it follows from the schedule. */
   tooSlowSeconds?: number;
   /** How the admin API is guarded. */
@@ -168,6 +171,7 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
     ADMIN_API_EXPOSURE: plan.exposure,
     SHRINK_PERCENT: String(plan.suspectBelowPercent),
     NEW_HOST: String(plan.newHost),
+    ...(plan.scheduler === Scheduler.Cron ? {} : { SCHEDULER: plan.scheduler }),
     COMPANIONS: String(plan.companions),
     READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
     // Left out, it is the directory that the step for the textfile directory found on the host.
@@ -177,20 +181,13 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
   };
 }
 
-/** One line of the cron entry. */
-interface CronJob {
-  schedule: string;
-  /** What is called. */
-  command: string;
-}
-
 /** Half an hour away from the runs, as far as they have a fixed minute. */
 function holdMinute(schedule: string): number {
   return (Number(/^\d+/.exec(schedule)?.[0] ?? 0) + 30) % 60;
 }
 
-/** What cron calls on this host, and when. */
-function cronJobs(plan: BackupJobPlan): CronJob[] {
+/** What is called on this host, and when. */
+function scheduledJobs(plan: BackupJobPlan): ScheduledJob[] {
   const { schedule, drillSchedule, drillParts } = plan;
   return [
     { schedule, command: "run" },
@@ -200,7 +197,7 @@ function cronJobs(plan: BackupJobPlan): CronJob[] {
 }
 
 /** Cron entry: no logic in it, because `%` means a newline there and the path is short. */
-export function renderCron(user: string, jobs: CronJob[]): string {
+export function renderCron(user: string, jobs: ScheduledJob[]): string {
   return [
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
     "SHELL=/bin/sh",
@@ -226,6 +223,15 @@ export function renderLogrotate(): string {
   ].join("\n");
 }
 
+/** What makes the host call its jobs: the cron entry, or timers. Throws `ScheduleError` on a schedule that a timer cannot keep. */
+function renderSchedule(plan: BackupJobPlan): HostFiles {
+  const jobs = scheduledJobs(plan);
+  if (plan.scheduler === Scheduler.Systemd) {
+    return renderTimers(plan, jobs);
+  }
+  return { [paths.cron]: publicFile(renderCron(plan.backupUser, jobs)) };
+}
+
 /** The files of the backup job that differ between hosts, by path. */
 export function renderBackupJob(plan: BackupJobPlan): HostFiles {
   const knownHosts = renderKnownHosts(plan.repositories);
@@ -233,7 +239,7 @@ export function renderBackupJob(plan: BackupJobPlan): HostFiles {
     [paths.settings]: publicFile(renderSettings(hostSettings(plan))),
     [paths.rclone]: publicFile(renderRclone(plan.repositories)),
     ...(knownHosts === "" ? {} : { [paths.knownHosts]: publicFile(knownHosts) }),
-    [paths.cron]: publicFile(renderCron(plan.backupUser, cronJobs(plan))),
+    ...renderSchedule(plan),
     [paths.logrotate]: publicFile(renderLogrotate()),
   };
 }

@@ -1,8 +1,9 @@
+import { Scheduler } from "../enums";
 import { AlertRulesPlan, renderAlertRules, ruleGroup } from "./alertRules";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
+import { carriedFiles } from "./carried";
 import { HostFiles, publicFile } from "./files";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName, paths } from "./paths";
-import { renderHostCommand } from "./scripts";
 import { StepContent } from "./steps";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
 
@@ -66,16 +67,17 @@ export function textfileStep(plan: TextfilePlan): StepContent {
   };
 }
 
-/** The host command travels in the toolkit: it is the same on every host, and its source is reviewed as source. */
+/** The job; the packages of the scheduler that is not used are left out. */
 export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]): StepContent {
   return {
     settings: {
-      PACKAGES: packages.join(" "),
+      PACKAGES: packages.filter(name => name !== "cron" || plan.scheduler === Scheduler.Cron).join(" "),
+      ...(plan.scheduler === Scheduler.Cron ? {} : { SCHEDULER: plan.scheduler }),
       BACKUP_USER: plan.backupUser,
       UNIT: plan.prometheusUnit,
     },
     files: renderBackupJob(plan),
-    carried: { [paths.hostCommand]: { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
+    carried: carriedFiles(),
   };
 }
 

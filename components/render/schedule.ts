@@ -30,7 +30,8 @@ const NICKNAMES: Record<string, string> = {
   "@hourly": "0 * * * *",
 };
 
-interface Fields {
+/** The fields of a cron line, as they are written. */
+export interface Fields {
   minute: string;
   hour: string;
   dayOfMonth: string;
@@ -39,7 +40,7 @@ interface Fields {
 }
 
 /** The line with single blanks, nicknames written out. Throws `ScheduleError` on what Debian's cron does not take. */
-function split(schedule: string): Fields {
+export function split(schedule: string): Fields {
   const text = schedule.trim().replace(/[ \t]+/g, " ");
   const line = NICKNAMES[text] ?? text;
   const [minute, hour, dayOfMonth, month, dayOfWeek, ...rest] = line.split(" ");
@@ -59,7 +60,7 @@ function split(schedule: string): Fields {
   return fields;
 }
 
-function parse(line: string): CronExpressionParserResult {
+export function parse(line: string): CronExpressionParserResult {
   try {
     return CronExpressionParser.parse(line);
   } catch (error) {
@@ -73,16 +74,21 @@ function sentence(error: unknown): string {
 }
 
 /** First and last day that is looked at, since 1970: five years, with a leap day at both ends. */
-const DAYS = { first: Date.UTC(2024, 0, 1) / 1000 / DAY, last: Date.UTC(2029, 2, 2) / 1000 / DAY };
+export const DAYS = { first: Date.UTC(2024, 0, 1) / 1000 / DAY, last: Date.UTC(2029, 2, 2) / 1000 / DAY };
 
 /**
- * Days since 1970 on which the line runs. Cron runs on days that match either day field when both are restricted, but
- * on days that match both when one of them starts with `*` (such as `*\/2`).
+ * Whether a day must match both day fields. Cron runs on days that match either of them when both are restricted, but on days
+ * that match both when one of them starts with `*` (such as `*\/2`).
  */
-function daysOf(line: Fields): number[] {
+export function mustMatchBoth({ dayOfMonth, dayOfWeek }: Fields): boolean {
+  return dayOfMonth.startsWith("*") || dayOfWeek.startsWith("*");
+}
+
+/** Days since 1970 on which the line runs. */
+export function daysOf(line: Fields): number[] {
   const { month, dayOfMonth, dayOfWeek } = parse(`0 0 ${line.dayOfMonth} ${line.month} ${line.dayOfWeek}`).fields;
   const [months, monthDays, weekDays] = [month, dayOfMonth, dayOfWeek].map(field => new Set(field.values.map(Number)));
-  const both = line.dayOfMonth.startsWith("*") || line.dayOfWeek.startsWith("*");
+  const both = mustMatchBoth(line);
   return Array.from({ length: DAYS.last - DAYS.first + 1 }, (_, index) => DAYS.first + index).filter(day => {
     const date = new Date(day * DAY * 1000);
     const matches = [monthDays?.has(date.getUTCDate()), weekDays?.has(date.getUTCDay())];

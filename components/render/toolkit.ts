@@ -1,7 +1,7 @@
 import { createHash } from "crypto";
 import { gzipSync } from "zlib";
-import { paths } from "./paths";
-import { renderHostCommand, renderStepProgram } from "./scripts";
+import { carriedFiles } from "./carried";
+import { renderStepProgram } from "./scripts";
 import { StepName } from "./stepName";
 
 /**
@@ -30,7 +30,8 @@ let made: Toolkit | undefined;
 export function renderToolkit(): Toolkit {
   if (made === undefined) {
     const programs = Object.values(StepName).map(step => section(step, renderStepProgram(step)));
-    const text = [...programs, section(paths.hostCommand.split("/").at(-1) ?? "", renderHostCommand())].join("");
+    const carried = Object.entries(carriedFiles()).map(([path, { content }]) => section(path.split("/").at(-1) ?? "", content));
+    const text = [...programs, ...carried].join("");
     made = { text, digest: createHash("sha256").update(text).digest("hex") };
   }
   return made;

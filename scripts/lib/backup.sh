@@ -12,6 +12,7 @@ command_run() {
   log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}") user=$(caller_name)"
   heartbeat start
   start_left_stopped
+  if [[ $SCHEDULER == systemd ]]; then await_server; fi
   require_server
   read_server
   require_data_directory

@@ -37,7 +37,7 @@ check_config_file() {
 # set_config_defaults: the same defaults as components/config.ts, for settings that an older file lacks.
 set_config_defaults() {
   HOST_NAME="" ENVIRONMENT="" PROMETHEUS_URL=http://127.0.0.1:9090 PROMETHEUS_UNIT=prometheus.service
-  BACKUP_USER=prometheus DATA_DIR="" API_CURL_CONFIG="" SOURCE=snapshot FORMAT=blocks ARCHIVE_COMPRESSION=gzip
+  BACKUP_USER=prometheus SCHEDULER=cron DATA_DIR="" API_CURL_CONFIG="" SOURCE=snapshot FORMAT=blocks ARCHIVE_COMPRESSION=gzip
   SKIP_HEAD=false KEEP_DAYS="" KEEP_LAST="" KEEP_HOURLY="" KEEP_DAILY="" KEEP_WEEKLY="" KEEP_MONTHLY="" KEEP_YEARLY=""
   KEEP_MINIMUM=3 ORPHAN_GRACE_HOURS=48 EXPECTED_INTERVAL_SECONDS=86400 DRILL_INTERVAL_SECONDS="" DURATION_LIMIT_SECONDS="" ADMIN_API_EXPOSURE=loopback SHRINK_PERCENT=50 NEW_HOST=false TEXTFILE_DIR=""
   SNAPSHOT_TIMEOUT_SECONDS=3600 TRANSFER_TIMEOUT_SECONDS=7200 API_TIMEOUT_SECONDS=10 READY_TIMEOUT_SECONDS=900
@@ -53,6 +53,7 @@ check_config_values() {
   fi
   require_choice SOURCE snapshot hot cold
   require_choice FORMAT blocks archive
+  require_choice SCHEDULER cron systemd
   require_choice ARCHIVE_COMPRESSION gzip zstd
   require_choice SKIP_HEAD true false
   require_choice NEW_HOST true false

@@ -39,6 +39,18 @@ api_value() {
   jq --exit-status --raw-output "select(.status == \"success\") | .data | $1" "$API_BODY" 2>/dev/null
 }
 
+# await_server: a run that a timer makes up for comes while the server that was started with the host replays its WAL. Waits
+# until it does not say so any more, at most READY_TIMEOUT_SECONDS.
+await_server() {
+  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) said=false
+  while (( EPOCHSECONDS < deadline )); do
+    api GET /-/ready
+    if [[ $API_STATUS != 503 ]]; then return 0; fi
+    if [[ $said == false ]]; then log "wait for=server reason=not_ready"; said=true; fi
+    wait_for sleep 2
+  done
+}
+
 # require_server: the server answers, is ready and is a Prometheus; otherwise ends with 4. Sets what read_status_pages sets.
 require_server() {
   local try

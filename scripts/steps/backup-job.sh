@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # parts: core payload files packages users
-# Host step backup-job: tools, the host command with its configuration, cron entry, log and directories.
+# Host step backup-job: tools, the host command with its configuration, cron entry or timers, log and directories.
 # `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
 # (last results, so that a later install goes on from them) stay, and so do packages. Held blocks go: they are links to
 # data of the server.
 
 readonly STEP=backup-job
-readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES'
+readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES SCHEDULER'
 readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY="${STEP_STATE_DIRECTORY:-/var/lib/prometheus-backup}"
 readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
@@ -18,13 +18,17 @@ step_install() {
   read -r -a tools <<<"$(setting PACKAGES 'curl jq zstd rclone openssl cron logrotate')"
   require_names "${tools[@]}"
   ensure_tools "${tools[@]}"
-  require_cron
+  find_timers
+  if [[ "$(setting SCHEDULER cron)" == systemd ]]; then require_calendar; else require_cron; fi
   ensure_local_repositories
   ensure_own_directory "$STATE_DIRECTORY" 0750
   hand_over "$STATE_DIRECTORY"
+  stop_other_timers
   put_payload_files
+  drop_stale_files
   ensure_log
   prove_repositories
+  settle_timers
   look_for_second_entry
 }
 
@@ -55,6 +59,79 @@ require_cron() {
     if systemctl is-active --quiet "$unit"; then return 0; fi
   done
   die "$EXIT_CONFIGURATION" 'cron does not run on this host, so no backup would start. Run: systemctl enable --now cron (crond on other distributions)'
+}
+
+# find_timers: sets TIMERS to the timers of the payload, and OTHER_TIMERS to those that were installed before and are not in it.
+find_timers() {
+  local path
+  TIMERS=() OTHER_TIMERS=()
+  for path in "${FILE_PATHS[@]}"; do
+    if [[ $path == "$UNITS_DIRECTORY"/prometheus-backup*.timer ]]; then TIMERS+=("${path##*/}"); fi
+  done
+  for path in "${!STATE_FILES[@]}"; do
+    if [[ $path == "$UNITS_DIRECTORY"/prometheus-backup*.timer && " ${TIMERS[*]} " != *" ${path##*/} "* ]]; then
+      OTHER_TIMERS+=("${path##*/}")
+    fi
+  done
+}
+
+# require_calendar: a time or zone that this systemd does not know would be ignored, and the backup would never run.
+require_calendar() {
+  local timer line
+  for timer in "${TIMERS[@]}"; do
+    find_payload_file "$UNITS_DIRECTORY/$timer"
+    while IFS= read -r line; do
+      systemd-analyze calendar -- "${line#OnCalendar=}" >"$WORK/calendar" 2>&1 ||
+        die_with "$EXIT_CONFIGURATION" "$WORK/calendar" "systemd on this host does not understand the schedule '${line#OnCalendar=}'; nothing was changed. Is the zone of \`timeZone\` installed (package tzdata)? Otherwise use \`scheduler: cron\`"
+    done < <(grep '^OnCalendar=' -- "$FOUND")
+  done
+}
+
+# start_link TIMER / stamp TIMER: what systemd keeps of an enabled timer, and of when it elapsed.
+start_link() { printf '%s/timers.target.wants/%s' "$UNITS_DIRECTORY" "$1"; }
+stamp() { printf '/var/lib/systemd/timers/stamp-%s' "$1"; }
+
+# stop_timers TIMER...: they elapse no more. A job that runs goes on.
+stop_timers() {
+  local timer
+  for timer in "$@"; do
+    systemctl stop -- "$timer" >/dev/null 2>&1 || true
+    rm -f -- "$(start_link "$timer")" "$(stamp "$timer")"
+  done
+}
+
+# stop_other_timers: those whose files are about to go.
+stop_other_timers() {
+  if ((${#OTHER_TIMERS[@]} == 0)); then return 0; fi
+  CHANGING=true CHANGED=true TOUCHED_TIMERS=true
+  stop_timers "${OTHER_TIMERS[@]}"
+}
+
+# settle_timers: systemd knows the units as they are, and the timers elapse from now on and after each boot.
+settle_timers() {
+  local timer
+  if ((${#TIMERS[@]} + ${#OTHER_TIMERS[@]} == 0)); then return 0; fi
+  if [[ $CHANGED == true ]]; then systemctl daemon-reload; fi
+  for timer in "${TIMERS[@]}"; do
+    if [[ $CHANGED == false && "$(systemctl is-enabled -- "$timer" 2>/dev/null)" == enabled ]] && systemctl is-active --quiet -- "$timer"; then continue; fi
+    CHANGING=true CHANGED=true TOUCHED_TIMERS=true
+    systemd-analyze verify --man=no -- "$UNITS_DIRECTORY/$timer" "$UNITS_DIRECTORY/${timer%.timer}.service" >"$WORK/verify" 2>&1 ||
+      die_with "$EXIT_CONFIGURATION" "$WORK/verify" "systemd does not take $timer and its service, see above"
+    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >"$WORK/enable" 2>&1 ||
+      die_with "$EXIT_CONFIGURATION" "$WORK/enable" "$timer cannot be started, see above"
+  done
+}
+
+# step_roll_back: the files are as they were; so are the timers.
+step_roll_back() {
+  local timer status=0
+  if [[ ${TOUCHED_TIMERS:-false} == false ]]; then return 0; fi
+  systemctl daemon-reload || status=1
+  for timer in "${TIMERS[@]}" "${OTHER_TIMERS[@]}"; do
+    if [[ ! -e $UNITS_DIRECTORY/$timer ]]; then stop_timers "$timer"; continue; fi
+    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >/dev/null 2>&1 || { note "$timer could not be started again"; status=1; }
+  done
+  return "$status"
 }
 
 # ensure_local_repositories: the ones the configuration names. Directories that are there keep their owner, but
@@ -163,8 +240,18 @@ look_for_second_entry() {
 step_remove() {
   end_restore
   remove_metrics
+  find_timers
+  stop_timers "${OTHER_TIMERS[@]}"
   take_back_all
+  forget_units
   remove_held
+}
+
+# forget_units: systemd keeps units whose last job failed, files or not.
+forget_units() {
+  if ((${#OTHER_TIMERS[@]} == 0)); then return 0; fi
+  systemctl daemon-reload || true
+  systemctl reset-failed -- "${OTHER_TIMERS[@]}" "${OTHER_TIMERS[@]/%.timer/.service}" >/dev/null 2>&1 || true
 }
 
 # end_restore: a restore that was cut off is taken back while the command is there that can do it. Then the guard of its unit goes, without which

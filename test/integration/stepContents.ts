@@ -1,4 +1,6 @@
 // What the steps of a host are given, as small as a test can have it.
+import { fleetArtefacts } from "../../components/artefacts";
+import { parseConfig } from "../../components/config";
 import { renderHostCommand } from "../../components/render/scripts";
 import { StepName, type StepContent } from "../../components/render/steps";
 
@@ -33,6 +35,16 @@ export const backupJob = (user = "prometheus"): StepContent => ({
   },
   carried: { "/usr/local/bin/prometheus-backup.sh": { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
 });
+/** The job as the settings of a stack make it. */
+export function jobOf(settings: Record<string, unknown>): StepContent {
+  const host = { name: "prom-1", address: "192.0.2.1", insecureHostKey: true, ...settings };
+  const fleet = parseConfig({ environment: "test", hosts: [host] }, () => "secret");
+  const content = fleetArtefacts(fleet)["prom-1"]?.steps[StepName.backupJob];
+  if (content === undefined) {
+    throw new Error("the host has no job");
+  }
+  return content;
+}
 export const all: [StepName, () => StepContent][] = [
   [StepName.adminApi, adminApi],
   [StepName.textfileDirectory, textfile],

@@ -3,7 +3,7 @@ import { StepName, type StepContent } from "../../components/render/steps";
 import { receiverPasswords } from "../servers/receiver";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { renderHostCommand } from "../../components/render/scripts";
-import { adminApi, alertRules, all, backupJob, credentials, hostile, rules, rulesPath, textfile, url } from "./stepContents";
+import { adminApi, alertRules, all, backupJob, credentials, hostile, jobOf, rules, rulesPath, textfile, url } from "./stepContents";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
 
 describe.each(["debian", "course"] as const)("on a host in the layout %s", layout => {
@@ -105,6 +105,47 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect(await inventory(host, true)).toBe(seen);
     const told = await install(host, StepName.backupJob, away("warn"));
     expect([told.code, told.stdout], told.stderr).toEqual([0, expect.stringMatching(/^warning: repository nas \(nas:\/none\/prom-1\): list: /m)]);
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
+  });
+
+  test("timers in place of the cron entry: the same jobs with few rights; switching back leaves nothing of them", async () => {
+    const settings = { repositories: [{ path: "/backup/timer" }], prometheus: { newHost: true }, drill: { schedule: "0 5 * * 0" } };
+    const units = ["prometheus-backup", "prometheus-backup-drill", "prometheus-backup-hold"];
+    const known = "systemctl list-units --all --plain --no-legend 'prometheus-backup*' | awk '{ print $1 }' | sort; ls /etc/systemd/system/timers.target.wants /var/lib/systemd/timers | grep prometheus-backup || true";
+    const cron = jobOf(settings);
+    expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
+    // All but the metrics, which jobs write.
+    const seen = async (): Promise<string[]> => (await inventory(host)).split("\n").filter(line => !line.includes("prometheus_backup.prom"));
+    const withCron = await seen();
+    const systemd = jobOf({ ...settings, scheduler: "systemd" });
+
+    expect(await install(host, StepName.backupJob, systemd)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^installed /) as string });
+    expect((await host.exec("ls /etc/cron.d/prometheus-backup")).code).toBe(2);
+    const next = await host.run("systemctl show --property=NextElapseUSecRealtime --value prometheus-backup.timer");
+    expect(next).toContain("02:00:00 UTC");
+    for (const unit of units) {
+      expect([unit, (await host.run(`systemctl is-enabled ${unit}.timer; systemctl is-active ${unit}.timer`))]).toEqual([unit, "enabled\nactive\n"]);
+      const { code } = await host.exec(`systemctl start ${unit}.service`);
+      expect([unit, code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([unit, 0, ""]);
+    }
+    expect(JSON.parse(await host.run("prometheus-backup.sh list --json"))).toMatchObject([{ complete: true, repository: "local" }]);
+    expect(await host.run("stat --format %U /backup/timer/prom-1/backups/*.json /var/log/prometheus-backup.log | uniq")).toBe("prometheus\n");
+    expect(await host.run("curl -s http://127.0.0.1:9100/metrics")).toMatch(/^prometheus_backup_drill_last_success_timestamp_seconds.* \d/m);
+    expect((await install(host, StepName.backupJob, systemd)).stdout).toMatch(/^unchanged /);
+
+    const cold = jobOf({ ...settings, scheduler: "systemd", source: "cold" });
+    expect((await install(host, StepName.backupJob, cold)).code).toBe(0);
+    const { code } = await host.exec("systemctl start prometheus-backup.service");
+    expect([code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([0, ""]);
+    expect(await host.run(`systemctl is-active ${host.paths.prometheusUnit}`)).toBe("active\n");
+
+    expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
+    expect(await seen()).toEqual(withCron);
+    expect(await host.run(known)).toBe("");
+    expect((await install(host, StepName.backupJob, systemd)).code).toBe(0);
+    expect(await remove(host, StepName.backupJob)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await host.run(known)).toBe("");
+    await host.run("rm -r /backup/timer /var/lib/prometheus-backup");
     expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
   });
 

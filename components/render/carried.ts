@@ -1,0 +1,13 @@
+import { HostFiles, publicFile } from "./files";
+import { renderCompletion, renderManPage } from "./manual";
+import { paths } from "./paths";
+import { renderHostCommand } from "./scripts";
+
+/** What travels in the toolkit, because it is the same on every host: the host command, its completion and its man page. */
+export function carriedFiles(): HostFiles {
+  return {
+    [paths.hostCommand]: { content: renderHostCommand(), mode: "0755", owner: "root:root" },
+    [paths.completion]: publicFile(renderCompletion()),
+    [paths.manPage]: publicFile(renderManPage()),
+  };
+}
