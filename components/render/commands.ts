@@ -78,10 +78,13 @@ export const hostCommands: readonly HostCommand[] = [
         name: "accept-loss", value: "ULID[,ULID...]", again: true,
         text: "these blocks, which a run called lost, may be gone",
       },
+      { name: "pin", text: "keep this backup whatever retention says" },
+      { name: "note", value: "TEXT", text: "why it was taken; list and show say it" },
       { name: "take-over", text: "this machine replaces the one that owned the prefix" },
     ],
     examples: [
       { line: "run", text: "a backup now" },
+      { line: "run --pin --note 'before the upgrade'", text: "a backup to come back to" },
       { line: "run --accept-smaller", text: "after series were deleted on purpose" },
     ],
   },

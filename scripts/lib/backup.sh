@@ -7,6 +7,7 @@ command_run() {
   parse_run_options "$@"
   begin_run
   require_tools
+  require_note
   be_gentle
   name_run
   log "start backup=$BACKUP source=$SOURCE repositories=$(IFS=,; printf '%s' "${REPOSITORY_NAMES[*]}") user=$(caller_name)"
@@ -38,11 +39,12 @@ gather() {
   read_held
 }
 
-# parse_run_options ARG...: sets TAKE_OVER, ACCEPT_SMALLER and ACCEPT_LOSS (a comma before each ULID).
+# parse_run_options ARG...: sets PIN, NOTE, TAKE_OVER, ACCEPT_SMALLER and ACCEPT_LOSS (a comma before each ULID).
 parse_run_options() {
   local losses loss
   read_options run "$@"
   TAKE_OVER=${OPTIONS[take-over]:-false} ACCEPT_SMALLER=${OPTIONS[accept-smaller]:-false} ACCEPT_LOSS=""
+  PIN=${OPTIONS[pin]:-false} NOTE=${OPTIONS[note]:-}
   values_of accept-loss | mapfile -t losses
   for loss in "${losses[@]}"; do accept_loss "$loss"; done
 }
@@ -51,6 +53,15 @@ parse_run_options() {
 accept_loss() {
   if [[ ! ,$1 =~ ^(,[0-7][0-9A-HJKMNP-TV-Z]{25})+$ ]]; then usage_error "--accept-loss takes the names (ULIDs) of lost blocks with commas between them, not '$1'"; fi
   ACCEPT_LOSS+=",$1"
+}
+
+# require_note: ends with 2 if NOTE is nothing that list and show would print.
+require_note() {
+  if [[ -z $NOTE ]] ||
+    jq --null-input --exit-status --arg note "$NOTE" "$(form_filter) [{\$note} | fault({\"\": {note: note}})] == []" >/dev/null; then
+    return 0
+  fi
+  usage_error "--note takes at most 200 letters and signs in one line"
 }
 
 # begin_run: lock and metrics of this run. From here on every end writes the metrics.
@@ -260,12 +271,19 @@ store_in_repository() {
     printf 'repository_future_backups|repository=%s\t%d\n' "$REPOSITORY" "$(future_backups)"
     printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started ))
   } >>"$summary"
+  if [[ $PIN == true ]]; then pin_new; fi
   log "stored repository=$REPOSITORY blocks=$(fact blocks "$summary") sent=$(fact uploaded_bytes "$summary") seconds=$(( SECONDS - started ))"
   started=$SECONDS
   if [[ -z $SUSPECT && $REPOSITORY_PRUNE == true ]]; then prune_after_run "$summary"; fi
   note_contents
   write_catalog
   printf 'last_stage_duration_seconds|stage=prune\t%s\n' $(( SECONDS - started )) >>"$summary"
+}
+
+# pin_new: the backup of this run is kept whatever retention says. Ends with 8 if that cannot be written.
+pin_new() {
+  printf 'pinned\n' | repository_put "pins/$BACKUP" || repository_fault "pins/$BACKUP"
+  printf '7\tpins/%s\t%(%Y-%m-%d %H:%M:%S)T\n' "$BACKUP" -1 >>"$OBJECT_LIST"
 }
 
 # fact NAME FILE: the value of a line "NAME<TAB>VALUE".

@@ -21,6 +21,8 @@ form_filter() {
   def letters: "[^\"\\\\\\x00-\\x1f\\x7f-\\x{9f}]";
   # Without control characters, which a terminal obeys.
   def text($most): "\"(?>(?:\(letters)|\\\\[\"\\\\]){0,\($most)})\"";
+  # One line that a person wrote; what changes the direction of writing could make other words of those around it.
+  def note: "(?!\"[^\"]*[\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}])\(text(200))";
   def lines: "\"(?>(?:\(letters)|\\\\[\"\\\\nt])*)\"";
   # An absolute path without steps upwards.
   def path: "(?!\"[^\"]*/\\.\\.(?:/|\"))\"/(?>(?:\(letters)|\\\\[\"\\\\]){0,4096})\"";
@@ -85,7 +87,8 @@ manifest_form() {
   def manifest_forms: {
     "": {
       format: whole, digest: sha256, name: backup_name, host: host, environment: text(1000), tool: text(1000), startedAt: date, finishedAt: date,
-      source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000))
+      source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000)),
+      note: may(note)
     },
     "prometheus": {version: text(1000), retentionTime: text(1000), retentionSize: text(1000), dataDirectory: path, externalLabels: lines, outOfOrderWindow: text(1000)},
     "lastDrill?": {finishedAt: date, restoreSeconds: may(decimal)},
@@ -114,7 +117,7 @@ JQ
 row_form() {
   cat <<'JQ'
   def row_fields: {
-    name: backup_name, host: host, startedAt: date, source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000)),
+    name: backup_name, host: host, startedAt: date, source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000)), note: may(note),
     sizeBytes: whole, sentBytes: whole, samples: whole, blocks: whole, lacks: may(whole), lost: may(list(ulid)),
     oldestSample: may(date), newestSample: may(date), head: flag
   };

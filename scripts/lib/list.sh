@@ -101,7 +101,7 @@ list_rows() {
     | ($missing | tonumber) as $missingObjects | ($bad | tonumber) as $damagedObjects
     | {name, host: $host, $repository, complete: (.damaged != true and $missingObjects + $damagedObjects == 0),
         suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged // false), $missingObjects, $damagedObjects,
-        pinned: ($pinned == "true")}
+        pinned: ($pinned == "true"), note: (.note // null)}
       + if .damaged then {startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0, samples: 0,
         oldestSample: null, newestSample: null}
       else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes,
@@ -150,7 +150,7 @@ list_table() {
         (if (.missingObjects // 0) > 0 then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing" else empty end) end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),
       (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end), (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
-      (if .pinned then "pinned" else empty end)] | join(", "))
+      (if .pinned then "pinned" else empty end), (if .note then "note: \(.note)" else empty end)] | join(", "))
   ]) | @tsv
 JQ
 }
@@ -186,6 +186,7 @@ show_text() {
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
   "  state      \(if $flaws == "" then "complete in \($repository)" else $flaws end)\(if .suspect then ", SUSPECT: " + .suspect else "" end)",
+  (.note | values | "  note       \(.)"),
   "  server     Prometheus \(.prometheus.version), retention \(.prometheus.retentionTime), data in \(.prometheus.dataDirectory)",
   "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gap\(if (.coverage.gaps | length) == 1 then "" else "s" end)" end)",
   (.coverage.gaps[] | "             gap \(.from) … \(.to)"),

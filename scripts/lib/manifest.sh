@@ -11,7 +11,7 @@ compose_manifest() {
   local plan=$1 target=$2 digest fault
   jq --null-input --raw-output --compact-output --sort-keys --slurpfile plan "$plan" --slurpfile uploaded "$plan.uploaded" --arg suspect "$SUSPECT" \
     --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
-    --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
+    --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" --arg note "${NOTE:-}" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" --arg retentionSize "$RETENTION_SIZE" \
     --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" --arg drillSeconds "${METRICS[drill_restore_seconds]:-}" \
     --argjson upToNow "${NEWEST_UP_TO_NOW:-null}" --arg dataDirectory "$DATA_DIRECTORY" --arg externalLabels "$EXTERNAL_LABELS" --arg outOfOrderWindow "$OUT_OF_ORDER_WINDOW" \
@@ -47,6 +47,7 @@ manifest_filter() {
   | (any($uploaded[]; .head) or ($wal[0] != null)) as $withHead
   | {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
+    note: (if $note == "" then null else $note end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
     lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else ($drillSeconds | tonumber + 0) end)} end),
     $blocks, covered: $plan[0].covered, lacks: $plan[0].lacks, lost: $plan[0].lost, accepted: $plan[0].accepted, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],

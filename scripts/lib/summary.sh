@@ -201,7 +201,7 @@ summary_filter() {
     objects: [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | {object, objectBytes}],
     archived: (if .archive then [.blocks[] | {ulid}] else [] end),
     row: {
-      name, host, startedAt, source, layout, suspect,
+      name, host, startedAt, source, layout, suspect, note,
       sizeBytes: .totals.sizeBytes, sentBytes: .totals.sentBytes, samples: .totals.samples, blocks: .totals.blocks,
       lacks: (.lacks // [] | length), lost: [.lost[]?.ulid],
       oldestSample: .coverage.oldestSample, newestSample: .coverage.newestSample, head: .coverage.head

@@ -1,7 +1,7 @@
 // Backups are named by the beginning of their name or by `latest`, and lists are cut to what is asked for.
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
@@ -12,10 +12,10 @@ const at = (name: string): string => path.join(shell.directory, name);
 const [OLD, MIDDLE, NEW] = ["20260101T020000Z", "20260102T020000Z", "20260102T140000Z"];
 
 /** A backup without blocks, as a run stores it. */
-function put(repository: string, name: string): void {
+function put(repository: string, name: string, note: unknown = null): void {
   const folder = at(`${repository}/prom-1/backups`);
   fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(path.join(folder, `${name}.json`), sealed(wholeManifest(name)));
+  fs.writeFileSync(path.join(folder, `${name}.json`), sealed(wholeManifest(name, { note })));
 }
 
 beforeAll(() => {
@@ -24,11 +24,15 @@ beforeAll(() => {
     put("local", name);
   }
   put("offsite", MIDDLE);
+  // A bare folder is taken for a disk that is not mounted.
+  fs.mkdirSync(at("noted/neighbour"), { recursive: true });
+  fs.writeFileSync(at("noted/neighbour/owner.json"), "{}");
 });
 
 function said(command: string, words: string): { code: number | null; stdout: string; stderr: string } {
   return shell.run(`COMMAND=${command} HOST_NAME=prom-1 STATE_DIR="$PWD/state"
-    REPOSITORY_NAMES=(local offsite) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/local" "$PWD/offsite")
+    REPOSITORY_NAMES=(local offsite noted) REPOSITORY_TYPES=(path path path)
+    REPOSITORY_LOCATIONS=("$PWD/local" "$PWD/offsite" "$PWD/noted")
     require_owner() { :; }
     command_${command} ${words}`);
 }
@@ -93,4 +97,29 @@ test("a list without a row says why, and what is no number or no time is refused
   expect(said("list", "--last 0")).toMatchObject({ code: 2, stderr: expect.stringContaining("--last takes a number, not '0'") as string });
   expect(said("list", "--last 'a[$(touch x)]'").code).toBe(2);
   expect(said("list", "--since gestern")).toMatchObject({ code: 2, stderr: expect.stringContaining("--since 'gestern' is not a time; ") as string });
+});
+
+describe("notes", () => {
+  const rows = (): { name: string; note: unknown }[] => JSON.parse(said("list", "--json --repository noted").stdout) as [];
+
+  test("are shown by list and show", () => {
+    put("noted", OLD, "before the upgrade, für später");
+    expect(rows()).toMatchObject([{ name: OLD, note: "before the upgrade, für später" }]);
+    expect(said("list", "--repository noted").stdout).toContain("complete, note: before the upgrade, für später");
+    expect(said("show", `${OLD} --repository noted`).stdout).toContain("\n  note       before the upgrade, für später\n");
+  });
+
+  test.each([
+    ["moves the cursor", "a\u001b[2Jb"], ["has several lines", "a\nb"], ["turns the direction", "a\u202eb"], ["is long", "x".repeat(201)],
+    ["is no text", { a: 1 }], ["holds a control character of eight bits", "a\u009bb"],
+  ])("one of others that %s is not shown, and nothing else of that manifest", (_title, note) => {
+    put("noted", OLD, note);
+    expect(rows()).toMatchObject([{ name: OLD, damaged: true, note: null }]);
+    expect(said("show", `${OLD} --repository noted`)).toMatchObject({ code: 9, stdout: "" });
+  });
+
+  test.each([["plain words", "before 3.1", 0], ["two lines", "a\nb", 2], ["too many", "x".repeat(201), 2], ["200 of two bytes", "ü".repeat(200), 0]])(
+    "of a run: %s", (_title, note, code) => {
+      expect(shell.run('COMMAND=run; parse_run_options --note "$1"; require_note', note).code).toBe(code);
+    });
 });
