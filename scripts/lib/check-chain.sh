@@ -7,9 +7,10 @@ readonly SCRAPE_PATIENCE_SECONDS=120
 # What a backup or a drill may be late.
 readonly LATE_SECONDS=3600
 
-# check_schedule: cron has the entry, and runs.
+# check_schedule: cron has the entry, and runs; or systemd has the timer.
 check_schedule() {
   local fields
+  if [[ $SCHEDULER == systemd ]]; then check_timer; return 0; fi
   fields="$(scheduled run)"
   if [[ -z $fields ]]; then
     die "$EXIT_CONFIGURATION" "no line of $CRON_FILE calls this command, so no backup is taken by itself" "run 'pulumi up', which writes it"
@@ -18,6 +19,18 @@ check_schedule() {
   next_run "$fields"
   if [[ -z $NEXT_RUN ]]; then printf '"%s", cron runs' "$fields"; return 0; fi
   printf '"%s", cron runs, next in %s' "$fields" "$(human_seconds $(( NEXT_RUN - EPOCHSECONDS )))"
+}
+
+# check_timer: the timer of the runs is there after a boot, and elapses.
+check_timer() {
+  local timer
+  timer="$(timer_of run)"
+  if ! systemctl is-enabled --quiet -- "$timer" 2>/dev/null || ! systemctl is-active --quiet -- "$timer" 2>/dev/null; then
+    die "$EXIT_CONFIGURATION" "$timer is not enabled and active, so no backup is taken by itself" "run: systemctl enable --now $timer"
+  fi
+  next_elapse run
+  if [[ -z $NEXT_RUN ]]; then printf '%s is active' "$timer"; return 0; fi
+  printf '%s is active, next in %s' "$timer" "$(human_seconds $(( NEXT_RUN - EPOCHSECONDS )))"
 }
 
 # check_disks: a repository in a path is of little use on the disk of the data.
@@ -97,7 +110,7 @@ check_last_run() {
   if [[ -z $last ]]; then not_checked "there was none yet: prometheus-backup.sh run"; fi
   if (( code != 0 )); then die "$code" "failed $(ago "${last%.*}") ($(code_in_words "$code"))" "look at its log: /var/log/prometheus-backup.log"; fi
   if (( EPOCHSECONDS - ${last%.*} > EXPECTED_INTERVAL_SECONDS + LATE_SECONDS )); then
-    die "$EXIT_CONFIGURATION" "good, but $(ago "${last%.*}"), and one is due every $(human_seconds "$EXPECTED_INTERVAL_SECONDS")" "look at: journalctl -u cron"
+    die "$EXIT_CONFIGURATION" "good, but $(ago "${last%.*}"), and one is due every $(human_seconds "$EXPECTED_INTERVAL_SECONDS")" "look at: journalctl -u $(if [[ $SCHEDULER == systemd ]]; then timer_of run; else printf cron; fi)"
   fi
   printf 'good, %s' "$(ago "${last%.*}")"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# When cron will call this command next: read from its entry on this host, in the host's time zone, as cron does.
+# When this command is called next: by cron, read from its entry on this host, in the host's time zone, as cron does, or by a timer.
 
 CRON_FILE=/etc/cron.d/prometheus-backup
 
@@ -9,6 +9,22 @@ scheduled() {
     /^[[:space:]]*(#|$)/ || /^[A-Za-z_]+[[:space:]]*=/ { next }
     { called = ""; for (i = 7; i <= NF; i++) if ($i ~ /\/prometheus-backup\.sh$/) { called = ($(i + 1) ~ /^[a-z]/) ? $(i + 1) : "run"; break } }
     called == wanted { print $1, $2, $3, $4, $5; exit }' "$CRON_FILE" 2>/dev/null || true
+}
+
+# next_call COMMAND: sets NEXT_RUN, the time in seconds at which cron or a timer calls this command next, or "".
+next_call() {
+  if [[ $SCHEDULER == systemd ]]; then next_elapse "$1"; else next_run "$(scheduled "$1")"; fi
+}
+
+# timer_of COMMAND: the timer that calls it.
+timer_of() { if [[ $1 == run ]]; then printf 'prometheus-backup.timer'; else printf 'prometheus-backup-%s.timer' "$1"; fi; }
+
+# next_elapse COMMAND: sets NEXT_RUN to what systemd says of its timer.
+next_elapse() {
+  local said
+  NEXT_RUN=""
+  said="$(systemctl show --property=NextElapseUSecRealtime --value -- "$(timer_of "$1")" 2>/dev/null)" || said=""
+  if [[ -n $said ]]; then NEXT_RUN="$(date --date="$said" +%s 2>/dev/null)" || NEXT_RUN=""; fi
 }
 
 # cron_runs: whether a cron daemon is there to read it.

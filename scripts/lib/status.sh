@@ -9,8 +9,8 @@ STATUS_PATIENCE_SECONDS=20
 status_report() {
   local key wounds="$STATE_DIR/wounds.json" next="" next_drill=""
   if ! jq --exit-status 'type == "object"' "$wounds" >/dev/null 2>&1; then wounds=/dev/null; fi
-  next_run "$(scheduled run)"; next=$NEXT_RUN
-  next_run "$(scheduled drill)"; next_drill=$NEXT_RUN
+  next_call run; next=$NEXT_RUN
+  next_call drill; next_drill=$NEXT_RUN
   for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
   answers_of_repositories >"$SCRATCH/answers"
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |

@@ -10,6 +10,7 @@ import type { HostFiles } from "../../components/render/files";
 import { hostCommands } from "../../components/render/commands";
 import { renderCompletion, renderManPage } from "../../components/render/manual";
 import { optionsOf } from "../../components/render/help";
+import { Shell } from "../restore/shell";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-timer-"));
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
@@ -84,6 +85,26 @@ describe("scheduler", () => {
   });
 });
 
+describe("check and status ask systemd", () => {
+  const shell = new Shell();
+  afterAll(() => shell.remove());
+  const systemctl = (text: string): string => `SCHEDULER=systemd; systemctl() { ${text}; }`;
+
+  test("when a timer elapses next", () => {
+    const said = systemctl('[[ "$*" == *" prometheus-backup-drill.timer" ]] && echo "Sun 2026-12-06 05:00:00 UTC"');
+    expect(shell.print(`${said}; next_call drill; printf %s "$NEXT_RUN"`)).toBe(String(Date.UTC(2026, 11, 6, 5) / 1000));
+    expect(shell.print(`${systemctl("true")}; next_call run; printf %s "$NEXT_RUN"`)).toBe("");
+    expect(shell.print(`${systemctl("return 1")}; next_call run; printf %s "$NEXT_RUN"`)).toBe("");
+  });
+
+  test("whether the timer is enabled and active", () => {
+    expect(shell.print(`${systemctl("true")}; check_schedule`)).toBe("prometheus-backup.timer is active");
+    expect(shell.run(`${systemctl('[[ $1 != is-enabled ]]')}; check_schedule`)).toMatchObject({
+      code: 3, stderr: expect.stringContaining("prometheus-backup.timer is not enabled and active, so no backup is taken by itself") as string,
+    });
+  });
+});
+
 describe("completion", () => {
   const script = path.join(directory, "completion");
   fs.writeFileSync(script, renderCompletion());
@@ -130,6 +151,6 @@ test("the man page has every command, option and code, and man takes it without 
   if (error === undefined) {
     expect(stderr).toBe("");
     // groff prints bold letters twice, with a backspace between them.
-    expect(stdout.replace(/.\x08/g, "")).toContain("EXIT STATUS");
+    expect(stdout.replaceAll(/.[\b]/g, "")).toContain("EXIT STATUS");
   }
 });
