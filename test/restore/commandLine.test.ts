@@ -80,7 +80,7 @@ describe("options", () => {
     ["list --repository", "--repository needs a value; "],
     ["list --repository --json", "--repository needs a value; "],
     ["show a b", "show takes one backup, not 'a' and 'b'; "],
-    ["check --json=x", "check takes no options, not '--json'; "],
+    ["unpin x --json=y", "unpin does not know '--json'; see: "],
     ["listt", "there is no command 'listt'; did you mean 'list'? see: prometheus-backup.sh --help"],
     ["nonsense --help", "there is no command 'nonsense'; see: prometheus-backup.sh --help"],
     ["help nonsense", "there is no command 'nonsense'; see: "],
