@@ -212,8 +212,17 @@ store_everywhere() {
   LACKING=0 RUN_SUSPECT=0
   for index in "${!REPOSITORY_NAMES[@]}"; do
     status=0
-    in_background store_in_repository "$index"
-    wait "$CHILD" || status=$?
+    select_repository "$index"
+    if [[ $REPOSITORY_TYPE == path ]]; then
+      relay_words
+      start_limited "$SCRATCH/words" "$SCRATCH/words" store_in_repository "$index" </dev/null
+      wait_limited || status=$?
+      if [[ $LIMIT_HUNG == true ]]; then kill "$RELAY" || true; ( repository_fault "reading and writing" ) || true; fi
+      wait "$RELAY" 2>/dev/null || true
+    else
+      in_background store_in_repository "$index"
+      wait "$CHILD" || status=$?
+    fi
     record_repository "${REPOSITORY_NAMES[index]}" "$status"
     if (( status != 0 && first == 0 )); then first=$status; fi
   done
@@ -224,6 +233,14 @@ store_everywhere() {
     die "$EXIT_SNAPSHOT" "the server holds no blocks at all; the backup was kept apart as suspect" \
       "look at $DATA_DIRECTORY; on a host that is really new, set prometheus.newHost: true"
   fi
+}
+
+# relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it.
+relay_words() {
+  rm -f -- "$SCRATCH/words"
+  mkfifo -- "$SCRATCH/words"
+  cat <"$SCRATCH/words" >&2 &
+  RELAY=$!
 }
 
 # record_repository NAME STATUS: what the job of one repository left for the metrics. There is a summary if the backup is complete there, also
@@ -251,7 +268,7 @@ store_in_repository() {
   require_owner || repository_fault "owner.json"
   require_new_name
   leave_mark || repository_fault "the mark of this run"
-  "sweep_$REPOSITORY_TYPE"
+  at_repository sweep || repository_fault "unfinished writes"
   plan="$SCRATCH/plan.$REPOSITORY" summary="$SCRATCH/summary.$REPOSITORY"
   find_sound_manifests
   look_back "$BLOCKS" "$BLOCKS.present"
@@ -370,9 +387,9 @@ publish_manifest() {
   require_new_name
   missing="$(missing_objects "$file.objects" | head -n 3 | tr '\n' ' ')"
   if [[ -n $missing ]]; then REPOSITORY_ERROR="missing or of another size: $missing"; repository_fault "check before the manifest"; fi
-  "settle_$REPOSITORY_TYPE" || repository_fault "check before the manifest"
+  at_repository settle || repository_fault "check before the manifest"
   send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
-  "settle_$REPOSITORY_TYPE" || repository_fault "the manifest"
+  at_repository settle || repository_fault "the manifest"
   note_sound "$SENT_SHA256" "$(fact samples "$file.summary")"
   note_place "$BACKUP" || warn "$REPOSITORY_ERROR"
   if [[ $REPOSITORY_TYPE == rclone ]]; then cp -- "$file" "$MANIFESTS/$BACKUP.json"; fi

@@ -34,6 +34,9 @@ readonly OBJECT_PATTERN="^($OBJECT_NAMES)\$"
 # What check writes, reads and deletes.
 readonly PROBE_PATTERN='probe-[a-z0-9.-]+'
 
+# What a job that was told to end gets for that.
+STOP_SECONDS=20
+
 # How far ahead of the clock the last name may be for a run to wait until it has passed.
 readonly NAME_WAIT_SECONDS=5
 

@@ -40,7 +40,7 @@ fetch_batch() {
     select_repository "$place" "$RESTORE_HOST"
     source="$REPOSITORY_ROOT"
     if [[ $REPOSITORY_TYPE != path ]]; then source="$folder-objects"; fi
-    if { [[ $REPOSITORY_TYPE == path ]] || bring_batch "$source" "$@"; } && unpack_batch "$folder" "$source" "$@"; then
+    if at_repository unpack_batch "$folder" "$source" "$@"; then
       as_owner rm -rf -- "$folder-objects"
       return 0
     fi
@@ -69,6 +69,10 @@ bring_batch() {
   done >"$wanted"
   run_rclone copy --files-from-raw - --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
 }
+
+# unpack_batch_path and unpack_batch_rclone DIR SOURCE INDEX...: from where the objects lie; after bringing them there.
+unpack_batch_path() { unpack_batch "$@"; }
+unpack_batch_rclone() { bring_batch "$2" "${@:3}" && unpack_batch "$@"; }
 
 # unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets its name in STAGING if all
 # of them are as recorded. False otherwise, whatever the reason.

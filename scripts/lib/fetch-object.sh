@@ -43,7 +43,9 @@ fetch_object() {
   shift 3
   FETCH_NUMBER=$(( ${FETCH_NUMBER:-0} + 1 ))
   base="$SCRATCH/get.$BASHPID.$FETCH_NUMBER"
-  "read_from_$REPOSITORY_TYPE" "$object" "$base" "$@" "$directory" || true
+  if ! at_repository read_from "$object" "$base" "$@" "$directory" && [[ ! -e $base.error ]]; then
+    printf '%s' "${REPOSITORY_ERROR:-unknown reason}" >"$base.error"
+  fi
   read -r sum _ 2>/dev/null <"$base.sum" || true
   if [[ -e $base.error ]]; then
     FETCH_ERROR="$EXIT_REPOSITORY repository $REPOSITORY ($REPOSITORY_SHOWN): $object: $(cat -- "$base.error")"

@@ -40,7 +40,7 @@ require_place() {
   fi
   if ! is_vacant; then return 0; fi
   if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" ]] || { [[ ${PLACE_MUST_SHOW:-false} == true ]] && (( ${#METRICS[@]} == 0 )); }; then
-    if "is_bare_$REPOSITORY_TYPE"; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} holds backups of no host (is its file system mounted?)"; return 1; fi
+    if at_repository is_bare; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} holds backups of no host (is its file system mounted?)"; return 1; fi
   fi
 }
 
@@ -110,7 +110,7 @@ leave_mark() {
 await_precedence() {
   local deadline=$(( SECONDS + MARK_PATIENCE_SECONDS )) strange
   while true; do
-    "marks_$REPOSITORY_TYPE" >"$SCRATCH/marks" || return 1
+    at_repository marks >"$SCRATCH/marks" || return 1
     strange="$(strange_marks "$SCRATCH/marks" | sed 1q)"
     if [[ -z $strange ]]; then return 0; fi
     if [[ $strange < $MARK ]] || (( SECONDS >= deadline )); then break; fi

@@ -80,7 +80,8 @@ remove_own_partials() {
   if (( $1 == 0 )); then return 0; fi
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ ${REPOSITORY_TYPES[index]} == path ]]; then
-      timeout 60 find "${REPOSITORY_LOCATIONS[index]}/$HOST_NAME/" -type f -name ".partial-$$-*" -delete 2>/dev/null
+      select_repository "$index"
+      within_limit find "$REPOSITORY_ROOT/" -type f -name ".partial-$$-*" -delete 2>/dev/null
     fi
   done
   return 0

@@ -10,7 +10,8 @@ run_rclone() {
   # An upload to S3 has 10,000 parts at most, and a stream does not say how long it will be.
   chunk=$(( ${SENDING_BYTES:-0} / 9000 / 1048576 + 1 ))
   if [[ -n $BANDWIDTH_LIMIT ]]; then limits+=(--bwlimit "$BANDWIDTH_LIMIT"); fi
-  as_backup_user timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s --timeout 60s \
+  as_backup_user timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s \
+    --timeout "${IDLE_TIMEOUT_SECONDS}s" \
     --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size "$(( chunk < 8 ? 8 : chunk ))M" \
     "${limits[@]}" "$@" 2>"$errors" || status=$?
   if (( status == 0 )); then rm -f -- "$errors"; return 0; fi

@@ -43,17 +43,17 @@ repository_open() {
 # host has stored its backups did not answer.
 repository_list() {
   local listing="$SCRATCH/listing"
-  "list_$REPOSITORY_TYPE" >"$listing" || return 1
+  at_repository list >"$listing" || return 1
   { grep --extended-regexp $'^[0-9]+\t'"($OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN)"$'\t' -- "$listing" || true; } |
     LC_ALL=C sort -k 2 -t $'\t' >"$OBJECT_LIST"
   require_place
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
-repository_put() { check_object "$1" || return 1; "put_$REPOSITORY_TYPE" "$1"; }
+repository_put() { check_object "$1" || return 1; at_repository put "$1"; }
 
 # repository_get OBJECT: writes the object to standard output.
-repository_get() { check_object "$1" || return 1; "get_$REPOSITORY_TYPE" "$1"; }
+repository_get() { check_object "$1" || return 1; at_repository get "$1"; }
 
 # repository_read OBJECT FILE: the object in FILE, with as many bytes as the list says. With another number it did not come: where the server answers
 # rclone's first question with an error, rclone takes the object for a folder, prints nothing and ends well. Tried three times.
@@ -74,7 +74,7 @@ repository_read() {
 repository_delete() {
   local object
   while IFS= read -r object; do check_object "$object" || return 1; done <"$1"
-  if [[ -s $1 ]]; then "delete_$REPOSITORY_TYPE" "$1"; fi
+  if [[ -s $1 ]]; then at_repository delete "$1"; fi
 }
 
 # repository_delete_one OBJECT: the same for one.
@@ -88,7 +88,7 @@ repository_delete_one() {
 transfer_jobs() { if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then printf 1; else printf '%d' "$PARALLEL"; fi; }
 
 # repository_hash FILE: reads the objects that FILE names at the far end; prints "sha256<TAB>object" for each it could read.
-repository_hash() { "hash_$REPOSITORY_TYPE" <"$1"; }
+repository_hash() { at_repository hash <"$1"; }
 
 # check_object NAME: only names of the format ever reach a path or a bucket.
 check_object() {

@@ -23,10 +23,10 @@ send() {
   check_object "$object" || return 1
   for try in 1 2 3; do
     REPOSITORY_ERROR=""
-    if "send_$REPOSITORY_TYPE" "$@"; then return 0; fi
+    if at_repository send "$@"; then return 0; fi
     if [[ -z $REPOSITORY_ERROR ]]; then REPOSITORY_ERROR="the data could not be read or compressed"; fi
     case "$REPOSITORY_ERROR" in
-      *"No space left"* | *quota* | *credentials* | *"may not do this"*) REPOSITORY_ERROR="$object: $REPOSITORY_ERROR"; return 1 ;;
+      *"No space left"* | "no answer "* | *quota* | *credentials* | *"may not do this"*) REPOSITORY_ERROR="$object: $REPOSITORY_ERROR"; return 1 ;;
     esac
     if (( try < 3 )); then sleep $(( try * 2 )); fi
   done
@@ -40,7 +40,8 @@ send_path() {
   local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID" flushing
   shift
   temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
-  if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" && { sync -- "$temp" 2>"$errors" & flushing=$!; } &&
+  if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" &&
+    allow_quiet "$(stat --format %s -- "$temp")" && { sync -- "$temp" 2>"$errors" & flushing=$!; } &&
     SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" && wait "$flushing" &&
     mv -f -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
   rm -f -- "$temp"

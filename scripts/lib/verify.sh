@@ -115,7 +115,8 @@ read_singly() {
   while IFS= read -r object; do
     if ! object_bytes "$object" >/dev/null; then continue; fi
     printf '%s\n' "$object" >"$SCRATCH/single"
-    if repository_hash "$SCRATCH/single" >>"$SCRATCH/found" || [[ $REPOSITORY_TYPE == path ]]; then continue; fi
+    if repository_hash "$SCRATCH/single" >>"$SCRATCH/found" ||
+      [[ $REPOSITORY_TYPE == path && ! -e $SCRATCH/hung.$REPOSITORY ]]; then continue; fi
     progress_done
     repository_fault "$object"
   done <"$1"
