@@ -6,7 +6,7 @@ run_rclone() {
   local errors="$SCRATCH/rclone.$BASHPID" status=0 limits=() chunk
   # In a bucket with KMS an ETag is no MD5, though it looks like one, and nothing says so. S3 itself compares the MD5 that rclone sends along with each
   # part, and whatever is read is compared with our own checksum.
-  if [[ $1 != rcat ]] || is_s3_remote; then limits=(--ignore-checksum); fi
+  if [[ $1 != rcat ]] || is_remote s3; then limits=(--ignore-checksum); fi
   # An upload to S3 has 10,000 parts at most, and a stream does not say how long it will be.
   chunk=$(( ${SENDING_BYTES:-0} / 9000 / 1048576 + 1 ))
   if [[ -n $BANDWIDTH_LIMIT ]]; then limits+=(--bwlimit "$BANDWIDTH_LIMIT"); fi
@@ -20,17 +20,20 @@ run_rclone() {
   return 1
 }
 
-# is_s3_remote: whether rclone's configuration says so of the selected repository.
-is_s3_remote() {
+# is_remote TYPE: whether rclone's configuration says so of the selected repository.
+is_remote() {
   local line section="" root=${REPOSITORY_ROOT:-} wanted
   wanted="[${root%%:*}]"
   while IFS= read -r line; do
     if [[ $line == \[*\]* ]]; then section=$line
-    elif [[ $section == "$wanted" && $line =~ ^[[:space:]]*type[[:space:]]*=[[:space:]]*s3[[:space:]]*$ ]]; then return 0
+    elif [[ $section == "$wanted" && $line =~ ^[[:space:]]*type[[:space:]]*=[[:space:]]*"$1"[[:space:]]*$ ]]; then return 0
     fi
   done 2>/dev/null <"$RCLONE_CONFIG_FILE" || true
   return 1
 }
+
+# writes_in_place: whether an upload can be seen at the far end, under its name, before it is whole.
+writes_in_place() { is_remote sftp || is_remote ftp || is_remote smb || is_remote webdav || is_remote local; }
 
 # rclone_failed STATUS: sets REPOSITORY_ERROR from rclone's last words, without addresses signed or keys.
 rclone_failed() {
@@ -88,8 +91,17 @@ fetch_manifests() {
   run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }
 
-# put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole.
-put_rclone() { run_rclone rcat -- "$REPOSITORY_ROOT/$1"; }
+# put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole. Of what a
+# manifest names it also tells the size, so half of it is found by that. Anything else is given its name when it is whole.
+put_rclone() {
+  local partial="$1.partial-$$-$BASHPID"
+  if [[ $1 =~ ^(blocks|heads|archives|companions)/ ]] || ! writes_in_place; then
+    run_rclone rcat -- "$REPOSITORY_ROOT/$1"
+  else
+    run_rclone rcat -- "$REPOSITORY_ROOT/$partial" &&
+      run_rclone moveto --ignore-times -- "$REPOSITORY_ROOT/$partial" "$REPOSITORY_ROOT/$1"
+  fi
+}
 
 # settle_rclone: the far end has said that it holds what was sent.
 settle_rclone() { :; }
@@ -100,8 +112,15 @@ get_rclone() { run_rclone cat -- "$REPOSITORY_ROOT/$1"; }
 # delete_rclone FILE: see repository_delete.
 delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT/"; }
 
-# sweep_rclone: unfinished uploads are invisible and reaped by the bucket's lifecycle rule.
-sweep_rclone() { :; }
+# sweep_rclone: removes what put_rclone left unfinished more than an hour ago; needs repository_list. Other unfinished
+# uploads are invisible and reaped by the bucket's lifecycle rule. It never fails a run.
+sweep_rclone() {
+  local limit
+  printf -v limit '%(%Y-%m-%d %H:%M:%S)T' $(( EPOCHSECONDS - 3600 ))
+  awk -F '\t' -v limit="$limit" '$3 < limit { print $2 }' "$SCRATCH/listing" |
+    { grep --extended-regexp "^($OBJECT_NAMES|owner\.json|${CATALOG//./\\.})\.partial-[0-9]+-[0-9]+\$" || true; } >"$SCRATCH/swept"
+  if [[ -s $SCRATCH/swept ]]; then delete_rclone "$SCRATCH/swept" || true; fi
+}
 
 # hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end.
 hash_rclone() {

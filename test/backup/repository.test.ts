@@ -124,3 +124,17 @@ test.each([
     expect(Number(naps)).toBe(0);
   }
 });
+
+test("what is cut off where rclone writes in place has no name yet; a later run removes it", () => {
+  const said = shell.print(`${REMOTE}
+    mkfifo "$SCRATCH/slow"; { head -c 300000 /dev/zero; sleep 600; } >"$SCRATCH/slow" & writer=$!
+    ( repository_put backups/20260101T000000Z.json <"$SCRATCH/slow" ) & putter=$!
+    until [[ -n "$(find remote -type f -size +0)" ]]; do sleep 0.1; done
+    leave_behind "$putter"; leave_behind "$writer"
+    ls remote/prom-1/backups | sed 's/partial-.*/partial/'
+    repository_list; at_repository sweep; ls remote/prom-1/backups | wc -l
+    touch -d '2 hours ago' remote/prom-1/backups/*
+    printf whole | repository_put backups/20260101T000000Z.json
+    repository_list; cut -f 1,2 "$OBJECT_LIST"; at_repository sweep; ls remote/prom-1/backups`);
+  expect(said).toBe("20260101T000000Z.json.partial\n1\n5\tbackups/20260101T000000Z.json\n20260101T000000Z.json");
+});

@@ -109,6 +109,23 @@ test("what rclone does not keep in memory before it sends is streamed, whole and
   await site.good();
 });
 
+test("a manifest that is cut off has no name yet, and a later run removes what was left of it", async () => {
+  const before = (await site.list()).map(({ name }) => name);
+  await site.configure({ BANDWIDTH_LIMIT: "1k:off", SKIP_HEAD: "true", KEEP_LAST: "9" });
+  expect(await cutOff("run", "backups")).toMatchObject({ code: 8, stderr: expect.stringContaining("the manifest: backups/") as string });
+  await site.configure({ KEEP_LAST: "9" });
+  const manifests = async () => (await objects()).map(line => line.split(" ")[0] ?? "").filter(object => object.startsWith("backups/"));
+  const [partial, ...others] = (await manifests()).filter(object => !object.endsWith(".json"));
+  expect([partial, others]).toEqual([expect.stringMatching(/^backups\/\d{8}T\d{6}Z\.json\.partial-\d+-\d+$/), []]);
+  expect((await site.list()).map(({ name, complete }) => [name, complete])).toEqual(before.map(name => [name, true]));
+
+  await site.good();
+  expect(await manifests()).toContain(partial);
+  await host.run(`touch -d '2 hours ago' ${FILES}/${NAME}/${partial}`);
+  await site.good();
+  expect((await manifests()).filter(object => !object.endsWith(".json"))).toEqual([]);
+});
+
 test("a flipped bit at the same size is found by name, and the next run mends it", async () => {
   const victim = (await objects()).find(object => object.startsWith("blocks/"))?.split(" ")[0] ?? "";
   await host.run(`printf '\\xff' | dd of=${FILES}/${NAME}/${victim} bs=1 seek=500 conv=notrunc status=none`);
