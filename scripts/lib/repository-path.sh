@@ -87,13 +87,18 @@ remove_own_partials() {
   return 0
 }
 
-# hash_path: for object names on standard input, "sha256<TAB>object" lines.
+# hash_path: for object names on standard input, "sha256<TAB>object" lines, without a sum for those that cannot be read.
+# False if one is there and cannot even be opened.
 hash_path() {
-  local object sum
+  local object sum status=0
   while IFS= read -r object; do
     sum="$(as_backup_user openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
     printf '%s\t%s\n' "$sum" "$object"
+    if [[ -z $sum && -e $REPOSITORY_ROOT/$object ]] && ! as_backup_user test -r "$REPOSITORY_ROOT/$object"; then
+      REPOSITORY_ERROR="'$BACKUP_USER' may not read $REPOSITORY_ROOT/$object" status=1
+    fi
   done
+  return "$status"
 }
 
 # path_failed: sets REPOSITORY_ERROR from the tool's words.

@@ -99,7 +99,8 @@ find_damage() {
   for batch in "$prefix".*; do
     if [[ -e $batch ]]; then repository_hash "$batch" >>"$SCRATCH/found" || true; fi
   done
-  awk -F '\t' 'FILENAME == ARGV[1] { if ($1 != "") read[$2]; next } !($3 in read) { print $3 }' "$SCRATCH/found" "$SCRATCH/expected" >"$unread"
+  awk -F '\t' -v nothing="$NOTHING_SHA256" 'FILENAME == ARGV[1] { if ($1 != "" && $1 != nothing) read[$2]; next }
+    !($3 in read) { print $3 }' "$SCRATCH/found" "$SCRATCH/expected" >"$unread"
   if [[ -s $unread ]]; then read_singly "$unread"; fi
   progress_done
   awk -F '\t' 'FILENAME == ARGV[1] { sum[$2] = $1; next }
@@ -108,15 +109,20 @@ find_damage() {
 }
 
 # read_singly FILE: another try for each object that FILE names, if the repository still lists it; adds to SCRATCH/found. Ends with 8 if the
-# repository cannot be listed, or has one that it does not give. On a path, that is a disk which cannot read it: damage.
+# repository cannot be listed, or has one that it does not give. What can be opened on a path and not read is damage.
 read_singly() {
   local object
   repository_list || repository_fault "cannot be listed"
   while IFS= read -r object; do
     if ! object_bytes "$object" >/dev/null; then continue; fi
     printf '%s\n' "$object" >"$SCRATCH/single"
-    if repository_hash "$SCRATCH/single" >>"$SCRATCH/found" ||
-      [[ $REPOSITORY_TYPE == path && ! -e $SCRATCH/hung.$REPOSITORY ]]; then continue; fi
+    if repository_hash "$SCRATCH/single" >"$SCRATCH/single.sum"; then
+      cat -- "$SCRATCH/single.sum" >>"$SCRATCH/found"
+      # rclone ends well where it finds nothing; the list says that something is there.
+      if [[ $REPOSITORY_TYPE == path ]]; then continue; fi
+      if [[ -s $SCRATCH/single.sum && "$(<"$SCRATCH/single.sum")" != "$NOTHING_SHA256"* ]]; then continue; fi
+      REPOSITORY_ERROR="it is listed, and nothing of it came"
+    fi
     progress_done
     repository_fault "$object"
   done <"$1"
