@@ -133,7 +133,7 @@ export const hostCommands: readonly HostCommand[] = [
     name: "verify", word: OPTIONAL, summary: "checksums of every object of a backup",
     anywhere: true,
     about: "Reads every object of the backup where it lies and compares checksums.",
-    options: [{ name: "sample", value: "N/T", text: "only the N-th of T parts" }, repository],
+    options: [{ name: "sample", value: "N/T", text: "only the N-th of T parts" }, json, repository],
     examples: [
       { line: "verify", text: "the newest backup in every repository" },
       { line: "verify latest --sample 2/7 --repository offsite", text: "a seventh of it, in one repository" },
@@ -202,7 +202,7 @@ export const hostCommands: readonly HostCommand[] = [
   {
     name: "prune", summary: "remove what retention does not keep",
     about: "And objects that no kept backup names. Shows it first and asks.",
-    options: [{ name: "dry-run", text: "show it and stop" }, yes, repository],
+    options: [{ name: "dry-run", text: "show it and stop" }, yes, json, repository],
     examples: [
       { line: "prune --dry-run", text: "what would go" },
       { line: "prune --repository local", text: "one repository" },
@@ -240,7 +240,7 @@ export const hostCommands: readonly HostCommand[] = [
     name: "check", summary: "prove the whole chain without taking a backup",
     about: "Settings, tools, schedule, server, space, a probe object in each repository, metrics, alert rules and the " +
       "Alertmanager that would tell somebody. Ends with the code of the first that failed, after all were tried.",
-    options: [{ name: "repositories", text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks" }],
+    options: [json, { name: "repositories", text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks" }],
     examples: [
       { line: "check", text: "after a change, or after an alert" },
       { line: "explain 8", text: "what its exit code means" },

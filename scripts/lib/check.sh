@@ -10,7 +10,7 @@ readonly LATE_RIGHTS='AccessDenied|Forbidden|InvalidAccessKeyId|NoSuchBucket|sta
 command_check() {
   local index
   read_options check "$@"
-  CHECKS=0 PASSED=0 UNCHECKED=0 WARNINGS=0 FIRST_FAILURE=0
+  CHECKS=0 PASSED=0 UNCHECKED=0 WARNINGS=0 FIRST_FAILURE=0 JSON=${OPTIONS[json]:-false}
   open_state
   load_metrics
   if [[ ${OPTIONS[repositories]:-false} == true ]]; then
@@ -36,6 +36,11 @@ command_check() {
   probe "last run" check_last_run
   probe "last drill" check_last_drill
   probe leftovers check_leftovers
+  if [[ $JSON == true ]]; then
+    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$FIRST_FAILURE" '{$host, $exitCode, checks: .}' "$SCRATCH/checks" >"$SCRATCH/result"
+    print_result "$SCRATCH/result"
+    exit "$FIRST_FAILURE"
+  fi
   tell "$HOST_NAME: $PASSED of $CHECKS checks passed$(if (( WARNINGS > 0 )); then printf ', %d to think about (!)' "$WARNINGS"; fi)$(if (( UNCHECKED > 0 )); then printf ', %d not made (–)' "$UNCHECKED"; fi)"
   exit "$FIRST_FAILURE"
 }
@@ -65,7 +70,9 @@ probe() {
       words="$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)"
       if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi ;;
   esac
-  tell "$(printf '  %s %-15s %s' "$mark" "$name" "$words")"
+  if [[ $JSON == false ]]; then tell "$(printf '  %s %-15s %s' "$mark" "$name" "$words")"; return 0; fi
+  jq --null-input --compact-output --arg name "$name" --arg state "$mark" --arg words "$words" --argjson exitCode "$status" \
+    '{$name, state: ({"✔": "passed", "!": "warning", "–": "not checked"}[$state] // "failed"), $words, exitCode: (if $exitCode == 77 or $exitCode == 78 then 0 else $exitCode end)}' >>"$SCRATCH/checks"
 }
 
 # prove_repository INDEX: whether this user can write, read and delete there. Rights that the same `up` has given may need some seconds until the

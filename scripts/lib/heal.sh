@@ -50,9 +50,9 @@ plan_heal() {
   local ulid reason
   REFUSALS=()
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
-  say "Blocks of the server in $DATA_DIRECTORY: $(wc -l <"$SCRATCH/live.ulids") there, $CHECKED compared with backups, $UNKNOWN newer than them or merged since"
-  while IFS='|' read -r ulid reason; do say "  ✘ $ulid: $reason"; done <"$SCRATCH/wounds"
-  while IFS='|' read -r ulid reason; do say "  ✘ $ulid: is missing ($reason)"; done < <(
+  plan_say "The server has $(blocks_text "$(wc -l <"$SCRATCH/live.ulids")") in $DATA_DIRECTORY: $CHECKED checked against backups, $UNKNOWN in no backup yet or merged since"
+  while IFS='|' read -r ulid reason; do plan_say "  ✘ $ulid: $reason"; done <"$SCRATCH/wounds"
+  while IFS='|' read -r ulid reason; do plan_say "  ✘ $ulid: is missing ($reason)"; done < <(
     jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing)) | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' "$SCRATCH/healers.json")
   if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_access; plan_space "$STAGING"; plan_heal_server; refuse_if_planned; fi
 }

@@ -195,7 +195,7 @@ show_text() {
   (.coverage.future[]? | "  future     \(if .ulid then "block \(.ulid)" else "the WAL" end) holds samples up to \(.newestSample) ms"),
   "  holds      \(.totals.blocks) blocks, \(.totals.samples) samples, \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
   (if has("lastDrill") then "  drilled    \(if .lastDrill then "\(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "never before this backup" end)" else empty end),
-  (if .covered != [] then "  stand-ins  \(.covered | length) compacted blocks are held as the blocks they were made from" else empty end), "",
+  (if .covered != [] then "  replaced   \(.covered | length) compacted block\(if (.covered | length) == 1 then " is" else "s are" end) stored as the blocks they were made from" else empty end), "",
   (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones) tombstones" else "" end)")
 JQ
 }

@@ -80,8 +80,8 @@ leave_out_held_blocks() {
 # plan_merge: prints the plan of a merge and ends with the first reason against it.
 plan_merge() {
   REFUSALS=()
-  say "Merge of backup $BACKUP${RESTORE_HOST:+ of $RESTORE_HOST} into the running server of $HOST_NAME"
-  say ""
+  plan_say "Merge of backup $BACKUP${RESTORE_HOST:+ of $RESTORE_HOST} into the running server of $HOST_NAME"
+  plan_say ""
   if (( ${#B_ULID[@]} > 0 )); then
     plan_backup_lines
     plan_fetch
@@ -90,7 +90,7 @@ plan_merge() {
   fi
   # One from the future never stops overlapping the head, so that it was left out for that is no answer.
   plan_future "$SCRATCH/unheld.json"
-  plan_line held "$HELD blocks are left out: the server holds their time already"
+  plan_line skipped "$(blocks_text "$HELD"): the server holds their time already"
   if (( OVERLAPPING_HEAD > 0 )); then
     plan_line "" "$OVERLAPPING_HEAD more overlap what is still in the server's memory (since $(minute_text "$HEAD_START") UTC); run this again in about 3 h for them"
   fi

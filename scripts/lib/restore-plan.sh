@@ -11,8 +11,8 @@ readonly OPEN_MS=2
 # plan_full: prints the plan of a full restore and ends with the first reason against it (7 or 12).
 plan_full() {
   REFUSALS=()
-  say "Restore of backup $BACKUP to $HOST_NAME"
-  say ""
+  plan_say "Restore of backup $BACKUP to $HOST_NAME"
+  plan_say ""
   plan_backup_lines
   plan_fetch
   plan_space "$STAGING" "${STAGING%"$BACKUP"}" "$DATA_DIRECTORY/restore-"
@@ -25,9 +25,9 @@ plan_full() {
   elif [[ $UNIT_KNOWN == true ]]; then plan_line server "$PROMETHEUS_UNIT is stopped; it is started at the end"
   else plan_line server "not running, and there is no unit $PROMETHEUS_UNIT: start it yourself at the end"; fi
   if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then
-    plan_line "today's" "moved to $ASIDE, brought back if anything fails"
+    plan_line "old data" "moved to $ASIDE, brought back if anything fails"
   else
-    plan_line "today's" "none: $DATA_DIRECTORY $(if [[ -d $DATA_DIRECTORY ]]; then printf 'holds no data'; else printf 'does not exist'; fi) (known from $FACTS_FROM)"
+    plan_line "old data" "none: $DATA_DIRECTORY $(if [[ -d $DATA_DIRECTORY ]]; then printf 'holds no data'; else printf 'does not exist'; fi) (known from $FACTS_FROM)"
   fi
   refuse_if_planned
 }
@@ -35,8 +35,8 @@ plan_full() {
 # plan_target: the same for --target.
 plan_target() {
   REFUSALS=()
-  say "Restore of backup $BACKUP of $RESTORE_HOST to $TARGET (no server is touched)"
-  say ""
+  plan_say "Restore of backup $BACKUP of $RESTORE_HOST to $TARGET (no server is touched)"
+  plan_say ""
   STAGING="$TARGET/.prometheus-backup-$BACKUP"
   plan_backup_lines
   plan_fetch
@@ -49,8 +49,11 @@ plan_target() {
 plan_line() {
   local name=$1
   shift
-  say "$(printf '  %-10s %s' "$name" "$*")"
+  plan_say "$(printf '  %-10s %s' "$name" "$*")"
 }
+
+# plan_say TEXT: a line of a plan: the result where only the plan was asked for, talk before a question.
+plan_say() { if [[ ${PLAN_ONLY:-false} == true ]]; then tell "$1"; else say "$1"; fi; }
 
 # refuse CODE FACT ACTION: notes a reason against the restore; the plan is printed to its end first.
 refuse() { REFUSALS+=("$1" "$2" "$3"); }
@@ -58,7 +61,7 @@ refuse() { REFUSALS+=("$1" "$2" "$3"); }
 # refuse_if_planned: ends with the first reason against the restore, if there is one.
 refuse_if_planned() {
   local index
-  say ""
+  plan_say ""
   if (( ${#REFUSALS[@]} == 0 )); then return 0; fi
   for (( index = 3; index < ${#REFUSALS[@]}; index += 3 )); do warn "${REFUSALS[index + 1]}; ${REFUSALS[index + 2]}"; done
   die "${REFUSALS[0]}" "${REFUSALS[1]}; nothing was touched" "${REFUSALS[2]}"
@@ -81,8 +84,15 @@ plan_backup_lines() {
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
     if [[ -n $FROM_MS$TO_MS ]]; then plan_line wanted "$(range_text)"; fi
-    plan_line part "whole blocks that touch the wanted time; $M_BLOCKS blocks are in the backup"
+    plan_line part "whole blocks that touch the wanted time$(wanted_text); $M_BLOCKS blocks are in the backup"
   fi
+}
+
+# wanted_text: " (2026-11-22 02:00:00 … 2026-11-22 06:00:00 UTC)", the wanted range as it was understood; "" if blocks were named.
+wanted_text() {
+  if [[ -z $FROM_MS$TO_MS ]]; then return 0; fi
+  printf ' (%s … %s UTC)' "$(if [[ -n $FROM_MS ]]; then printf '%(%Y-%m-%d %H:%M:%S)T' $(( FROM_MS / 1000 )); else printf 'its beginning'; fi)" \
+    "$(if [[ -n $TO_MS ]]; then printf '%(%Y-%m-%d %H:%M:%S)T' $(( TO_MS / 1000 )); else printf 'its end,'; fi)"
 }
 
 # plan_lacking: what the server had, or had had before, and the backup does not hold.

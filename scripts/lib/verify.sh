@@ -6,7 +6,7 @@
 command_verify() {
   local WANTED sample only index status worst=0 found=0 now
   read_options verify "$@"
-  sample=${OPTIONS[sample]:-} only=${OPTIONS[repository]:-}
+  sample=${OPTIONS[sample]:-} only=${OPTIONS[repository]:-} JSON=${OPTIONS[json]:-false}
   check_sample "$sample"
   WANTED=${WANTED:-latest}
   require_backup_name "$WANTED" "$HOST_NAME"
@@ -31,6 +31,7 @@ command_verify() {
       warn "repository ${REPOSITORY_NAMES[index]} holds no backup of $HOST_NAME"
     fi
     found=$(( found + 1 ))
+    if [[ $JSON == true ]]; then note_verified "${REPOSITORY_NAMES[index]}" "$status"; fi
     if (( status != 0 && worst != EXIT_VERIFICATION )); then worst=$status; fi
   done
   if (( found == 0 )); then
@@ -41,7 +42,18 @@ command_verify() {
   set_metric verify_last_exit_code "$worst"
   if (( worst == 0 )) && [[ -z $sample ]]; then set_metric verify_last_success_timestamp_seconds "$now"; fi
   store_metrics || true
+  if [[ $JSON == true ]]; then
+    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$worst" '{$host, $exitCode, repositories: .}' "$SCRATCH/verified" >"$SCRATCH/result"
+    print_result "$SCRATCH/result"
+  fi
   exit "$worst"
+}
+
+# note_verified REPOSITORY STATUS: a line for --json: what the job of that repository has read, or that it did not come to that.
+note_verified() {
+  local done="$SCRATCH/verified.$1"
+  if [[ ! -s $done ]]; then printf '{"backup":null,"objects":0,"bytes":0,"damaged":[]}\n' >"$done"; fi
+  jq --compact-output --arg repository "$1" --argjson exitCode "$2" '{$repository, $exitCode} + .' "$done" >>"$SCRATCH/verified"
 }
 
 # check_sample TEXT: "N/T" with 1 <= N <= T, or nothing.
@@ -54,7 +66,7 @@ check_sample() {
 
 # verify_repository INDEX BACKUP SAMPLE: one repository of command_verify, as a job.
 verify_repository() {
-  local backup=$2 sample=$3 started=$SECONDS bad
+  local backup=$2 sample=$3 started=$SECONDS bad objects bytes
   select_repository "$1"
   repository_list || repository_fault "cannot be listed"
   if [[ $backup == latest ]]; then
@@ -71,11 +83,14 @@ verify_repository() {
   find_damage
   bad="$(wc -l <"$SCRATCH/damage")"
   note_damage
+  objects="$(wc -l <"$SCRATCH/expected")" bytes="$(awk -F '\t' '{ n += $1 } END { print n + 0 }' "$SCRATCH/expected")"
+  jq --raw-input --slurp --compact-output --arg backup "$backup" --argjson objects "$objects" --argjson bytes "$bytes" \
+    '{$backup, $objects, $bytes, damaged: [split("\n")[] | select(. != "") | split("\t") | {object: .[0], reason: .[1]}]}' "$SCRATCH/damage" >"$SCRATCH/verified.$REPOSITORY"
   if (( bad == 0 )); then
-    say "✔ $backup in $REPOSITORY: $(wc -l <"$SCRATCH/expected") objects, $(human_bytes "$(awk -F '\t' '{ n += $1 } END { print n + 0 }' "$SCRATCH/expected")"), all as the manifest says ($(( SECONDS - started )) s)"
+    if [[ $JSON == false ]]; then tell "✔ $backup in $REPOSITORY: $objects objects, $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"; fi
     return 0
   fi
-  sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" >&2
+  if [[ $JSON == false ]]; then sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage"; fi
   die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $bad damaged or missing objects (above)" \
     "the next run repairs what the server still has; restore from another backup or repository meanwhile"
 }

@@ -89,10 +89,12 @@ function shellText(file: string): string {
 
 /** The fields of a manifest, as their page has them. */
 const fields = [...read("docs/format.md").matchAll(/`([a-z]+[A-Z]\w*)`/g)].map(([, name = ""]) => name);
+/** The fields of what --json prints, as their page has them. */
+const jsonFields = [...read("docs/json.md").matchAll(/"([a-z]+[A-Z]\w*)":/g)].map(([, name = ""]) => name);
 /** Names in shell files that are none of a setting: further fields of JSON for people or from servers. */
 const shellWords = new Set([
-  ...fields, "suspectReason", "missingObjects", "damagedObjects", "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
-  "reloadConfigSuccess", "lastConfigTime", "lookedAt",
+  ...fields, ...jsonFields, "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
+  "reloadConfigSuccess", "lastConfigTime",
 ]);
 
 test.each([...filesBelow("scripts/lib", ".sh"), ...filesBelow("scripts/steps", ".sh"), "scripts/prometheus-backup.sh"])("%s", file => {
@@ -129,7 +131,7 @@ test.each(sources)("%s", file => {
 /** All but the page for people who change the code: its names are those of functions. */
 const pages = ["README.md", ...filesBelow("docs", ".md")].filter(page => page !== "docs/development.md");
 /** Names on pages that are none of a setting: fields of manifests, outputs of the stack, answers and words of other programs. */
-const pageWords = new Set([...fields, "hostPolicies", "seriesCountByMetricName", "monitor", "warning", "ssh", "sudo"]);
+const pageWords = new Set([...fields, ...jsonFields, "hostPolicies", "seriesCountByMetricName", "monitor", "warning", "ssh", "sudo"]);
 
 test.each(pages)("%s", page => {
   expect(strangers(read(page), "backticks", pageWords)).toEqual([]);

@@ -110,9 +110,9 @@ describe("retention of a year of daily backups", () => {
   /** Names that would stay, newest first. */
   async function kept(rules: Record<string, string>): Promise<string[]> {
     await site.configure(rules);
-    const { stderr } = await site.good("prune --dry-run");
-    const going = new Set(lines(stderr).flatMap(line => /^ {2}- (\d{8}T\d{6}Z) {2}\d+ days old, no rule keeps it$/.exec(line)?.[1] ?? []));
-    expect(stderr).toMatch(new RegExp(`^local: ${daily.length - going.size} backups stay, ${going.size} go, `));
+    const { stdout } = await site.good("prune --dry-run");
+    const going = new Set(lines(stdout).flatMap(line => /^ {2}- (\d{8}T\d{6}Z) {2}\d+ days old, no rule keeps it$/.exec(line)?.[1] ?? []));
+    expect(stdout).toMatch(new RegExp(`^local: ${daily.length - going.size} backups stay, ${going.size} go, `));
     return daily.filter(name => !going.has(name));
   }
 
@@ -138,7 +138,7 @@ describe("retention of a year of daily backups", () => {
     const file = `${site.localPath}/year/backups/${future}.json`;
     await setting.host.writeFile(file, sealed(renamed(await site.manifest(daily[0]), future)), { owner: "prometheus:prometheus" });
     await site.configure({ KEEP_DAYS: "30" });
-    const going = lines((await site.good("prune --dry-run")).stderr).filter(line => line.includes("no rule keeps it"));
+    const going = lines((await site.good("prune --dry-run")).stdout).filter(line => line.includes("no rule keeps it"));
     expect(going).toHaveLength(daily.length - 30);
     await setting.host.run(`rm ${file}`);
   });

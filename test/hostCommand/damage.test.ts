@@ -47,7 +47,7 @@ async function write(site: Site, place: Place, object: string, body: Buffer | un
   }
 }
 
-const damagedLines = (stderr: string) => lines(stderr).filter(line => line.startsWith("  ✘ ")).sort();
+const damagedLines = (stdout: string) => lines(stdout).filter(line => line.startsWith("  ✘ ")).sort();
 
 describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository %s", place => {
   /** What a listing tells is compared in the same way wherever it comes from. */
@@ -69,7 +69,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     }
 
     const red = await site.command("verify");
-    expect({ code: red.code, damaged: damagedLines(red.stderr) }).toEqual({ code: 9, damaged: expected.sort() });
+    expect({ code: red.code, damaged: damagedLines(red.stdout) }).toEqual({ code: 9, damaged: expected.sort() });
     expect(red.stderr).toContain(`backup ${first.name} in repository ${place} has ${ways.length} damaged or missing objects (above); the next run repairs what the server still has;`);
     const metrics = await site.metrics();
     expect(metrics.get("verify_last_exit_code")).toBe(9);
@@ -103,7 +103,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     const first = await site.manifest();
     const head = `heads/${first.name}.tar.zst`;
     await write(site, place, head, WAYS["a byte flipped"]?.(await read(site, place, head), Buffer.alloc(0)));
-    expect(damagedLines((await site.command("verify")).stderr)).toEqual([`  ✘ ${head}  has another checksum`]);
+    expect(damagedLines((await site.command("verify")).stdout)).toEqual([`  ✘ ${head}  has another checksum`]);
     await site.good();
     await site.good("verify");
     expect((await site.command(`verify ${first.name}`)).code).toBe(9);

@@ -128,7 +128,7 @@ test.concurrent("F10: compacted and dropped blocks: both backups stay whole, com
   const needed = (manifest: Manifest) => [...new Set(manifest.blocks.map(({ object }) => object))].sort();
   const stored = (all: Map<string, number>) => [...all.keys()].filter(object => /^(blocks|heads)\//.test(object)).sort();
   const dry = await site.good("prune --dry-run");
-  expect(dry.stderr).toMatch(/^local: 1 backups stay, 2 go, and \d+ objects/m);
+  expect(dry.stdout).toMatch(/^local: 1 backups stay, 2 go, and \d+ objects/m);
   expect(stored(await site.localObjects()).length).toBeGreaterThan(needed(left).length);
   expect((await site.command("prune")).code).toBe(12);
   await site.good("prune --yes");

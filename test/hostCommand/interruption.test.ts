@@ -131,7 +131,7 @@ async function expectAsNew(site: Site, server: OwnServer, killed: number): Promi
   expect(await site.leftovers()).toEqual([]);
   expect(await server.snapshots()).toEqual([]);
   expect(await halfBackups(site)).toEqual([]);
-  expect((await site.good("verify")).stderr.match(/✔/g)).toHaveLength(2);
+  expect((await site.good("verify")).stdout.match(/✔/g)).toHaveLength(2);
 
   const blocks = proxy.stored().filter(path => path.includes(`/${site.name}/blocks/`));
   expect(new Set(blocks).size).toBe(HISTORY_BLOCKS);

@@ -48,7 +48,7 @@ async function refused(own: OwnServer, by: Site, code: number, words: string, en
   const [error, same] = [plan, real].map(finished => errorOf(finished).replace(/\(now [^)]*\)/, "(now)"));
   expect(same).toBe(error);
   expect(await state(own)).toBe(before);
-  return { error: error ?? "", plan: plan.stderr };
+  return { error: error ?? "", plan: plan.stdout };
 }
 
 test("F13: a server that answers but is not the unit's cannot be stopped, so it is not restored", async () => {

@@ -129,7 +129,7 @@ test("a manifest that is cut off has no name yet, and a later run removes what w
 test("a flipped bit at the same size is found by name, and the next run mends it", async () => {
   const victim = (await objects()).find(object => object.startsWith("blocks/"))?.split(" ")[0] ?? "";
   await host.run(`printf '\\xff' | dd of=${FILES}/${NAME}/${victim} bs=1 seek=500 conv=notrunc status=none`);
-  expect(await site.command("verify latest")).toMatchObject({ code: 9, stderr: expect.stringContaining(victim) as string });
+  expect(await site.command("verify latest")).toMatchObject({ code: 9, stdout: expect.stringContaining(victim) as string });
   await site.good();
   await site.good("verify latest");
 });

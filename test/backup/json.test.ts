@@ -1,0 +1,73 @@
+// What --json prints is what docs/json.md says, and nothing else is on standard output; results for people are there as well.
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { DataDirectory } from "./dataDirectory";
+
+const data = new DataDirectory();
+afterAll(() => data.shell.remove());
+
+const page = fs.readFileSync(path.join(__dirname, "../../docs/json.md"), "utf8");
+
+/** By command: the schema on the page, with nothing allowed that it does not name. */
+function schemaOf(command: string): z.ZodType {
+  const text = new RegExp(`^## ${command}\n[^#]*?^\`\`\`json\n([^]*?)^\`\`\``, "m").exec(page)?.[1] ?? "false";
+  return z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
+}
+
+beforeAll(() => {
+  data.block(1);
+  expect(data.call("run").code).toBe(0);
+  data.block(2);
+  expect(data.call("run").code).toBe(0);
+  data.configure({ KEEP_LAST: "1", KEEP_MINIMUM: "1" });
+});
+
+test.each([
+  ["list", "list --json", 0],
+  ["status", "status --json", 0],
+  ["check", "check --json", 3],
+  ["verify", "verify --json", 0],
+  ["prune", "prune --dry-run --json", 0],
+])("%s", (command, words, code) => {
+  const called = data.call(words, "CRON_FILE=/nowhere");
+  expect([called.code, schemaOf(command).safeParse(JSON.parse(called.stdout)).error]).toEqual([code, undefined]);
+});
+
+test("a schema holds: what is of another kind, or lacks a field, is not let through", () => {
+  expect(schemaOf("check").safeParse({ host: "prom-1", exitCode: 0, checks: [{ name: "a", state: "green", words: "", exitCode: 0 }] }).success).toBe(false);
+  expect(schemaOf("prune").safeParse({ host: "prom-1", repositories: [] }).success).toBe(false);
+});
+
+test("verify: what is damaged, and a repository that cannot be read", () => {
+  const object = fs.readdirSync(data.at("repository/prom-1/blocks"))[0] ?? "";
+  const file = data.at(`repository/prom-1/blocks/${object}`);
+  const good = fs.readFileSync(file);
+  fs.appendFileSync(file, "x");
+  const damaged = data.call("verify --json");
+  const answer = JSON.parse(damaged.stdout) as { repositories: unknown[] };
+  expect([damaged.code, answer.repositories]).toEqual([9, [expect.objectContaining({ repository: "local", exitCode: 9, damaged: [{ object: `blocks/${object}`, reason: "has another checksum" }] })]]);
+  expect(data.call("verify").stdout).toContain(`  ✘ blocks/${object}  has another checksum\n`);
+  fs.writeFileSync(file, good);
+  expect(data.call("verify").stdout).toMatch(/^✔ \S+ in local: 2 objects, .*, all as the manifest says /);
+  fs.renameSync(data.at("repository"), data.at("elsewhere"));
+  const gone = data.call("verify --json");
+  fs.renameSync(data.at("elsewhere"), data.at("repository"));
+  expect([gone.code, JSON.parse(gone.stdout)]).toEqual([8, { host: "prom-1", exitCode: 8, repositories: [{ repository: "local", exitCode: 8, backup: null, objects: 0, bytes: 0, damaged: [] }] }]);
+  expect(schemaOf("verify").safeParse(JSON.parse(gone.stdout)).success).toBe(true);
+});
+
+test("prune says for people why a backup stays, in units, and asks nobody for programs", () => {
+  const { stdout } = data.call("prune --dry-run");
+  expect(stdout).toMatch(/^local: 1 backups stay, 1 go, and \d+ objects \(\d+ kB\) that no kept backup names\n {2}\+ \S+ {2}stays: one of the newest 1\n {2}- \S+ {2}0 days old, no rule keeps it\n/);
+  expect(data.call("prune --json")).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("prune --json asks nobody: pass --dry-run or --yes too") as string });
+  const removed = JSON.parse(data.call("prune --yes --json").stdout) as { repositories: { removed: boolean; remove: unknown[] }[] };
+  expect(removed.repositories).toMatchObject([{ removed: true, remove: [{ ageDays: 0 }] }]);
+});
+
+test("a plan of a restore is a result, and repeats the wanted range with its zone", () => {
+  const { stdout } = data.call(`restore latest --from '2020-01-01 03:00 +0100' --target ${data.at("new")} --plan`);
+  expect(stdout).toMatch(/^Restore of backup \S+ of prom-1 to \S+ \(no server is touched\)\n\n {2}backup /);
+  expect(stdout).toMatch(/^ {2}part {7}whole blocks that touch the wanted time \(2020-01-01 02:00:00 … its end, UTC\); 2 blocks are in the backup$/m);
+});
