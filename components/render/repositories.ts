@@ -59,6 +59,8 @@ function s3Section(repository: RepositoryPlan): Record<string, string> {
     use_multipart_etag: "false",
     // The bucket exists, and a host has no right to ask for more than its own prefix.
     no_check_bucket: "true",
+    // The answer to an upload says that it is there; some servers answer a HEAD right after it with 501 or 403. Sizes are compared by a listing.
+    no_head: "true",
   };
 }
 

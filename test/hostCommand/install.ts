@@ -48,6 +48,7 @@ export async function writeS3Remote(host: Host, file: string, remote: string, ac
     env_auth: "true",
     shared_credentials_file: credentials,
     no_check_bucket: "true",
+    no_head: "true",
   };
   const text = Object.entries(lines).map(([key, value]) => `${key} = ${value}\n`).join("");
   await host.writeFile(file, `[${remote}]\n${text}`);

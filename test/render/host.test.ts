@@ -160,6 +160,7 @@ test("every kind of repository as rclone gets it", () => {
     sse_kms_key_id = arn:aws:kms:eu-central-1:1234:key/1
     use_multipart_etag = false
     no_check_bucket = true
+    no_head = true
 
     [minio]
     type = s3
@@ -171,6 +172,7 @@ test("every kind of repository as rclone gets it", () => {
     shared_credentials_file = /etc/prometheus-backup/credentials/minio
     use_multipart_etag = false
     no_check_bucket = true
+    no_head = true
 
     [gcs]
     type = google cloud storage
