@@ -161,7 +161,7 @@ test("what went with a reason long ago is not lost, though no newer backup shows
   expect(data.heal("RETENTION_TIME=30d").hopeless).toEqual([]);
 });
 
-test("a loss of which only a damaged backup could tell is not denied", () => {
+test("F32: a loss of which only a damaged backup could tell is not denied", () => {
   readInFull(3);
   const [, gone = ""] = [60, 61, 62].map(n => data.block(n));
   expect(data.call("run").code).toBe(0);

@@ -48,7 +48,7 @@ describe.each(KINDS)("%s: a place that is not there", kind => {
     expect(shell.print(machine(kind, "original") + look)).toBe("answers");
   });
 
-  test("did not answer when it is empty and was not", () => {
+  test("F33: did not answer when it is empty and was not", () => {
     shell.print(machine(kind, "original") + run(OLD));
     expect(shell.print(machine(kind, "original") + look)).toBe("answers");
     fs.renameSync(at("place/prom-1"), at("other/prom-1"));

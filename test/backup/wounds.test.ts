@@ -31,7 +31,7 @@ const CHANGES: typeof WAYS = [
   [block => data.put(`${block}/meta.json`, fs.readFileSync(data.at(`${block}/meta.json`), "utf8").replace('"numSamples":100', '"numSamples":1')), "its meta.json is not what was backed up", false],
 ];
 
-test("a stored block that is damaged is told, and taken from the repository as it was, however often", () => {
+test("F31: a stored block that is damaged is told, and taken from the repository as it was, however often", () => {
   const ways = [...WAYS, ...CHANGES];
   const blocks = numbers(1, ways.length + 3).map(n => data.block(n));
   expect(data.call("run").code).toBe(0);
@@ -85,7 +85,7 @@ test.each(["blocks", "archive"])("a new block that is damaged is told; a backup 
 const backups = () => fs.readdirSync(data.at("repository/prom-1/backups")).map(name => name.slice(0, 16)).sort();
 const lost = () => data.manifest().lost.map(({ ulid }) => ulid);
 
-test("a block that vanishes is lost until it is back or may go; retention keeps what holds it, and heal finds it however many backups have come since", () => {
+test("F32: a block that vanishes is lost until it is back or may go; retention keeps what holds it, and heal finds it however many backups have come since", () => {
   data.configure({ KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" });
   const [first = "", gone = "", second = ""] = numbers(1, 6).map(n => data.block(n)).slice(0, 3);
   expect(data.call("run").code).toBe(0);
