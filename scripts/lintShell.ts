@@ -6,6 +6,7 @@ import * as path from "path";
 import { renderHostCommand, renderStepProgram, scriptsDirectory } from "../components/render/scripts";
 import { StepName } from "../components/render/steps";
 import { ensurePrograms, LOCAL_PROGRAMS } from "../test/tools/debianPackages";
+import { violations } from "./shellRules";
 
 const root = path.dirname(scriptsDirectory);
 
@@ -36,6 +37,13 @@ function numbersReturns(files: string[]): boolean {
   return bare.length === 0;
 }
 
+/** Texts of others stay texts. */
+function executesNothing(files: string[]): boolean {
+  const found = files.flatMap(file => violations(file, fs.readFileSync(file, "utf8")).map(line => `${line}\n`));
+  process.stderr.write(found.join(""));
+  return found.length === 0;
+}
+
 function main(): number {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-lint-"));
   try {
@@ -51,7 +59,8 @@ function main(): number {
     const alone = [...shellFiles(scriptsDirectory), ...shellFiles(path.join(root, "test")), path.join(root, ".ci", "run")];
     // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
     const good = shellcheck(alone, []) && shellcheck(files, []);
-    return numbersReturns(shellFiles(scriptsDirectory)) && good ? 0 : 1;
+    const ours = shellFiles(scriptsDirectory);
+    return [numbersReturns(ours), executesNothing(ours), good].every(Boolean) ? 0 : 1;
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
   }

@@ -3,7 +3,8 @@
 # Exit codes: docs/exit-codes.md. Format of the repository: docs/format.md. Settings: /etc/prometheus-backup/.
 set -Eeuo pipefail
 # lastpipe: the last part of a pipe runs here, so that a function can set variables at the end of one.
-shopt -s inherit_errexit lastpipe
+# assoc_expand_once: a key of an array is text, and not looked at again for something to expand.
+shopt -s inherit_errexit lastpipe assoc_expand_once
 umask 077
 export LC_ALL=C TZ=UTC
 

@@ -85,16 +85,15 @@ read_tombstones() {
   done <<<"$headers" >"$target.tombstones"
 }
 
-# meta_filter: is_meta in jq: whether a meta.json is that of the block in whose folder it lies, with numbers that a block can have.
+# meta_filter: jq functions behind the form of a meta.json: sound_metas($read), of [{at: ULID of the folder, is: what lies there}], those that are the
+# meta.json of that block.
 meta_filter() {
+  form_filter
+  meta_form
   cat <<'JQ'
-  def whole: type == "number" and floor == . and fabs <= 9223372036854775807;
-  def is_ulid: type == "string" and test("^[0-7][0-9A-HJKMNP-TV-Z]{25}$");
-  def count: . == null or (whole and . >= 0);
-  def is_meta: type == "object" and .ulid == (input_filename | split("/")[-2]) and (.minTime | whole) and (.maxTime | whole) and .minTime <= .maxTime
-    and (.stats | . == null or (type == "object" and (.numSamples | count) and (.numSeries | count) and (.numChunks | count) and (.numTombstones | count)))
-    and (.compaction | . == null or (type == "object" and (.level | count) and (.sources | . == null or (type == "array" and all(is_ulid)))
-      and (.parents | . == null or (type == "array" and all(type == "object" and (.ulid | is_ulid))))));
+  def sound_metas($read): (if [{metas: [$read[].is]} | fault(meta_forms("metas[]"))] == [] then $read
+      else [$read[] | select([.is | fault(meta_forms(""))] == [])] end)
+    | map(select(.is.ulid == .at and .is.minTime <= .is.maxTime) | .is);
 JQ
 }
 
@@ -113,7 +112,7 @@ blocks_filter() {
       elif $row[0][26:] == "/chunks" and $row[1] == "d" then .[$ulid].folder = true
       elif $row[0][26:] == "/tombstones" then .[$ulid].marks = true else . end)) as $parts
   | (reduce table($tombstones)[] as $row ({}; .[$row[0]] = $row[1])) as $marks
-  | (reduce (inputs | select(is_meta)) as $meta ({}; .[$meta.ulid] = $meta)) as $metas
+  | (reduce sound_metas([inputs | {at: (input_filename | split("/")[-2]), is: .}])[] as $meta ({}; .[$meta.ulid] = $meta)) as $metas
   | ($live | split("\n")) as $there
   | ([$metas[] | select(.maxTime % $range != 0 and (.compaction.level // 1) == 1 and (.compaction.sources // []) == [.ulid]
       and (.ulid as $ulid | $there | index($ulid) | not))] | max_by(.maxTime) | .ulid?) as $head

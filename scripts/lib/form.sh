@@ -15,7 +15,7 @@ form_filter() {
   def flag: "(?:true|false)";
   # A thousand of them can be added up in 63 bits.
   def whole: "(?:0|[1-9][0-9]{0,14})";
-  def decimal: "(?:0|[1-9][0-9]{0,11})(?:\\.[0-9]{1,17})?";
+  def decimal: "(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,17})?";
   # Milliseconds. Prometheus has all that 64 bits can hold, and of the largest ones jq keeps 17 digits.
   def time: "-?(?:0|[1-9][0-9]{0,18}|[1-9](?:\\.[0-9]{1,16})?[eE]\\+1[5-8])";
   def letters: "[^\"\\\\\\x00-\\x1f\\x7f-\\x{9f}]";

@@ -36,4 +36,5 @@ look_into_future() {
   warn "block $ulid of the server holds samples from the future, the newest at $newest ms${series:+, of $series}; the server refuses what is older than an hour before it. See: docs/troubleshooting.md"
   API_LIMIT=30 api GET /api/v1/query --get --data-urlencode 'query=max(timestamp({__name__!=""}))' --data-urlencode timeout=20s
   NEWEST_UP_TO_NOW="$(api_value '.result[0].value[1] | tonumber * 1000 | floor')" || NEWEST_UP_TO_NOW=""
+  if [[ ! $NEWEST_UP_TO_NOW =~ ^-?[0-9]{1,15}$ ]]; then NEWEST_UP_TO_NOW=""; fi
 }

@@ -49,7 +49,7 @@ manifest_filter() {
     $format, $name, $host, $environment, $tool, $startedAt, finishedAt: (now | floor | todate), $source, $layout, suspect: (if $suspect == "" then null else $suspect end),
     note: (if $note == "" then null else $note end),
     prometheus: {$version, $retentionTime, $retentionSize, $dataDirectory, $externalLabels, $outOfOrderWindow},
-    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | todate), restoreSeconds: (if $drillSeconds == "" then null else ($drillSeconds | tonumber + 0) end)} end),
+    lastDrill: (if $drilledAt == "" then null else {finishedAt: ($drilledAt | tonumber | [[., 253402300799] | min, 0] | max | todate), restoreSeconds: (if $drillSeconds == "" then null else [$drillSeconds | tonumber, 0] | max end)} end),
     $blocks, covered: $plan[0].covered, lacks: $plan[0].lacks, lost: $plan[0].lost, accepted: $plan[0].accepted, wal: ($wal[0] // null), archive: $tar, companions: $companions[0],
     coverage: {
       oldestSample: ($blocks | map(.minTime) | min | time),

@@ -51,13 +51,17 @@ load_metrics() {
   read_metrics
 }
 
-# read_metrics: METRICS as the state file has them now.
+# What the state file may hold. Times are whole seconds.
+readonly METRIC_KEY='^[a-z_]{1,64}(\|(stage|repository)=[a-z][a-z0-9-]{0,31})?$'
+readonly METRIC_VALUE='^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$'
+
+# read_metrics: METRICS as the state file has them now, of what has its form.
 read_metrics() {
   local key value
   declare -gA METRICS=()
   if [[ ! -r $STATE_DIR/metrics.state ]]; then return 0; fi
   while IFS=$'\t' read -r key value; do
-    if [[ -n $key && $value =~ ^-?[0-9.]+$ ]]; then METRICS[$key]=$value; fi
+    if [[ $key =~ $METRIC_KEY && $value =~ $METRIC_VALUE ]] && [[ $key != *_timestamp_seconds* || $value =~ ^-?[0-9]{1,12}$ ]]; then METRICS[$key]=$value; fi
   done <"$STATE_DIR/metrics.state"
 }
 

@@ -89,6 +89,9 @@ read_journal() {
   WAS_RUNNING="$(journal_value was_running)" CREATED="$(journal_value created)" READY_TIMEOUT_SECONDS="$(journal_value ready_timeout)"
   PROMETHEUS_URL="$(journal_value url)" API_CURL_CONFIG="$(journal_value api_curl_config)" UNIT_PID="$(journal_value pid)"
   UNIT_PID=${UNIT_PID:-0} STAGE_OWNER="$(journal_value owner)"
+  # Numbers that are none must not keep the data from coming back.
+  if [[ ! $READY_TIMEOUT_SECONDS =~ ^[0-9]{1,9}$ ]]; then READY_TIMEOUT_SECONDS=900; fi
+  if [[ ! $UNIT_PID =~ ^[0-9]{1,9}$ ]]; then UNIT_PID=0; fi
   if [[ $DATA_DIRECTORY != /?* || $STAGING != /?* || $ASIDE != /?* ]]; then die "$EXIT_UNEXPECTED" "$JOURNAL is damaged" "look at it by hand"; fi
 }
 

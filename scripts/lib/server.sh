@@ -119,7 +119,7 @@ read_status_pages() {
 status_filter() {
   cat <<'JQ'
   def data(page): (page | fromjson? | objects | select(.status == "success") | .data | objects) // {};
-  def line: if type == "string" then gsub("[[:cntrl:]]"; " ") else "" end;
+  def line: if type == "string" then .[:1000] | gsub("[[:cntrl:]\\x{80}-\\x{9f}]"; " ") else "" end;
   data($flags) as $flags | data($runtimeinfo) as $now
   | (data($buildinfo).version, $flags["storage.tsdb.path"], $flags["web.enable-admin-api"] // "false", $flags["storage.tsdb.retention.size"] // "0B",
       $flags["web.listen-address"], $flags["config.file"], $flags["web.config.file"], $now.storageRetention, $now.CWD | line),

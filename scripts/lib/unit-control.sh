@@ -127,7 +127,7 @@ last_words() {
 server_metric() {
   api GET /metrics
   if [[ $API_STATUS != 200 ]]; then return 0; fi
-  awk -v name="$1" '$1 == name { printf "%.0f", $2 }' "$API_BODY"
+  awk -v name="$1" '$1 == name && $2 ~ /^[0-9][0-9.e+]*$/ && $2 < 1e15 { printf "%.0f", $2; exit }' "$API_BODY"
 }
 
 # guard_file: the drop-in of the unit that calls "recover" before each start, while a restore is on its way.

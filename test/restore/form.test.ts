@@ -149,12 +149,12 @@ class Visited {
   readAll(): (number | null)[] {
     ["target", "exported"].forEach(name => fs.rmSync(data.at(name), { recursive: true, force: true }));
     const commands = ["list", "show latest", "verify latest", `restore latest --target ${data.at("target")} --yes`,
-      `export latest --thanos ${data.at("exported")} --label replica=a`, "companions latest", "prune --dry-run", "check", "status", "drill latest", "browse latest", "run"];
+      `export latest --thanos ${data.at("exported")} --label replica=a`, "companions latest", "prune --dry-run", "status", "drill latest", "browse latest", "run"];
     // Without a server of its own, which a drill would ask.
     const server = "start_scratch_server() { SCRATCH_VERSION=2.42.0 SCRATCH_ERROR=none; [[ $COMMAND == drill ]]; }";
     const ends = commands.map(words => this.call(words, server).code);
-    // What root alone may do.
-    ["restore latest --plan", "heal --plan"].forEach(words => this.call(words, server));
+    // How these end is up to who calls them, and to the server.
+    ["restore latest --plan", "heal --plan", "check"].forEach(words => this.call(words, server));
     return ends;
   }
 }
@@ -174,7 +174,7 @@ test("code as any text of a manifest is shown, and not executed", () => {
     coverage: { ...visited.good.coverage, notCovered: [text] },
   });
   expect(visited.call(`show ${name}`).stdout).toContain(`  misses     ${text}\n`);
-  expect(visited.readAll()).toEqual([0, 0, 0, 0, 0, 11, 0, 0, 0, 9, 9, 0]);
+  expect(visited.readAll()).toEqual([0, 0, 0, 0, 0, 11, 0, 0, 9, 9, 0]);
 });
 
 test("code at any place of a manifest is refused by name by whoever reads it, and not executed", () => {
@@ -187,8 +187,8 @@ test("code at any place of a manifest is refused by name by whoever reads it, an
     for name in "$@"; do FIND_NOTES=(); try_backup "$name" prom-1 || true; printf '%s\\n' "\${FIND_NOTES[@]}"; done`, ...tried.map(({ name }) => name));
   expect(stdout.trimEnd().split("\n")).toEqual(tried.map(({ at, name }) => `local: backups/${name}.json is not in the form of a manifest: ${at}`));
   // Some that bash counts with.
-  tried.filter(({ at }) => !/^(blocks.*(Bytes|numChunks|maxTime)|totals\.samples)$/.test(at)).forEach(({ name }) => data.remove(`repository/prom-1/backups/${name}.json`));
-  expect(visited.readAll()).toEqual([0, 0, 9, 0, 0, 11, 0, 0, 0, 9, 9, 0]);
+  tried.filter(({ at }) => !/^(blocks.*\.(objectBytes|numChunks)|totals\.samples)$/.test(at)).forEach(({ name }) => data.remove(`repository/prom-1/backups/${name}.json`));
+  expect(visited.readAll()).toEqual([0, 0, 9, 0, 0, 11, 0, 0, 9, 9, 0]);
 });
 
 test("what a run would write in another form than it reads is not written, and the run ends red", () => {
@@ -207,4 +207,56 @@ test("a manifest is one document: nothing may stand behind the one whose digest 
   data.put(file, `${JSON.stringify({ ...visited.good, name, digest })}\n${second}\n`);
   expect(visited.call("verify latest").stderr).toContain(`backups/${name}.json is damaged: not JSON`);
   expect(visited.call("list").stdout).toMatch(new RegExp(`^${name} .*DAMAGED`, "m"));
+});
+
+/** Every file below a folder. */
+const files = (folder: string) => fs.readdirSync(data.at(folder), { recursive: true, encoding: "utf8" }).map(name => `${folder}/${name}`).filter(name => fs.statSync(data.at(name)).isFile());
+
+test("code in any number and any line of the state, the notes and what lies beside manifests is not executed", () => {
+  visited.clear();
+  data.put("state/restored", "20260101T020000Z 20260101T020000Z\n");
+  data.put("state/deletions", "1 1 1 20260101T020000Z 20260101T020000Z\n");
+  data.put("state/drill-turn", "7\n");
+  data.put("state/hold", `${data.at("data")}\n${ULID}\n`);
+  data.put("state/journal/local", `${JSON.stringify(blockEntry(ULID))}\n`);
+  data.put("state/damaged/local", `blocks/${ULID}.tar.zst\n`);
+  expect(visited.call("prune --dry-run").code).toBe(0);
+  const kept = new Map([...files("state"), ...files("repository").filter(name => !/backups|blocks/.test(name))].map(name => [name, fs.readFileSync(data.at(name), "utf8")]));
+  expect([...kept.keys()].join()).toMatch(/metrics\.state.*wounds\.json.*owner\.json/s);
+  const spoils: ((text: string) => string)[] = [
+    text => text.replace(/\d+/g, `a[$(touch ${visited.mark})]`),
+    text => text.replace(/^([^\t\n]+)\t/gm, `a[$(touch ${visited.mark})]\t`).concat(`x[$(touch ${visited.mark})]|repository=gone\t1\na[$(touch ${visited.mark})]\n`),
+  ];
+  for (const spoil of spoils) {
+    for (const words of ["status", "list", "prune --dry-run", "verify", "drill latest", "hold", "check", "run"]) {
+      kept.forEach((text, name) => data.put(name, spoil(text)));
+      const { stderr } = visited.call(words, "start_scratch_server() { SCRATCH_VERSION=2.42.0 SCRATCH_ERROR=none; }");
+      expect([words, stderr]).toEqual([words, expect.not.stringContaining("unexpected")]);
+    }
+  }
+  kept.forEach((text, name) => data.put(name, text));
+});
+
+test("code in any answer of the server is not executed", () => {
+  visited.clear();
+  const code = `a[$(touch ${visited.mark})]`;
+  const value = { numSeries: code, minTime: code, chunkCount: code, name: code, health: code, url: code, version: code, value: [code, code] };
+  data.put("answer.json", JSON.stringify({ status: "success", error: code, data: { ...value, headStats: value, groups: [{ rules: [value] }], activeAlertmanagers: [value], result: [{ ...value, metric: value }] } }));
+  const metrics = ["prometheus_tsdb_blocks_loaded", "prometheus_tsdb_reloads_total", "prometheus_tsdb_reloads_failures_total", "prometheus_tsdb_head_max_time", "process_start_time_seconds"];
+  data.put("metrics.txt", metrics.flatMap(name => [code, "1e300", "nan", "-1", "+Inf"].map(text => `${name} ${text}\n`)).join(""));
+  const server = `api() { API_STATUS=200 API_ERROR=""; if [[ $2 == /metrics ]]; then API_BODY=${data.at("metrics.txt")}; else API_BODY=${data.at("answer.json")}; fi; }
+    start_scratch_server() { SCRATCH_VERSION=2.42.0 SCRATCH_ERROR=none; }`;
+  for (const words of ["status", "check", "drill latest", "run", "heal --plan"]) {
+    visited.call(words, server);
+  }
+  // A block from the future, and what waits for the server.
+  data.block(2000);
+  visited.call("run", server);
+  data.remove(`data/${data.block(2000)}`);
+  visited.call("run --accept-smaller", server);
+  const said = data.shell.run(`${server}; MERGE_PATIENCE_SECONDS=1 DATA_DIRECTORY=${data.at("data")} STAGING=$SCRATCH/none PROMETHEUS_UNIT=x B_ULID=(${ULID}) B_MIN=(1) B_MAX=(2)
+    printf '[%s|%s|%s]' "$(server_metric prometheus_tsdb_blocks_loaded)" "$(head_max_time)" "$(head_start)"; SELECTED=/dev/null; wait_until_loaded 1 0 ${ULID}`);
+  expect([said.stdout, fs.existsSync(visited.mark)]).toEqual(["[||]", false]);
+  const facts = data.shell.print(`jq --null-input --raw-output --rawfile buildinfo answer.json --rawfile flags answer.json --rawfile runtimeinfo answer.json --rawfile config answer.json "$(status_filter)" | head -n 9`);
+  expect(facts.split("\n")[0]).toBe(code);
 });

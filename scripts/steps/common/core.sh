@@ -117,6 +117,8 @@ belongs_to_another() {
 main() {
   set -Eeuo pipefail
   shopt -s inherit_errexit
+  # Of bash 5.0: a key of an array is text, and not looked at again for something to expand.
+  shopt -s assoc_expand_once 2>/dev/null || true
   umask 077
   export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   ACTION="${1:-}"
