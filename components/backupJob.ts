@@ -8,7 +8,7 @@ import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./re
 import { RepositoryPlan } from "./render/repositories";
 import { scheduleFacts } from "./render/schedule";
 import { sha256, StepContent, StepName } from "./render/steps";
-import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan } from "./resolve";
+import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan, serverPlan } from "./resolve";
 import { sealed } from "./sealed";
 import { checkedSecret, credentialsFault } from "./secretText";
 import { HostArgs, JobSettings, Repository } from "./settings";
@@ -91,7 +91,7 @@ export class BackupJob extends pulumi.ComponentResource {
     const texts = credentialTexts(args);
     let before = stepOrder(name, args, this, opts);
     if (texts !== undefined) {
-      const content = pulumi.secret(texts).apply((plain): StepContent => credentialsStep(plain, backupUser(args)));
+      const content = pulumi.secret(texts).apply((plain): StepContent => credentialsStep(plain, backupUser(args), serverPlan(args.prometheus)));
       const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, { parent: this, dependsOn: before });
       before = credentials;
     }

@@ -4,7 +4,7 @@ import { defaults } from "./defaults";
 import { Exposure, Source } from "./enums";
 import { AlertRulesPlan, IntervalPlan } from "./render/alertRules";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, TextfilePlan } from "./render/host";
+import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, ServerPlan, TextfilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { scheduleFacts, spreadSchedule } from "./render/schedule";
 import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
@@ -164,6 +164,16 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
     exporterUrl: textfile?.exporterUrl ?? defaults.textfile.exporterUrl,
     hasExporterCredentials: textfile?.exporterCredentials !== undefined,
     owner: prometheus?.user ?? defaults.prometheus.user,
+    server: serverPlan(prometheus),
+  };
+}
+
+/** How a step finds the server. */
+export function serverPlan(prometheus: PrometheusServer | undefined): ServerPlan {
+  return {
+    unit: prometheus?.unit ?? defaults.prometheus.unit,
+    url: prometheus?.url ?? defaults.prometheus.url,
+    hasApiCredentials: prometheus?.apiCredentials !== undefined,
   };
 }
 

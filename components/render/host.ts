@@ -7,6 +7,13 @@ import { apiCredentialsName, exporterCredentialsName, heartbeatName, paths } fro
 import { StepContent } from "./steps";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
 
+/** How a step finds the server, to refuse a host that cannot be backed up before anything is changed there. */
+export interface ServerPlan {
+  unit: string;
+  url: string;
+  hasApiCredentials: boolean;
+}
+
 /** What the step for the admin API is told. */
 export interface AdminApiPlan {
   unit: string;
@@ -25,6 +32,7 @@ export interface TextfilePlan {
   exporterUrl: string;
   hasExporterCredentials: boolean;
   owner: string;
+  server: ServerPlan;
 }
 
 /** What the step for the alert rules is told, and the rules. */
@@ -39,6 +47,10 @@ export interface AlertRulesFilePlan {
 /** The curl configuration with the credentials of the server, if it asks for any. */
 export function apiCurlConfig(hasApiCredentials: boolean): string {
   return hasApiCredentials ? `${paths.credentials}/${apiCredentialsName}` : "";
+}
+
+function serverSettings({ unit, url, hasApiCredentials }: ServerPlan): Record<string, string> {
+  return { SERVER_UNIT: unit, SERVER_URL: url, API_CURL_CONFIG: apiCurlConfig(hasApiCredentials) };
 }
 
 export function adminApiStep(plan: AdminApiPlan): StepContent {
@@ -63,6 +75,7 @@ export function textfileStep(plan: TextfilePlan): StepContent {
       EXPORTER_URL: plan.exporterUrl,
       EXPORTER_CURL_CONFIG: plan.hasExporterCredentials ? `${paths.credentials}/${exporterCredentialsName}` : "",
       OWNER: plan.owner,
+      ...serverSettings(plan.server),
     },
   };
 }
@@ -75,6 +88,8 @@ export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]):
       ...(plan.scheduler === Scheduler.Cron ? {} : { SCHEDULER: plan.scheduler }),
       BACKUP_USER: plan.backupUser,
       UNIT: plan.prometheusUnit,
+      URL: plan.prometheusUrl,
+      API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
     },
     files: renderBackupJob(plan),
     carried: carriedFiles(),
@@ -123,12 +138,12 @@ function checkHeartbeat(url: string | undefined): void {
  * Secrets by the name of their file. They are root's, and only the group of the job's user can read them, which the host finds out.
  * Throws `RangeError` on a heartbeat that is no URL.
  */
-export function credentialsStep(credentials: Record<string, string>, user: string): StepContent {
+export function credentialsStep(credentials: Record<string, string>, user: string, server: ServerPlan): StepContent {
   checkHeartbeat(credentials[heartbeatName]);
   const files: HostFiles = {};
   for (const [name, text] of Object.entries(credentials)) {
     const content = text.endsWith("\n") ? text : `${text}\n`;
     files[`${paths.credentials}/${name}`] = { content, mode: "0640", owner: "root:root" };
   }
-  return { settings: { BACKUP_USER: user }, files };
+  return { settings: { BACKUP_USER: user, ...serverSettings(server) }, files };
 }

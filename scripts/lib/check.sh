@@ -125,9 +125,6 @@ check_admin_api() {
 check_data_directory() {
   need_server
   require_data_directory
-  if is_network_file_system "$DATA_DIRECTORY"; then
-    die "$EXIT_CONFIGURATION" "$DATA_DIRECTORY is on a network file system, which Prometheus does not support" "move it to a local disk"
-  fi
   check_live_blocks
   printf '%s, %s blocks' "$DATA_DIRECTORY" "$(wc -l <"$SCRATCH/live-blocks.json.ulids")"
 }
@@ -141,8 +138,14 @@ check_live_blocks() {
   die "$EXIT_VERIFICATION" "${words//$'\n'/; }" "prometheus-backup.sh heal brings back what backups have"
 }
 
-check_space() {
+# need_data: the same for the data directory.
+need_data() {
   need_server
+  if [[ ! -d $DATA_DIRECTORY ]]; then die "$EXIT_CONFIGURATION" "not checked, because $DATA_DIRECTORY is not to be seen" "see above"; fi
+}
+
+check_space() {
+  need_data
   if [[ $SOURCE == snapshot ]]; then require_snapshot_space; fi
   printf '%s free on %s' "$(human_bytes "$(free_bytes "$DATA_DIRECTORY")")" "$DATA_DIRECTORY"
 }
@@ -175,7 +178,7 @@ check_textfile() {
 
 check_leftovers() {
   local count
-  need_server
+  need_data
   count="$(list_snapshots | wc -l)"
   if (( count == 0 )); then printf 'none'; return 0; fi
   die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" "those that nobody else made go with: $(removal_of_leftovers)"

@@ -4,7 +4,7 @@
 # unit_processes UNIT: the processes of a unit, those in groups below its own too, a line each.
 unit_processes() {
   local group place
-  group="$(systemctl show --property=ControlGroup --value -- "$1")"
+  group="$(systemctl show --property=ControlGroup --value -- "$1" 2>/dev/null)" || return 0
   for place in /sys/fs/cgroup /sys/fs/cgroup/systemd; do
     if [[ -n $group && -r $place$group/cgroup.procs ]]; then
       find "$place$group" -name cgroup.procs -exec cat -- {} + 2>/dev/null
@@ -78,7 +78,6 @@ find_server_process() {
       return 0
     fi
   done
-  # shellcheck disable=SC2034  # for the steps
   if ((${#unseen[@]} == 1)); then SERVER_PID="${unseen[0]}"; fi
 }
 

@@ -65,6 +65,10 @@ require_server() {
   if [[ $API_STATUS == 503 ]]; then
     server_fault "is not ready, probably still replaying its WAL" "wait, or look at: journalctl -u $PROMETHEUS_UNIT"
   fi
+  if [[ "$(head -n 1 -- "$API_BODY" | tr -d '\0')" == 'Prometheus Agent '* ]]; then
+    die "$EXIT_REFUSED" "Prometheus at $PROMETHEUS_URL runs in agent mode: it keeps no data of its own that could be backed up" \
+      "back up the servers that it sends samples to, and take this host out of the stack"
+  fi
   if [[ $API_STATUS != 200 ]]; then
     server_fault "answers /-/ready with HTTP $API_STATUS" \
       "check prometheus.url (with its route prefix) and prometheus.apiCredentials"
@@ -175,6 +179,7 @@ listens_on_loopback() {
 
 # require_data_directory: the server's directory exists on this host and belongs to the user that runs this.
 require_data_directory() {
+  require_own_server
   if [[ ! -d $DATA_DIRECTORY ]]; then
     die "$EXIT_CONFIGURATION" "the server's data directory $DATA_DIRECTORY does not exist on this host" "check that $PROMETHEUS_URL is the local server"
   fi
@@ -184,9 +189,14 @@ require_data_directory() {
   fi
 }
 
-# is_network_file_system PATH: whether Prometheus data there would be unsupported.
-is_network_file_system() {
-  [[ "$(stat --file-system --format %T -- "$1" 2>/dev/null)" =~ ^(nfs|nfs4|fuse|cifs|smb2)$ ]]
+# require_own_server: ends with 12 if the server's data cannot be backed up from this host.
+require_own_server() {
+  local ports=""
+  if ! command -v systemctl >/dev/null 2>&1; then return 0; fi
+  ports="$(grep --only-matching ':[0-9]*' <<<"$LISTEN_ADDRESS" | tr '\n' ' ')" || true
+  if [[ $PROMETHEUS_URL =~ ^https?://[^/]*:([0-9]+)(/|$) ]]; then ports+=" :${BASH_REMATCH[1]}"; fi
+  why_no_backup "$PROMETHEUS_UNIT" "$DATA_DIRECTORY" "$ports"
+  if [[ -n $WHY ]]; then die "$EXIT_REFUSED" "$WHY" "${WAY_OUT,}"; fi
 }
 
 # bytes_below DIR [OPTION OF DU...]: size of all files below DIR, 0 if it is not there. A file that vanishes meanwhile makes du fail after

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd lib/server-process prometheus
+# parts: core payload files packages systemd lib/server-process lib/own-server prometheus backable
 # Host step admin-api: adds --web.enable-admin-api to the command of the Prometheus unit, whatever that is,
 # and sees to it that the API is guarded. Restarts the server only if the flag is off now, and only once.
 # `remove` restores the unit and restarts the server: without it the API would stay open until somebody
@@ -19,7 +19,7 @@ read_settings() {
   if [[ ! $READY_TIMEOUT =~ ^[1-9][0-9]{0,4}$ ]]; then
     die "$EXIT_CONFIGURATION" 'setting READY_TIMEOUT_SECONDS must be whole seconds; nothing was changed'
   fi
-  DROP_IN="$(drop_in_of "$UNIT")"
+  DROP_IN="$(drop_in_of "$UNIT")" EXEC_COMMAND=''
 }
 
 # drop_in_of UNIT: the name sorts after override.conf, which `systemctl edit` writes and which may set ExecStart=.
@@ -29,11 +29,19 @@ step_install() {
   read_settings
   read_proxy_settings
   ensure_tools curl
+  require_backable "$UNIT" "$URL" "$CURL_CONFIG"
   use_server "$URL" "$CURL_CONFIG"
   require_server "$UNIT" "$READY_TIMEOUT"
+  require_own_server "$UNIT"
   require_version
   server_flag web.enable-admin-api
   IS_ON="$VALUE"
+  if [[ $IS_ON == true && $EXPOSURE != reverse-proxy && ! -v STATE_FILES[$DROP_IN] ]]; then
+    # Whoever has turned it on, a script maybe: it is so already.
+    unit_files "$UNIT" "$DROP_IN"
+    check_exposure
+    return 0
+  fi
   find_exec_start "$UNIT" "$DROP_IN" "$ADMIN_FLAG"
   check_exposure
   if [[ $EXPOSURE == reverse-proxy ]]; then

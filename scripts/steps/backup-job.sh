@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# parts: core payload files packages users
+# parts: core payload files packages users systemd lib/server-process lib/own-server prometheus backable
 # Host step backup-job: tools, the host command with its configuration, cron entry or timers, log and directories.
 # `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
 # (last results, so that a later install goes on from them) stay, and so do packages. Held blocks go: they are links to
 # data of the server.
 
 readonly STEP=backup-job
-readonly STEP_SETTINGS='BACKUP_USER UNIT PACKAGES SCHEDULER'
+readonly STEP_SETTINGS='BACKUP_USER UNIT URL API_CURL_CONFIG PACKAGES SCHEDULER'
 readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY="${STEP_STATE_DIRECTORY:-/var/lib/prometheus-backup}"
 readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
@@ -15,6 +15,8 @@ step_install() {
   local tools
   require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
   require_user "${SETTINGS[BACKUP_USER]}"
+  require_backable "$(setting UNIT '')" "$(setting URL '')" "$(setting API_CURL_CONFIG '')"
+  if [[ "$(setting SCHEDULER cron)" != systemd ]]; then require_cron_to_come; fi
   read -r -a tools <<<"$(setting PACKAGES 'curl jq zstd rclone openssl cron logrotate')"
   require_names "${tools[@]}"
   ensure_tools "${tools[@]}"
@@ -29,6 +31,7 @@ step_install() {
   ensure_log
   prove_repositories
   settle_timers
+  await_timers
   look_for_second_entry
 }
 
@@ -50,15 +53,6 @@ require_names() {
       die "$EXIT_CONFIGURATION" "setting PACKAGES holds '$name', which is no package name; nothing was changed"
     fi
   done
-}
-
-# require_cron: an entry that nobody reads would be a backup that never runs.
-require_cron() {
-  local unit
-  for unit in cron.service crond.service; do
-    if systemctl is-active --quiet "$unit"; then return 0; fi
-  done
-  die "$EXIT_CONFIGURATION" 'cron does not run on this host, so no backup would start. Run: systemctl enable --now cron (crond on other distributions)'
 }
 
 # find_timers: sets TIMERS to the timers of the payload, and OTHER_TIMERS to those that were installed before and are not in it.
@@ -228,6 +222,17 @@ ensure_log() {
     chmod -- 0644 "$LOG"
     CHANGED=true
   fi
+}
+
+# await_timers: systemd-cron makes timers of the entry, by itself but not at once. Without them no backup would start.
+await_timers() {
+  local try
+  if [[ "$(setting SCHEDULER cron)" == systemd || ${CRON_UNIT:-} != cron.target ]]; then return 0; fi
+  for ((try = 0; try < 60; try++)); do
+    if [[ "$(systemctl list-units --no-legend --state=active 'cron-prometheus-backup-*.timer')" != '' ]]; then return 0; fi
+    sleep 0.5
+  done
+  die "$EXIT_VERIFICATION" "systemd-cron has made no timer of /etc/cron.d/prometheus-backup, so no backup would start. Look at: systemctl status cron-update.service"
 }
 
 # look_for_second_entry: hosts set up by hand have the job in root's crontab, which would now run ours as root.

@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# parts: core payload files users
+# parts: core payload files users packages systemd lib/server-process lib/own-server prometheus backable
 # Host step credentials: secret files of root, which the backup user can read and nobody but root can change: curl, rclone and
 # AWS's libraries do what such a file says. A step of its own because one secret makes a whole payload unreadable in the preview.
 # Nothing of them is ever printed.
 
-readonly STEP=credentials STEP_SETTINGS='BACKUP_USER' STEP_IS_SECRET=true
+readonly STEP=credentials STEP_SETTINGS='BACKUP_USER SERVER_UNIT SERVER_URL API_CURL_CONFIG' STEP_IS_SECRET=true
 readonly SECRETS_DIRECTORY=/etc/prometheus-backup/credentials
 
 step_install() {
   local index group
   require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
   require_user "${SETTINGS[BACKUP_USER]}"
+  require_backable "$(setting SERVER_UNIT '')" "$(setting SERVER_URL '')" "$(setting API_CURL_CONFIG '')"
   group="$(id -gn -- "${SETTINGS[BACKUP_USER]}")"
   for index in "${!FILE_PATHS[@]}"; do
     if [[ ${FILE_MODES[index]} != 0640 || ${FILE_PATHS[index]%/*} != "$SECRETS_DIRECTORY" ]]; then

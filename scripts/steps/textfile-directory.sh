@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users lib/server-process prometheus lib/unit-command
+# parts: core payload files packages systemd users lib/server-process lib/own-server prometheus backable lib/unit-command
 # Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
 # backup user, proven by a metric that is written as that user and read back through node_exporter.
 # Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:
 # an exporter in a name space of its own would go on reading the old one.
 
 readonly STEP=textfile-directory
-readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL EXPORTER_CURL_CONFIG OWNER'
+readonly STEP_SETTINGS='DIRECTORY EXPORTER_UNIT EXPORTER_URL EXPORTER_CURL_CONFIG OWNER SERVER_UNIT SERVER_URL API_CURL_CONFIG'
 readonly TEXTFILE_FLAG=--collector.textfile.directory COURSE_DIRECTORY=/var/lib/node_exporter/textfile_collector
 readonly DEBIAN_DIRECTORY=/var/lib/prometheus/node-exporter
 readonly FOUND_FILE=/etc/prometheus-backup/textfile-directory
@@ -23,6 +23,7 @@ step_install() {
   DIRECTORY="${DIRECTORY%/}"
   require_user "$OWNER"
   ensure_tools curl
+  require_backable "$(setting SERVER_UNIT '')" "$(setting SERVER_URL '')" "$(setting API_CURL_CONFIG '')"
   use_server "$EXPORTER_URL" "$(setting EXPORTER_CURL_CONFIG '')"
   find_exporter
   if [[ -n $UNIT ]]; then

@@ -98,7 +98,9 @@ test("secrets are in the step for credentials and nowhere else", async () => {
 
 test("the credentials of a cold backup belong to root, who runs it", async () => {
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ source: "cold", repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })));
-  expect(String(named("prom-a-backup-job-credentials").inputs["stdin"])).toContain("setting BACKUP_USER root\nfile /etc/prometheus-backup/credentials/offsite root:root 0640\n");
+  const credentials = String(named("prom-a-backup-job-credentials").inputs["stdin"]);
+  expect(credentials).toContain("setting BACKUP_USER root\nsetting SERVER_UNIT prometheus.service\n");
+  expect(credentials).toContain("\nfile /etc/prometheus-backup/credentials/offsite root:root 0640\n");
   expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("setting BACKUP_USER root\n");
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain("setting OWNER root\n");
 });

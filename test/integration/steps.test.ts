@@ -285,7 +285,7 @@ describe("a host that is not as expected", () => {
 
   test.each([
     ["a user that does not exist", StepName.textfileDirectory, textfile({ OWNER: "nobody-here" }), 3, "this host has no user nobody-here"],
-    ["a unit that does not exist", StepName.adminApi, adminApi({ UNIT: "prom.service" }), 3, "this host has no unit prom.service"],
+    ["a unit that does not exist", StepName.adminApi, adminApi({ UNIT: "prom.service" }), 12, "this host has no unit prom.service"],
     ["a URL that is not Prometheus", StepName.adminApi, adminApi({ URL: "http://127.0.0.1:9100" }), 4, "http://127.0.0.1:9100/api/v1/status/buildinfo names no version (HTTP 200)"],
     ["a directory that hides a command", StepName.textfileDirectory, textfile({ DIRECTORY: "/tmp/$(id)" }), 3, "setting DIRECTORY must be a plain absolute path"],
     ["another directory than the exporter reads", StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/prom" }), 12, "would get lost if it read /srv/prom instead"],
@@ -380,7 +380,7 @@ describe("a host that is not as expected", () => {
 describe("a host whose disk is full", () => {
   let host: Host;
   beforeAll(async () => {
-    host = await startHost({ name: "steps-full", tmpfs: { "/usr/local/lib": "1m" } });
+    host = await startHost({ name: "steps-full", tmpfs: { "/usr/local/lib": "2m" } });
     await waitForPrometheus(host);
   });
   afterAll(() => host.stop());

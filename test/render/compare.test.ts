@@ -66,7 +66,7 @@ test("a new host, one that leaves, and nothing else", () => {
 test("settings of a step that are in no file are shown as well, and may restart the server", () => {
   const text = page(render([{ name: "prom-1" }]), render([{ name: "prom-1", adminApi: { exposure: "reverse-proxy" } }]));
   expect(text).toContain("`step admin-api`\n```diff\n-EXPOSURE loopback\n+EXPOSURE reverse-proxy\n+LOOPBACK_LISTEN 127.0.0.1:9091\n");
-  expect(text).toContain("Prometheus restarts: at most once on prom-1. SSH connections: 3.");
+  expect(text).toContain("Prometheus restarts: at most once on prom-1. SSH connections: 4.");
 });
 
 test("a new version runs every step, copies the programs once, restarts nothing, and shows no lines of them", () => {

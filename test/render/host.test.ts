@@ -110,7 +110,7 @@ test("settings that the host command knows reach it", () => {
 test.each(["", "watcher", "https://watcher/a b", 'https://watcher/a"\nurl = "file:///etc/shadow', "https://watcher/a\\"])(
   "a heartbeat of %j is refused without being repeated",
   url => {
-    expect(() => credentialsStep({ heartbeat: url }, "prometheus")).toThrow(
+    expect(() => credentialsStep({ heartbeat: url }, "prometheus", { unit: "prometheus.service", url: "http://127.0.0.1:9090", hasApiCredentials: false })).toThrow(
       new RangeError("the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes"),
     );
   },

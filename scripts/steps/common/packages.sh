@@ -8,10 +8,51 @@ package_of() {
   if [[ $1 == cron ]] && ! command -v apt-get >/dev/null; then PACKAGE=cronie; fi
 }
 
-# has_tool TOOL: cron's daemon has another name on other distributions.
+# The units of what starts the entries in /etc/cron.d: cron of Debian, cronie under its names, bcron, systemd-cron.
+readonly CRON_UNITS=(cron.service crond.service cronie.service bcron-sched.service cron.target)
+
+# find_cron: sets CRON_UNIT to the one of this host, one that runs before one that does not; empty if it has none.
+find_cron() {
+  local unit
+  CRON_UNIT=''
+  for unit in "${CRON_UNITS[@]}"; do
+    if [[ "$(systemctl show --property=LoadState --value -- "$unit")" != loaded ]]; then continue; fi
+    CRON_UNIT="${CRON_UNIT:-$unit}"
+    if systemctl is-active --quiet -- "$unit"; then CRON_UNIT="$unit"; return 0; fi
+  done
+}
+
+# require_cron_to_come: refuses a host where cron neither runs nor can be installed, before anything is changed.
+require_cron_to_come() {
+  find_cron
+  if [[ -n $CRON_UNIT ]]; then require_cron; return 0; fi
+  if command -v apt-get >/dev/null; then
+    refuse_removals cron
+  elif ! command -v dnf >/dev/null; then
+    die "$EXIT_CONFIGURATION" 'this host has no cron that starts what is in /etc/cron.d, and neither apt-get nor dnf to install one; nothing was changed. Install cron, cronie or systemd-cron'
+  fi
+}
+
+# require_cron: an entry that nobody reads would be a backup that never runs.
+require_cron() {
+  find_cron
+  if [[ -n $CRON_UNIT ]] && systemctl is-active --quiet -- "$CRON_UNIT"; then return 0; fi
+  die "$EXIT_CONFIGURATION" "cron does not run on this host, so no backup would start; nothing was changed. Run: systemctl enable --now ${CRON_UNIT:-cron.service}"
+}
+
+# refuse_removals PACKAGE...: ends the step if installing them would take other packages from this host.
+refuse_removals() {
+  local removed
+  removed="$(apt-get --simulate --no-install-recommends --no-upgrade install "$@" 2>/dev/null | awk '$1 == "Remv" { print $2 }' | tr '\n' ' ')" || true
+  if [[ -z $removed ]]; then return 0; fi
+  die "$EXIT_REFUSED" "installing $* would remove ${removed% } from this host; nothing was changed. Install $* yourself if that is right, or what it is needed for in another way"
+}
+
+# has_tool TOOL: cron's daemon has other names on other distributions.
 has_tool() {
   if [[ $1 == cron ]]; then
-    command -v cron >/dev/null || command -v crond >/dev/null
+    find_cron
+    [[ -n $CRON_UNIT ]]
   else
     command -v "$1" >/dev/null
   fi
@@ -47,7 +88,8 @@ install_with_apt() {
   local try
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
   for try in 1 2; do
-    if "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >"$WORK/packages" 2>&1; then return 0; fi
+    refuse_removals "$@"
+    if "${apt[@]}" install --no-install-recommends --no-upgrade --no-remove "$@" >"$WORK/packages" 2>&1; then return 0; fi
     if ((try == 1)); then
       "${apt[@]}" update >"$WORK/packages-update" 2>&1 || true
     fi

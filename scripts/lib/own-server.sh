@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# Whether the data of a server can be backed up from this host. Asks systemd and the kernel alone, so that it can be told before anything is installed.
+
+# What runs servers where paths mean something else.
+readonly CONTAINER_PROGRAMS='^(docker|dockerd|docker-proxy|podman|conmon|nerdctl|rootlessport|runc|crun|ctr|containerd-shim.*|systemd-nspawn|lxc-start|kubelet|k3s.*)$'
+
+# why_no_backup UNIT DIRECTORY PORTS: sets WHY to the reason that the data cannot be backed up, and WAY_OUT to what to do; empty if they can. DIRECTORY is
+# what the server calls its data, and PORTS (":9090 :9091") are those that it listens on; both empty if it does not say.
+why_no_backup() {
+  WHY='' WAY_OUT=''
+  judge_user "$1" "$2"
+  if [[ -z $WHY ]]; then judge_process "$1" "$2" "$3"; fi
+  if [[ -z $WHY && -n $2 ]]; then judge_file_system "$2"; fi
+}
+
+# judge_user UNIT DIRECTORY: of a user that systemd makes for the time of a start, nothing can be backed up or restored: neither is there a user to run
+# as or to give data to, nor may it pass /var/lib/private.
+judge_user() {
+  local user
+  if [[ "$(realpath --canonicalize-missing -- "${2:-/}")" != /var/lib/private/* ]]; then
+    if [[ "$(systemctl show --property=DynamicUser --value -- "$1" 2>/dev/null)" != yes ]]; then return 0; fi
+    user="$(systemctl show --property=User --value -- "$1" 2>/dev/null)"
+    if [[ -n $user ]] && getent --service=files passwd "$user" >/dev/null; then return 0; fi
+  fi
+  WHY="$1 has DynamicUser=yes, so its user exists only while it runs, and nobody but root can pass /var/lib/private, where its data are"
+  WAY_OUT="Give it a user of its own: useradd --system prometheus, and with \`systemctl edit $1\` the lines [Service], DynamicUser=no, User=prometheus; at the next start systemd moves the data by itself"
+}
+
+# judge_process UNIT DIRECTORY PORTS: what the server calls DIRECTORY must be that here. One that is no process of its unit could not be stopped for a
+# restore, so it counts only if it shares the host's file system, as after su.
+judge_process() {
+  SERVER_PID=''
+  if [[ -n $3 ]]; then find_server_process "$1" "$2" "$3"; fi
+  if [[ -z $SERVER_PID ]]; then
+    refuse_container_programs "$1"
+    if [[ -n $WHY || -z $3 ]]; then return 0; fi
+    find_server_elsewhere "$3"
+  fi
+  if [[ -z $SERVER_PID ]]; then
+    if readlink -- /proc/1/exe >/dev/null 2>&1; then not_of_this_host "no process of this host is the server that answers"; fi
+  elif [[ -e /proc/$SERVER_PID/root && ! /proc/$SERVER_PID/root$2 -ef $2 ]]; then
+    not_of_this_host "what the server (process $SERVER_PID) calls $2 is not $2 on this host"
+  fi
+}
+
+# refuse_container_programs UNIT: for a unit without a process that is called like the server, but with one that runs containers.
+refuse_container_programs() {
+  local pid program found=''
+  while IFS= read -r pid; do
+    program="$(program_name "$pid")"
+    if [[ $program == prometheus* ]]; then return 0; fi
+    if [[ $program =~ $CONTAINER_PROGRAMS ]]; then found="$program"; fi
+  done < <(unit_processes "$1")
+  if [[ -n $found ]]; then not_of_this_host "$1 runs $found, and not the server itself"; fi
+}
+
+# not_of_this_host REASON: sets WHY and WAY_OUT.
+not_of_this_host() {
+  WHY="$1: it runs in a container, in a file system of its own (RootDirectory=, BindPaths=) or on another machine, so its data cannot be backed up from here"
+  WAY_OUT="Run Prometheus as a unit of this host that has its data under their own path"
+}
+
+# find_server_elsewhere PORTS: as find_server_process, among all processes that share this network and the root directory, for a server that its unit has lost sight
+# of, or that has none.
+find_server_elsewhere() {
+  local place pid network
+  network="$(readlink -- /proc/self/ns/net)" || return 0
+  for place in /proc/[0-9]*; do
+    pid="${place#/proc/}"
+    if [[ "$(program_name "$pid")" != prometheus* || "$(readlink -- "$place/ns/net" 2>/dev/null)" != "$network" ]]; then continue; fi
+    if [[ $place/root -ef / ]] && has_port "$pid" "$1"; then SERVER_PID="$pid"; return 0; fi
+  done
+}
+
+# judge_file_system DIRECTORY: those that Prometheus does not support, because files there are not what other machines make of them meanwhile. The name
+# of a FUSE file system says what is behind it.
+judge_file_system() {
+  local type
+  type="$(df --output=fstype -- "$1" 2>/dev/null | tail -n 1)"
+  if [[ ! $type =~ ^(nfs|nfs4|cifs|smb3|smbfs|9p|afs|glusterfs|fuse\.(sshfs|s3fs|rclone|gcsfuse|goofys|mount-s3|blobfuse2?|davfs2?|curlftpfs|glusterfs|juicefs|smbnetfs|nfs.*|mfs.*))$ ]]; then return 0; fi
+  WHY="$1 is on a network file system ($type), where Prometheus does not keep its data safely, and neither does a restore"
+  WAY_OUT="Move it to a local disk; repositories of backups may be on such a file system"
+}
