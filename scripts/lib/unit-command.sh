@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a unit runs, from root's files alone: the unit as systemd has it, and packages. Never by running what it names, and never from the
-# running process, whose path and arguments are its own choice. PROMETHEUS_UNIT, UNIT_KNOWN and UNIT_USER say of which unit; SCRATCH is a folder.
+# running process, whose path and arguments are its own choice. PROMETHEUS_UNIT, UNIT_KNOWN and UNIT_USER (for a working directory) say of which unit; SCRATCH is a folder.
 
 # unit_arguments: the server's command line as its unit has it, one argument a line, the program first, with the variables of its environment
 # put in. Nothing if systemd does not know it, or if there are variables and root alone could ask for them. What the running process says of itself is
@@ -54,7 +54,7 @@ unit_bus_property() {
 
 # read_bus_words TEXT: sets BUS_WORDS to what busctl has printed, without the type.
 read_bus_words() {
-  local rest="${1#* }" word string='^[[:space:]]*"(([^"\]|\.)*)"' plain='^[[:space:]]*([^[:space:]"]+)'
+  local rest="${1#* }" word string='^[[:space:]]*"(([^"\\]|\\.)*)"' plain='^[[:space:]]*([^[:space:]"]+)'
   BUS_WORDS=()
   if [[ $1 != *' '* ]]; then return 0; fi
   while [[ $rest =~ $string || $rest =~ $plain ]]; do
@@ -71,7 +71,8 @@ read_bus_words() {
 # Nothing that the unit names is run.
 expand_unit_words() {
   local options=() index
-  if [[ $UNIT_USER != root ]]; then options+=("--uid=$UNIT_USER"); fi
+  read_bus_words "$(unit_bus_property User)"
+  if [[ -n ${BUS_WORDS[0]:-} ]]; then options+=("--uid=${BUS_WORDS[0]}"); fi
   add_directories STATE StateDirectory /var/lib
   add_directories CACHE CacheDirectory /var/cache
   add_directories LOGS LogsDirectory /var/log
@@ -121,11 +122,8 @@ unit_data_directory() {
 unit_working_directory() {
   local directory
   directory="$(systemctl show --property=WorkingDirectory --value -- "$PROMETHEUS_UNIT" 2>/dev/null)" || directory=""
-  # One that may be missing.
-  if [[ $directory == '!'* ]]; then
-    directory="${directory#!}"
-    if [[ $directory == /* && ! -d $directory ]]; then directory=""; fi
-  fi
+  # One that may be missing: where it is missing a restore makes it, and then it counts.
+  directory="${directory#!}"
   if [[ $directory == '~' ]]; then directory="$(getent passwd "$UNIT_USER" | cut -d : -f 6)" || directory=""; fi
   printf '%s' "${directory:-/}"
 }

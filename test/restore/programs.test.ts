@@ -18,16 +18,19 @@ beforeEach(() => {
   properties = { ExecStart: "", WorkingDirectory: "", Environment: "", EnvironmentFiles: "" };
 });
 
-/** A unit that starts `program` with these words. */
+/** A unit that starts `program` with these words, as busctl has it. */
 function unit(program: string, words = ""): void {
-  properties["ExecStart"] = `{ path=${program} ; argv[]=${program}${words === "" ? "" : ` ${words}`} ; ignore_errors=no ; start_time=[n/a] ; pid=0 ; status=0/0 }`;
+  const argv = [program, ...words.split(" ").filter(word => word !== "")];
+  properties["ExecStart"] = `a(sasbttttuii) 1 "${program}" ${argv.length} ${argv.map(word => `"${word}"`).join(" ")} false 0 0 0 0 0 0 0`;
 }
 
 /** Runs `text` on a host whose systemd knows that unit, whose process is this shell. */
 function call(text: string): string {
-  const answers = Object.entries(properties).map(([name, value]) => `--property=${name}) printf '%s\\n' '${value}' ;;`);
+  const { ExecStart = "", ...others } = properties;
+  const answers = Object.entries(others).map(([name, value]) => `--property=${name}) printf '%s\\n' '${value}' ;;`);
   const systemctl = `systemctl() { case "$2" in ${answers.join(" ")} *) return 1 ;; esac; }`;
-  return shell.print(`${systemctl}; UNIT_KNOWN=true UNIT_USER=root UNIT_PID=$$; ${text}`);
+  const busctl = `busctl() { case "\${*: -1}" in ExecStart) printf '%s\\n' '${ExecStart}' ;; *) return 1 ;; esac; }`;
+  return shell.print(`${systemctl}; ${busctl}; UNIT_KNOWN=true UNIT_USER=root UNIT_PID=$$; ${text}`);
 }
 
 /** A program that says so when it is run; without `script` it only begins as a program does. */
@@ -50,6 +53,14 @@ test.each([
   unit(program("bin/prometheus", false), words);
   properties["WorkingDirectory"] = "!/srv/prometheus";
   expect(call(DATA)).toBe(expected);
+});
+
+test.each([
+  ["Docker", "docker", "run -v /srv:/prometheus prom/prometheus --storage.tsdb.path=/prometheus"],
+  ["a script that is handed the flag", "start.sh", "--storage.tsdb.path=/prometheus"],
+])("what %s makes of a path is not known", (_title, name, words) => {
+  unit(program(`bin/${name}`, name.endsWith(".sh")), words);
+  expect(call(DATA)).toBe("");
 });
 
 test("a start script is neither run nor guessed at", () => {
