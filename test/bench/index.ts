@@ -20,6 +20,7 @@ import { restore } from "./scenarios/restore";
 import { restoreS3 } from "./scenarios/restoreS3";
 import { start } from "./scenarios/start";
 import { thousand } from "./scenarios/thousand";
+import { year } from "./scenarios/year";
 
 const PROGRAMS = [
   { command: "prometheus", debianPackage: "prometheus" },
@@ -35,7 +36,9 @@ const OPTIONS = {
   runs: { type: "string", default: "3" },
   "warm-up": { type: "string", default: "15" },
   sizes: { type: "string", default: "2,6,14" },
-  backups: { type: "string", default: "10,1000" },
+  backups: { type: "string" },
+  blocks: { type: "string", default: "1080" },
+  earlier: { type: "string" },
   directory: { type: "string", default: tmpdir() },
   aged: { type: "string" },
 } as const;
@@ -54,7 +57,7 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
   const numbers = (text: string): number[] => text.split(",").map(Number);
   const runs = Number(values.runs);
   return {
-    list: directory => list(directory, numbers(values.backups)),
+    list: directory => list(directory, numbers(values.backups ?? "10,1000")),
     days30: directory => days30({ directory, days: days(30), warmUpDays: Number(values["warm-up"]), series: series(200) }),
     daily: async directory => daily(await agedServer(), directory, runs),
     restore: async directory => restore(await agedServer(), directory, runs),
@@ -63,6 +66,7 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
     memory: directory => memory(directory, numbers(values.sizes), series(30_000)),
     start: directory => start(directory, runs),
     thousand: directory => thousand({ directory, days: days(90), series: series(5000), runs }),
+    year: directory => year({ directory, backups: Number(values.backups ?? 4380), blocks: Number(values.blocks), runs, earlier: values.earlier }),
   };
 }
 

@@ -22,11 +22,13 @@ export interface Server {
 export interface ServerOptions {
   /** What a server with 15 days of retention derives: 2, 6 and 18 hours. Without it nothing is ever compacted. */
   compactUpTo?: string;
+  /** Defaults to a hundred years. */
+  retention?: string;
   /** Seconds it may take until it is ready. Defaults to 600. */
   readySeconds?: number;
 }
 
-/** Starts a server and waits until it is ready. It forgets nothing and scrapes nothing. */
+/** Starts a server and waits until it is ready. It scrapes nothing, and forgets nothing if not told so. */
 export async function startServer(data: string, options: ServerOptions = {}): Promise<Server> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const configuration = path.join(path.dirname(data), "prometheus.yml");
@@ -36,7 +38,7 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
     "prometheus",
     [
       `--config.file=${configuration}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${url.slice("http://".length)}`, "--web.enable-admin-api",
-      "--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y", "--storage.tsdb.min-block-duration=2h",
+      "--web.enable-remote-write-receiver", `--storage.tsdb.retention.time=${options.retention ?? "100y"}`, "--storage.tsdb.min-block-duration=2h",
       `--storage.tsdb.max-block-duration=${options.compactUpTo ?? "2h"}`, "--log.level=error",
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
