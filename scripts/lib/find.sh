@@ -70,9 +70,11 @@ find_named() {
   if (( status != 1 )); then BACKUP=$1; fi
 }
 
-# find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones it passed over.
+# find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones it passed over. Where all that
+# speaks against the others is what was noted as damaged, which may be mended since, the newest of them.
 find_latest() {
   local host=$1 name names=() horizon status skipped=() misdated="" index
+  WITHOUT_NOTES=false
   printf -v horizon '%(%Y%m%dT%H%M%SZ)T' $(( EPOCHSECONDS + 300 ))
   backup_names "$host" | sort --reverse --unique | mapfile -t names
   for index in "${OPEN_REPOSITORIES[@]}"; do
@@ -93,9 +95,25 @@ find_latest() {
     break
   done
   if (( ${#skipped[@]} > 0 )); then warn "passed over: $(join_words '; ' "${skipped[@]:0:5}")"; fi
+  if [[ -z $BACKUP ]]; then find_noted "$host" "${names[@]}"; fi
   if [[ -n $BACKUP ]] && (( ${#UNREACHABLE[@]} > 0 )); then
     warn "a newer backup may lie where nothing could be read: $(join_words '; ' "${UNREACHABLE[@]}")"
   fi
+}
+
+# find_noted HOST NAME...: the newest of these backups of which nothing is missing, whatever was noted of its objects. Whoever uses it reads and compares
+# each of them anyway.
+find_noted() {
+  local host=$1 name
+  shift
+  WITHOUT_NOTES=true
+  for name in "$@"; do
+    if [[ $name > $horizon || $misdated == *"\"$name\""* ]] || ! try_backup "$name" "$host" || [[ -n $M_SUSPECT ]] || is_dwarfed "$name" "$host"; then continue; fi
+    BACKUP=$name
+    warn "$name is taken all the same: no other backup is whole, and what was noted as damaged may be mended since; each object is checked"
+    break
+  done
+  WITHOUT_NOTES=false
 }
 
 # is_dwarfed NAME HOST: whether another repository calls the backup of MANIFEST suspect, or lacks it and has an older good one beside

@@ -89,6 +89,17 @@ test("latest passes over a backup that is damaged in every repository, and takes
   expect(latest("restore")).toMatchObject({ stdout: `${NEW} second\n`, stderr: "" });
 });
 
+test("where all that speaks against the last backup is a note, latest takes it: what was noted may be mended", () => {
+  for (const file of [`backups/${OLD}.json`, object(OLD)]) {
+    fs.rmSync(at(`local/prom-1/${file}`));
+  }
+  note("local", NEW);
+  const latest = () => call("restore", 'load_metrics; resolve_backup latest; echo "$BACKUP $REPOSITORY $BACKUP_COMPLETE"');
+  expect(latest()).toMatchObject({ stdout: `${NEW} local true\n`, stderr: expect.stringContaining(`warning: ${NEW} is taken all the same: no other backup is whole`) as string });
+  fs.rmSync(at(`local/prom-1/${object(NEW)}`));
+  expect(latest()).toMatchObject({ code: 11, stdout: "" });
+});
+
 test("a drill and a heal look for themselves: what was noted may be mended", () => {
   note("local", NEW);
   for (const command of ["drill", "heal"]) {
