@@ -5,6 +5,17 @@ import { defineConfig } from "vitest/config";
 // `.ci/run` names a directory and counts what each run of Vitest reports there.
 const reports = process.env.TEST_REPORTS;
 
+/** Needs no host, but other programs for most of its time. */
+const PROGRAMS = ["test/{alerts,backup,package,restore,steps}/**/*.test.ts"];
+
+const WITHOUT_HOST = {
+  // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
+  maxWorkers: Math.max(2, availableParallelism()),
+  // Nothing ends by it but what hangs, see below.
+  testTimeout: 600_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/runner/slowestFiles.ts", ...(reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }] as [string, object]])],
@@ -13,13 +24,18 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/hostCommand/**", "test/bench/**", "test/receivers/**", "node_modules/**"],
+          exclude: [...PROGRAMS, "test/integration/**", "test/hostCommand/**", "test/bench/**", "test/receivers/**", "node_modules/**"],
           globalSetup: ["test/tools/debianPackages.ts"],
-          // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
-          maxWorkers: Math.max(2, availableParallelism()),
-          // Nothing ends by it but what hangs, see below.
-          testTimeout: 600_000,
-          hookTimeout: 120_000,
+          ...WITHOUT_HOST,
+        },
+      },
+      {
+        test: {
+          // Functions of the host's programs in real bash, rules in promtool, the package as npm makes and installs it.
+          name: "programs",
+          include: PROGRAMS,
+          globalSetup: ["test/tools/debianPackages.ts"],
+          ...WITHOUT_HOST,
         },
       },
       {
