@@ -235,11 +235,13 @@ store_everywhere() {
   fi
 }
 
-# relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it.
+# relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it. It reads on when nobody takes the
+# words any more: a log that is full stops no backup.
 relay_words() {
+  if is_terminal; then RELAYED=true; fi
   rm -f -- "$SCRATCH/words"
   mkfifo -- "$SCRATCH/words"
-  cat <"$SCRATCH/words" >&2 &
+  { cat >&2 || cat >/dev/null; } <"$SCRATCH/words" &
   RELAY=$!
 }
 

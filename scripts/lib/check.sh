@@ -81,7 +81,7 @@ prove_repository() {
   local name="${REPOSITORY_NAMES[$1]}" until=$(( SECONDS + PROOF_PATIENCE_SECONDS )) status mark
   while :; do
     status=0
-    in_background check_repository "$1" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
+    in_background try_repository "$1" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
     wait "$CHILD" || status=$?
     if (( status == 0 )); then
       printf '  ✔ %-15s %s\n' "$name" "$(cat -- "$SCRATCH/check")" >&2
@@ -152,10 +152,26 @@ check_space() {
 
 # check_repository INDEX: owner, then write, read and delete of a probe object.
 check_repository() {
-  local object text back="$SCRATCH/probe.$BASHPID"
   select_repository "$1"
   repository_open || repository_fault "list"
   require_owner || repository_fault "owner.json"
+  write_read_delete
+}
+
+# try_repository INDEX: the same, and nothing is left: a place that may not be mounted yet must not pass for one that holds something.
+try_repository() {
+  local new=false
+  select_repository "$1"
+  repository_list || repository_fault "list"
+  if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
+  if [[ $REPOSITORY_TYPE == path ]] && ! within_limit test -e "$REPOSITORY_ROOT"; then new=true; fi
+  write_read_delete
+  if [[ $new == true ]]; then within_limit rmdir --ignore-fail-on-non-empty -- "$REPOSITORY_ROOT" || repository_fault "delete"; fi
+}
+
+# write_read_delete: a probe object in the selected repository.
+write_read_delete() {
+  local object text back="$SCRATCH/probe.$BASHPID"
   object="probe-$$-$BASHPID"
   # What nobody deletes must not become more and more.
   if [[ $REPOSITORY_PRUNE == false ]]; then object=probe-of-check; fi

@@ -76,8 +76,8 @@ human_seconds() {
   else printf '%d d' $(( seconds / 86400 )); fi
 }
 
-# is_terminal: whether a person watches stderr.
-is_terminal() { [[ -t 2 ]]; }
+# is_terminal: whether a person watches stderr, or what a job passes on to it (relay_words).
+is_terminal() { [[ -t 2 || ${RELAYED:-false} == true ]]; }
 
 # progress TEXT: replaces the current line on a terminal; silent elsewhere.
 progress() {

@@ -13,10 +13,14 @@ afterEach(() => data.shell.remove());
 const SECOND = { REPOSITORY_COUNT: "2", REPOSITORY_2_NAME: "nas", REPOSITORY_2_TYPE: "path" };
 const prove = (more = "") => data.call("check --repositories", more);
 
-test("repositories that can be written, read and deleted in are proven, and keep nothing but their owner", () => {
+test("repositories that can be written, read and deleted in are proven, and keep nothing of it", () => {
   const { code, stderr } = prove();
   expect([code, stderr]).toEqual([0, `  ✔ local           ${data.at("repository/prom-1")}: write, read, delete\n`]);
-  expect(fs.readdirSync(data.at("repository/prom-1"))).toEqual(["owner.json"]);
+  // A mount point that was bare still looks like one.
+  expect(fs.readdirSync(data.at("repository"))).toEqual([]);
+  fs.mkdirSync(data.at("repository/prom-1"));
+  expect(prove().code).toBe(0);
+  expect(fs.readdirSync(data.at("repository/prom-1"))).toEqual([]);
 });
 
 test.each(["required", "warn"])("one that is not there, with proof: %s", proof => {
@@ -36,7 +40,7 @@ test("one that belongs to another machine is there, and whose it is to be is dec
 
 test("rights that take some seconds are waited for, and those that never come are not", () => {
   data.configure({ REPOSITORY_1_TYPE: "rclone", REPOSITORY_1_LOCATION: "s3:bucket" });
-  const asked = (granted: number) => `sleep() { :; }; check_repository() {
+  const asked = (granted: number) => `sleep() { :; }; try_repository() {
     printf x >>${data.at("asked")}
     if (( $(wc -c <${data.at("asked")}) < ${granted} )); then die "$EXIT_REPOSITORY" "repository local: list: AccessDenied" "check"; fi
     printf there; }`;
