@@ -126,15 +126,15 @@ find_damage() {
 # read_singly FILE: another try for each object that FILE names, if the repository still lists it; adds to SCRATCH/found. Ends with 8 if the
 # repository cannot be listed, or has one that it does not give. What can be opened on a path and not read is damage.
 read_singly() {
-  local object
+  local object bytes
   repository_list || repository_fault "cannot be listed"
   while IFS= read -r object; do
-    if ! object_bytes "$object" >/dev/null; then continue; fi
+    bytes="$(object_bytes "$object")" || continue
     printf '%s\n' "$object" >"$SCRATCH/single"
     if repository_hash "$SCRATCH/single" >"$SCRATCH/single.sum"; then
       cat -- "$SCRATCH/single.sum" >>"$SCRATCH/found"
-      # rclone ends well where it finds nothing; the list says that something is there.
-      if [[ $REPOSITORY_TYPE == path ]]; then continue; fi
+      # rclone ends well where it finds nothing; the list says whether something is there.
+      if [[ $REPOSITORY_TYPE == path || $bytes == 0 ]]; then continue; fi
       if [[ -s $SCRATCH/single.sum && "$(<"$SCRATCH/single.sum")" != "$NOTHING_SHA256"* ]]; then continue; fi
       REPOSITORY_ERROR="it is listed, and nothing of it came"
     fi

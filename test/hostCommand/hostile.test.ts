@@ -1,5 +1,6 @@
 // F27 and F28: text in settings that would like to be code, and secrets that would like to be seen.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { renderCron } from "../../components/render/backupJob";
 import { quote } from "../hosts/host";
 import { COMMAND, LOG } from "./install";
 import { lines, startOwnServer, type OwnServer } from "./server";
@@ -12,10 +13,13 @@ let server: OwnServer;
 beforeAll(async () => {
   setting = await openSetting();
   server = await startOwnServer(setting.host, { name: "watched", port: 9371 });
+  // For check: an entry that is not due.
+  await setting.host.writeFile("/etc/cron.d/prometheus-backup", renderCron("prometheus", [{ schedule: "0 0 1 1 *", command: "run" }]));
 });
 
 afterAll(async () => {
   await server.stop();
+  await setting.host.run("rm /etc/cron.d/prometheus-backup");
   await setting.stop();
 });
 

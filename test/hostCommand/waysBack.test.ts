@@ -165,7 +165,7 @@ describe("a machine without settings and without a running server", () => {
     expect((JSON.parse(list.stdout) as ListedBackup[]).map(({ name, complete }) => [name, complete]), list.stderr).toContainEqual([whole.name, true]);
     expect((JSON.parse((await anywhere(`show ${whole.name} --json --at ${place} --host ways`)).stdout) as Manifest).name).toBe(whole.name);
     const verified = await anywhere(`verify ${whole.name} --at ${place} --host ways`);
-    expect([verified.code, verified.stderr]).toEqual([0, expect.stringContaining(`✔ ${whole.name} in given: `)]);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining(`✔ ${whole.name} in given: `)]);
     const nobody = await anywhere(`list --at ${place} --host nobody`);
     expect([nobody.code, nobody.stderr]).toEqual([0, expect.stringMatching(/^there are no backups of nobody in /)]);
   });

@@ -20,7 +20,7 @@ const receiverPassword = `it's "$(id)" receiver-7391`;
 /** The part of it that stays as it is in every notation. */
 const receiverWord = "receiver-7391";
 const command = "/usr/local/bin/prometheus-backup.sh";
-const cronLine = (schedule: string) => `${schedule} prometheus ${command} >> /var/log/prometheus-backup.log 2>&1`;
+const cronLine = (schedule: string) => `${schedule} prometheus ${command} run >> /var/log/prometheus-backup.log 2>&1`;
 
 interface Found {
   inventory: string;
