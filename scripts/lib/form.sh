@@ -21,6 +21,8 @@ form_filter() {
   def letters: "[^\"\\\\\\x00-\\x1f\\x7f-\\x{9f}]";
   # Without control characters, which a terminal obeys.
   def text($most): "\"(?>(?:\(letters)|\\\\[\"\\\\]){0,\($most)})\"";
+  # The same, of several lines.
+  def lines($most): "\"(?>(?:\(letters)|\\\\[\"\\\\nt]){0,\($most)})\"";
   # One line that a person wrote; what changes the direction of writing could make other words of those around it.
   def note: "(?!\"[^\"]*[\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}])\(text(200))";
   def lines: "\"(?>(?:\(letters)|\\\\[\"\\\\nt])*)\"";
@@ -86,7 +88,7 @@ manifest_form() {
   def wound: {ulid: ulid, minTime: may(time), maxTime: may(time), reason: text(1000)};
   def manifest_forms: {
     "": {
-      format: whole, digest: sha256, name: backup_name, host: host, environment: text(1000), tool: text(1000), startedAt: date, finishedAt: date,
+      format: whole, digest: sha256, name: backup_name, host: host, environment: lines(1000), tool: text(1000), startedAt: date, finishedAt: date,
       source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000)),
       note: may(note)
     },

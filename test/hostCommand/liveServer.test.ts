@@ -175,7 +175,7 @@ describe.concurrent("on a running server", () => {
     const { server, site, backup } = await startLiveServer(setting, "drilling", 9425);
     const good = await site.good("drill");
     const verdict = /^✔ (\d+) of (\d+) blocks, (.+) k samples as the manifest says; restored and ready in \d+\.\d s$/m.exec(good.stderr);
-    expect([Number(verdict?.[1]), Number(verdict?.[2]), Number(verdict?.[3])]).toEqual([HISTORY_BLOCKS + 1, backup.totals.blocks, Math.floor(backup.totals.samples / 100) / 10]);
+    expect([Number(verdict?.[1]), Number(verdict?.[2]), Number(verdict?.[3])]).toEqual([HISTORY_BLOCKS + 1, backup.totals.blocks, Math.round(backup.totals.samples / 100) / 10]);
     const metrics = await site.metrics();
     expect([metrics.get("verify_last_exit_code"), (metrics.get("drill_last_success_timestamp_seconds") ?? 0) > 0, (metrics.get("drill_restore_seconds") ?? 0) > 0]).toEqual([0, true, true]);
 
