@@ -239,6 +239,7 @@ store_everywhere() {
 # words any more: a log that is full stops no backup.
 relay_words() {
   if is_terminal; then RELAYED=true; fi
+  if [[ /dev/stderr -ef $LOG_FILE ]]; then LOG_RELAYED=true; fi
   rm -f -- "$SCRATCH/words"
   mkfifo -- "$SCRATCH/words"
   { cat >&2 || cat >/dev/null; } <"$SCRATCH/words" &

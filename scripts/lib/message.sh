@@ -10,7 +10,7 @@ log() {
   local line
   printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$*"
   printf '%s\n' "$line" >&2 || true
-  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
+  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
 }
 
 # say TEXT: a line for the person at the terminal.

@@ -39,6 +39,7 @@ type Written = WoundedManifest & { archive: { object: string } | null };
 function put(manifest: WoundedManifest, at: number, changes: object = {}): WoundedManifest {
   const startedAt = new Date(at).toISOString().replace(/\.\d{3}/, "");
   const made = { ...manifest, name: startedAt.replace(/[-:]/g, ""), startedAt, ...changes } as Written;
+  made.totals = { ...made.totals, blocks: made.blocks.length };
   if (made.archive !== null) {
     // Each has its own.
     const object = `archives/prometheus-backup-${made.name.slice(0, 8)}-${made.name.slice(9, 15)}.tar.gz`;

@@ -43,8 +43,8 @@ test("a cold backup writes down how much its WAL is when it is unpacked", () => 
 /** What fetch_object makes of a tar that ended in this way, with the right checksum or another. */
 const verdict = (words: string, free: string, sum = "$recorded") =>
   shell.print(
-    `REPOSITORY=local REPOSITORY_SHOWN=/r REPOSITORY_TYPE=test recorded="$(printf '%064d' 1)"
-    read_from_test() { printf '%s *stdin\\n' "${sum}" >"$2.sum"; printf '%s\\n' "${words}" >"$2.words"; printf 2 >"$2.failed"; }
+    `REPOSITORY=local REPOSITORY_SHOWN=/r REPOSITORY_TYPE=rclone recorded="$(printf '%064d' 1)"
+    read_from_rclone() { printf '%s *stdin\\n' "${sum}" >"$2.sum"; printf '%s\\n' "${words}" >"$2.words"; printf 2 >"$2.failed"; }
     free_bytes() { printf '${free}'; }
     fetch_object object "$recorded" "$PWD" unpack_wal || printf '%s' "$FETCH_ERROR"`,
   ).split(" ")[0];

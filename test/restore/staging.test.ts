@@ -25,7 +25,7 @@ beforeEach(() => {
 /** A full restore up to its download. */
 const restore = (question: string) =>
   shell.run(
-    `BACKUP=${BACKUP} RESTORE_MODE=full PLAN_ONLY=false DATA_DIRECTORY="$PWD/data" UNIT_KNOWN=false
+    `COMMAND=restore RESTORE_HOST=prom-1 BACKUP=${BACKUP} RESTORE_MODE=full PLAN_ONLY=false DATA_DIRECTORY="$PWD/data" UNIT_KNOWN=false
     read_server_facts() { :; }; require_stoppable() { :; }; mount_of() { printf same; }; plan_full() { :; }
     stop_after_plan() { ${question}; }; fetch_selected() { exit 0; }; restore_full`,
   ).code;
@@ -59,7 +59,7 @@ test("a merge with nothing to do removes what merges have left, also of its own 
 test("a heal removes what merges have left of other backups, when it was confirmed", () => {
   const heal = (question: string) =>
     shell.run(
-      `HOST_NAME=prom-1 DATA_DIRECTORY="$PWD/data"; for name in require_restore_user open_root_state recover_interrupted open_state require_tools take_common_lock read_server_facts \
+      `COMMAND=heal HOST_NAME=prom-1 RESTORE_HOST=prom-1 DATA_DIRECTORY="$PWD/data"; for name in require_restore_user open_root_state recover_interrupted open_state require_tools take_common_lock read_server_facts \
         require_no_others find_wounds plan_heal; do eval "$name() { :; }"; done
       resolve_backup() { BACKUP=${BACKUP} B_ULID=(a); }; stop_after_plan() { ${question}; }; fetch_selected() { exit 0; }; command_heal`,
     ).code;
