@@ -139,7 +139,9 @@ test("what went with a reason long ago is not lost, though no newer backup shows
     copyObject(`blocks/${name}.tar.zst`, `blocks/${ulid(n)}.tar.zst`);
     const compaction = { sources: [ulid(n)], parents: parents.map(parent => ({ ulid: parent })) };
     const object = `blocks/${ulid(n)}.tar.zst`;
-    return { ...only(name)[0], ulid: ulid(n), sources: [ulid(n)], meta: { compaction }, object };
+    const [block] = only(name);
+    const meta = { ulid: ulid(n), minTime: block?.minTime, maxTime: block?.maxTime, compaction };
+    return { ...block, ulid: ulid(n), sources: [ulid(n)], meta, object };
   };
   const next = Date.parse(all.startedAt) + 2 * DAY;
   data.remove(`repository/prom-1/backups/${all.name}.json`);
