@@ -143,13 +143,16 @@ take_lock() {
 # stop_orphans: kill -9 reaches a run, but not its jobs: they go on sending from a snapshot that this run removes, and could
 # leave cut-off objects in place of good ones. Every job inherits the lock on STATE_DIR/jobs; who holds it now is an orphan.
 stop_orphans() {
-  local jobs="$STATE_DIR/jobs" orphan
+  local jobs="$STATE_DIR/jobs" orphan tries free=false
   if ! : 2>/dev/null >>"$jobs"; then die "$EXIT_SPACE" "$jobs cannot be written" "free space on that file system and check its owner"; fi
   if ! flock --nonblock "$jobs" true; then
     warn "jobs of a run that was killed are still at work; they are ended now"
-    while IFS= read -r orphan; do kill -KILL "$orphan" 2>/dev/null || true; done < <(
-      find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$jobs" 2>/dev/null | cut -d / -f 3 | sort --unique)
-    if ! flock --timeout 10 "$jobs" true; then
+    # Again and again: one that has just started another is ended, and that one is not.
+    for (( tries = 0; tries < 10; tries++ )); do
+      while IFS= read -r orphan; do kill -KILL "$orphan" 2>/dev/null || true; done < <(holders_of "$jobs")
+      if flock --timeout 1 "$jobs" true; then free=true; break; fi
+    done
+    if [[ $free == false ]]; then
       if ! only_dying_hold "$jobs"; then
         die "$EXIT_LOCKED" "jobs of a run that was killed cannot be ended" "look for rclone and tar of '$(id -un)' with 'ps'; nothing was done"
       fi
@@ -168,8 +171,11 @@ only_dying_hold() {
   while IFS= read -r process; do
     pending="$(awk '/^ShdPnd:/ { print $2 }' "/proc/$process/status" 2>/dev/null)" || continue
     if [[ -n $pending ]] && (( (16#$pending & 16#100) == 0 )); then return 1; fi
-  done < <(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null | cut -d / -f 3 | sort --unique)
+  done < <(holders_of "$1")
 }
+
+# holders_of FILE: the processes that have FILE open, a line each.
+holders_of() { { find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null || true; } | cut -d / -f 3 | sort --unique; }
 
 # in_background FUNCTION ARG...: starts a job without the lock (a child that outlives us must not keep it) and sets CHILD.
 in_background() {
