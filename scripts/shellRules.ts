@@ -41,7 +41,7 @@ const NUMBERS: Record<string, string> = {
   "check_series wanted": "jq prints it, of a manifest that has its form",
   "check_series from": "cut by jq, and only sent to the server", "check_series to": "cut by jq, and only sent to the server",
   "check_alerts loaded": "jq counts it", "check_alerts failing": "jq counts it",
-  "next_run hour": "date prints it", "next_run minute": "date prints it",
+  "next_run time": "date prints it",
   "plan_space old": "a path whose size is asked",
   "make_writable mode": "stat prints it", "make_writable group": "stat prints it", "make_writable owner": "stat prints it",
 };

@@ -1,4 +1,5 @@
 import { Proof, Scheduler } from "../enums";
+import { localCalendar } from "./calendar";
 import { HostFiles, publicFile } from "./files";
 import { apiCredentialsName, heartbeatName, paths } from "./paths";
 import { renderKnownHosts, renderRclone, RepositoryPlan, repositoryLocation } from "./repositories";
@@ -171,7 +172,7 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
     ADMIN_API_EXPOSURE: plan.exposure,
     SHRINK_PERCENT: String(plan.suspectBelowPercent),
     NEW_HOST: String(plan.newHost),
-    ...(plan.scheduler === Scheduler.Cron ? {} : { SCHEDULER: plan.scheduler }),
+    ...schedulerSettings(plan),
     COMPANIONS: String(plan.companions),
     READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
     // Left out, it is the directory that the step for the textfile directory found on the host.
@@ -179,6 +180,15 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
     ...limitSettings(plan.limits),
     ...repositorySettings(plan.repositories),
   };
+}
+
+/** How the host finds out what comes next: from its timers, or, where cron has no word for that, from the same times as systemd writes them. */
+function schedulerSettings({ scheduler, schedule, drillSchedule }: BackupJobPlan): Record<string, string> {
+  if (scheduler === Scheduler.Systemd) {
+    return { SCHEDULER: scheduler };
+  }
+  const drill = drillSchedule === undefined ? "" : localCalendar(drillSchedule).join(";");
+  return { RUN_CALENDAR: localCalendar(schedule).join(";"), DRILL_CALENDAR: drill };
 }
 
 /** Half an hour away from the runs, as far as they have a fixed minute. */

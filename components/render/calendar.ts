@@ -89,7 +89,7 @@ function refuseMissingTimes(line: Fields, { hour, minute }: Values, timeZone: st
 export function calendarLines(schedule: string, timeZone: string): string[] {
   const line = split(schedule);
   const values = valuesOf(line);
-  const { minute, hour, dayOfMonth, month, dayOfWeek } = values;
+  const { hour, dayOfMonth, month, dayOfWeek } = values;
   const everyHour = hour.length === 24 && dayOfMonth.length === 31 && month.length === 12 && dayOfWeek.length === 7;
   const changes = clockChanges(timeZone);
   const wholeHours = changes.every(({ from, to }) => (to - from) % 3600 === 0) && offsetOf(timeZone)(DAYS.first * DAY) % 3600 === 0;
@@ -97,8 +97,18 @@ export function calendarLines(schedule: string, timeZone: string): string[] {
   if (!inUtc) {
     refuseMissingTimes(line, values, timeZone, changes);
   }
+  return expressions(line, values, ` ${inUtc ? "UTC" : timeZone}`);
+}
+
+/** What cron runs by this line, as systemd writes it, in the time zone of whoever reads it. */
+export function localCalendar(schedule: string): string[] {
+  const line = split(schedule);
+  return expressions(line, valuesOf(line), "");
+}
+
+function expressions(line: Fields, { minute, hour, dayOfMonth, month, dayOfWeek }: Values, zone: string): string[] {
   const months = component(month, 12);
-  const time = `${component(hour, 24)}:${component(minute, 60)}:00 ${inUtc ? "UTC" : timeZone}`;
+  const time = `${component(hour, 24)}:${component(minute, 60)}:00${zone}`;
   const weekly = dayOfWeek.length === 7 ? "" : `${dayOfWeek.map(day => WEEK_DAYS[day] ?? "").join(",")} `;
   const monthly = component(dayOfMonth, 31);
   if (weekly === "" || monthly === "*" || mustMatchBoth(line)) {

@@ -16,7 +16,7 @@ check_schedule() {
     die "$EXIT_CONFIGURATION" "no line of $CRON_FILE calls this command, so no backup is taken by itself" "run 'pulumi up', which writes it"
   fi
   if ! cron_runs; then die "$EXIT_CONFIGURATION" "$CRON_FILE is there, but cron does not run" "run: systemctl enable --now cron"; fi
-  next_run "$fields"
+  next_call run
   if [[ -z $NEXT_RUN ]]; then printf '"%s", cron runs' "$fields"; return 0; fi
   printf '"%s", cron runs, next in %s' "$fields" "$(human_seconds $(( NEXT_RUN - EPOCHSECONDS )))"
 }
@@ -59,6 +59,7 @@ check_served() {
   api GET /api/v1/query --get --data-urlencode "query=max(prometheus_backup_last_run_timestamp_seconds{host=\"$HOST_NAME\"})"
   served="$(api_value '.result[0].value[1] // "none"')" || die "$EXIT_SERVER" "Prometheus does not answer a query (HTTP $API_STATUS $API_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   served="$(printf '%.0f' "$served" 2>/dev/null)" || served=0
+  if [[ ! $served =~ ^[0-9]{1,15}$ ]]; then served=0; fi
   if (( served >= ${last%.*} )); then printf 'Prometheus has those of the last run, %s' "$(ago "$served")"; return 0; fi
   if (( EPOCHSECONDS - ${last%.*} < SCRAPE_PATIENCE_SECONDS )); then not_checked "the last run has just ended; ask again in two minutes"; fi
   rules="$(count_rules)"
@@ -81,16 +82,17 @@ check_alerts() {
   if (( loaded == 0 )); then warned "no alert rules of this tool are loaded here: unless another server has them, nobody will be told"; fi
   if (( failing > 0 )); then die "$EXIT_CONFIGURATION" "$failing of $loaded rules cannot be evaluated" "look at: $PROMETHEUS_URL/rules"; fi
   api GET /api/v1/alertmanagers
-  api_value '.activeAlertmanagers[].url' | mapfile -t urls || true
+  # Printed and asked: an address, and nothing that a terminal or curl obeys.
+  api_value '.activeAlertmanagers[].url | strings | select(test("\\Ahttps?://[A-Za-z0-9._~:/%@\\[\\]-]{1,500}\\z"))' | mapfile -t urls || true
   if (( ${#urls[@]} == 0 )); then
     die "$EXIT_CONFIGURATION" "$loaded rules loaded, but no Alertmanager is configured: nobody will be told" "name one under alerting: in the configuration of Prometheus"
   fi
   for url in "${urls[@]}"; do
-    host="${url#*://}"
-    if alertmanager_answers "$url"; then answering+=("${host%%/*}"); fi
+    host="${url#*://}" host="${host%%/*}"
+    if alertmanager_answers "$url"; then answering+=("${host##*@}"); fi
   done
   if (( ${#answering[@]} == 0 )); then
-    die "$EXIT_CONFIGURATION" "$loaded rules loaded, but no Alertmanager answers ($(printf '%s\n' "${urls[@]}" | sed 's#^[a-z]*://##; s#/.*##' | paste --serial --delimiters ' ')): nobody will be told" \
+    die "$EXIT_CONFIGURATION" "$loaded rules loaded, but no Alertmanager answers ($(printf '%s\n' "${urls[@]}" | sed 's#^[a-z]*://##; s#/.*##; s#.*@##' | paste --serial --delimiters ' ')): nobody will be told" \
       "look at that Alertmanager, and at alerting: in the configuration of Prometheus"
   fi
   printf '%d rules loaded, Alertmanager answers (%s)' "$loaded" "$(join_words ', ' "${answering[@]}")"
@@ -99,8 +101,7 @@ check_alerts() {
 # alertmanager_answers URL: whether somebody is there. Who asks for credentials is there, too; the server has them, and this command need not.
 alertmanager_answers() {
   local status
-  if [[ ! $1 =~ ^https?://[^[:space:]]+$ ]]; then return 1; fi
-  status="$(curl --silent --noproxy '*' --insecure --max-time 5 --output /dev/null --write-out '%{http_code}' -- "${1%/api/v[0-9]*}/-/ready" 2>/dev/null)" || true
+  status="$(curl --silent --noproxy '*' --insecure --globoff --max-time 5 --output /dev/null --write-out '%{http_code}' -- "${1%/api/v[0-9]*}/-/ready" 2>/dev/null)" || true
   [[ $status =~ ^[234] ]]
 }
 

@@ -25,7 +25,6 @@ form_filter() {
   def lines($most): "\"(?>(?:\(letters)|\\\\[\"\\\\nt]){0,\($most)})\"";
   # One line that a person wrote; what changes the direction of writing could make other words of those around it.
   def note: "(?!\"[^\"]*[\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}])\(text(200))";
-  def lines: "\"(?>(?:\(letters)|\\\\[\"\\\\nt])*)\"";
   # An absolute path without steps upwards.
   def path: "(?!\"[^\"]*/\\.\\.(?:/|\"))\"/(?>(?:\(letters)|\\\\[\"\\\\]){0,4096})\"";
   def ulid_letters: "[0-7][0-9A-HJKMNP-TV-Z]{25}";
@@ -92,7 +91,7 @@ manifest_form() {
       source: choice("snapshot|hot|cold"), layout: choice("blocks|archive"), suspect: may(text(1000)),
       note: may(note)
     },
-    "prometheus": {version: text(1000), retentionTime: text(1000), retentionSize: text(1000), dataDirectory: path, externalLabels: lines, outOfOrderWindow: text(1000)},
+    "prometheus": {version: text(1000), retentionTime: text(1000), retentionSize: text(1000), dataDirectory: path, externalLabels: lines(100000), outOfOrderWindow: text(1000)},
     "lastDrill?": {finishedAt: date, restoreSeconds: may(decimal)},
     "covered[]": {ulid: ulid, minTime: time, maxTime: time, numSamples: whole, by: list(ulid)},
     "lacks?[]": wound, "accepted?[]": wound,

@@ -65,7 +65,7 @@ status_text() {
   | "\(.host)\(if .environment == "" then "" else " (\(.environment))" end): \(if .protected then "PROTECTED" else "NOT PROTECTED" end): \(.verdict)",
   "  last good   \(.lastSuccess | ago)",
   "  last run    \(.lastRun.at | ago)\(if .lastRun then ", \(if .lastRun.exitCode == 0 then "good" else "failed with exit code \(.lastRun.exitCode)" end), took \(.lastRun.seconds // 0 | duration)" else "" end)",
-  "  next run    \(.nextRun | if . then ahead else "nothing calls one on this host that could be read" end)",
+  "  next run    \(.nextRun | if . then ahead else "not known to this host" end)",
   "  last drill  \(.lastDrill | ago)\(if .nextDrill then "; the next: \(.nextDrill | ahead)" elif .drillIntervalSeconds then "" else "; none is scheduled" end)",
   "  last verify \(.lastVerify | ago)",
   (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)\(if .error then "; DOES NOT ANSWER: \(.error)" else "" end)"),

@@ -1,7 +1,9 @@
 // Where a host stands: the verdict of status, and the part of check that ends at a person.
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
+import { CronExpressionParser } from "cron-parser";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { localCalendar } from "../../components/render/calendar";
 import { DataDirectory } from "./dataDirectory";
 
 const data = new DataDirectory();
@@ -16,7 +18,7 @@ const cron = 'CRON_FILE="$PWD/cron"; cron_runs() { true; }\n';
 beforeAll(() => {
   data.block(1);
   fs.mkdirSync(data.at("textfiles"));
-  data.configure({ TEXTFILE_DIR: data.at("textfiles") });
+  data.configure({ TEXTFILE_DIR: data.at("textfiles"), RUN_CALENDAR: "*-*-* 02:00:00", DRILL_CALENDAR: "Sun *-*-* 04:07:00" });
 });
 
 /** What runs and drills have noted, with times as seconds ago. */
@@ -75,31 +77,31 @@ describe("status begins with a verdict", () => {
 });
 
 describe("the next run", () => {
-  /** What comes next after a moment, in a time zone of the host. */
-  function next(fields: string, now: string, zone = "UTC"): string {
-    const date = `date() { case "$*" in "+%F %-H %-M") TZ=${zone} command date --date "${now}" "$@" ;; *) command date "$@" ;; esac; }`;
-    const text = `${date}; env() { shift 2; TZ=${zone} date "$@"; }; next_run "$1"; if [[ -n $NEXT_RUN ]]; then command date --utc --date "@$NEXT_RUN" '+%F %H:%M'; fi`;
-    return data.shell.print(text, fields);
+  /** What comes next by these lines, in a time zone of the host: by systemd on the host, and by cron-parser. */
+  function next(lines: string[], zone = "UTC"): { said: string; wanted: string } {
+    const calendar = lines.flatMap(line => localCalendar(line)).join(";");
+    const said = data.shell.print(`env() { shift; TZ=${zone} command "$@"; }; next_run "$1"; printf %s "$NEXT_RUN"`, calendar);
+    const times = lines.map(line => CronExpressionParser.parse(line, { tz: zone }).next().getTime() / 1000);
+    return { said, wanted: times.length === 0 ? "" : String(Math.min(...times)) };
   }
 
   test.each([
-    ["0 2 * * *", "2026-11-30 01:59", "2026-11-30 02:00"],
-    ["0 2 * * *", "2026-11-30 02:00", "2026-12-01 02:00"],
-    ["*/20 * * * *", "2026-12-31 23:41", "2027-01-01 00:00"],
-    ["5,35 8-10/2 * * *", "2026-11-30 08:10", "2026-11-30 08:35"],
-    ["30 4 * * mon-fri", "2026-12-04 05:00", "2026-12-07 04:30"],
-    ["30 4 * * 7", "2026-11-30 00:00", "2026-12-06 04:30"],
-    ["0 0 1 jan *", "2026-11-30 00:00", "2027-01-01 00:00"],
-    ["0 3 15 * 1", "2026-12-01 00:00", "2026-12-07 03:00"],
-    ["0 3 */10 * */3", "2026-12-01 00:00", "2027-01-31 03:00"],
-    ["0 0 30 2 *", "2026-11-30 00:00", ""],
-    ["no schedule", "2026-11-30 00:00", ""],
-  ])("%s after %s: %s", (fields, now, expected) => {
-    expect(next(fields, now)).toBe(expected);
+    [["0 2 * * *"], "UTC"], [["5,35 8-10/2 * * *"], "UTC"], [["30 4 * * mon-fri"], "UTC"], [["0 3 15 * 1"], "UTC"],
+    [["0 0 1 jan *", "59 23 31 12 *"], "UTC"], [["0 2 * * *"], "Asia/Kolkata"], [["7 4 * * 7", "0 12 1 * *"], "Asia/Tokyo"],
+  ])("%j in %s is what cron would run first", (lines, zone) => {
+    const { said, wanted } = next(lines, zone);
+    expect(said).toBe(wanted);
   });
 
-  test("is that of the host's time zone", () => {
-    expect(next("0 2 * * *", "2026-11-30 00:30 UTC", "Europe/Vienna")).toBe("2026-11-30 01:00");
+  test("of a time that never comes, and of none, nothing is said", () => {
+    expect(data.shell.print('next_run "*-02-30 00:00:00"; printf %s "$NEXT_RUN"; next_run "no schedule"; printf %s "$NEXT_RUN"; next_run ""; printf %s "$NEXT_RUN"')).toBe("");
+  });
+
+  test("nothing comes next where cron has no line for it", () => {
+    const asked = 'CRON_FILE="$PWD/cron" SCHEDULER=cron RUN_CALENDAR="*-*-* 02:00:00" DRILL_CALENDAR=""; next_call run; printf %s "$NEXT_RUN"';
+    expect(data.shell.print(asked)).not.toBe("");
+    fs.writeFileSync(data.at("cron"), "");
+    expect(data.shell.print(asked)).toBe("");
   });
 });
 
@@ -156,7 +158,7 @@ describe("check ends at a person", () => {
     noted(GOOD, AGES);
     data.configure({ TEXTFILE_DIR: data.at("textfiles"), DRILL_INTERVAL_SECONDS: String(DAY) });
     expect(call()).toMatchObject({ code: 9, rows: expect.arrayContaining([expect.stringMatching(/^ {2}✘ last drill {6}no drill has succeeded for 3 d, and one is due every 24 h 0 min; run: prometheus-backup\.sh drill$/)]) as string[] });
-    data.configure({ TEXTFILE_DIR: data.at("textfiles") });
+    data.configure({ TEXTFILE_DIR: data.at("textfiles"), RUN_CALENDAR: "*-*-* 02:00:00", DRILL_CALENDAR: "Sun *-*-* 04:07:00" });
   });
 
   test("what could not be looked at is no failure of its own, and no success either", () => {

@@ -44,6 +44,11 @@ test("hosts with the same change stand together, each file with its lines, and o
     -0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill >> /var/log/prometheus-backup.log 2>&1
     +0 6 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill >> /var/log/prometheus-backup.log 2>&1
     \`\`\`
+    \`etc/prometheus-backup/prometheus-backup.conf\`
+    \`\`\`diff
+    -DRILL_CALENDAR='Sun *-*-* 05:00:00'
+    +DRILL_CALENDAR='Sun *-*-* 06:00:00'
+    \`\`\`
 
     **prom-3**: no change
 
