@@ -47,7 +47,7 @@ explain_full_state() {
 stop_child() {
   local child=$1 grandchild try
   if ! kill -0 "$child" 2>/dev/null; then return 0; fi
-  while IFS= read -r grandchild; do stop_child "$grandchild"; done < <(tr ' ' '\n' <"/proc/$child/task/$child/children" 2>/dev/null)
+  while IFS= read -r grandchild; do stop_child "$grandchild"; done < <(tr ' ' '\n' 2>/dev/null <"/proc/$child/task/$child/children")
   kill -TERM "$child" 2>/dev/null
   # One that hangs in the kernel, behind a mount whose server is gone, ends for no signal.
   for (( try = 0; try < STOP_SECONDS * 10; try++ )); do

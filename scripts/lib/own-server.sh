@@ -60,16 +60,24 @@ not_of_this_host() {
   WAY_OUT="Run Prometheus as a unit of this host that has its data under their own path"
 }
 
-# find_server_elsewhere PORTS: as find_server_process, among all processes that share this network and the root directory, for a server that its unit has lost sight
-# of, or that has none.
+# find_server_elsewhere PORTS: as find_server_process, among all processes that share this network and the root
+# directory, for a server that its unit has lost sight of, or that has none.
 find_server_elsewhere() {
-  local place pid network
+  local pid network
   network="$(readlink -- /proc/self/ns/net)" || return 0
-  for place in /proc/[0-9]*; do
-    pid="${place#/proc/}"
-    if [[ "$(program_name "$pid")" != prometheus* || "$(readlink -- "$place/ns/net" 2>/dev/null)" != "$network" ]]; then continue; fi
-    if [[ $place/root -ef / ]] && has_port "$pid" "$1"; then SERVER_PID="$pid"; return 0; fi
-  done
+  while IFS= read -r pid; do
+    if [[ "$(program_name "$pid")" != prometheus* ]]; then continue; fi
+    if [[ "$(readlink -- "/proc/$pid/ns/net" 2>/dev/null)" != "$network" || ! /proc/$pid/root -ef / ]]; then continue; fi
+    if has_port "$pid" "$1"; then SERVER_PID="$pid"; return 0; fi
+  done < <(server_candidates)
+}
+
+# server_candidates: the processes that program_name may call a server, all asked at once: a host has thousands.
+server_candidates() {
+  {
+    find /proc/[0-9]*/exe -maxdepth 0 -lname '*prometheus*' 2>/dev/null || true
+    grep --files-with-matches --null-data --extended-regexp '^(.*/)?prometheus' -- /proc/[0-9]*/cmdline 2>/dev/null || true
+  } | cut -d / -f 3 | sort --unique
 }
 
 # judge_file_system DIRECTORY: those that Prometheus does not support, because files there are not what other machines make of them meanwhile. The name

@@ -18,7 +18,7 @@ unit_processes() {
 program_name() {
   local file
   if ! file="$(readlink -- "/proc/$1/exe" 2>/dev/null)"; then
-    file="$(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | head -n 1)" || file=''
+    file="$(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | head -n 1)" || file=''
   fi
   file="${file% (deleted)}"
   printf '%s' "${file##*/}"

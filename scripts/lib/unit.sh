@@ -39,7 +39,7 @@ processes_below() {
   pattern="$(sed 's/[][*?\\]/\\&/g' <<<"$1")"
   find /proc/[0-9]*/fd -lname "$pattern/*" -printf '%h\n' 2>/dev/null | sort --unique | while IFS=/ read -r _ _ pid _; do
     if [[ $pid == "$$" || $pid == "$BASHPID" ]] || { [[ $which != all ]] && in_unit "$pid"; }; then continue; fi
-    printf '%s\t%s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 100)"
+    printf '%s\t%s\n' "$pid" "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | head -c 100)"
   done || true
 }
 

@@ -1,4 +1,6 @@
 // How a server is told to load its configuration: never by a signal to a process that is not known to be the server.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as os from "node:os";
@@ -86,6 +88,22 @@ describe("the process of a unit that is the server", () => {
   test("has one of its sockets, and its data open or its name", () => {
     expect(found(data, `:1 :${port}`)).toBe(String(process.pid));
     expect(found("/nowhere", `:${port}`, `program_name() { printf prometheus; }; `)).toBe(String(process.pid));
+  });
+
+  test("is found among all of the host where its unit does not know it, also by a user who sees no programs of others", async () => {
+    const program = path.join(data, "prometheus-2.42");
+    fs.copyFileSync("/usr/bin/sleep", program);
+    const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
+    const server = spawn(program, ["600"], { stdio: ["ignore", "ignore", "ignore", fd] });
+    try {
+      await once(server, "spawn");
+      const anywhere = (ports: string, prelude = ""): string =>
+        callStep("admin-api", `${prelude}SERVER_PID=''; find_server_elsewhere '${ports}'; printf %s "$SERVER_PID"`).stdout;
+      expect([anywhere(`:1 :${port}`), anywhere(":1")]).toEqual([String(server.pid), ""]);
+      expect(anywhere(`:${port}`, 'find() { if [[ $* != */exe* ]]; then command find "$@"; fi; }; ')).toBe(String(server.pid));
+    } finally {
+      server.kill();
+    }
   });
 
   test("is none that has only one of both", () => {
