@@ -72,12 +72,14 @@ find_server_elsewhere() {
   done < <(server_candidates)
 }
 
-# server_candidates: the processes that program_name may call a server, all asked at once: a host has thousands.
+# server_candidates: the processes that program_name may call a server, all asked at once: a host has thousands. Of the
+# words that a process was started with only the first one counts.
 server_candidates() {
   {
-    find /proc/[0-9]*/exe -maxdepth 0 -lname '*prometheus*' 2>/dev/null || true
-    grep --files-with-matches --null-data --extended-regexp '^(.*/)?prometheus' -- /proc/[0-9]*/cmdline 2>/dev/null || true
-  } | cut -d / -f 3 | sort --unique
+    find /proc/[0-9]*/exe -maxdepth 0 -lname '*/prometheus*' -printf '%p:1:\0' 2>/dev/null || true
+    grep --null-data --line-number --with-filename --extended-regexp '^(.*/)?prometheus' -- /proc/[0-9]*/cmdline \
+      2>/dev/null || true
+  } | tr '\0' '\n' | sed --quiet --regexp-extended 's#^/proc/([0-9]+)/(exe|cmdline):1:.*#\1#p' | sort --unique
 }
 
 # judge_file_system DIRECTORY: those that Prometheus does not support, because files there are not what other machines make of them meanwhile. The name

@@ -1,32 +1,17 @@
-// A path repository that hangs, as NFS does when its server is gone: a FUSE file system that nobody answers for, in
-// which even SIGKILL ends nobody. It needs root and /dev/fuse.
+// A path repository that hangs, as NFS does when its server is gone. It needs root and /dev/fuse.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Shell } from "../restore/shell";
+import { HANGING_MOUNT } from "../tools/hangingMount";
 
 const canMount = process.getuid?.() === 0 && fs.existsSync("/dev/fuse") && spawnSync("perl", ["-e", "1"]).status === 0;
 if (!canMount) {
   console.warn("skipped: a file system that hangs needs root, /dev/fuse and perl");
 }
 
-/**
- * Mounts a FUSE file system, agrees with the kernel on a version, and takes every request from then on without an answer,
- * until it is ended; 165 is mount(2) on x86-64, 40 on arm64.
- */
-const MOUNT = `
-  sysopen(my $fuse, "/dev/fuse", 2) or die "open: $!";
-  my $data = sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fileno($fuse));
-  my ($number, $source, $target, $type) = ($ARGV[1] eq "x64" ? 165 : 40, "hang", $ARGV[0], "fuse");
-  syscall($number, $source, $target, $type, 0, $data) == 0 or die "mount: $!";
-  sysread($fuse, my $request, 1 << 17) or die "read: $!";
-  syswrite($fuse, pack("LlQ LLLLLL", 40, 0, unpack("x8 Q", $request), 7, 8, 65536, 0, 0, 65536)) or die "write: $!";
-  $| = 1; print "mounted\\n";
-  while (sysread($fuse, $request, 1 << 17)) {}
-`;
-
-describe.skipIf(!canMount)("a repository behind a mount that hangs", () => {
+describe.skipIf(!canMount)("F35: a repository behind a mount that hangs", () => {
   const shell = new Shell();
   const mount = path.join(shell.directory, "nas");
   const other = path.join(shell.directory, "other");
@@ -40,7 +25,7 @@ describe.skipIf(!canMount)("a repository behind a mount that hangs", () => {
     fs.mkdirSync(mount);
     fs.mkdirSync(path.join(other, "prom-1"), { recursive: true });
     fs.writeFileSync(path.join(other, "prom-1", "owner.json"), "{}\n");
-    mounter = spawn("perl", ["-e", MOUNT, mount, process.arch], { stdio: ["ignore", "pipe", "inherit"] });
+    mounter = spawn("perl", ["-e", HANGING_MOUNT, mount, process.arch], { stdio: ["ignore", "pipe", "inherit"] });
     await new Promise((resolve, reject) => {
       mounter.stdout?.once("data", resolve);
       mounter.once("exit", () => reject(new Error("it could not be mounted")));

@@ -106,7 +106,7 @@ test("latest says that a newer backup may lie on a disk that is not mounted, on 
 
 const REFUSED = /^prometheus-backup: error: another machine with the name and the identity of this one writes to \S+place\/prom-1 \(a run of .+ was not made here\): one is a clone of the other/m;
 
-describe.each(KINDS)("%s: a clone", kind => {
+describe.each(KINDS)("F34: %s: a clone", kind => {
   /** The state of the original, as an image of the machine carries it. */
   const clone = () => fs.cpSync(at("original"), at("clone"), { recursive: true });
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 
 const root = path.join(__dirname, "..", "..");
-const FOLDERS = ["test/alerts", "test/backup", "test/hostCommand", "test/integration"];
+const FOLDERS = ["test/alerts", "test/backup", "test/hostCommand", "test/integration", "test/restore"];
 
 /** `F5: test/hostCommand/interruption.test.ts` for every fault in the title of a test or of a group of tests. */
 function tested(): string[] {
@@ -18,7 +18,7 @@ function tested(): string[] {
 test("docs/reliability.md names every fault and the files that test it", () => {
   const [, section = ""] = readFileSync(path.join(root, "docs/reliability.md"), "utf8").split("## Where each fault is tested");
   const rows = [...section.matchAll(/^\| (F\d+) \| .* \| (.*) \|$/gm)];
-  expect(rows.map(([, fault]) => fault)).toEqual(Array.from({ length: 33 }, (_, index) => `F${index + 1}`));
+  expect(rows.map(([, fault]) => fault)).toEqual(Array.from({ length: 36 }, (_, index) => `F${index + 1}`));
   const documented = rows.flatMap(([, fault, files = ""]) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => `${fault}: ${file}`));
   expect(documented.sort()).toEqual(tested().sort());
 });

@@ -9,6 +9,7 @@ import type { Check, Equipment, Fault } from "./check";
 import { faultsOfBackup } from "./faultsOfBackup";
 import { faultsOfBlocks } from "./faultsOfBlocks";
 import { faultsOfHost } from "./faultsOfHost";
+import { faultsOfOthers } from "./faultsOfOthers";
 import { faultsOfRestore } from "./faultsOfRestore";
 import { recordHistory, Stage } from "./stage";
 import { renderTable, type Outcomes } from "./table";
@@ -20,7 +21,7 @@ const USAGE = `Usage: npm run reliability -- [--write] [F1 F2 ...]
 const root = path.join(__dirname, "..", "..");
 const resultsFile = path.join(root, "out", "reliability.json");
 const page = path.join(root, "docs", "reliability.md");
-const faults: Fault[] = [...faultsOfBackup, ...faultsOfRestore, ...faultsOfHost, ...faultsOfBlocks];
+const faults: Fault[] = [...faultsOfBackup, ...faultsOfRestore, ...faultsOfHost, ...faultsOfBlocks, ...faultsOfOthers];
 const candidates: Record<Candidate["kind"], (stage: Stage) => Promise<Candidate>> = { course: courseCandidate, project: projectCandidate };
 
 /** Makes something when it is first asked for. */

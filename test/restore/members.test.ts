@@ -38,7 +38,7 @@ const STRANGERS: [string, string, (file: string) => void][] = [
   ["a folder where a file belongs", "wal/00000009", file => fs.mkdirSync(file)],
 ];
 
-test.each(STRANGERS)("%s in a WAL is named, with 9", (_title, name, make) => {
+test.each(STRANGERS)("F36: %s in a WAL is named, with 9", (_title, name, make) => {
   ["wal/00000001", "chunks_head/000001"].forEach(file => put(file));
   make(at("part", name));
   expect(checkWal()).toMatch(/^9 heads\/x-wal\.tar\.zst holds '[a-z_0-9/.]+', which no WAL has$/);
@@ -46,7 +46,7 @@ test.each(STRANGERS)("%s in a WAL is named, with 9", (_title, name, make) => {
 
 const STRANGERS_OF_BLOCK = STRANGERS.slice(0, 5).map(([title, , make]): [string, (file: string) => void] => [title, make]);
 
-test.each(STRANGERS_OF_BLOCK)("%s in a block is named, and no batch with it counts", (_title, make) => {
+test.each(STRANGERS_OF_BLOCK)("F36: %s in a block is named, and no batch with it counts", (_title, make) => {
   ["wal/00000001", `${ULID}/index`, `${ULID}/meta.json`, `${ULID}/chunks/000001`].forEach(file => put(file));
   make(at("part", ULID, "chunks/000002"));
   const facts = `B_ULID=(${ULID}) B_BYTES=(2)`;
