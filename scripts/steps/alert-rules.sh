@@ -17,6 +17,7 @@ step_install() {
   ensure_tools curl jq
   use_server "${SETTINGS[URL]}" "$(setting API_CURL_CONFIG '')"
   require_server "$UNIT" 120
+  refuse_agent 'it evaluates no rules' 'Let a server that has the metrics of this host evaluate them'
   require_reload "$UNIT"
   find_promtool
   find_config

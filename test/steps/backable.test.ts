@@ -45,6 +45,11 @@ describe("refused is", () => {
     expect(code).toBe(12);
   });
 
+  test("a server in agent mode for its rules, too", () => {
+    const { code, failure } = callStep("alert-rules", "http_get() { HTTP_BODY='Prometheus Agent is Ready.'; }; BASE_URL=http://a; refuse_agent 'it evaluates no rules' Move");
+    expect([code, failure]).toEqual([12, expect.stringMatching(/^Prometheus at http:\/\/a runs in agent mode: it evaluates no rules; nothing was changed\. Move/)]);
+  });
+
   test.each(["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.rclone", "fuse.s3fs"])("data on %s", type => {
     expect(refused(`df() { echo Type; echo ${type}; }`).failure).toMatch(new RegExp(`^/tmp is on a network file system \\(${type.replace(".", "\\.")}\\), .*Move it to a local disk`));
   });

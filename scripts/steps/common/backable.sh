@@ -16,10 +16,8 @@ require_backable() {
 # require_own_server UNIT: refuses a server that runs and whose data are not to be had on this host, or are none.
 require_own_server() {
   local data='' ports=''
-  http_get /-/ready
-  if [[ $HTTP_BODY == 'Prometheus Agent '* ]]; then
-    die "$EXIT_REFUSED" "Prometheus at $BASE_URL runs in agent mode: it keeps no data of its own that could be backed up; nothing was changed. Back up the servers that it sends samples to, and take this host out of the stack"
-  fi
+  refuse_agent 'it keeps no data of its own that could be backed up' \
+    'Back up the servers that it sends samples to, and take this host out of the stack'
   http_get /api/v1/status/flags
   if [[ $HTTP_STATUS == 200 && $HTTP_BODY == '{"status":"success"'* ]]; then
     take_server_ports

@@ -77,6 +77,14 @@ require_server() {
   fi
 }
 
+# refuse_agent WHY ADVICE: refuses a server in agent mode.
+refuse_agent() {
+  http_get /-/ready
+  if [[ $HTTP_BODY == 'Prometheus Agent '* ]]; then
+    die "$EXIT_REFUSED" "Prometheus at $BASE_URL runs in agent mode: $1; nothing was changed. $2"
+  fi
+}
+
 # require_version: 2.39 is the first that takes overlapping blocks, which a restore may bring.
 require_version() {
   http_get /api/v1/status/buildinfo
