@@ -106,8 +106,9 @@ put_rclone() {
 # settle_rclone: the far end has said that it holds what was sent.
 settle_rclone() { :; }
 
-# get_rclone OBJECT: see repository_get.
-get_rclone() { run_rclone cat -- "$REPOSITORY_ROOT/$1"; }
+# get_rclone OBJECT: see repository_get. Named by its whole path, an object about which the server answers rclone's first
+# question with an error is taken for a folder: nothing comes, and that ends well. In a list of files it is an error.
+get_rclone() { run_rclone cat --files-from-raw - -- "$REPOSITORY_ROOT/" < <(printf '%s\n' "$1"); }
 
 # delete_rclone FILE: see repository_delete.
 delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT/"; }

@@ -55,8 +55,8 @@ repository_put() { check_object "$1" || return 1; at_repository put "$1"; }
 # repository_get OBJECT: writes the object to standard output.
 repository_get() { check_object "$1" || return 1; at_repository get "$1"; }
 
-# repository_read OBJECT FILE: the object in FILE, with as many bytes as the list says. With another number it did not come: where the server answers
-# rclone's first question with an error, rclone takes the object for a folder, prints nothing and ends well. Tried three times.
+# repository_read OBJECT FILE: the object in FILE, with as many bytes as the list says. With another number it did not
+# come: to rclone an object that is not there is none to print. Tried three times.
 repository_read() {
   local wanted got="" try
   if ! wanted="$(object_bytes "$1")"; then REPOSITORY_ERROR="$1 is not there"; return 1; fi
