@@ -80,12 +80,24 @@ function retiring(host: HostArgs, options: pulumi.CustomResourceOptions): pulumi
   return host.retired === true ? { ...options, retainOnDelete: true, ignoreChanges: ["*"] } : options;
 }
 
+/** The name can be foreseen, so another user of this machine may have been there first, with links to our own files. */
+function refuseDirectoryOfOthers(directory: string): void {
+  const { uid, mode } = fs.lstatSync(directory);
+  if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o170_022) !== 0o040_000)) {
+    throw new pulumi.RunError(
+      `${directory} is not a directory of this user alone, and the toolkit for the hosts would be written there. ` +
+        "Remove it, or set TMPDIR to a directory of your own.",
+    );
+  }
+}
+
 /** The toolkit as a file of this machine, which is what can be copied without lying in the state. */
 function toolkitFile(): string {
   const toolkit = renderToolkit();
   const directory = path.join(os.tmpdir(), `prometheus-backup-${os.userInfo().uid}`);
   const target = path.join(directory, `toolkit-${toolkit.digest}.gz`);
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  refuseDirectoryOfOthers(directory);
   const temporary = `${target}.${process.pid}`;
   fs.writeFileSync(temporary, packToolkit(toolkit));
   fs.renameSync(temporary, target);
