@@ -3,7 +3,7 @@ import { z } from "zod";
 import { hostNameCheck, secretNameCheck } from "./checks";
 import { HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema, TargetConfig, withoutWrongForms } from "./configSchema";
 import { SshConnection } from "./connection";
-import { configError, Problem } from "./errors";
+import { ConfigError, Problem } from "./errors";
 import { inFileOrder } from "./fileOrder";
 import { nearest } from "./nearest";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
@@ -83,7 +83,7 @@ export function loadConfig(config = new pulumi.Config(namespace)): PrometheusBac
     offsiteBucket: structure("offsiteBucket"),
   };
   if (unreadable.length > 0) {
-    throw configError(unreadable);
+    throw new ConfigError(unreadable);
   }
   return parseConfig(plain, name => config.getSecret(name), {
     keys: stackKeys(`${config.name}:`),
@@ -102,7 +102,7 @@ export function parseConfig(
   const args = reader.read();
   const problems = inFileOrder(reader.problems, plain);
   if (problems.length > 0) {
-    throw configError(problems.map(problem => ({ ...problem, path: withHostName(problem.path, plain.hosts) })));
+    throw new ConfigError(problems.map(problem => ({ ...problem, path: withHostName(problem.path, plain.hosts) })));
   }
   reader.warnings.forEach(text => facts.warn?.(text));
   return args;

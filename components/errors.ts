@@ -16,8 +16,10 @@ export function problemsText(problems: Problem[], place = "in this stack"): stri
 }
 
 /** For settings read before a component exists: the user sees the text and no stack. */
-export function configError(problems: Problem[]): pulumi.RunError {
-  return new pulumi.RunError(problemsText(problems));
+export class ConfigError extends pulumi.RunError {
+  constructor(readonly problems: Problem[]) {
+    super(problemsText(problems));
+  }
 }
 
 /** For what a component is given in code. The resource is named by the engine, the stack trace is hidden. */

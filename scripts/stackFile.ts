@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { parse } from "yaml";
+import { isMap, isNode, isScalar, isSeq, LineCounter, parse, parseDocument } from "yaml";
 import { parseConfig, StackConfig, StackKey, structures } from "../components/config";
 import { PrometheusBackupFleetArgs } from "../components/prometheusBackupFleet";
 import { regionOf } from "../components/region";
@@ -54,10 +54,39 @@ function parseYaml(text: string, file: string): unknown {
  * The fleet of a stack as its file describes it, without the engine. Every secret is an empty text: that there is one
  * decides which files exist, and nothing here may show it. Throws `UsageError` if there is no such file.
  */
-export function readFleet(stack: string, file = path.join(__dirname, "..", `Pulumi.${stack}.yaml`)): PrometheusBackupFleetArgs {
+export function readFleet(stack: string, file = stackFile(stack), warn?: (text: string) => void): PrometheusBackupFleetArgs {
   if (!fs.existsSync(file)) {
     throw new UsageError(`there is no stack file ${file}; name an existing stack, or its file with --config`);
   }
   const { plain, ...facts } = readStackFile(fs.readFileSync(file, "utf8"), stack, file);
-  return parseConfig(plain, () => "", facts);
+  return parseConfig(plain, () => "", { ...facts, warn });
+}
+
+/** Where the file of a stack lies. */
+export const stackFile = (stack: string): string => path.join(__dirname, "..", `Pulumi.${stack}.yaml`);
+
+/**
+ * Where in the text of a stack's file a setting stands, as line and column from 1. `setting` is a path as messages show
+ * it, such as `hosts[1].schedule (prom-b)`; of one that is not there, the place of what should have it.
+ */
+export function placeOf(text: string, setting: string): { line: number; column: number } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [first = "", ...rest] = setting.replace(/[ ,].*$/, "").match(/[^.[\]]+/g) ?? [];
+  let place = document.contents?.range?.[0] ?? 0;
+  let node: unknown = document.contents;
+  for (const step of ["config", `prometheus-backup:${first}`, ...rest]) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === step);
+      place = (isScalar(pair?.key) ? pair.key.range?.[0] : undefined) ?? place;
+      node = pair?.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)];
+      place = (isNode(node) ? node.range?.[0] : undefined) ?? place;
+    } else {
+      break;
+    }
+  }
+  const { line, col } = lines.linePos(place);
+  return { line, column: col };
 }

@@ -19,7 +19,7 @@ afterEach(() => {
   fs.rmSync(own, { recursive: true });
 });
 
-const carry = () => carryToolkit("toolkit", { name: "prom-a", connection: { address: "10.0.0.1" } } as Parameters<typeof carryToolkit>[1], {});
+const carry = () => carryToolkit("toolkit", { hostName: "prom-a", connection: { address: "10.0.0.1" } }, {});
 
 test("it is made for this user alone", () => {
   carry();

@@ -1,9 +1,10 @@
 // A stack's file as the commands read it that contact nobody.
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
-import { readFleet, readStackFile } from "../../scripts/stackFile";
+import { placeOf, readFleet, readStackFile } from "../../scripts/stackFile";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-stack-"));
 const file = path.join(directory, "Pulumi.test.yaml");
@@ -43,4 +44,30 @@ test.each([
   [["config:", "  a: 1", "  a: 2"], "Map keys must be unique at line 3, column 3"],
 ])("what is no YAML is told with its file: %j", (lines, words) => {
   expect(() => fleet(...lines)).toThrow(`${file} is no YAML: ${words}`);
+});
+
+test.each([
+  ["hosts[1].repositories[0].bucket (prom-b)", 9, 22], ["hosts[1].schedule (prom-b)", 7, 7], ["hosts[0].name, hosts[1].name", 6, 9],
+  ["defaults.retention.days", 3, 57], ["defaults.nice", 3, 3], ["later", 4, 3], ["environment", 1, 1],
+])("%s stands in line %d, column %d", (setting, line, column) => {
+  const text = [
+    "config:", "  aws:region: eu-central-1", "  prometheus-backup:defaults: { retention: { \"last\": 1, days: 0 } }", "  prometheus-backup:later: 1",
+    "  prometheus-backup:hosts:", "    - { name: prom-a }", "    - name: prom-b", "      repositories:", "        - { name: a, bucket: B }", "",
+  ].join("\n");
+  expect(placeOf(text, setting)).toEqual({ line, column });
+});
+
+test("npm run validate names every problem with its line, and what has none", () => {
+  const validate = (...lines: string[]) => {
+    fs.writeFileSync(file, [...lines, ""].join("\n"));
+    const { status, stdout, stderr } = spawnSync("npx", ["tsx", "scripts/validate.ts", "--stack", "test", "--config", file], { encoding: "utf8" });
+    return { status, stdout: stdout.replaceAll(path.relative("", file), "FILE"), stderr };
+  };
+  const good = ["config:", "  aws:region: eu-central-1", "  prometheus-backup:hosts:", host, bucket];
+  expect(validate(...good)).toMatchObject({ status: 0, stdout: "FILE: 1 host, nothing to change\n" });
+  const bad = validate(...good, "  prometheus-backup:defaults: { schedule: \"0 25 * * *\", retentoin: 3 }");
+  expect([bad.status, bad.stdout.split("\n").slice(0, -1)]).toEqual([1, [
+    expect.stringMatching(/^FILE:6:33: defaults\.schedule: .*25/), expect.stringMatching(/^FILE:6:57: defaults\.retentoin: .*Did you mean `retention`\?/),
+  ]]);
+  expect(validate("config: [")).toMatchObject({ status: 2, stderr: expect.stringMatching(/^validate: error: .* is no YAML: /) as string });
 });
