@@ -172,7 +172,8 @@ test("the state holds at most 100 KB for each host, and 25 KB more for one that 
 test("the preview of another schedule and another queue shows the changed lines and contacts nobody", async () => {
   await deployment.change(settings("0 3 * * *", {}, 20));
   const run = await deployment.stack.preview();
-  const cron = hosts.flatMap(() => [`- | ${cronLine("0 2 * * *")}`, `+ | ${cronLine("0 3 * * *")}`]);
+  const at = (hour: number): string[] => [cronLine(`0 ${hour} * * *`), `RUN_CALENDAR='*-*-* 0${hour}:00:00'`];
+  const cron = hosts.flatMap(() => [...at(2).map(line => `- | ${line}`), ...at(3).map(line => `+ | ${line}`)]);
   expect(run.output.match(/^ +[-+] \| .*$/gm)?.map(line => line.trim().replace(/ +/g, " ")).sort()).toEqual([...cron, "- | max_shards: 10", "+ | max_shards: 20"].sort());
   expect(run.output).not.toContain(receiverWord);
   expect(run.dials).toEqual([]);
