@@ -10,6 +10,7 @@ readonly STEP_SETTINGS='BACKUP_USER UNIT URL API_CURL_CONFIG PACKAGES SCHEDULER'
 readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY="${STEP_STATE_DIRECTORY:-/var/lib/prometheus-backup}"
 readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
+RUN_PATIENCE_SECONDS=300
 
 step_install() {
   local tools
@@ -244,12 +245,26 @@ look_for_second_entry() {
 
 step_remove() {
   end_restore
-  remove_metrics
   find_timers
-  stop_timers "${OTHER_TIMERS[@]}"
+  await_run
+  remove_metrics
   take_back_all
   forget_units
   remove_held
+}
+
+# await_run: a run that is at work would go on without the command and write its metrics once they are removed. From here
+# on none begins by itself.
+await_run() {
+  local lock="$STATE_DIRECTORY/lock" user
+  stop_other_timers
+  take_back /etc/cron.d/prometheus-backup
+  if [[ ! -e $lock ]]; then return 0; fi
+  user="$(stat --format %U -- "$STATE_DIRECTORY")"
+  if as_user "$user" flock --wait "$RUN_PATIENCE_SECONDS" "$lock" true; then return 0; fi
+  die "$EXIT_REFUSED" "a run is at work on this host \
+($(as_user "$user" head -c 100 -- "$lock" | tr --complement --delete '[:print:]')) \
+and has not ended for $RUN_PATIENCE_SECONDS s. Wait for its end, or end it with kill, then run this again"
 }
 
 # forget_units: systemd keeps units whose last job failed, files or not.

@@ -1,4 +1,4 @@
-// The removal of the backup job from a host where a restore was cut off.
+// The removal of the backup job from a host where a restore was cut off, or a run is at work.
 import { expect, test } from "vitest";
 import { callStep } from "./bash";
 
@@ -34,4 +34,16 @@ test("one that cannot be taken back keeps its guard, and nothing is removed", ()
     stdout: "",
     failure: "a restore on this host was cut off and cannot be taken back; nothing was removed. Mend what is said above, or remove ./state-restore/switch/journal if the data are right",
   });
+});
+
+test("a run that is at work is waited for, and no other one begins meanwhile", () => {
+  const remove = (seconds: number, patience: number) => callStep(
+    "backup-job",
+    `RUN_PATIENCE_SECONDS=${patience}; as_user() { shift; "$@"; }; take_back() { printf 'without %s\\n' "$1"; }; OTHER_TIMERS=()
+    mkdir state; printf 'pid 7, run since 02:00:00 UTC\\033[2J\\n' >state/lock
+    exec {held}<state/lock; flock "$held"; sleep ${seconds} >/dev/null 2>&1 & exec {held}<&-
+    await_run`,
+  );
+  expect(remove(0.2, 60)).toEqual({ code: 0, stdout: "without /etc/cron.d/prometheus-backup\n", failure: "" });
+  expect(remove(5, 1)).toMatchObject({ code: 12, failure: expect.stringMatching(/^a run is at work on this host \(pid 7, run since 02:00:00 UTC\[2J\) and has not ended for 1 s\. /) as string });
 });
