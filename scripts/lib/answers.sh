@@ -9,7 +9,7 @@ ask_blocks() {
   begin_asking "$@"
   until ask_again; do
     if (( EPOCHSECONDS >= deadline )); then break; fi
-    progress "waiting for the server to answer from the time of ${#UNANSWERED[@]} of $(blocks_text "$ASKED")"
+    progress "waiting for the server to answer from the time of ${#UNANSWERED[@]} of $(blocks_text "$ASKED") for {}"
     wait_for sleep 1
   done
   progress_done

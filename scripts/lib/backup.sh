@@ -238,7 +238,7 @@ store_everywhere() {
 # relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it. It reads on when nobody takes the
 # words any more: a log that is full stops no backup. One process, so that RELAY is all that has to be ended.
 relay_words() {
-  if is_terminal; then RELAYED=true; fi
+  if is_terminal; then RELAYED=true TERMINAL_COLUMNS="$(terminal_columns)"; fi
   if [[ /dev/stderr -ef $LOG_FILE ]]; then LOG_RELAYED=true; fi
   rm -f -- "$SCRATCH/words"
   mkfifo -- "$SCRATCH/words"

@@ -97,7 +97,7 @@ check_blocks() {
   local index bad=0 marked=()
   read_expectations
   for index in "${!B_ULID[@]}"; do
-    progress "reading block $(( index + 1 )) of ${#B_ULID[@]}"
+    progress "reading block $(( index + 1 )) of ${#B_ULID[@]} for {}"
     if ! check_samples "$index"; then
       progress_done
       say "  ✘ block ${B_ULID[index]}: $DRILL_ERROR"

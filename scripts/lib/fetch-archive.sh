@@ -13,7 +13,7 @@ fetch_archive() {
   if [[ ! $root =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ || ! $sha256 =~ $SHA256_PATTERN ]]; then
     fetch_failed "the archive" "$EXIT_VERIFICATION the manifest describes it in a way that no backup does"
   fi
-  progress "archive $object, $(human_bytes "$bytes")"
+  progress "archive $object, $(human_bytes "$bytes"), for {}"
   FETCH_ERROR=""
   in_background fetch_archive_object "$object" "$bytes" "$sha256" "$folder" "$root" "$compression"
   wait "$CHILD" || true

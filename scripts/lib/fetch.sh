@@ -7,6 +7,7 @@ fetch_selected() {
   STAGING=$1
   FETCHED_BYTES=0
   local started=${EPOCHREALTIME/./} took
+  begin_phase download
   prepare_staging
   read_copies
   fetch_blocks
@@ -20,6 +21,8 @@ fetch_selected() {
     say "Fetched and checked $(human_bytes "$FETCHED_BYTES") in $(seconds_text $(( took / 1000 ))) ($(human_bytes "$FETCH_SPEED")/s)."
     if [[ $COMMAND == restore ]]; then note_metrics restore_bytes_per_second "$FETCH_SPEED" "repository=$REPOSITORY"; fi
   fi
+  PHASE_WORDS="$(human_bytes "$FETCHED_BYTES") from $REPOSITORY, checked as they came"
+  end_phase
 }
 
 # prepare_staging: makes STAGING, or keeps what an earlier try for the same backup had finished there.
@@ -59,17 +62,18 @@ count_staged() {
 
 # fetch_blocks: one object a block; several jobs, each with a batch of blocks.
 fetch_blocks() {
-  local index jobs running=0 todo=() batches=() folders=() total=0 batch
+  local index jobs running=0 todo=() batches=() folders=() total=0 batch FETCH_RAW=0 FETCH_TOTAL
   for index in "${!B_ULID[@]}"; do
-    if [[ -n ${B_OBJECT[index]} && ! -d $STAGING/${B_ULID[index]} ]]; then todo+=("$index") total=$(( total + B_OBJECT_BYTES[index] )); fi
+    if [[ -n ${B_OBJECT[index]} && ! -d $STAGING/${B_ULID[index]} ]]; then todo+=("$index") total=$(( total + B_OBJECT_BYTES[index] )) FETCH_RAW=$(( FETCH_RAW + B_BYTES[index] )); fi
   done
+  FETCH_TOTAL=$total
   rm -f -- "$SCRATCH"/fetch.*
   make_batches "$total"
   jobs="$(transfer_jobs)"
   for batch in "${batches[@]}"; do
     if (( running >= jobs )); then wait -n || true; running=$(( running - 1 )); fi
     if [[ -e $SCRATCH/fetch.failed ]]; then break; fi
-    if is_terminal; then progress "block $(( ${batch%% *} + 1 )) of ${#B_ULID[@]}, $(human_bytes "$FETCHED_BYTES") of $(human_bytes "$total")"; fi
+    progress_bytes "from $REPOSITORY:" "$total" bytes_staged
     # shellcheck disable=SC2086  # a batch is a list of numbers
     in_background fetch_batch $batch
     running=$(( running + 1 ))
@@ -84,6 +88,16 @@ fetch_blocks() {
   for index in "${todo[@]}"; do
     if [[ ! -d $STAGING/${B_ULID[index]} ]]; then fetch_failed "block ${B_ULID[index]}" "$EXIT_REPOSITORY its download ended without a result"; fi
   done
+}
+
+# bytes_staged: sets ARRIVED to the bytes of objects that have come to STAGING: as they are, or unpacked to more.
+bytes_staged() {
+  as_owner find "$STAGING" -type f -printf '%s %P\n' 2>/dev/null | awk -v packed="$FETCH_TOTAL" -v raw="$FETCH_RAW" '
+    { split($2, path, "/"); part = path[1] }
+    sub(/-objects$/, "", part) { come[part] += $1; next }
+    { unpacked[part] += $1 }
+    END { ratio = raw > 0 ? packed / raw : 0; for (part in unpacked) { if (unpacked[part] * ratio > come[part]) come[part] = unpacked[part] * ratio }
+      for (part in come) n += come[part]; printf "%.0f\n", n }' | read -r ARRIVED
 }
 
 # unpack_block ULID DIR: standard input is the object of one block; its chunks and index land in DIR.

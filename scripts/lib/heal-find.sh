@@ -5,7 +5,7 @@
 # find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it back. HOPELESS gets
 # the damaged and lost blocks that no backup has, of those that were read: NOT_READ says in words which were not. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
 find_wounds() {
-  local ulid object bytes sha256
+  local ulid object bytes sha256 done=0 count
   HOPELESS=()
   judge_live_blocks "${OPEN_REPOSITORIES[@]}"
   read_facts "$MANIFEST"
@@ -13,8 +13,10 @@ find_wounds() {
   jq --raw-output '"\(.checked) \(.unknown)"' "$SCRATCH/judged.json" | read -r CHECKED UNKNOWN
   jq --raw-output '.damaged[] | "\(.ulid)|\(.reason)"' "$SCRATCH/judged.json" >"$SCRATCH/wounds"
   if [[ $QUICK == false ]]; then
+    count="$(jq '.comparable | length' "$SCRATCH/judged.json")"
     while read -r ulid object bytes sha256; do
-      progress "looking at block $ulid"
+      done=$(( done + 1 ))
+      progress "comparing block $done of $count with the backups for {}"
       WOUND=""
       # Compaction or retention may have removed it while we looked.
       if ! equals_copy "$ulid" "$object" "$bytes" "$sha256" && [[ -d $DATA_DIRECTORY/$ulid ]]; then printf '%s|%s\n' "$ulid" "$WOUND" >>"$SCRATCH/wounds"; fi

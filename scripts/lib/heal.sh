@@ -11,6 +11,7 @@ command_heal() {
   require_tools
   SECONDS=0
   take_common_lock
+  begin_phases
   resolve_backup latest
   SELECTED="$SCRATCH/selected.json"
   read_server_facts
@@ -143,6 +144,8 @@ stop_for_heal() {
     printf '%s\n' "$UNIT_PID" >"$STATE_DIR/heal.stopped" || die "$EXIT_SPACE" "$STATE_DIR/heal.stopped cannot be written" "free space there; nothing was touched"
     HEAL_STOPPED=true
   fi
+  if [[ $HEAL_STOPPED == true ]]; then DOWN_SINCE=$EPOCHSECONDS; fi
+  begin_phase stop "stopping it"
   unit_stop || die "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
 }
 
@@ -209,7 +212,7 @@ wait_until_dropped() {
   while (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
     if [[ -n $loaded ]] && (( loaded <= there )) && { [[ -z $looks ]] || has_looked "$looks"; }; then DROPPED=true; break; fi
-    progress "waiting for the server to let go of the damaged blocks (it looks every minute)"
+    progress "waiting for the server to let go of the damaged blocks for {} (it looks every minute)"
     wait_for sleep 1
   done
   progress_done
@@ -219,13 +222,19 @@ wait_until_dropped() {
 move_into_stopped() {
   local ulid
   ASKED=0
+  begin_phase swap "moving the whole blocks in"
   for ulid in "${B_ULID[@]}"; do as_owner mv --no-target-directory -- "$STAGING/$ulid" "$DATA_DIRECTORY/$ulid"; done
   as_owner rm -rf -- "$STAGING"
   if [[ $UNIT_KNOWN == true ]] && { [[ $SERVER_STATE == unit || $HEAL_STOPPED == true ]] || unit_is failed; }; then
+    begin_phase start "starting it"
     start_after_heal
+    progress_done
+    DOWN_SINCE=""
+    begin_phase check
     ask_blocks "${!B_ULID[@]}"
     if (( ${#UNANSWERED[@]} > 0 )); then
       die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text)" "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
   fi
+  end_phase
 }

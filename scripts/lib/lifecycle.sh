@@ -22,16 +22,20 @@ finish() {
   trap - ERR EXIT
   trap '' HUP INT TERM
   set +e
-  progress_done
+  PHASED=false PHASE_NAME=""
+  end_progress
   explain_full_state "$status" || status=$EXIT_SPACE
   # Only jobs that were not waited for: a number that was may belong to somebody else by now.
   for child in $(jobs -p); do stop_child "$child"; done
   for (( index = ${#CLEANUP_HOOKS[@]} - 1; index >= 0; index-- )); do "${CLEANUP_HOOKS[index]}" "$status"; done
-  # hold has only part of the functions.
+  end_progress
   if declare -F say_interrupted >/dev/null; then say_interrupted "$status"; fi
   if [[ -n $SCRATCH ]]; then rm -rf -- "$SCRATCH"; fi
   exit "$status"
 }
+
+# end_progress: hold has only part of the functions.
+end_progress() { if declare -F progress_done >/dev/null; then progress_done; fi; }
 
 # explain_full_state STATUS: a full file system under our feet breaks whatever comes first, with whatever words. False, and one
 # more line that says so, if STATUS may come from that.

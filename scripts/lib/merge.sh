@@ -125,6 +125,7 @@ wait_until_loaded() {
   for index in "${!B_ULID[@]}"; do
     if is_one_of "${B_ULID[index]}" "$@"; then indexes+=("$index"); fi
   done
+  begin_phase load
   begin_asking "${indexes[@]}"
   looks="$(server_metric prometheus_tsdb_reloads_total)"
   while [[ ${DROPPED:-true} == true ]] && (( EPOCHSECONDS < deadline )); do
@@ -135,8 +136,8 @@ wait_until_loaded() {
       as_owner rm -rf -- "$STAGING"
       die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
-    if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && ask_again; then progress_done; return 0; fi
-    progress "waiting for the server to find the blocks (it looks every minute)"
+    if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && ask_again; then progress_done; end_phase; return 0; fi
+    progress "waiting for the server to find the blocks for {} (it looks every minute)"
     wait_for sleep 1
   done
   progress_done

@@ -9,17 +9,23 @@ LOG_FILE=/var/log/prometheus-backup.log
 log() {
   local line
   printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$*"
+  clear_line
   printf '%s\n' "$line" >&2 || true
   if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
 }
 
+# clear_line: takes away what progress has drawn, for a whole line in its place.
+clear_line() { if [[ -n ${PROGRESS_JOB:-} ]]; then printf '\r\033[K' >&2 || true; fi; }
+
 # say TEXT: a line for the person at the terminal.
 say() {
+  clear_line
   printf '%s\n' "$*" >&2 || true
 }
 
 # tell TEXT: a line of the result, on standard output. Whoever reads it may stop before the end.
 tell() {
+  clear_line
   printf '%s\n' "$*" 2>/dev/null || true
 }
 
@@ -34,11 +40,13 @@ print_result() {
 
 # warn TEXT: something that deserves a look but does not stop the command.
 warn() {
+  clear_line
   printf 'prometheus-backup: warning: %s\n' "$*" >&2 || true
 }
 
 # die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
 die() {
+  clear_line
   printf 'prometheus-backup: error: %s; %s\n' "$2" "$3" >&2 || true
   exit "$1"
 }
@@ -78,16 +86,6 @@ human_seconds() {
 
 # is_terminal: whether a person watches stderr, or what a job passes on to it (relay_words).
 is_terminal() { [[ -t 2 || ${RELAYED:-false} == true ]]; }
-
-# progress TEXT: replaces the current line on a terminal; silent elsewhere.
-progress() {
-  if is_terminal; then printf '\r\033[K  %s' "$*" >&2; fi
-}
-
-# progress_done: clears the progress line.
-progress_done() {
-  if is_terminal; then printf '\r\033[K' >&2; fi
-}
 
 # can_ask: whether a person answers on standard input.
 can_ask() { [[ -t 0 ]]; }

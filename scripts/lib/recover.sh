@@ -159,6 +159,7 @@ forget_switch() {
 undo_switch() {
   if [[ -z ${PHASE:-} || ! -e $JOURNAL ]]; then return 0; fi
   if [[ $PHASE != prepared ]]; then say "prometheus-backup: putting the data from before back."; fi
+  if [[ -n $DOWN_SINCE ]]; then progress "Prometheus is down for {}; the data from before come back"; fi
   if ! free_data --serve; then
     warn "the server could not be stopped ($STOP_ERROR), so nothing was moved: the data from before are in $ASIDE. They come back when it has ended; look at: systemctl status $PROMETHEUS_UNIT"
     return 0

@@ -10,6 +10,7 @@ command_restore() {
   open_state
   require_tools
   SECONDS=0
+  begin_phases
   if [[ $PLAN_ONLY == false && $RESTORE_MODE != target ]]; then take_common_lock; fi
   ONLY_REPOSITORY="$RESTORE_REPOSITORY"
   resolve_backup "$WANTED" "$RESTORE_HOST"
@@ -96,6 +97,7 @@ note_restored() {
 # stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes. A typed no is an answer, and no error.
 stop_after_plan() {
   if [[ $PLAN_ONLY == true ]]; then exit 0; fi
+  end_phase
   if [[ $ASSUME_YES == true ]]; then return 0; fi
   if ! can_ask; then
     die "$EXIT_REFUSED" "there is no terminal to ask on" "pass --yes to go on without the question; nothing was done"

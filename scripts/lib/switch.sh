@@ -48,16 +48,26 @@ switch_data() {
   KEPT_ASIDE=""
   prepare_switch
   stopped=$(( ${EPOCHREALTIME/./} / 1000 ))
+  if [[ $WAS_RUNNING == true ]]; then DOWN_SINCE=$EPOCHSECONDS; fi
+  begin_phase stop "stopping it"
   set_phase stopping
   unit_stop || switch_failed "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
+  begin_phase swap "moving its data aside and the restored blocks in"
   set_phase moving-out
   move_out || switch_failed "$EXIT_UNEXPECTED" "the data of the server could not be moved aside" "look at $DATA_DIRECTORY and the messages above"
   set_phase moving-in
   move_in || switch_failed "$EXIT_UNEXPECTED" "the restored blocks could not be moved in" "look at $DATA_DIRECTORY and the messages above"
+  begin_phase start "starting it"
   set_phase starting
   unit_start || switch_failed "$EXIT_SERVER" "the server does not come up on the restored data ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
   DOWNTIME_MS=$(( ${EPOCHREALTIME/./} / 1000 - stopped ))
+  progress_done
+  DOWN_SINCE=""
+  begin_phase check "comparing what it serves with the backup for {}"
   check_restored
+  PHASE_WORDS="$(blocks_text ${#B_ULID[@]}) as in the backup"
+  if [[ $UNIT_KNOWN == false ]]; then PHASE_WORDS="nothing was asked"; fi
+  end_phase
   end_switch
   note_metrics downtime_seconds "$(( DOWNTIME_MS / 1000 )).$(printf '%03d' $(( DOWNTIME_MS % 1000 )))"
 }

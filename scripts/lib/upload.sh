@@ -79,10 +79,11 @@ send_rclone() {
 # a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with REPOSITORY_ERROR set;
 # what was stored stays noted.
 store_blocks() {
-  local plan=$1 directory count jobs index=0 running=0 ulid object sha256 kind entry
+  local plan=$1 directory count jobs index=0 running=0 ulid object sha256 kind entry total=0 SENDING_PLAN=$1
   mkdir -p -- "$STATE_DIR/journal"
   count="$(wc -l <"$plan.todo")"
   jobs="$(transfer_jobs)"
+  if watches_progress; then total="$(bytes_in "$plan.todo")"; fi
   while IFS=$'\t' read -r ulid object sha256 kind entry; do
     if (( running >= jobs )); then
       if ! wait -n; then break; fi
@@ -92,7 +93,7 @@ store_blocks() {
     PACK_THREADS=1
     # One job alone, as each of the last ones will be, packs with more.
     if (( jobs < PARALLEL || index > count - jobs + 1 )); then PACK_THREADS=$PARALLEL; fi
-    progress "$REPOSITORY: block $index of $count"
+    progress_bytes "$REPOSITORY: block $index of $count" "$total" bytes_packed
     printf '%s' "$entry" >"$plan.$index"
     if [[ $kind == head ]]; then object="heads/$BACKUP.tar.zst" sha256=-; fi
     if [[ $kind == held ]]; then directory=$HELD_DIRECTORY; else directory=$2; fi
@@ -102,6 +103,22 @@ store_blocks() {
   wait || true
   progress_done
   collect_results "$plan" "$count"
+}
+
+# bytes_in FILE: of the manifest entries in it, what their blocks hold.
+bytes_in() { awk 'match($0, /"bytes":[0-9]+/) { n += substr($0, RSTART + 8, RLENGTH - 8) } END { printf "%.0f", n }' "$1"; }
+
+# bytes_packed PID: sets ARRIVED to the bytes of the blocks that are stored, and what is read of those on their way. It is
+# read as fast as it is sent, but for what pipes hold.
+bytes_packed() {
+  local process name result
+  for result in "$SENDING_PLAN".*.result; do
+    if [[ -e $result ]]; then ARRIVED=$(( ARRIVED + $(bytes_in "${result%.result}") )); fi
+  done
+  for process in $(processes_of "$1"); do
+    { read -r name <"/proc/$process/comm"; } 2>/dev/null || continue
+    if [[ $name == tar ]]; then add_read "$process"; fi
+  done
 }
 
 # store_block ENTRY-FILE DIR ULID OBJECT SHA256: sends one block, as a job; appends its manifest entry to the journal, so that

@@ -109,7 +109,9 @@ readonly VERIFY_BATCH_BYTES=$((8 * 1024 * 1024 * 1024))
 find_damage() {
   local batch prefix="$SCRATCH/batch.$REPOSITORY" unread="$SCRATCH/unread"
   awk -F '\t' -v limit="$VERIFY_BATCH_BYTES" -v base="$prefix." '{ if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1; print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/expected"
-  progress "$REPOSITORY: reading $(wc -l <"$SCRATCH/expected") objects"
+  if watches_progress; then
+    progress_bytes "$REPOSITORY: read" "$(awk -F '\t' '{ n += $1 } END { printf "%.0f", n }' "$SCRATCH/expected")" bytes_read
+  fi
   : >"$SCRATCH/found"
   for batch in "$prefix".*; do
     if [[ -e $batch ]]; then repository_hash "$batch" >>"$SCRATCH/found" || true; fi

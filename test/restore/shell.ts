@@ -11,6 +11,8 @@ export interface Called {
   stderr: string;
 }
 
+const PRELUDE = 'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
+
 /** A directory of its own with the joined host command in it. */
 export class Shell {
   readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-restore-"));
@@ -22,9 +24,16 @@ export class Shell {
 
   /** Runs `text` with all functions defined and SCRATCH set. Arguments arrive as $1, $2, … */
   run(text: string, ...values: string[]): Called {
-    const prelude = 'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
-    const { status, stdout, stderr } = spawnSync("bash", ["-c", prelude + text, "test", ...values], { encoding: "utf8", cwd: this.directory, env: { ...process.env, PROGRAM: this.program } });
+    const { status, stdout, stderr } = spawnSync("bash", ["-c", PRELUDE + text, "test", ...values], { encoding: "utf8", cwd: this.directory, env: { ...process.env, PROGRAM: this.program } });
     return { code: status, stdout, stderr };
+  }
+
+  /** The same on a terminal of so many columns: everything that it shows. */
+  terminal(text: string, columns: number, env: Record<string, string> = {}): string {
+    fs.writeFileSync(path.join(this.directory, "terminal.sh"), PRELUDE + text);
+    const command = `stty cols ${columns} rows 24; exec bash terminal.sh`;
+    const { stdout } = spawnSync("script", ["--quiet", "--return", "--command", command, "/dev/null"], { encoding: "utf8", cwd: this.directory, env: { ...process.env, TERM: "xterm", PROGRAM: this.program, ...env } });
+    return stdout;
   }
 
   /** What `text` prints, without the last newline; throws with the errors if it fails. */
