@@ -249,7 +249,7 @@ export const hostCommands: readonly HostCommand[] = [
   {
     name: "status", summary: "whether this host is protected, the last and the next run, the server",
     about:
-      "The verdict first, then what it is taken from: what this host has noted of its runs and repositories, and whether each repository answers now. They are asked side by side, for 20 seconds at most.",
+      "The verdict first, then what it is taken from: what this host has noted of its runs and repositories, and whether each repository answers now. They are asked side by side, and one from which nothing comes for 20 seconds does not answer.",
     options: [json],
     examples: [
       { line: "status", text: "where the host stands" },

@@ -217,7 +217,7 @@ command_status() {
   open_state
   load_metrics
   require_tools
-  ask_repositories
+  ask_repositories "$HOST_NAME" "${!REPOSITORY_NAMES[@]}"
   in_background status_of_server 2>/dev/null
   if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
   status_report "$server" "$tsdb" >"$SCRATCH/status.json"

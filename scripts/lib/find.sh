@@ -44,19 +44,22 @@ complete_name() {
   fi
 }
 
-# open_repositories HOST: reads the list of every repository that answers. Sets OPEN_REPOSITORIES, and UNREACHABLE
-# (words), to which try_backup adds where a manifest is listed that cannot be fetched.
+# open_repositories HOST: reads the list of every repository that answers, side by side. Sets OPEN_REPOSITORIES, and
+# UNREACHABLE (words), to which try_backup adds where a manifest is listed that cannot be fetched.
 open_repositories() {
-  local host=$1 type index
+  local host=$1 type index wanted=()
   OPEN_REPOSITORIES=() UNREACHABLE=()
   if [[ -n ${ONLY_REPOSITORY:-} ]]; then find_repository "$ONLY_REPOSITORY"; fi
   for type in path rclone; do
     for index in "${!REPOSITORY_NAMES[@]}"; do
       if [[ ${REPOSITORY_TYPES[index]} != "$type" ]]; then continue; fi
-      if [[ -n ${ONLY_REPOSITORY:-} && $index != "$REPOSITORY_INDEX" ]]; then continue; fi
-      select_repository "$index" "$host"
-      if PLACE_MUST_SHOW=true repository_list; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
+      if [[ -z ${ONLY_REPOSITORY:-} || $index == "$REPOSITORY_INDEX" ]]; then wanted+=("$index"); fi
     done
+  done
+  PLACE_MUST_SHOW=true ask_repositories "$host" "${wanted[@]}"
+  await_answers
+  for index in "${wanted[@]}"; do
+    if take_answer "$index" "$host"; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
   done
   if (( ${#OPEN_REPOSITORIES[@]} == 0 )); then
     die "$EXIT_REPOSITORY" "no repository can be read: $(join_words '; ' "${UNREACHABLE[@]}")" "check the mount, the network and the credentials"

@@ -3,7 +3,7 @@
 
 # command_list [OPTION...]: backups of this host in every repository, newest first; see --help.
 command_list() {
-  local json only host index now asked=0 since=""
+  local json only host index now wanted=() since=""
   UNREAD=()
   read_options list "$@"
   json=${OPTIONS[json]:-false} only=${OPTIONS[repository]:-} host=${OPTIONS[host]:-$HOST_NAME}
@@ -16,10 +16,12 @@ command_list() {
   if [[ -n $only ]]; then find_repository "$only"; fi
   : >"$SCRATCH/list"
   for index in "${!REPOSITORY_NAMES[@]}"; do
-    if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
-    asked=$(( asked + 1 ))
-    select_repository "$index" "$host"
-    if ! repository_list || ! find_summaries; then
+    if [[ -z $only ]] || (( index == REPOSITORY_INDEX )); then wanted+=("$index"); fi
+  done
+  ask_repositories "$host" "${wanted[@]}"
+  await_answers
+  for index in "${wanted[@]}"; do
+    if ! take_answer "$index" "$host" || ! find_summaries; then
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN) cannot be listed: $REPOSITORY_ERROR"
       UNREAD+=("$REPOSITORY")
       continue
@@ -40,7 +42,7 @@ command_list() {
   elif (( ${#UNREAD[@]} == 0 )); then
     say_no_backups "$host" "$only"
   fi
-  if (( ${#UNREAD[@]} > 0 )); then say_unread "$asked" "$host"; exit "$EXIT_REPOSITORY"; fi
+  if (( ${#UNREAD[@]} > 0 )); then say_unread "${#wanted[@]}" "$host"; exit "$EXIT_REPOSITORY"; fi
 }
 
 # keep_rows COUNT MILLISECONDS: of SCRATCH/list, the rows of the newest COUNT backups, and of those taken at that time or later; all

@@ -2,9 +2,6 @@
 # Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have noted, and whether each repository
 # answers now.
 
-# How long status waits for repositories, which it asks side by side.
-STATUS_PATIENCE_SECONDS=20
-
 # status_report SERVER TSDB: everything as one JSON object.
 status_report() {
   local key wounds="$STATE_DIR/wounds.json" next="" next_drill=""
@@ -80,55 +77,15 @@ status_text() {
 JQ
 }
 
-# ask_repositories: asks all of them, side by side, for what they hold. Nobody waits for these jobs: one whose file
-# system hangs may not end.
-ask_repositories() {
-  local index
-  ASKED_JOBS=()
-  for index in "${!REPOSITORY_NAMES[@]}"; do
-    mkdir -- "$SCRATCH/asked.$index"
-    in_background status_of_repository "$index" >/dev/null 2>&1
-    disown "$CHILD"
-    ASKED_JOBS+=("$CHILD")
-  done
-  STATUS_DEADLINE=$(( EPOCHSECONDS + STATUS_PATIENCE_SECONDS ))
-}
-
-# status_of_repository INDEX: {name, error} of one to SCRATCH/asked.INDEX/answer. All that it writes is in that folder,
-# since others ask as well.
-status_of_repository() {
-  local error=""
-  SCRATCH="$SCRATCH/asked.$1" TRANSFER_TIMEOUT_SECONDS=$STATUS_PATIENCE_SECONDS
-  select_repository "$1"
-  if ! repository_list; then error="${REPOSITORY_ERROR:-unknown reason}"; fi
-  jq --null-input --compact-output --arg name "$REPOSITORY" --arg error "$error" \
-    '{$name, error: (if $error == "" then null else $error end)}' >"$SCRATCH/answer.new"
-  mv -f -- "$SCRATCH/answer.new" "$SCRATCH/answer"
-}
-
-# answers_of_repositories: what they have answered by STATUS_DEADLINE, a JSON line each. One that has not answered by
-# then did not answer.
+# answers_of_repositories: {name, error} of each, a JSON line each. Needs ask_repositories.
 answers_of_repositories() {
-  local index answer
+  local index
+  await_answers
   for index in "${!REPOSITORY_NAMES[@]}"; do
-    answer="$SCRATCH/asked.$index/answer"
-    while [[ ! -s $answer ]] && kill -0 "${ASKED_JOBS[index]}" 2>/dev/null && (( EPOCHSECONDS < STATUS_DEADLINE )); do
-      wait_for sleep 0.1
-    done
-    if [[ -s $answer ]]; then cat -- "$answer"; continue; fi
-    end_unwaited "${ASKED_JOBS[index]}"
-    jq --null-input --compact-output --arg name "${REPOSITORY_NAMES[index]}" --argjson seconds "$STATUS_PATIENCE_SECONDS" \
-      '{$name, error: "no answer within \($seconds) s"}'
+    take_answer "$index" "$HOST_NAME" || true
+    jq --null-input --compact-output --arg name "$REPOSITORY" --arg error "$REPOSITORY_ERROR" \
+      '{$name, error: (if $error == "" then null else $error end)}'
   done
-}
-
-# end_unwaited PID: ends a job and what it has started, without waiting for either.
-end_unwaited() {
-  local child
-  while IFS= read -r child; do
-    if [[ -n $child ]]; then end_unwaited "$child"; fi
-  done < <(tr ' ' '\n' 2>/dev/null <"/proc/$1/task/$1/children")
-  kill -KILL "$1" 2>/dev/null || true
 }
 
 # note_contents: what the selected repository holds by its list as it is now, for a status that need not ask it.
