@@ -115,7 +115,7 @@ export const hostCommands: readonly HostCommand[] = [
     about: "Prints a plan, asks, downloads while the server runs, stops it for the switch only, and puts the old data " +
       "back if anything fails. With --at it needs --target.",
     options: [
-      plan, yes,
+      plan, yes, { ...json, text: "the plan for programs, with --plan" },
       { ...from, text: `${from.text}; with --target or --merge` },
       { ...to, text: `${to.text}; with --target or --merge` },
       { name: "block", value: "ULID", again: true, text: "only this block; with --target or --merge" },
@@ -145,7 +145,7 @@ export const hostCommands: readonly HostCommand[] = [
     about: "The proof that a backup comes back: a server on loopback counts the samples of every block.",
     options: [
       { name: "sample", value: "N/T", text: "only the N-th of T parts of the blocks; T alone: the next part in turn" },
-      repository, directory,
+      json, repository, directory,
     ],
     examples: [
       { line: "drill", text: "the newest backup, whole" },
@@ -193,7 +193,7 @@ export const hostCommands: readonly HostCommand[] = [
   {
     name: "heal", summary: "bring back just the damaged or missing blocks of the live server",
     about: "From the newest backup that has them. The damaged ones are kept beside.",
-    options: [plan, yes, { name: "quick", text: "compare sizes, not contents" }, repository],
+    options: [plan, yes, { name: "quick", text: "compare sizes, not contents" }, { ...json, text: "for programs, with --plan or --yes" }, repository],
     examples: [
       { line: "heal --plan", text: "what is damaged, and what would come back" },
       { line: "heal --yes", text: "without the question" },

@@ -15,6 +15,7 @@ command_drill() {
   CLEANUP_HOOKS+=(record_drill)
   resolve_backup "$WANTED"
   select_blocks
+  print_at_end drill_document
   choose_part
   require_selected_objects
   choose_drill_place drill
@@ -35,7 +36,7 @@ command_drill() {
 parse_drill_options() {
   read_options drill "$@"
   take_scratch_options
-  DRILL_SAMPLE=${OPTIONS[sample]:-}
+  DRILL_SAMPLE=${OPTIONS[sample]:-} JSON=${OPTIONS[json]:-false}
   if [[ $DRILL_SAMPLE == */* ]]; then check_sample "$DRILL_SAMPLE"
   elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"; fi
 }
@@ -101,6 +102,7 @@ check_blocks() {
     if ! check_samples "$index"; then
       progress_done
       say "  ✘ block ${B_ULID[index]}: $DRILL_ERROR"
+      if [[ $JSON == true ]]; then printf '%s\t%s\n' "${B_ULID[index]}" "${DRILL_ERROR//[$'\t\n']/ }" >>"$SCRATCH/drilled"; fi
       bad=$(( bad + 1 ))
     elif [[ -n $DRILL_NOTE ]]; then marked+=("$DRILL_NOTE"); fi
   done

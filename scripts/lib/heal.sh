@@ -14,6 +14,8 @@ command_heal() {
   begin_phases
   resolve_backup latest
   SELECTED="$SCRATCH/selected.json"
+  REFUSALS=() HOPELESS=() NOT_READ=()
+  print_at_end heal_document
   read_server_facts
   require_no_others
   if [[ ! -d $DATA_DIRECTORY ]]; then
@@ -34,6 +36,7 @@ command_heal() {
   fetch_selected "$STAGING"
   keep_own_marks
   bring_back
+  HEALED=true
   say "Brought back $(blocks_text ${#B_ULID[@]}); $(answered_text)."
   heal_verdict
 }
@@ -41,7 +44,8 @@ command_heal() {
 # parse_heal_options ARG...: and what the functions of restore look at.
 parse_heal_options() {
   read_options heal "$@"
-  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} QUICK=${OPTIONS[quick]:-false}
+  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} QUICK=${OPTIONS[quick]:-false} JSON=${OPTIONS[json]:-false}
+  if [[ $JSON == true && $PLAN_ONLY$ASSUME_YES == falsefalse ]]; then usage_error "heal --json asks nobody: pass --plan or --yes, too"; fi
   ONLY_REPOSITORY=${OPTIONS[repository]:-} RESTORE_MODE=merge RESTORE_HOST="$HOST_NAME" PARTIAL=true
   ALLOW_RETENTION_LOSS=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
 }

@@ -49,11 +49,15 @@ plan_target() {
 plan_line() {
   local name=$1
   shift
+  if [[ ${JSON:-false} == true ]]; then printf '%s\t%s\n' "$name" "${*//[$'\t\n']/ }" >>"$SCRATCH/plan.lines"; fi
   plan_say "$(printf '  %-10s %s' "$name" "$*")"
 }
 
-# plan_say TEXT: a line of a plan: the result where only the plan was asked for, talk before a question.
-plan_say() { if [[ ${PLAN_ONLY:-false} == true ]]; then tell "$1"; else say "$1"; fi; }
+# plan_say TEXT: a line of a plan: the result where only the plan was asked for and not for programs, talk before a question.
+plan_say() {
+  if [[ ${PLAN_ONLY:-false} == false ]]; then say "$1"
+  elif [[ ${JSON:-false} == false ]]; then tell "$1"; fi
+}
 
 # refuse CODE FACT ACTION: notes a reason against the restore; the plan is printed to its end first.
 refuse() { REFUSALS+=("$1" "$2" "$3"); }

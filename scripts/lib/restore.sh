@@ -15,6 +15,8 @@ command_restore() {
   ONLY_REPOSITORY="$RESTORE_REPOSITORY"
   resolve_backup "$WANTED" "$RESTORE_HOST"
   select_blocks
+  REFUSALS=()
+  print_at_end plan_document
   require_selected_objects
   "restore_$RESTORE_MODE"
 }
@@ -29,6 +31,8 @@ parse_restore_options() {
   values_of block | mapfile -t ONLY_BLOCKS
   read_range
   if [[ -v OPTIONS[merge] && -n $TARGET ]]; then usage_error "--merge and --target exclude each other"; fi
+  JSON=${OPTIONS[json]:-false}
+  if [[ $JSON == true && $PLAN_ONLY == false ]]; then usage_error "restore --json is for its plan: pass --plan, too"; fi
   if [[ -v OPTIONS[merge] ]]; then RESTORE_MODE=merge; elif [[ -n $TARGET ]]; then RESTORE_MODE=target; fi
   check_restore_options
 }
