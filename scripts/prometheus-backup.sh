@@ -6,6 +6,8 @@ set -Eeuo pipefail
 # assoc_expand_once: a key of an array is text, and not looked at again for something to expand.
 shopt -s inherit_errexit lastpipe assoc_expand_once
 umask 077
+# What the caller's terminal shows, before everything is read in one way; whoever called us so may have kept it already.
+export CALLER_LOCALE="${CALLER_LOCALE-${LC_ALL:-${LC_CTYPE:-${LANG:-}}}}"
 export LC_ALL=C TZ=UTC
 
 # main ARG...: one command a call. Without any it is a run, unless a person sits there: that one gets the overview.

@@ -84,7 +84,7 @@ prove_repository() {
     in_background try_repository "$1" >"$SCRATCH/check" 2>"$SCRATCH/check.error"
     wait "$CHILD" || status=$?
     if (( status == 0 )); then
-      printf '  ✔ %-15s %s\n' "$name" "$(cat -- "$SCRATCH/check")" >&2
+      say "$(printf '  ✔ %-15s %s' "$name" "$(cat -- "$SCRATCH/check")")"
       return 0
     fi
     if (( SECONDS >= until )) || ! grep --quiet --extended-regexp "$LATE_RIGHTS" "$SCRATCH/check.error"; then break; fi
@@ -93,7 +93,7 @@ prove_repository() {
   mark=✘
   if [[ ${REPOSITORY_PROOFS[$1]} == warn ]] || (( status == EXIT_REFUSED )); then mark='!'
   elif (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
-  printf '  %s %-15s %s\n' "$mark" "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)" >&2
+  say "$(printf '  %s %-15s %s' "$mark" "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)")"
 }
 
 check_configuration() { printf '%s' "$CONFIG_FILE"; }

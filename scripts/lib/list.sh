@@ -35,7 +35,7 @@ command_list() {
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   elif [[ -s $SCRATCH/list ]]; then
-    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | align_columns >"$SCRATCH/result"
+    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | signs | align_columns >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   elif (( ${#UNREAD[@]} == 0 )) && [[ -n $since ]]; then
     say "there is no backup of $host since $(second_text "$since")"
@@ -176,7 +176,7 @@ command_show() {
   require_tools
   resolve_backup "${WANTED:-latest}" "$host"
   if [[ $json == true ]]; then jq . "$MANIFEST"
-  else jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST"; fi >"$SCRATCH/result"
+  else jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST" | signs; fi >"$SCRATCH/result"
   print_result "$SCRATCH/result"
 }
 

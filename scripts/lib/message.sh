@@ -14,19 +14,40 @@ log() {
   if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
 }
 
+# has_signs: whether what people read may have signs that are no ASCII. Where no locale is named, as under cron and systemd, everything shows UTF-8 today;
+# whoever names one that is none of UTF-8 means it.
+has_signs() {
+  case "${CALLER_LOCALE:-}" in
+    "" | *[Uu][Tt][Ff]-8* | *[Uu][Tt][Ff]8*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# show_signs TEXT: sets SHOWN to TEXT with signs that the caller's locale has.
+show_signs() {
+  SHOWN=$1
+  if has_signs; then return 0; fi
+  SHOWN=${SHOWN//✔/+} SHOWN=${SHOWN//✘/x} SHOWN=${SHOWN//–/-} SHOWN=${SHOWN//·/-} SHOWN=${SHOWN//…/..}
+}
+
+# signs: the same for standard input.
+signs() { if has_signs; then cat; else sed 's/✔/+/g; s/✘/x/g; s/–/-/g; s/·/-/g; s/…/../g'; fi; }
+
 # clear_line: takes away what progress has drawn, for a whole line in its place.
 clear_line() { if [[ -n ${PROGRESS_JOB:-} ]]; then printf '\r\033[K' >&2 || true; fi; }
 
 # say TEXT: a line for the person at the terminal.
 say() {
   clear_line
-  printf '%s\n' "$*" >&2 || true
+  show_signs "$*"
+  printf '%s\n' "$SHOWN" >&2 || true
 }
 
 # tell TEXT: a line of the result, on standard output. Whoever reads it may stop before the end.
 tell() {
   clear_line
-  printf '%s\n' "$*" 2>/dev/null || true
+  show_signs "$*"
+  printf '%s\n' "$SHOWN" 2>/dev/null || true
 }
 
 # print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another reason.
@@ -41,13 +62,15 @@ print_result() {
 # warn TEXT: something that deserves a look but does not stop the command.
 warn() {
   clear_line
-  printf 'prometheus-backup: warning: %s\n' "$*" >&2 || true
+  show_signs "$*"
+  printf 'prometheus-backup: warning: %s\n' "$SHOWN" >&2 || true
 }
 
 # die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
 die() {
   clear_line
-  printf 'prometheus-backup: error: %s; %s\n' "$2" "$3" >&2 || true
+  show_signs "$2; $3"
+  printf 'prometheus-backup: error: %s\n' "$SHOWN" >&2 || true
   exit "$1"
 }
 

@@ -90,7 +90,7 @@ verify_repository() {
     if [[ $JSON == false ]]; then tell "✔ $backup in $REPOSITORY: $objects objects, $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"; fi
     return 0
   fi
-  if [[ $JSON == false ]]; then sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage"; fi
+  if [[ $JSON == false ]]; then sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" | signs; fi
   die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $bad damaged or missing objects (above)" \
     "the next run repairs what the server still has; restore from another backup or repository meanwhile"
 }

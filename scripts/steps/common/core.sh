@@ -120,6 +120,7 @@ main() {
   # Of bash 5.0: a key of an array is text, and not looked at again for something to expand.
   shopt -s assoc_expand_once 2>/dev/null || true
   umask 077
+  export CALLER_LOCALE="${LC_ALL:-${LC_CTYPE:-${LANG:-}}}"
   export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   ACTION="${1:-}"
   trap on_error ERR
