@@ -2,9 +2,10 @@
 import path from "node:path";
 import { HANGING_MOUNT } from "../tools/hangingMount";
 import { sealed } from "../tools/manifest";
+import { waitUntil } from "../tools/process";
 import type { Candidate } from "./candidates";
 import { alerted, fails, serves, succeeds, type Check, type Fault } from "./check";
-import { comesTrue, type Stage } from "./stage";
+import type { Stage } from "./stage";
 
 const STATE = "/var/lib/prometheus-backup";
 /** After so long somebody brings the mount back, or nothing would ever end. */
@@ -33,9 +34,9 @@ async function addDevice(stage: Stage, candidate: Candidate): Promise<void> {
 
 /** It ends although nobody answers, long before somebody comes. */
 function endsByItself(seconds: number, code: number): Check {
-  const ok = code !== 0 && seconds < PATIENCE_SECONDS;
-  const rounded = Math.round(seconds);
-  return { ok, seen: ok ? `exit code ${code} after ${rounded} s` : `never ends (let go after ${PATIENCE_SECONDS} s)`, vital: true };
+  const ended = seconds < PATIENCE_SECONDS;
+  const seen = ended ? `exit code ${code} after ${Math.round(seconds)} s` : `never ends (let go after ${PATIENCE_SECONDS} s)`;
+  return { ok: ended && code !== 0, seen, vital: true };
 }
 
 export const faultsOfOthers: Fault[] = [
@@ -58,12 +59,13 @@ export const faultsOfOthers: Fault[] = [
     id: "F35",
     fault: "the server of files behind the repository goes away: whoever touches the mount hangs in the kernel",
     required: "ends by itself, red, tells; the next run works once the mount is back",
+    stage: { fuse: true },
     async try(stage, candidate) {
       await candidate.backup();
       await stage.host.writeFile("/srv/hang.pl", HANGING_MOUNT);
       await stage.run("mkdir -p /srv/behind && cp -a /backup/prometheus /srv/behind/");
       await stage.run('systemd-run --quiet --unit hanging perl /srv/hang.pl /backup/prometheus "$(uname -m)"');
-      await comesTrue("the mount hangs", 20, async () => (await stage.run("grep -c '^hang ' /proc/mounts || true")).trim() === "1");
+      await waitUntil("the mount hangs", 20, async () => (await stage.run("grep -c '^hang ' /proc/mounts || true")).trim() === "1");
       const back = setTimeout(() => void stage.run("systemctl stop hanging; umount --lazy /backup/prometheus"), PATIENCE_SECONDS * 1000);
       const ran = await candidate.backup();
       clearTimeout(back);

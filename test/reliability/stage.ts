@@ -22,6 +22,8 @@ export interface StageOptions extends ServerOptions {
   dataDisk?: string;
   /** A disk of its own for the repository. */
   backupDisk?: string;
+  /** Lets programs of the host serve a file system. */
+  fuse?: boolean;
 }
 
 export class Stage {
@@ -36,7 +38,7 @@ export class Stage {
       ...(options.dataDisk === undefined ? {} : { "/data": options.dataDisk }),
       ...(options.backupDisk === undefined ? {} : { "/backup": options.backupDisk }),
     };
-    const host = await startHost({ name, layout: "course", tmpfs });
+    const host = await startHost({ name, layout: "course", tmpfs, ...(options.fuse === true ? { dockerArguments: ["--device", "/dev/fuse"] } : {}) });
     const stage = new Stage(host, options.dataDisk === undefined ? "/var/lib/prometheus" : "/data/prometheus");
     await host.run("systemctl stop prometheus");
     await host.run(`rm -rf ${stage.dataDirectory} && install -d -o prometheus -g prometheus ${stage.dataDirectory} /backup/prometheus`);
