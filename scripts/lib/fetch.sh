@@ -6,7 +6,7 @@
 fetch_selected() {
   STAGING=$1
   FETCHED_BYTES=0
-  local started=${EPOCHREALTIME/./} took
+  local started=${EPOCHREALTIME/./} took speed=""
   begin_phase download
   prepare_staging
   read_copies
@@ -18,10 +18,12 @@ fetch_selected() {
   took=$(( ${EPOCHREALTIME/./} - started ))
   if (( FETCHED_BYTES > 10000000 && took > 0 )); then
     FETCH_SPEED=$(( FETCHED_BYTES * 1000000 / took ))
-    say "Fetched and checked $(human_bytes "$FETCHED_BYTES") in $(seconds_text $(( took / 1000 ))) ($(human_bytes "$FETCH_SPEED")/s)."
+    speed=" ($(human_bytes "$FETCH_SPEED")/s)"
+    if [[ $PHASED == false ]] || ! is_terminal; then say "Fetched and checked $(human_bytes "$FETCHED_BYTES") in $(seconds_text $(( took / 1000 )))$speed."; fi
     if [[ $COMMAND == restore ]]; then note_metrics restore_bytes_per_second "$FETCH_SPEED" "repository=$REPOSITORY"; fi
   fi
-  PHASE_WORDS="$(human_bytes "$FETCHED_BYTES") from $REPOSITORY, checked as they came"
+  PHASE_WORDS="$(human_bytes "$FETCHED_BYTES") from $REPOSITORY, checked as it came$speed"
+  if (( FETCHED_BYTES == 0 )); then PHASE_WORDS="all of it was there already"; fi
   end_phase
 }
 

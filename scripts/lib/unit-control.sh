@@ -41,7 +41,7 @@ unit_start() {
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
   order_start || { START_ERROR="systemctl start failed"; return 1; }
-  begin_phase ready "it reads its WAL and blocks (given up after $(human_seconds "$READY_TIMEOUT_SECONDS"))"
+  begin_phase ready "loading data, $(human_seconds "$READY_TIMEOUT_SECONDS") at most"
   await_start
 }
 

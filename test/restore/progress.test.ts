@@ -76,6 +76,13 @@ test("the phases of a restore: on a terminal a line each with its time, above al
   expect(shown.at(-1)).toMatch(/^ {2}✔ ready +\d\.\d s\n$/);
 });
 
+test("a restore on a terminal, as it is seen: the plan, the phases, the end", () => {
+  const shown = shell.terminal(`CONFIG_FILE=${data.at("settings.conf")}; require_tools() { :; }; main restore latest --yes --target "$PWD/seen"`, 60);
+  fs.rmSync(data.at("seen"), { recursive: true });
+  expect(pieces(shown).join("")).toMatch(/^ {2}✔ plan +\d+\.\d s\n {2}✔ download +\d+\.\d s {2}\d+ B from local, checked as it came\nRestored 2 blocks of /m);
+  expect(shown).not.toContain("phase=");
+});
+
 test("without a terminal each is a line of the log, and an unsuccessful one none", () => {
   const { code, stderr } = data.call(`restore latest --yes --target ${data.at("new")}`);
   expect([code, stderr]).toEqual([0, expect.stringMatching(/^\S+Z restore phase=plan seconds=\d+\.\d{3} backup=\d{8}T\d{6}Z$/m) as string]);
