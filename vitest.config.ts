@@ -9,6 +9,8 @@ const reports = process.env.TEST_REPORTS;
 const PROGRAMS = ["test/{alerts,backup,package,restore,steps}/**/*.test.ts"];
 
 const WITHOUT_HOST = {
+  // A bash that takes itself for the first one reads the ~/.bashrc of whoever runs the tests, since its input is a socket.
+  env: { SHLVL: "2" },
   // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
   maxWorkers: Math.max(2, availableParallelism()),
   // Nothing ends by it but what hangs, see below.
