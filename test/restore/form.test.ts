@@ -69,7 +69,7 @@ const STRANGE = [1e300, -1e300, 1e16, 0.1, true, {}, [], ["x"], "", "a\u001b[2Jb
 function wrongValues(place: Place, old: unknown, mark: string): unknown[] {
   const at = written(place);
   const right = (value: unknown) =>
-    typeof value === typeof old && (typeof value === "boolean" || (TEXTS.test(at) && /^[ -~]*$/.test(value as string)) || (value === "a\nb" && at === "prometheus.externalLabels")
+    typeof value === typeof old && (typeof value === "boolean" || (TEXTS.test(at) && /^[ -~]*$/.test(value as string)) || (value === "a\nb" && /^(environment|prometheus\.externalLabels)$/.test(at))
       || (value === 0.1 && at === "lastDrill.restoreSeconds") || (value === "" && at.endsWith(".tombstones")) || (value === 1e16 && /Time$|\.newestSample$/.test(at)));
   return [...code(mark), ...STRANGE].filter(value => !right(value));
 }
