@@ -46,17 +46,22 @@ form_filter() {
   def has_form($place; $fields): ($fields | keys_unsorted) as $names
     | objects_at($place) | all(type == "object")
       and ([.[] | [.[$names[]]]] | tojson | test("\\A\\[(?:\\[" + ([$fields[]] | join(",")) + "\\](?:,(?=\\[)|(?=\\]\\z)))*\\]\\z"));
+  # The objects at a place, one by one, each with where it is; what is none is there as well.
+  def found_at($steps; $at): if $steps == [] then {$at, is: .} else $steps[0] as $step
+    | ($step | step_name) as $name | "\($at).\($name)" as $there | (if type == "object" then .[$name] else null end)
+    | if . == null and ($step | contains("?")) then empty
+      elif $step | endswith("[]") | not then found_at($steps[1:]; $there)
+      elif type != "array" then {at: $there, is: null}
+      else range(length) as $index | .[$index] | found_at($steps[1:]; "\($there)[\($index)]") end end;
   # The first place that is wrong: only looked for when there is one.
-  def wrong_at($place; $fields): first(
-    (reduce steps($place)[] as $step ([{at: "", is: .}]; ($step | step_name) as $name
-      | [.[] | .at += ".\($name)" | .is |= (if type == "object" then .[$name] else null end)] | if $step | contains("?") then map(select(.is != null)) else . end
-      | if $step | endswith("[]") then [.[] | .at as $at | if .is | type == "array" then .is | to_entries[] | {at: "\($at)[\(.key)]", is: .value} else {$at, is: null} end] else . end))
-    | .[] | .at as $at | if .is | type != "object" then $at
+  def wrong_at($place; $fields): first(found_at(steps($place); "")
+    | .at as $at | if .is | type != "object" then $at
       else .is as $object | $fields | to_entries[] | select(.value as $form | $object[.key] | tojson | test("\\A(?:\($form))\\z") | not) | "\($at).\(.key)" end);
   # The first place of the document that is not as the forms say; nothing if there is none.
   def fault($forms): . as $document
-    | [$forms | to_entries[] | .key as $place | .value as $fields | select(try ($document | has_form($place; $fields)) catch false | not)]
-    | .[:1][] | .key as $place | .value as $fields | [($document | wrong_at($place; $fields)), $place][0] | ltrimstr(".");
+    | first($forms | to_entries[] | .key as $place | .value as $fields
+      | select(try ($document | has_form($place; $fields)) catch false | not))
+    | .key as $place | .value as $fields | [($document | wrong_at($place; $fields)), $place][0] | ltrimstr(".");
 JQ
 }
 
