@@ -376,7 +376,7 @@ last_good_samples() {
     if [[ $MISDATED == *"\"${name%.json}\""* ]]; then continue; fi
     if [[ -n ${GOOD_SAMPLES["$name"]:-} ]]; then samples=${GOOD_SAMPLES[$name]}
     elif [[ " ${UNSOUND[*]} " == *" ${name%.json} "* ]]; then continue
-    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
+    elif copy_manifest "${name%.json}" "$copy" && check_manifest "${name%.json}" "$copy"; then samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
     if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s %s\n' "$samples" "${name%.json}"; return 0; fi
   done < <(find "$MANIFESTS/" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' \
     -printf '%f\n' 2>/dev/null | sort --reverse)

@@ -5,6 +5,8 @@
 readonly CATALOG=catalog.jsonl.zst
 # What a run may spend on it: the backup is complete before.
 readonly CATALOG_TIMEOUT_SECONDS=60
+# What is read of it: ten years of runs every two hours take half of that.
+readonly CATALOG_LIMIT_BYTES=$((64 * 1024 * 1024))
 
 # write_catalog: the selected repository's catalog as of now; needs repository_open. It never fails a run.
 write_catalog() {
@@ -31,7 +33,8 @@ find_summaries() {
 compare_manifests() {
   local name
   mkdir -p -- "$MANIFESTS" || return 1
-  awk -F '\t' '$2 ~ /^backups\// { print substr($2, 9) " " $1 }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there" || return 1
+  leave_out_giants || return 1
+  manifests_there | awk -F '\t' '{ print $2 " " $1 }' | sort >"$SCRATCH/manifests.there" || return 1
   find "$MANIFESTS" -type f -printf '%f %s\n' | sort >"$SCRATCH/manifests.here" || return 1
   while read -r name _; do rm -f -- "$MANIFESTS/$name" || return 1; done < <(comm -13 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here")
   comm -23 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here" >"$SCRATCH/lacking"
@@ -42,7 +45,8 @@ compare_manifests() {
 # does, counts as not there.
 read_catalog() {
   if [[ ! -s $SCRATCH/lacking ]] || ! object_bytes "$CATALOG" >/dev/null; then return 0; fi
-  { repository_get "$CATALOG" | zstd --decompress --stdout --quiet 2>/dev/null || true; } |
+  { repository_get "$CATALOG" | zstd --decompress --stdout --quiet --memory=16MB 2>/dev/null |
+    head --bytes "$CATALOG_LIMIT_BYTES" || true; } |
     awk -F '\t' -v kind=checked "$(ranges_program; known_program)" "$SCRATCH/lacking" - >"$SCRATCH/catalog.found"
   formed_lines <"$SCRATCH/catalog.found" >"$SCRATCH/catalog.rows" || : >"$SCRATCH/catalog.rows"
   cut -f 1 "$SCRATCH/catalog.rows" | sort | comm -23 "$SCRATCH/lacking" - >"$SCRATCH/lacking.new"
@@ -52,5 +56,5 @@ read_catalog() {
 # fetch_lacking: the manifests of SCRATCH/lacking into MANIFESTS.
 fetch_lacking() {
   sed 's# .*##; s#^#/#' "$SCRATCH/lacking" >"$SCRATCH/lacking.names"
-  run_rclone copy --size-only --fast-list --transfers 8 --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
+  run_rclone copy --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }

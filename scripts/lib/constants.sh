@@ -2,7 +2,12 @@
 # Constants of the host command: exit codes (docs/exit-codes.md), patterns that names from outside must match, fixed paths.
 
 readonly TOOL_VERSION=1.0.0
-readonly MANIFEST_FORMAT=1
+# What runs write; every earlier one is read.
+readonly MANIFEST_FORMAT=2
+# What a manifest may have, packed or not, before anything reads it: a thousand blocks take about one megabyte, in which
+# there are some 45,000 values. For jq, a value of two bytes may take four hundred.
+readonly MANIFEST_LIMIT_BYTES=$((16 * 1024 * 1024))
+readonly MANIFEST_LIMIT_VALUES=1000000
 
 readonly EXIT_UNEXPECTED=1
 readonly EXIT_USAGE=2

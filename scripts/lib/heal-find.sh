@@ -57,9 +57,10 @@ judge_live_blocks() {
   # By name, whatever the repository.
   printf '%s\n' "${files[@]}" | awk -F / 'NF { print $NF "\t" $0 }' | sort | cut -f 2- | mapfile -t files
   cat -- /dev/null "${older[@]}" >"$SCRATCH/look-back"
-  jq --null-input --compact-output --slurpfile blocks "$SCRATCH/live-blocks.json" --slurpfile wounded "$SCRATCH/live-blocks.json.damaged" \
+  unpack_manifests "$(( MANIFEST_LIMIT_BYTES * READ_MANIFESTS * ${#REPOSITORY_NAMES[@]} ))" "${files[@]}" |
+    jq --null-input --compact-output --slurpfile blocks "$SCRATCH/live-blocks.json" --slurpfile wounded "$SCRATCH/live-blocks.json.damaged" \
     --rawfile present "$SCRATCH/live-blocks.json.ulids" --slurpfile older "$SCRATCH/look-back" \
-    "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; judge_filter)" "${files[@]:-/dev/null}" >"$SCRATCH/judged.json"
+    "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; judge_filter)" >"$SCRATCH/judged.json"
 }
 
 # judge_filter: the jq program of judge_live_blocks, behind wounds_filter.

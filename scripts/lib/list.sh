@@ -102,8 +102,9 @@ list_rows() {
     split("\t") as [$missing, $bad, $pinned, $json] | ($json | fromjson)
     | ($missing | tonumber) as $missingObjects | ($bad | tonumber) as $damagedObjects
     | {name, host: $host, $repository, complete: (.damaged != true and $missingObjects + $damagedObjects == 0),
-        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged // false), $missingObjects, $damagedObjects,
+        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged == true and .newer != true), $missingObjects, $damagedObjects,
         pinned: ($pinned == "true"), note: (.note // null)}
+      + (if .newer then {newer} else {} end)
       + if .damaged then {startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0, samples: 0,
         oldestSample: null, newestSample: null}
       else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes,
@@ -147,7 +148,7 @@ list_table() {
   (sort_by(.name, .repository) | reverse[] | [
     .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size), (.sentBytes | size), .blocks,
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
-    ([(if .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
+    ([(if .newer then "NEWER than this version, which cannot read it" elif .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
         (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | objects)" else empty end),
         (if (.missingObjects // 0) > 0 then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing" else empty end) end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),

@@ -14,6 +14,8 @@ look_back() {
   printf '{"lost":[],"known":[]}\n' >"$OLDER"
   if [[ ! -s $OBJECT_LIST ]] || (( ${#SOUND[@]} == 0 )); then return 0; fi
   BLOCK_FACTS="$STATE_DIR/cache/blocks/$REPOSITORY.$REPOSITORY_HOST" OLDER_SUMMARIES=""
+  NEWEST_SOUND="$SCRATCH/newest-sound.$REPOSITORY"
+  unpack_manifests "$MANIFEST_LIMIT_BYTES" "${SOUND[-1]}" >"$NEWEST_SOUND"
   mkdir -p -- "${BLOCK_FACTS%/*}"
   touch -- "$BLOCK_FACTS" "$BLOCK_FACTS.explained"
   learn_blocks
@@ -51,7 +53,7 @@ learn_blocks() {
   local unknown="$SCRATCH/unknown" name last
   unknown_objects "$unknown"
   if [[ ! -s $unknown ]]; then return 0; fi
-  learn_from "${SOUND[-1]}"
+  learn_from "$NEWEST_SOUND"
   for last in false true; do
     unknown_objects "$unknown"
     if [[ ! -s $unknown ]]; then return 0; fi
@@ -82,7 +84,7 @@ learn_from() {
 older_manifest() {
   OLDER_MANIFEST="$SCRATCH/look-back-manifest.$REPOSITORY.$1"
   if [[ -s $OLDER_MANIFEST ]]; then return 0; fi
-  if ! { cp -- "$MANIFESTS/$1.json" "$OLDER_MANIFEST" 2>/dev/null && check_manifest "$1" "$OLDER_MANIFEST"; }; then
+  if ! { copy_manifest "$1" "$OLDER_MANIFEST" && check_manifest "$1" "$OLDER_MANIFEST"; }; then
     rm -f -- "$OLDER_MANIFEST"
     return 1
   fi
@@ -163,7 +165,7 @@ find_gone() {
   wounds_arguments
   jq --null-input --raw-output --slurpfile blocks "$1" --slurpfile wounded "$1.damaged" --rawfile present "$2" \
     --rawfile facts "$3" --rawfile explained "$BLOCK_FACTS.explained" --argjson beyond "$beyond" \
-    --slurpfile newest "${SOUND[-1]}" --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; gone_filter)"
+    --slurpfile newest "$NEWEST_SOUND" --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; gone_filter)"
 }
 
 # gone_filter: the jq program of find_gone, behind wounds_filter.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The manifest: one JSON file a backup, written last. What has no manifest is no backup. Format: docs/format.md.
+# The manifest: one JSON file a backup, packed by zstd and written last. What has no manifest is no backup. Format:
+# docs/format.md. Repositories hold both packed ones and those of format 1, which were not; both have one name.
 
 # How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
 readonly READ_MANIFESTS=50
@@ -25,8 +26,61 @@ compose_manifest() {
   sed --quiet 's/^object\t//p' "$target.lines" | sort --unique >"$target.objects"
   head -n 1 "$target.lines" >"$target.canonical"
   digest="$(openssl dgst -sha256 -r "$target.canonical")"
-  { printf '{"digest":"%s",' "${digest:0:64}"; tail -c +2 "$target.canonical"; } >"$target"
+  if is_too_large "$target.canonical"; then
+    die "$EXIT_UNEXPECTED" "the manifest of backup $BACKUP would be larger than any version reads ($TOO_LARGE)" \
+      "no new backup was recorded in $REPOSITORY; please report this, with the number of blocks"
+  fi
+  # Higher levels make it hardly smaller: most of it are names and checksums.
+  { printf '{"digest":"%s",' "${digest:0:64}"; tail -c +2 "$target.canonical"; } | zstd --quiet -1 --stdout >"$target"
 }
+
+# is_packed FILE: whether it begins as what zstd has packed.
+is_packed() {
+  local LC_ALL=C magic=""
+  IFS= read -r -d '' -n 4 magic <"$1" || true
+  [[ $magic == $'\x28\xb5\x2f\xfd' ]]
+}
+
+# unpack_manifests LIMIT FILE...: the text of manifests, packed or not, one behind the other; no more than LIMIT bytes. A
+# file may be small and its text without end, so false if there is more. Paths are absolute.
+unpack_manifests() {
+  local limit=$1
+  shift
+  if (( $# == 0 )); then return 0; fi
+  as_backup_user zstd --decompress --force --stdout --quiet --memory=16MB -- "$@" 2>/dev/null | head --bytes "$limit"
+}
+
+# unpack_manifest FILE: its text in its place. False sets REPOSITORY_ERROR to what is wrong. Nothing here takes more time,
+# memory or disk than a manifest of the largest size, whatever FILE holds.
+unpack_manifest() {
+  local status=0
+  if is_packed "$1"; then
+    as_backup_user zstd --decompress --stdout --quiet --memory=16MB - <"$1" 2>"$1.words" |
+      head --bytes "$(( MANIFEST_LIMIT_BYTES + 1 ))" >"$1.text" || status=$?
+    mv -f -- "$1.text" "$1"
+  fi
+  if is_too_large "$1"; then REPOSITORY_ERROR="it has more than $TOO_LARGE, which no manifest has"
+  elif (( status != 0 )); then
+    # zstd's reason, behind the name that it has for its input.
+    REPOSITORY_ERROR="it cannot be unpacked ($(sed --quiet '1 { s/.*: *\([A-Za-z].*[a-z]\) *$/\1/p }' "$1.words"))"
+  else return 0
+  fi
+  return 1
+}
+
+# is_too_large FILE: whether that text is larger than a manifest may be; sets TOO_LARGE to what it has more of. Before each
+# value of JSON there is one of these letters.
+is_too_large() {
+  local bytes
+  bytes="$(stat --format %s -- "$1")"
+  TOO_LARGE="$(( MANIFEST_LIMIT_BYTES >> 20 )) MB"
+  if (( bytes > MANIFEST_LIMIT_BYTES )); then return 0; fi
+  TOO_LARGE="$MANIFEST_LIMIT_VALUES values"
+  (( bytes > MANIFEST_LIMIT_VALUES )) && (( $(tr --delete --complement '[{,' <"$1" | wc --bytes) > MANIFEST_LIMIT_VALUES ))
+}
+
+# copy_manifest NAME FILE: a manifest that lies in MANIFESTS, no more of it than shows that it is too large.
+copy_manifest() { head --bytes "$(( MANIFEST_LIMIT_BYTES + 1 ))" -- "$MANIFESTS/$1.json" 2>/dev/null >"$2"; }
 
 # manifest_filter: the jq program of compose_manifest, behind the forms: the manifest in a line, without white space and with sorted keys, which is what the digest
 # covers; then what is wrong with it, its numbers and its objects, a line each.
@@ -85,15 +139,26 @@ read_manifest() {
 }
 
 # check_manifest BACKUP FILE: the same for a manifest that is in FILE already: the gate that every manifest passes before anything of it is used.
+# FILE has its text afterwards. Status 2 if a newer version wrote it.
 check_manifest() {
   local backup=$1 target=$2
-  if ! jq --slurp --raw-output --compact-output --sort-keys --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" "$target" >"$target.facts" 2>/dev/null; then
+  if ! unpack_manifest "$target"; then
+    REPOSITORY_ERROR="backups/$backup.json is damaged: $REPOSITORY_ERROR"
+    return 1
+  fi
+  if ! jq --slurp --raw-output --compact-output --sort-keys --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" "$target" >"$target.facts" 2>"$target.words"; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
+    if [[ "$(<"$target.words")" == *"several texts"* ]]; then
+      REPOSITORY_ERROR="backups/$backup.json is damaged: more than one manifest, or something behind it"
+    fi
     return 1
   fi
   read_facts "$target"
-  if [[ $M_FORMAT != "$MANIFEST_FORMAT" ]]; then
-    REPOSITORY_ERROR="backups/$backup.json has format $M_FORMAT, this version reads format $MANIFEST_FORMAT"
+  if [[ $M_FORMAT =~ ^[1-9][0-9]{0,8}$ ]] && (( M_FORMAT > MANIFEST_FORMAT )); then
+    REPOSITORY_ERROR="backups/$backup.json has format $M_FORMAT and is newer than this version, which reads formats 1 to $MANIFEST_FORMAT (install a newer one here)"
+    return 2
+  elif [[ ! $M_FORMAT =~ ^[1-9][0-9]{0,8}$ ]]; then
+    REPOSITORY_ERROR="backups/$backup.json is damaged: there is no format $M_FORMAT"
     return 1
   fi
   if [[ "$(tail -n 1 -- "$target.facts" | openssl dgst -sha256 -r)" != "$M_DIGEST "* ]]; then
@@ -127,13 +192,13 @@ find_sound_manifests() {
   if (( ${#names[@]} == 0 )); then return 0; fi
   if [[ -f $notes ]]; then while read -r sum name samples; do if [[ $samples =~ ^([0-9]+|-)$ ]]; then known["$sum $name"]=$samples; fi; done <"$notes"; fi
   files=("${names[@]/#/"$MANIFESTS/"}")
-  # One that cannot be read has no line.
-  { openssl dgst -sha256 -r "${files[@]}" 2>/dev/null || true; } | while read -r sum name; do sums[${name##*/}]=$sum; done
+  # One that cannot be read, or is too large, has no line.
+  { find "${files[@]}" -maxdepth 0 -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" -exec openssl dgst -sha256 -r {} + 2>/dev/null || true; } | while read -r sum name; do sums[${name##*/}]=$sum; done
   for name in "${names[@]}"; do
     sum="${sums[$name]:-}"
     REPOSITORY_ERROR="backups/$name cannot be read"
     if [[ -n ${known["$sum $name"]:-} ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
-    elif cp -- "$MANIFESTS/$name" "$copy" 2>/dev/null && check_manifest "${name%.json}" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
+    elif copy_manifest "${name%.json}" "$copy" && check_manifest "${name%.json}" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
     else
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
       UNSOUND+=("${name%.json}")
@@ -162,8 +227,9 @@ facts_filter() {
   cat <<'JQ'
   def object: "\(.objectBytes)|\(.objectSha256)|\(.object)";
   # A second one behind it would be read by all others, and by nobody here.
-  if length == 1 and (.[0] | type == "object" and has("format")) then .[0] else error("not a manifest") end
-  | (if .format == $known then [manifest_fault][0] else "format" end) as $fault
+  if length > 1 then error("several texts") else . end
+  | if length == 1 and (.[0] | type == "object" and has("format")) then .[0] else error("not a manifest") end
+  | (if .format | type == "number" and . >= 1 and . <= $known and . == floor then [manifest_fault][0] else "format" end) as $fault
   | ([(.format | tojson | .[:20]), (.digest | strings) // "-", $fault // ""] + if $fault then [] else
       [.name, .host, .totals.samples, .totals.blocks, (.archive | if . then "\(object)|\(.root)|\(.compression)" else "" end), (.wal | if . then object else "" end), .suspect // ""]
     end | map(tostring | gsub("[[:cntrl:]]"; " ")) | join("\u001f")),

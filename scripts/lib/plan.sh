@@ -10,9 +10,10 @@ plan_backup() {
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
   if [[ ! -f $journal ]]; then journal=/dev/null; fi
   wounds_arguments
-  jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile wounded "$blocks.damaged" --rawfile present "$blocks.present" \
+  unpack_manifests "$(( MANIFEST_LIMIT_BYTES * READ_MANIFESTS ))" "${SOUND[@]}" |
+    jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile wounded "$blocks.damaged" --rawfile present "$blocks.present" \
     --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" --rawfile journal "$journal" --arg layout "$FORMAT" \
-    --slurpfile older "$OLDER" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; plan_filter)" "${SOUND[@]:-/dev/null}" >"$target.lines"
+    --slurpfile older "$OLDER" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; plan_filter)" >"$target.lines"
   sed --quiet 1p "$target.lines" >"$target"
   sed --quiet 2p "$target.lines" >"$target.words"
   PLANNED_SAMPLES="$(sed --quiet 3p "$target.lines")"

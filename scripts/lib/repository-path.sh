@@ -49,7 +49,9 @@ put_path() {
 
 # get_path OBJECT: see repository_get.
 get_path() {
-  if as_backup_user cat -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
+  local reader=(cat)
+  if (( $# > 1 )); then reader=(head --bytes "$2"); fi
+  if as_backup_user "${reader[@]}" -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }

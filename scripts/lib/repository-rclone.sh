@@ -80,15 +80,34 @@ marks_rclone() {
 # is_bare_rclone: whether list_rclone had to look for a place, and found nothing in it. A bucket is a place of its own.
 is_bare_rclone() { [[ -e $SCRATCH/beside && ! -s $SCRATCH/beside ]]; }
 
+# manifests_there: "bytes<TAB>name" of the manifests that MANIFESTS should hold. What is too large for one is not fetched:
+# a file without content that is too large as well stands for it.
+manifests_there() {
+  awk -F '\t' -v limit="$MANIFEST_LIMIT_BYTES" \
+    '$2 ~ /^backups\// { print ($1 + 0 > limit ? limit + 1 : $1) "\t" substr($2, 9) }' "$OBJECT_LIST"
+}
+
+# leave_out_giants: makes those files.
+leave_out_giants() {
+  local name
+  awk -F '\t' -v limit="$MANIFEST_LIMIT_BYTES" '$2 ~ /^backups\// && $1 + 0 > limit { print substr($2, 9) }' \
+    "$OBJECT_LIST" | while IFS= read -r name; do
+    as_backup_user truncate --size 0 -- "$MANIFESTS/$name" &&
+      as_backup_user truncate --size "$(( MANIFEST_LIMIT_BYTES + 1 ))" -- "$MANIFESTS/$name" || return 1
+  done
+}
+
 # fetch_manifests: makes MANIFESTS equal to the repository's backups/. Manifests are written once, so their size tells.
 fetch_manifests() {
   as_backup_user mkdir -p -- "$MANIFESTS"
-  awk -F '\t' '$2 ~ /^backups\// { print $1 "\t" substr($2, 9) }' "$OBJECT_LIST" | sort >"$SCRATCH/manifests.there"
+  leave_out_giants || { REPOSITORY_ERROR="its manifests cannot be kept in $MANIFESTS"; return 1; }
+  manifests_there | sort >"$SCRATCH/manifests.there"
   # Without any, there is no folder that could be copied.
   if [[ ! -s $SCRATCH/manifests.there ]]; then as_backup_user rm -f -- "$MANIFESTS"/*.json; return 0; fi
   as_backup_user find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
   if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
-  run_rclone sync --size-only --fast-list --transfers 8 --include '/*.json' -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
+  run_rclone sync --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" --include '/*.json' -- \
+    "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }
 
 # put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole. Of what a
@@ -108,7 +127,9 @@ settle_rclone() { :; }
 
 # get_rclone OBJECT: see repository_get. Named by its whole path, an object about which the server answers rclone's first
 # question with an error is taken for a folder: nothing comes, and that ends well. In a list of files it is an error.
-get_rclone() { run_rclone cat --files-from-raw - -- "$REPOSITORY_ROOT/" < <(printf '%s\n' "$1"); }
+get_rclone() {
+  run_rclone cat ${2:+--count "$2"} --files-from-raw - -- "$REPOSITORY_ROOT/" < <(printf '%s\n' "$1")
+}
 
 # delete_rclone FILE: see repository_delete.
 delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPOSITORY_ROOT/"; }

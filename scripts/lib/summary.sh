@@ -12,11 +12,12 @@
 summaries_folder() { printf 'summaries-4'; }
 
 # How many manifests are read at once to list them.
-readonly SUMMARY_BATCH=64
+readonly SUMMARY_BATCH=8
 
 # read_summaries FILE [checked]: one JSON line a backup whose manifest lies in MANIFESTS, oldest first, to FILE, and
 # SCRATCH/summaries. A manifest that cannot be read becomes {name, damaged: true} and its key "NAME damaged"; with
-# "checked", which is what may decide on deleting, also one whose digest does not match.
+# "checked", which is what may decide on deleting, also one whose digest does not match. One that a newer version wrote
+# becomes the same, with newer: true.
 read_summaries() {
   local target=$1 kind=${2:-quick} caches cache name fresh=()
   caches="$STATE_DIR/cache/$(summaries_folder)"
@@ -133,6 +134,7 @@ number_program() {
     if (n > high[kind_of]) high[kind_of] = n
     next
   }
+  NF == 2 && $2 == "newer" { newer[$1]; next }
   NF == 2 {
     json = substr($2, 1, length($2) - 1) ",\"objects\":\"" ranges() "\"}"
     if ($1 in size) {
@@ -143,7 +145,9 @@ number_program() {
     split("", mine); split("", low); split("", high)
   }
   END {
-    for (name in size) print name " damaged" FS "{\"name\":\"" substr(name, 1, 16) "\",\"damaged\":true}"
+    for (name in size) {
+      print name " damaged" FS "{\"name\":\"" substr(name, 1, 16) "\",\"damaged\":true" ((name in newer) ? ",\"newer\":true}" : "}")
+    }
     for (kind_of in top) {
       depth = 0
       for (n = 1; n <= top[kind_of]; n++) {
@@ -156,37 +160,40 @@ AWK
 }
 
 # summarize_checked FILE...: of each manifest whose digest matches a line for each of its objects (tab, size, tab,
-# name) and one with its file name, tab, and its short form.
+# name) and one with its file name, tab, and its short form; of those that a newer version wrote the file name, tab,
+# "newer".
 summarize_checked() {
-  local file base copy="$SCRATCH/summarized.json"
+  local file base copy="$SCRATCH/summarized.json" status
+  : >"$SCRATCH/summarized.newer"
   for file in "$@"; do
-    base="${file##*/}"
-    if cp -- "$file" "$copy" 2>/dev/null && check_manifest "${base%.json}" "$copy"; then
-      tail -n 1 -- "$copy.facts"
+    base="${file##*/}" status=1
+    if copy_manifest "${base%.json}" "$copy"; then
+      status=0
+      check_manifest "${base%.json}" "$copy" || status=$?
     fi
-  done | jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null || true
+    case "$status" in
+      0) tail -n 1 -- "$copy.facts" ;;
+      2) printf '%s\tnewer\n' "$base" >>"$SCRATCH/summarized.newer" ;;
+    esac
+  done | jq --raw-output --argjson known "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null || true
+  cat -- "$SCRATCH/summarized.newer"
 }
 
-# summarize_quick FILE...: the same without a look at the digests: many in one jq if all of them can be read, else one
-# by one.
+# summarize_quick FILE...: the same without a look at the digests, many in one jq, if all of them can be read.
 summarize_quick() {
-  local file files name
+  local files text="$SCRATCH/batch.text"
   while (( $# > 0 )); do
     files=("${@:1:SUMMARY_BATCH}")
     shift "${#files[@]}"
-    if cat -- "${files[@]}" | summarize_stream && has_rows "${files[@]}"; then
+    if unpack_manifests "$MANIFEST_LIMIT_BYTES" "${files[@]}" >"$text" && ! is_too_large "$text" &&
+      jq --raw-output --argjson known "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" \
+        "$text" >"$SCRATCH/summarized" 2>/dev/null &&
+      has_rows "${files[@]}"; then
       cat -- "$SCRATCH/summarized"
-      continue
+    else
+      summarize_checked "${files[@]}"
     fi
-    for file in "${files[@]}"; do
-      if cat -- "$file" | summarize_stream && has_rows "$file"; then cat -- "$SCRATCH/summarized"; fi
-    done
   done
-}
-
-# summarize_stream: the lines of summarize_quick for the manifests of standard input, in SCRATCH/summarized.
-summarize_stream() {
-  jq --raw-output --argjson format "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" >"$SCRATCH/summarized" 2>/dev/null
 }
 
 # has_rows FILE...: whether SCRATCH/summarized has one row for each of these manifests, in this order.
@@ -196,7 +203,7 @@ has_rows() { printf '%s\n' "${@##*/}" | cmp --silent -- - <(awk -F '\t' 'NF == 2
 # the manifest looks like. One text a manifest, so that one which breaks off has none.
 summary_filter() {
   cat <<'JQ'
-  if .format != $format or (.blocks | type) != "array" then error("not a manifest") else . end
+  if (.format | . < 1 or . > $known) or (.blocks | type) != "array" then error("not a manifest") else . end
   | {
     objects: [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | {object, objectBytes}],
     archived: (if .archive then [.blocks[] | {ulid}] else [] end),

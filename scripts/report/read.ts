@@ -1,4 +1,4 @@
-import { execFile } from "child_process";
+import { execFile, execFileSync } from "child_process";
 import * as fs from "fs/promises";
 import * as path from "path";
 import { paths } from "../../components/render/paths";
@@ -77,7 +77,7 @@ async function readRemote(host: string, plan: RepositoryPlan, scratch: string): 
     listing.set(name, Number(bytes));
   }
   if ([...listing.keys()].some(name => manifestName.test(name))) {
-    await rclone(config, ["copy", "--transfers", "8", "--include", "/*.json", "--", `${place}backups/`, manifests]);
+    await rclone(config, ["copy", "--transfers", "8", "--max-size", String(manifestLimit), "--include", "/*.json", "--", `${place}backups/`, manifests]);
   }
   return { listing, manifests };
 }
@@ -110,10 +110,30 @@ function rclone(config: string, args: string[]): Promise<string> {
   });
 }
 
+/** What a manifest may have, packed or not; see scripts/lib/constants.sh. */
+const manifestLimit = 16 * 1024 * 1024;
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+
+/** The text of a manifest: that of format 1 is not packed. What is no text is no manifest. */
+function unpack(content: Buffer): string {
+  if (!content.subarray(0, zstdMagic.length).equals(zstdMagic)) {
+    return content.toString("utf8");
+  }
+  try {
+    const options = { input: content, maxBuffer: manifestLimit, stdio: ["pipe", "pipe", "ignore"] as ["pipe", "pipe", "ignore"] };
+    return execFileSync("zstd", ["--decompress", "--stdout", "--quiet", "--memory=16MB"], options).toString("utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new ReadError("zstd is not installed here");
+    }
+    return "";
+  }
+}
+
 /** Retention may take a backup between its listing and its reading. */
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await fs.readFile(file, "utf8");
+    return unpack(await fs.readFile(file));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
       return undefined;
@@ -124,8 +144,17 @@ async function readIfThere(file: string): Promise<string | undefined> {
 
 async function summaries({ listing, manifests }: Found): Promise<BackupSummary[]> {
   const names = [...listing.keys()].flatMap(object => manifestName.exec(object)?.[1] ?? []);
-  const texts = await Promise.all(names.sort().map(async name => ({ name, text: await readIfThere(path.join(manifests, `${name}.json`)) })));
-  return texts.flatMap(({ name, text }) => (text === undefined ? [] : [summary(name, text, listing)]));
+  const found: BackupSummary[] = [];
+  // One after the other: thousands of manifests are more than fits into memory.
+  for (const name of names.sort()) {
+    const object = `${name}.json`;
+    const isTooLarge = (listing.get(`backups/${object}`) ?? 0) > manifestLimit;
+    const text = isTooLarge ? "" : await readIfThere(path.join(manifests, object));
+    if (text !== undefined) {
+      found.push(summary(name, text, listing));
+    }
+  }
+  return found;
 }
 
 /** What of a manifest is looked at here; see docs/format.md. */
@@ -152,7 +181,7 @@ function parseManifest(text: string): Manifest | undefined {
     const manifest = JSON.parse(text) as Manifest;
     const { format, finishedAt, blocks, companions, totals, coverage } = manifest;
     const isKnown =
-      format === 1 && !Number.isNaN(Date.parse(finishedAt)) && typeof totals.samples === "number" && typeof totals.sizeBytes === "number" &&
+      (format === 1 || format === 2) && !Number.isNaN(Date.parse(finishedAt)) && typeof totals.samples === "number" && typeof totals.sizeBytes === "number" &&
       (coverage.newestSample === null || !Number.isNaN(Date.parse(coverage.newestSample))) &&
       [...blocks, ...companions].every(({ objectBytes }) => typeof objectBytes === "number");
     return isKnown ? manifest : undefined;

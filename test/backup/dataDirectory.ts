@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { renderSettings } from "../../components/render/settings";
 import { Shell, type Called } from "../restore/shell";
 import type { Manifest } from "../hostCommand/site";
+import { readManifest } from "../tools/manifest";
 
 /** Magic number, version, no deletions, checksum: what Prometheus writes into every block. */
 const NO_DELETIONS = Buffer.from("0130ba300100000000", "hex");
@@ -114,7 +115,7 @@ export class DataDirectory {
   /** The newest manifest of the repository. */
   manifest(): WoundedManifest {
     const directory = this.at("repository/prom-1/backups");
-    return JSON.parse(fs.readFileSync(path.join(directory, fs.readdirSync(directory).sort().at(-1) ?? ""), "utf8")) as WoundedManifest;
+    return readManifest(path.join(directory, fs.readdirSync(directory).sort().at(-1) ?? "")) as WoundedManifest;
   }
 
   metric(name: string): string | undefined {

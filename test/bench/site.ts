@@ -7,6 +7,7 @@ import { renderHostCommand } from "../../components/render/scripts";
 import { renderSettings } from "../../components/render/settings";
 import type { Manifest } from "../hostCommand/site";
 import { readIfThere } from "../tools/cache";
+import { readManifest } from "../tools/manifest";
 import { measure, type Measured, type MemoryOf } from "./measure";
 
 const HOST = "bench";
@@ -86,7 +87,7 @@ export class Site {
   }
 
   manifest(name = this.backups().at(-1) ?? ""): BenchManifest {
-    return JSON.parse(readFileSync(this.object(`backups/${name}`), "utf8")) as BenchManifest;
+    return readManifest(this.object(`backups/${name}`)) as BenchManifest;
   }
 
   manifestBytes(name: string): number {

@@ -1,8 +1,8 @@
 // A repository as a year of two-hour runs leaves it, made from the manifest of one real run: each backup before that holds the same number of
 // blocks, two hours older. Its objects have names and sizes, and no content.
 import { randomBytes, randomInt } from "node:crypto";
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
-import { sealed } from "../tools/manifest";
+import { closeSync, ftruncateSync, mkdirSync, openSync, utimesSync, writeFileSync } from "node:fs";
+import { packed, readManifest, sealed } from "../tools/manifest";
 import type { Site } from "./site";
 
 const HOUR = 3_600_000;
@@ -65,7 +65,7 @@ function touch(file: string, bytes: number, time: Date): void {
 /** Adds `count` backups before the only one of the site, from two hours before it back in time, and their objects. */
 export function makeYear(site: Site, count: number): void {
   const [original = ""] = site.backups();
-  const newest = JSON.parse(readFileSync(site.object(`backups/${original}`), "utf8")) as Entry & { blocks: Block[]; startedAt: string };
+  const newest = readManifest(site.object(`backups/${original}`)) as Entry & { blocks: Block[]; startedAt: string };
   const { digest: _digest, ...rest } = newest;
   const real = rest.blocks;
   const started = Date.parse(rest.startedAt);
@@ -83,7 +83,9 @@ export function makeYear(site: Site, count: number): void {
     const blocks = [...all.slice(number, number + real.length), head];
     const file = site.object(`backups/${name}.json`);
     const totals = totalsOf(blocks);
-    writeFileSync(file, sealed({ ...rest, name, startedAt, finishedAt: startedAt, blocks, totals }));
+    const text = sealed({ ...rest, name, startedAt, finishedAt: startedAt, blocks, totals });
+    // An earlier version takes no packed ones.
+    writeFileSync(file, rest.format === 1 ? text : packed(text));
     utimesSync(file, time, time);
   }
 }

@@ -1,5 +1,6 @@
 // F8: what lies in the repository is not what was put there. verify names it, the next run mends it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packed, unpacked } from "../tools/manifest";
 import { variants } from "./pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -135,7 +136,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     const object = `backups/${first.name}.json`;
     const good = await read(site, place, object);
     // It can be read as before, but would have every later backup look for other bytes.
-    const misled = (): Buffer => Buffer.from(good.toString().replace(first.blocks[0]?.objectSha256 ?? "", "0".repeat(64)));
+    const misled = (): Buffer => packed(unpacked(good).replace(first.blocks[0]?.objectSha256 ?? "", "0".repeat(64)));
     await write(site, place, object, way === "another checksum" ? misled() : WAYS[way]?.(good, Buffer.alloc(0)));
 
     const { stderr } = await site.good();

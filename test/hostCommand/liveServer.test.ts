@@ -76,7 +76,7 @@ describe.concurrent("on a running server", () => {
     // A damaged manifest beside them is left out.
     await setting.host.run(`cd ${site.localPath}/${site.name}/backups && head -c 1000 ${backup.name}.json >20200101T000000Z.json`);
     const healed = await site.good("heal --yes", asRoot);
-    expect(healed.stderr).toContain("prometheus-backup: warning: repository local: backups/20200101T000000Z.json is damaged: not JSON; nothing that it says is used.");
+    expect(healed.stderr).toContain("prometheus-backup: warning: repository local: backups/20200101T000000Z.json is damaged: it cannot be unpacked; nothing that it says is used.");
     expect(lines(healed.stderr).filter(line => line.includes("✘"))).toEqual([expect.stringMatching(new RegExp(`^ {2}✘ ${ulid}: is missing \\(.* to .*, in backup ${backup.name}\\)$`))]);
     expect(await live.checksums(ulid)).toBe(whole);
     expect(await live.others(ulid)).toBe(rest);

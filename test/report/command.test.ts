@@ -5,6 +5,7 @@ import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { Report } from "../../scripts/report/evaluate";
+import { packed } from "../tools/manifest";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-test-"));
 afterAll(() => fs.rmSync(directory, { recursive: true }));
@@ -39,15 +40,16 @@ function stack(name: string, hosts: string[], repositories: unknown[]): string[]
 }
 
 /** A repository's folder of one host, made by hand with one block that a backup of `hours` ago names. */
-function put(place: string, hours: number, lastDrill?: null): string {
+function put(place: string, hours: number, lastDrill?: null, format: 1 | 2 = 2): string {
   const finishedAt = new Date(Date.now() - hours * 3_600_000).toISOString().replace(/[.][0-9]+/, "");
   const name = finishedAt.replace(/[-:]/g, "");
   const block = "blocks/01JD3V8QK2000000000000000A.tar.zst";
   const manifest = {
-    format: 1, name, suspect: null, lastDrill, startedAt: finishedAt, finishedAt, blocks: [{ object: block, objectBytes: 5 }], archive: null, wal: null, companions: [],
+    format, name, suspect: null, lastDrill, startedAt: finishedAt, finishedAt, blocks: [{ object: block, objectBytes: 5 }], archive: null, wal: null, companions: [],
     coverage: { newestSample: finishedAt }, totals: { sizeBytes: 5, samples: 100 },
   };
-  for (const [object, text] of [[block, "block"], [`backups/${name}.json`, JSON.stringify(manifest)], ["owner.json", "{}"]] as const) {
+  const content = format === 1 ? JSON.stringify(manifest) : packed(JSON.stringify(manifest));
+  for (const [object, text] of [[block, "block"], [`backups/${name}.json`, content], ["owner.json", "{}"]] as const) {
     fs.mkdirSync(path.dirname(path.join(place, object)), { recursive: true });
     fs.writeFileSync(path.join(place, object), text);
   }
@@ -64,7 +66,7 @@ function states(run: Run): string[] {
 test("directories are read where they are mounted, and every fault is found", async () => {
   const mounted = path.join(directory, "mounted");
   const good = put(path.join(mounted, "good"), 2);
-  put(path.join(mounted, "good"), 26);
+  put(path.join(mounted, "good"), 26, undefined, 1);
   fs.mkdirSync(path.join(mounted, "good/pins"));
   fs.writeFileSync(path.join(mounted, "good/pins", good), "");
   const old = put(path.join(mounted, "old"), 24 * 5);
@@ -74,6 +76,7 @@ test("directories are read where they are mounted, and every fault is found", as
   fs.truncateSync(path.join(mounted, "torn/blocks/01JD3V8QK2000000000000000A.tar.zst"), 3);
   const damaged = put(path.join(mounted, "damaged"), 2);
   fs.writeFileSync(path.join(mounted, "damaged/backups/20261101T000000Z.json"), '{"format":1,"coverage":null}');
+  fs.writeFileSync(path.join(mounted, "damaged/backups/20261102T000000Z.json"), packed("{}").subarray(0, 9));
   const hosts = stack("paths", ["good", "old", "untried", "torn", "damaged", "none"], [{ path: "/backup/nowhere" }]);
   const prom = path.join(directory, "report.prom");
   const run = await report([...hosts, "--path", `local=${mounted}`, "--json", "--prom", prom]);

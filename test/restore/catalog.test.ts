@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
+import { blockEntry, packed, sealed, wholeManifest } from "../tools/manifest";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -20,7 +20,8 @@ function put(name: string, environment = "production"): void {
   const manifest = wholeManifest(name, {
     environment, blocks: [blockEntry(block(name).slice(7, 33))], coverage: { oldestSample: startedAt, newestSample: startedAt, head: true }, totals: { sizeBytes: 5, sentBytes: 5 },
   });
-  fs.writeFileSync(manifestFile(name), sealed(manifest));
+  // Of both formats.
+  fs.writeFileSync(manifestFile(name), name === NAMES[2] ? packed(sealed({ ...manifest, format: 2 })) : sealed(manifest));
   fs.writeFileSync(at(`remote/prom-1/${block(name)}`), "block");
 }
 

@@ -205,7 +205,7 @@ test("a manifest is one document: nothing may stand behind the one whose digest 
   const second = JSON.stringify({ ...visited.good, name, blocks: [] });
   const digest = data.shell.print(`jq --compact-output --sort-keys . <<<"$1" | openssl dgst -sha256 -r | cut -c 1-64`, second);
   data.put(file, `${JSON.stringify({ ...visited.good, name, digest })}\n${second}\n`);
-  expect(visited.call("verify latest").stderr).toContain(`backups/${name}.json is damaged: not JSON`);
+  expect(visited.call("verify latest").stderr).toContain(`backups/${name}.json is damaged: more than one manifest, or something behind it`);
   expect(visited.call("list").stdout).toMatch(new RegExp(`^${name} .*DAMAGED`, "m"));
 });
 

@@ -1,5 +1,23 @@
-// Manifests that tests write themselves.
+// Manifests that tests write themselves, and those of runs.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** What a manifest says, packed or not. */
+export function readManifest(file: string): object {
+  return JSON.parse(unpacked(file)) as object;
+}
+
+/** The text of a manifest, packed or not: of a file, or of what was in it. */
+export function unpacked(from: string | Buffer): string {
+  const input = typeof from === "string" ? readFileSync(from) : from;
+  return execFileSync("zstd", ["-dcqf"], { input, encoding: "utf8", maxBuffer: 2 ** 30 });
+}
+
+/** A manifest as runs write it. */
+export function packed(text: string): Buffer {
+  return execFileSync("zstd", ["-1qc"], { input: text, maxBuffer: 2 ** 30 });
+}
 
 /** The text of a manifest with the digest that belongs to it, as docs/format.md has it: of its one-line form with sorted keys. */
 export function sealed(manifest: object): string {

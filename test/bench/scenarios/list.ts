@@ -8,6 +8,7 @@ import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { startMinio } from "../../servers/minio";
 import { startS3Proxy, type S3Proxy } from "../../servers/s3Proxy";
 import { writeBlocks, type Shape } from "../historyMaker";
+import { packed, unpacked } from "../../tools/manifest";
 import { runOrThrow } from "../../tools/process";
 import type { Measured } from "../measure";
 import { report, type Cell } from "../results";
@@ -22,7 +23,7 @@ const BUCKET = "bench";
 /** Adds manifests of the same blocks, one every two hours back in time, until there are `count`. */
 function multiply(site: Site, count: number): void {
   const original = site.backups().at(-1) ?? "";
-  const text = readFileSync(site.object(`backups/${original}`), "utf8");
+  const text = unpacked(site.object(`backups/${original}`));
   const newest = Date.parse((JSON.parse(text) as { startedAt: string }).startedAt);
   const times = Array.from({ length: count - 1 }, (_, number) => `${new Date(newest - (number + 1) * 2 * HOUR).toISOString().slice(0, 19)}Z`);
   const filter = 'del(.digest) as $one | $times[] as $at | $one | .name = ($at | gsub("[-:]"; "")) | .startedAt = $at | .finishedAt = $at';
@@ -30,7 +31,7 @@ function multiply(site: Site, count: number): void {
   for (const line of lines.toString().trimEnd().split("\n")) {
     const digest = createHash("sha256").update(`${line}\n`).digest("hex");
     const { name } = JSON.parse(line) as { name: string };
-    writeFileSync(site.object(`backups/${name}.json`), `{"digest":"${digest}",${line.slice(1)}\n`);
+    writeFileSync(site.object(`backups/${name}.json`), packed(`{"digest":"${digest}",${line.slice(1)}\n`));
   }
 }
 
