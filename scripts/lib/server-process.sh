@@ -18,7 +18,8 @@ unit_processes() {
 program_name() {
   local file
   if ! file="$(readlink -- "/proc/$1/exe" 2>/dev/null)"; then
-    file="$(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | head -n 1)" || file=''
+    # What stands before the first NUL; the process may be gone.
+    { IFS= read -r -d '' file <"/proc/$1/cmdline"; } 2>/dev/null || true
   fi
   file="${file% (deleted)}"
   printf '%s' "${file##*/}"

@@ -91,6 +91,7 @@ export class DataDirectory {
       require_tools() { :; }; require_server() { SERVER_VERSION=2.42.0 ADMIN_API=true LISTEN_ADDRESS=127.0.0.1:9090 RETENTION_TIME=15d RETENTION_SIZE=0B CONFIG_IN_FORCE="" WEB_CONFIG=""; }
       read_server() { DATA_DIRECTORY=${this.at("data")} EXTERNAL_LABELS="" OUT_OF_ORDER_WINDOW=""; }
       api() { API_STATUS=404 API_BODY=/dev/null API_ERROR=""; }
+      why_no_backup() { WHY="" WAY_OUT=""; }
       ${more}
       main ${words}`);
   }
