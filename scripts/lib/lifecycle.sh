@@ -131,7 +131,7 @@ take_lock() {
   fi
   exec {LOCK_FD}<"$STATE_DIR/lock"
   if ! flock --nonblock "$LOCK_FD"; then
-    holder="$(head -c 200 -- "$STATE_DIR/lock" | tr -d '\n')"
+    holder="$(head -c 200 -- "$STATE_DIR/lock" | tr -cd '[:print:]')"
     pid="${holder#pid }"
     # A run that was killed leaves its lock to the program it had just called, which soon ends.
     if [[ -z $holder ]] || still_runs "${pid%%,*}" || ! flock --timeout 20 "$LOCK_FD"; then

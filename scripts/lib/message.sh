@@ -5,10 +5,19 @@
 # Where the runs of the schedule write (components/render/paths.ts).
 LOG_FILE=/var/log/prometheus-backup.log
 
+# plain TEXT: sets PLAIN to it without what a terminal would obey: control characters, but for tab and end of line. Texts
+# may come from others.
+plain() {
+  local LC_ALL=C
+  PLAIN=${1//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/?}
+  PLAIN=${PLAIN//$'\302'[$'\200'-$'\237']/?}
+}
+
 # log WORD...: one event of a run, with its UTC time, on stderr, and in the log file also where stderr is not that file: of a run by hand.
 log() {
-  local line
-  printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$*"
+  local line PLAIN
+  plain "$*"
+  printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$PLAIN"
   clear_line
   printf '%s\n' "$line" >&2 || true
   if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
@@ -23,9 +32,11 @@ has_signs() {
   esac
 }
 
-# show_signs TEXT: sets SHOWN to TEXT with signs that the caller's locale has.
+# show_signs TEXT: sets SHOWN to TEXT, plain, with signs that the caller's locale has.
 show_signs() {
-  SHOWN=$1
+  local PLAIN
+  plain "$1"
+  SHOWN=$PLAIN
   if has_signs; then return 0; fi
   SHOWN=${SHOWN//✔/+} SHOWN=${SHOWN//✘/x} SHOWN=${SHOWN//–/-} SHOWN=${SHOWN//·/-} SHOWN=${SHOWN//…/..}
 }

@@ -40,7 +40,7 @@ take_common_lock() {
   if [[ ! -f $lock || -L $lock ]]; then die "$EXIT_REFUSED" "$lock is not a plain file" "look who made it, and remove it"; fi
   exec {LOCK_FD}<"$lock" || die "$EXIT_CONFIGURATION" "$lock cannot be opened" "run 'pulumi up', which sets the owner of $BACKUP_STATE"
   if ! flock --nonblock "$LOCK_FD"; then
-    holder="$(head -c 200 <"$lock" | tr -d '\n')"
+    holder="$(head -c 200 <"$lock" | tr -cd '[:print:]')"
     die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" "nothing was done; wait for it, or look at it with 'ps'"
   fi
   printf -v words 'pid %d, %s since %(%H:%M:%S)T UTC' "$$" "$COMMAND" -1
