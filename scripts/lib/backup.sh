@@ -337,18 +337,23 @@ store_archive() {
   SENDING_BYTES=$BLOCKS_BYTES
   object="archives/prometheus-backup-${BACKUP:0:8}-${BACKUP:9:6}.tar.$extension"
   jq --compact-output '.heads[], .upload[] | del(.recorded) + {object: null, objectBytes: 0, objectSha256: null}' "$plan" >"$plan.uploaded"
-  jq --raw-output --arg root "${SOURCE_DIR##*/}" '.lacks[] | "\($root)/\(.ulid)"' "$plan" >"$SCRATCH/left-out.$REPOSITORY"
+  jq --raw-output '.lacks[].ulid' "$plan" >"$SCRATCH/left-out.$REPOSITORY"
   send "$object" pack_archive || repository_fault "upload"
   jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
     --arg compression "$ARCHIVE_COMPRESSION" --arg root "${SOURCE_DIR##*/}" '$ARGS.named' >"$plan.archive"
 }
 
-# pack_archive: the tar of an archive backup, with the snapshot's name as its top folder.
+# pack_archive: the tar of an archive backup, with the snapshot's name as its top folder: what blocks have, and no other
+# file that lies there.
 pack_archive() {
-  local packer=(gzip --stdout)
+  local packer=(gzip --stdout) ulid out=() block='\./[0-7][0-9A-HJKMNP-TV-Z]{25}'
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then packer=(compress "$PARALLEL"); fi
-  tar --create --directory "${SOURCE_DIR%/*}" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --anchored --exclude-from "$SCRATCH/left-out.$REPOSITORY" \
-    -- "${SOURCE_DIR##*/}" | "${packer[@]}"
+  while IFS= read -r ulid; do out+=(! -path "./$ulid" ! -path "./$ulid/*"); done <"$SCRATCH/left-out.$REPOSITORY"
+  ( cd -- "$SOURCE_DIR" && find . -regextype posix-extended \( -type d -regex "\.|$block(/chunks)?" \
+    -o -type f -regex "$block/(index|meta\.json|tombstones|chunks/[0-9]{6})" \) \
+    "${out[@]}" -printf "${SOURCE_DIR##*/}/%P\0" ) | LC_ALL=C sort --zero-terminated |
+    tar --create --directory "${SOURCE_DIR%/*}" --no-recursion --format=gnu --owner=0 --group=0 --numeric-owner \
+      --null --files-from - | "${packer[@]}"
 }
 
 # judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to the

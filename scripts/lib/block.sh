@@ -15,7 +15,8 @@ describe_blocks() {
   if [[ ! -d $directory ]]; then BLOCK_ERROR="$directory is gone"; return 1; fi
   for try in 1 2 3; do
     if (( $# == 2 )); then
-      { find "$directory" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" || true; } | sort | mapfile -t names
+      { find "$directory" -mindepth 1 -maxdepth 1 -type d ! -name '*[[:cntrl:]]*' -printf '%f\n' |
+        grep --extended-regexp "$ULID_PATTERN" || true; } | sort | mapfile -t names
     fi
     if read_blocks "$directory" "$target" "${names[@]}"; then return 0; fi
     if (( try < 3 )); then sleep 1; fi
@@ -104,11 +105,13 @@ blocks_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
   def table(text): lines(text) | map(split("\t"));
-  def segments: [.segments[]? | select(.[1] > 0 and (.[0] | test("^[0-9]{6}$"))) | .[0] | tonumber];
+  def segments: [.segments[]? | select(.[1] > 0) | .[0] | tonumber];
   (reduce table($files)[] as $row ({}; $row[0][0:26] as $ulid | ($row[2] | tonumber) as $bytes
     | if $row[3] == "no" and ($row[0][27:] | test("^(index|meta[.]json|tombstones|chunks(/.*)?)$")) then .[$ulid].unreadable = $row[0][27:] else . end
     | if $row[0][26:] == "/index" and $row[1] == "f" then .[$ulid].index = $bytes | .[$ulid].bytes += $bytes
-      elif $row[0][26:34] == "/chunks/" and $row[1] == "f" then .[$ulid].bytes += $bytes | .[$ulid].segments += [[$row[0][34:], $bytes]]
+      elif $row[0][26:] | test("^/chunks/[0-9]{6}$") then
+        if $row[1] == "f" then .[$ulid].bytes += $bytes | .[$ulid].segments += [[$row[0][34:], $bytes]]
+        else .[$ulid].links = true end
       elif $row[0][26:] == "/chunks" and $row[1] == "d" then .[$ulid].folder = true
       elif $row[0][26:] == "/tombstones" then .[$ulid].marks = true else . end)) as $parts
   | (reduce table($tombstones)[] as $row ({}; .[$row[0]] = $row[1])) as $marks
@@ -130,6 +133,7 @@ blocks_filter() {
       elif $block == null then {reason: "its meta.json is missing or not readable, so the server skips it", usable: false}
       elif ($part.index // 0) == 0 then {reason: "its index is missing or empty", usable: false}
       elif ($part.folder | not) or ($block.numSamples > 0 and ($part | segments) == []) then {reason: "its chunks are missing or empty", usable: false}
+      elif $part.links then {reason: "its chunks are not whole: what should be a file is none", usable: false}
       elif ($part | segments | length) != ($part | segments | max // 0) then {reason: "its chunks are not whole: a file is missing or empty", usable: false}
       elif ($part.marks | not) then {reason: "its tombstones are missing, so the server makes no snapshot", usable: true}
       elif ($marks | has($ulid) | not) then {reason: "its tombstones are not readable, so the server does not start", usable: true}

@@ -152,7 +152,8 @@ close_stage() {
 
 # live_blocks: names of the blocks in the data directory, a line each.
 live_blocks() {
-  find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | grep --extended-regexp "$ULID_PATTERN" | sort || true
+  find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d ! -name '*[[:cntrl:]]*' -printf '%f\n' |
+    grep --extended-regexp "$ULID_PATTERN" | sort || true
 }
 
 # link_until_consistent: links again until the list of blocks did not change meanwhile; compaction and retention may run.
