@@ -164,21 +164,17 @@ beforeAll(() => {
   visited = new Visited();
 });
 
-test("code as any text of a manifest is shown, and not executed", () => {
+test("code at any place of a manifest is refused by name by whoever reads it, or shown as a text, and not executed", () => {
   visited.clear();
   const text = `a[$(touch ${visited.mark})]\`touch ${visited.mark}\`'"; touch ${visited.mark} #`;
   const wound = { ulid: OTHER, minTime: 1, maxTime: 2, reason: text };
-  const name = visited.put({
+  const texts = visited.put({
     ...visited.good, environment: text, tool: text, lacks: [wound], accepted: [wound],
     prometheus: { version: text, retentionTime: text, retentionSize: text, dataDirectory: `/${text}`, externalLabels: `    a: ${text}\n`, outOfOrderWindow: text },
     coverage: { ...visited.good.coverage, notCovered: [text] },
   });
-  expect(visited.call(`show ${name}`).stdout).toContain(`  misses     ${text}\n`);
-  expect(visited.readAll()).toEqual([0, 0, 0, 0, 0, 11, 0, 0, 9, 9, 0]);
-});
-
-test("code at any place of a manifest is refused by name by whoever reads it, and not executed", () => {
-  visited.clear();
+  expect(visited.call(`show ${texts}`).stdout).toContain(`  misses     ${text}\n`);
+  expect(visited.call("verify latest").code).toBe(0);
   const whole = { ...fullManifest(), blocks: visited.good.blocks, suspect: null };
   const places = leaves(whole).filter(place => !TEXTS.test(written(place)) && !UNUSED.test(written(place)) && !/^(name|format)$|^blocks\[[12]\]/.test(written(place)));
   const tried = places.map((place, index) => ({ at: written(place), name: visited.put(changed(whole, place, code(visited.mark)[index % 2]) as object) }));
@@ -186,7 +182,7 @@ test("code at any place of a manifest is refused by name by whoever reads it, an
   const { stdout } = data.shell.run(`CONFIG_FILE=${data.at("settings.conf")}; load_config; open_state; open_repositories prom-1
     for name in "$@"; do FIND_NOTES=(); try_backup "$name" prom-1 || true; printf '%s\\n' "\${FIND_NOTES[@]}"; done`, ...tried.map(({ name }) => name));
   expect(stdout.trimEnd().split("\n")).toEqual(tried.map(({ at, name }) => `local: backups/${name}.json is not in the form of a manifest: ${at}`));
-  // Some that bash counts with.
+  // Some that bash counts with. The newest one that is left has the texts.
   tried.filter(({ at }) => !/^(blocks.*\.(objectBytes|numChunks)|totals\.samples)$/.test(at)).forEach(({ name }) => data.remove(`repository/prom-1/backups/${name}.json`));
   expect(visited.readAll()).toEqual([0, 0, 9, 0, 0, 11, 0, 0, 9, 9, 0]);
 });
@@ -223,16 +219,13 @@ test("code in any number and any line of the state, the notes and what lies besi
   expect(visited.call("prune --dry-run").code).toBe(0);
   const kept = new Map([...files("state"), ...files("repository").filter(name => !/backups|blocks/.test(name))].map(name => [name, fs.readFileSync(data.at(name), "utf8")]));
   expect([...kept.keys()].join()).toMatch(/metrics\.state.*wounds\.json.*owner\.json/s);
-  const spoils: ((text: string) => string)[] = [
-    text => text.replace(/\d+/g, `a[$(touch ${visited.mark})]`),
-    text => text.replace(/^([^\t\n]+)\t/gm, `a[$(touch ${visited.mark})]\t`).concat(`x[$(touch ${visited.mark})]|repository=gone\t1\na[$(touch ${visited.mark})]\n`),
-  ];
-  for (const spoil of spoils) {
-    for (const words of ["status", "list", "prune --dry-run", "verify", "drill latest", "hold", "check", "run"]) {
-      kept.forEach((text, name) => data.put(name, spoil(text)));
-      const { stderr } = visited.call(words, "start_scratch_server() { SCRATCH_VERSION=2.42.0 SCRATCH_ERROR=none; }");
-      expect([words, stderr]).toEqual([words, expect.not.stringContaining("unexpected")]);
-    }
+  const numbers = (text: string) => text.replace(/\d+/g, `a[$(touch ${visited.mark})]`);
+  const lines = (text: string) => text.replace(/^([^\t\n]+)\t/gm, `a[$(touch ${visited.mark})]\t`).concat(`x[$(touch ${visited.mark})]|repository=gone\t1\na[$(touch ${visited.mark})]\n`);
+  for (const words of ["status", "list", "prune --dry-run", "verify", "drill latest", "hold", "check", "run"]) {
+    // A note of one document has its numbers spoiled; stateForms.test.ts spoils each of its fields.
+    kept.forEach((text, name) => data.put(name, numbers(text) + lines(text)));
+    const { stderr } = visited.call(words, "start_scratch_server() { SCRATCH_VERSION=2.42.0 SCRATCH_ERROR=none; }");
+    expect([words, stderr]).toEqual([words, expect.not.stringContaining("unexpected")]);
   }
   kept.forEach((text, name) => data.put(name, text));
 });
