@@ -26,7 +26,7 @@ function libraryText(directory: string, name: string): string {
 let hostCommand: string | undefined;
 
 /** What `hold` needs. It comes first: cron calls that every hour, and it ends before the rest is read. */
-const HOLD_LIBRARIES = ["constants.sh", "message.sh", "lifecycle.sh", "config.sh", "links.sh", "hold.sh"];
+const HOLD_LIBRARIES = ["constants.sh", "message.sh", "lifecycle.sh", "config.sh", "note.sh", "links.sh", "hold.sh"];
 
 /**
  * The command that runs on every host: entry header, the functions of `scripts/lib` (those of `hold`, then the others in

@@ -78,7 +78,7 @@ begin_run() {
 # before it is used. Without the note (the first run, or a state directory that was lost), the repositories tell the last name. Needs the lock.
 name_run() {
   local note="$STATE_DIR/last-name" last="$SCRATCH/last-name" now
-  if ! cp -- "$note" "$last" 2>/dev/null; then
+  if [[ ! -e $note ]] || ! has_lines "$BACKUP_PATTERN" "$note" || ! cp -- "$note" "$last" 2>/dev/null; then
     in_background newest_name "$last"
     wait "$CHILD"
   fi

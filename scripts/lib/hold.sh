@@ -14,6 +14,7 @@ command_hold() {
   if (( $# > 0 )); then usage_error "hold takes no options, not '$1'"; fi
   # Written by the first complete run: before it, nothing is stored that a merged block could go with.
   if [[ ! -s $STATE_DIR/hold ]]; then return 0; fi
+  if ! has_lines "/.*|$ULID_PATTERN" "$STATE_DIR/hold"; then return 0; fi
   known="$(<"$STATE_DIR/hold")"
   DATA_DIRECTORY="${known%%$'\n'*}"
   if [[ ! -d $DATA_DIRECTORY ]]; then return 0; fi

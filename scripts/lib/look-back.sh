@@ -18,6 +18,7 @@ look_back() {
   unpack_manifests "$MANIFEST_LIMIT_BYTES" "${SOUND[-1]}" >"$NEWEST_SOUND"
   mkdir -p -- "${BLOCK_FACTS%/*}"
   touch -- "$BLOCK_FACTS" "$BLOCK_FACTS.explained"
+  keep_formed_facts
   learn_blocks
   stored_facts >"$facts"
   find_gone "$1" "$2" "$facts" >"$SCRATCH/gone.lines"
@@ -34,16 +35,25 @@ damaged_manifests() {
   grep --count $'^[^\t]* damaged\t' "$OLDER_SUMMARIES" || true
 }
 
+# keep_formed_facts: BLOCK_FACTS without what is not in its form, such as a line that a full disk has cut off: what it
+# told is learned again.
+keep_formed_facts() {
+  take_notes facts "$BLOCK_FACTS" "$SCRATCH/facts"
+  if cmp --silent -- "$SCRATCH/facts" "$BLOCK_FACTS"; then return 0; fi
+  rm -rf -- "$BLOCK_FACTS"
+  cat -- "$SCRATCH/facts" >"$BLOCK_FACTS"
+}
+
 # stored_facts: the lines of BLOCK_FACTS (object, bytes and facts, with tabs) of objects that the repository lists with
-# that size. A line that a full disk has cut off is none.
+# that size.
 stored_facts() {
   awk -F '\t' 'FILENAME == ARGV[1] { there[$2] = $1; next }
-    NF == 3 && /}$/ && ($1 in there) && there[$1] == $2 && !seen[$0]++' "$OBJECT_LIST" "$BLOCK_FACTS"
+    ($1 in there) && there[$1] == $2 && !seen[$0]++' "$OBJECT_LIST" "$BLOCK_FACTS"
 }
 
 # unknown_objects FILE: those of the list of which BLOCK_FACTS knows nothing, a line each, to FILE.
 unknown_objects() {
-  awk -F '\t' 'FILENAME == ARGV[1] { if (NF == 3 && /}$/) known[$1 "\t" $2]; next }
+  awk -F '\t' 'FILENAME == ARGV[1] { known[$1 "\t" $2]; next }
     $2 ~ /^(blocks|archives)\// && !(($2 "\t" $1) in known) { print $2 }' "$BLOCK_FACTS" "$OBJECT_LIST" >"$1"
 }
 
@@ -172,7 +182,7 @@ find_gone() {
 gone_filter() {
   cat <<'JQ'
   [$blocks[0][], $wounded[0][].block | select(. != null and (.head | not))] as $live
-  | (reduce (lines($facts)[] | split("\t")) as [$object, $_, $json] ({}; ($json | fromjson? // empty) as $block
+  | (reduce (lines($facts)[] | split("\t")) as [$object, $_, $json] ({}; ($json | fromjson) as $block
       | .[$block.ulid] = ($block + {objects: (.[$block.ulid].objects + [$object])}))) as $stored
   | ($newest[0] | set(.blocks[].ulid, .lost[]?.ulid, .accepted[]?.ulid)) as $told
   | set(lines($explained)[]) as $explained

@@ -9,13 +9,18 @@ readonly MARK_PATTERN='^[0-9a-f]{32}$'
 MARK_PATIENCE_SECONDS=30
 
 # read_last_mark: sets LAST_MARK, LAST_BACKUP ("-": none) and LAST_LOCATION of the selected repository, all "" if nothing is known. The file
-# belongs to the backup user.
+# belongs to the backup user; LAST_SPOILED is its path if there is one that no run has left so, else "".
 read_last_mark() {
   local file="${BACKUP_STATE:-$STATE_DIR}/marks/$REPOSITORY.last"
-  LAST_MARK="" LAST_BACKUP="" LAST_LOCATION=""
-  if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -f $file || -L $file ]]; then return 0; fi
-  { IFS= read -r LAST_MARK && IFS= read -r LAST_BACKUP && IFS= read -r LAST_LOCATION; } <"$file" || true
-  if [[ ! $LAST_MARK =~ $MARK_PATTERN || ! $LAST_BACKUP =~ $BACKUP_PATTERN && $LAST_BACKUP != - ]]; then LAST_MARK="" LAST_BACKUP="" LAST_LOCATION=""; fi
+  LAST_MARK="" LAST_BACKUP="" LAST_LOCATION="" LAST_SPOILED=""
+  if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -e $file && ! -L $file ]]; then return 0; fi
+  if is_note "$file"; then
+    { IFS= read -r LAST_MARK && IFS= read -r LAST_BACKUP && IFS= read -r LAST_LOCATION; } <"$file" || true
+  fi
+  if [[ $LAST_MARK =~ $MARK_PATTERN && ( $LAST_BACKUP =~ $BACKUP_PATTERN || $LAST_BACKUP == - ) && -n $LAST_LOCATION ]]; then
+    return 0
+  fi
+  LAST_MARK="" LAST_BACKUP="" LAST_LOCATION="" LAST_SPOILED="$file"
 }
 
 # require_place: whether what repository_list has found is the place where the backups of this host lie. False sets REPOSITORY_ERROR: such a place
@@ -39,6 +44,10 @@ require_place() {
     return 1
   fi
   if ! is_vacant; then return 0; fi
+  if [[ -n $LAST_SPOILED ]]; then
+    REPOSITORY_ERROR="it is empty, and what $LAST_SPOILED holds does not tell whether it has held backups of this host$anew"
+    return 1
+  fi
   if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" ]] || { [[ ${PLACE_MUST_SHOW:-false} == true ]] && (( ${#METRICS[@]} == 0 )); }; then
     if at_repository is_bare; then REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} holds backups of no host (is its file system mounted?)"; return 1; fi
   fi
@@ -60,7 +69,7 @@ own_marks() {
   if [[ ! -f $known ]]; then known=/dev/null; fi
   read_last_mark
   if [[ ${TAKE_OVER:-false} == true ]]; then over=9
-  elif [[ -z $LAST_MARK ]]; then over="$(awk -F '\t' '$2 ~ /^backups\// && $3 > over { over = $3 } END { print over }' "$OBJECT_LIST")"
+  elif [[ -z $LAST_MARK$LAST_SPOILED ]]; then over="$(awk -F '\t' '$2 ~ /^backups\// && $3 > over { over = $3 } END { print over }' "$OBJECT_LIST")"
   fi
   { cat -- "$known" && awk -F '\t' -v over="$over" '$2 ~ /^marks\// && over != "" && $3 "" <= over "" { print substr($2, 7) }' "$OBJECT_LIST"; } >"$SCRATCH/marks.own" && return 0
   REPOSITORY_ERROR="$SCRATCH/marks.own cannot be written"
@@ -110,7 +119,8 @@ leave_mark() {
 await_precedence() {
   local deadline=$(( SECONDS + MARK_PATIENCE_SECONDS )) strange
   while true; do
-    at_repository marks >"$SCRATCH/marks" || return 1
+    at_repository marks >"$SCRATCH/marks.all" || return 1
+    take_listing "$SCRATCH/marks.all" "" >"$SCRATCH/marks" || return 1
     strange="$(strange_marks "$SCRATCH/marks" | sed 1q)"
     if [[ -z $strange ]]; then return 0; fi
     if [[ $strange < $MARK ]] || (( SECONDS >= deadline )); then break; fi

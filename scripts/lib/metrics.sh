@@ -48,21 +48,33 @@ TABLE
 # command sets.
 load_metrics() {
   declare -gA CHANGED_METRICS=()
-  read_metrics
+  read_metrics || warn_of_note "$STATE_DIR/metrics.state"
 }
 
-# What the state file may hold. Times are whole seconds.
-readonly METRIC_KEY='^[a-z_]{1,64}(\|(stage|repository)=[a-z][a-z0-9-]{0,31})?$'
-readonly METRIC_VALUE='^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$'
+# is_metric KEY VALUE: what the state file may hold. Times are whole seconds that a date can hold; those of samples may lie
+# before 1970.
+is_metric() {
+  local form='(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?'
+  case "$1" in
+    *_sample_timestamp_seconds) form='-?(0|[1-9][0-9]{0,11})' ;;
+    *_timestamp_seconds*) form='(0|[1-9][0-9]{0,10})' ;;
+    *_exit_code*) form='(0|[1-9][0-9]{0,2})' ;;
+  esac
+  [[ $1 =~ ^[a-z_]{1,64}(\|(stage|repository)=[a-z][a-z0-9-]{0,31})?$ && $2 =~ ^$form$ ]]
+}
 
-# read_metrics: METRICS as the state file has them now, of what has its form.
+# read_metrics: METRICS as the state file has them now, of what has its form. False if there is anything else; samples may
+# be from any time.
 read_metrics() {
-  local key value
+  local key value status=0
   declare -gA METRICS=()
-  if [[ ! -r $STATE_DIR/metrics.state ]]; then return 0; fi
+  if [[ ! -e $STATE_DIR/metrics.state && ! -L $STATE_DIR/metrics.state ]]; then return 0; fi
+  is_note "$STATE_DIR/metrics.state" || return 1
   while IFS=$'\t' read -r key value; do
-    if [[ $key =~ $METRIC_KEY && $value =~ $METRIC_VALUE ]] && [[ $key != *_timestamp_seconds* || $value =~ ^-?[0-9]{1,12}$ ]]; then METRICS[$key]=$value; fi
+    if is_metric "$key" "$value"; then METRICS[$key]=$value
+    elif [[ $key != *_sample_timestamp_seconds ]]; then status=1; fi
   done <"$STATE_DIR/metrics.state"
+  return "$status"
 }
 
 # set_metric NAME VALUE [LABEL=VALUE]: label values are ours (stage, repository), so they need no escapes.
@@ -79,7 +91,7 @@ store_metrics() {
   local lock key status=0
   if ! { exec {lock}>>"$STATE_DIR/metrics.lock"; } 2>/dev/null; then lock=""; fi
   if [[ -n $lock ]]; then flock --timeout 10 "$lock" || true; fi
-  read_metrics
+  read_metrics || true
   for key in "${!CHANGED_METRICS[@]}"; do METRICS[$key]=${CHANGED_METRICS[$key]}; done
   write_metrics || status=$?
   if [[ -n $lock ]]; then exec {lock}>&-; fi

@@ -8,11 +8,12 @@
 plan_backup() {
   local blocks=$1 held=$2 target=$3 damaged="$STATE_DIR/damaged/$REPOSITORY" journal="$STATE_DIR/journal/$REPOSITORY"
   if [[ ! -f $damaged ]]; then damaged=/dev/null; fi
-  if [[ ! -f $journal ]]; then journal=/dev/null; fi
+  take_notes journal "$journal" "$SCRATCH/journal.$REPOSITORY"
   wounds_arguments
   unpack_manifests "$(( MANIFEST_LIMIT_BYTES * READ_MANIFESTS ))" "${SOUND[@]}" |
     jq --null-input --raw-output --compact-output --slurpfile blocks "$blocks" --slurpfile wounded "$blocks.damaged" --rawfile present "$blocks.present" \
-    --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" --rawfile journal "$journal" --arg layout "$FORMAT" \
+    --slurpfile held "$held" --rawfile listing "$OBJECT_LIST" --rawfile damaged "$damaged" \
+    --slurpfile journal "$SCRATCH/journal.$REPOSITORY" --arg layout "$FORMAT" \
     --slurpfile older "$OLDER" "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; plan_filter)" >"$target.lines"
   sed --quiet 1p "$target.lines" >"$target"
   sed --quiet 2p "$target.lines" >"$target.words"
@@ -32,7 +33,7 @@ plan_filter() {
   past as $past
   | (reduce lines($listing)[] as $line ({}; ($line | split("\t")) as $row | .[$row[1]] = ($row[0] | tonumber))) as $there
   | set(lines($damaged)[]) as $bad
-  | (reduce (lines($journal)[] | fromjson? // empty | select(.head | not)) as $block ($past.known; remember($block))) as $known
+  | (reduce ($journal[] | select(.head | not)) as $block ($past.known; remember($block))) as $known
   | (if $layout == "archive" then {} else $known | map_values(select(.object and $there[.object] == .objectBytes and ($bad[.object] | not)) | del(.backup)) end) as $pool
   | set($blocks[0][].ulid) as $present_blocks
   | [$held[0][] | select($layout == "blocks") | select(($pool[.ulid] or $present_blocks[.ulid]) | not)

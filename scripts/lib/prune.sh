@@ -114,9 +114,8 @@ plan_prune() {
   read_last_mark
   read_summaries "$SCRATCH/summaries.list" checked
   cutoff="$(date -u --date "-$ORPHAN_GRACE_HOURS hours" '+%Y-%m-%d %H:%M:%S')"
-  if [[ -f $STATE_DIR/journal/$REPOSITORY ]]; then
-    jq --raw-input --raw-output 'fromjson? | .object' "$STATE_DIR/journal/$REPOSITORY" >"$SCRATCH/journaled"
-  else : >"$SCRATCH/journaled"; fi
+  take_notes journal "$STATE_DIR/journal/$REPOSITORY" "$SCRATCH/journal.$REPOSITORY"
+  jq --raw-output .object "$SCRATCH/journal.$REPOSITORY" >"$SCRATCH/journaled"
   awk -F '\t' '$2 ~ /^(backups|pins)\//' "$OBJECT_LIST" >"$SCRATCH/listed.backups"
   awk -F '\t' "$(ranges_program; holds_program)" pass=1 "$SCRATCH/summaries" pass=2 "$SCRATCH/summaries" |
     jq --slurp --compact-output --rawfile listing "$SCRATCH/listed.backups" \

@@ -18,12 +18,16 @@ list_path() {
     REPOSITORY_ERROR="$REPOSITORY_ROOT is no directory and no link to one (is its file system mounted?)"
     return 1
   fi
-  if ! as_backup_user find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then path_failed; return 1; fi
+  if as_backup_user find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' ! -path $'*\n*' \
+    -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then return 0; fi
+  path_failed
+  return 1
 }
 
 # marks_path: "bytes<TAB>marks/MARK" lines, as the repository has them now.
 marks_path() {
-  if as_backup_user find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' -printf '%s\tmarks/%f\n' 2>"$SCRATCH/error"; then return 0; fi
+  if as_backup_user find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' ! -path $'*\n*' \
+    -printf '%s\tmarks/%P\n' 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }

@@ -39,14 +39,24 @@ repository_open() {
 }
 
 # repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's clock has it,
-# with tabs). Files that others have put there, such as those that a NAS makes for itself, are none of ours. A place that is not the one where this
-# host has stored its backups did not answer.
+# with tabs). A place that is not the one where this host has stored its backups did not answer.
 repository_list() {
-  local listing="$SCRATCH/listing"
-  at_repository list >"$listing" || return 1
-  { grep --extended-regexp $'^[0-9]+\t'"($OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN)"$'\t' -- "$listing" || true; } |
-    LC_ALL=C sort -k 2 -t $'\t' >"$OBJECT_LIST"
+  at_repository list >"$SCRATCH/listing" || return 1
+  take_listing "$SCRATCH/listing" $'\t[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}' >"$OBJECT_LIST" || return 1
   require_place
+}
+
+# take_listing FILE TIME: the lines of a list that are about objects of this format, sorted by their names. Files that
+# others have put there, such as those that a NAS makes for itself, are none of ours. An object of ours without a size or
+# without what matches TIME is not absent: False then, and REPOSITORY_ERROR says which.
+take_listing() {
+  local ours="$OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN" listed=$'^(0|[1-9][0-9]{0,14})\t[^\t]*' odd
+  { LC_ALL=C grep --text --extended-regexp $'^[^\t]*\t'"($ours)"$'(\t|$)' -- "$1" || true; } |
+    LC_ALL=C sort -k 2 -t $'\t' >"$1.own"
+  odd="$(LC_ALL=C grep --text --invert-match --extended-regexp --max-count=1 "$listed$2\$" -- "$1.own" | cut -f 2)" || odd=""
+  if [[ -z $odd ]]; then cat -- "$1.own"; return 0; fi
+  REPOSITORY_ERROR="it lists $odd with a size or time that is none (look at that object there)"
+  return 1
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
@@ -117,9 +127,11 @@ require_owner() {
     return 0
   fi
   repository_read owner.json "$SCRATCH/owner.$REPOSITORY" || return 1
-  owner="$(<"$SCRATCH/owner.$REPOSITORY")"
-  if [[ $owner == *"\"id\":\"$id\""* ]]; then require_own_marks; return $?; fi
-  if ! jq --exit-status .id <<<"$owner" >/dev/null 2>&1; then REPOSITORY_ERROR="owner.json cannot be read"; return 1; fi
+  if ! owner="$(take_note owner "$SCRATCH/owner.$REPOSITORY" .id 2>/dev/null)"; then
+    REPOSITORY_ERROR="owner.json is not in its form, so nobody can tell whose place this is; if it is this machine's, remove it"
+    return 1
+  fi
+  if [[ $owner == "$id" ]]; then require_own_marks; return $?; fi
   if [[ ${TAKE_OVER:-false} == true ]]; then
     own_marks || return 1
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1

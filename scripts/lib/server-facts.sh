@@ -55,12 +55,13 @@ facts_of_dead_server() {
   local arguments=$1 unit_path=$2 saved="$BACKUP_STATE/server.json" saved_path
   # Backup runs and restores each keep their own; the newer one counts.
   if [[ $STATE_DIR/server.json -nt $saved ]]; then saved="$STATE_DIR/server.json"; fi
-  if [[ ! -r $saved ]] || ! jq --exit-status 'type == "object"' "$saved" >/dev/null 2>&1; then saved=/dev/null; fi
-  saved_path="$(jq --raw-output '.dataDirectory // ""' "$saved")"
+  take_note server "$saved" >"$SCRATCH/server.json" || : >"$SCRATCH/server.json"
+  saved="$SCRATCH/server.json"
+  saved_path="$(jq --raw-output .dataDirectory "$saved")"
   RETENTION_TIME="$(argument_value storage.tsdb.retention.time "$arguments")"
   RETENTION_SIZE="$(argument_value storage.tsdb.retention.size "$arguments")"
-  if [[ ! $RETENTION_TIME =~ [1-9] ]]; then RETENTION_TIME="$(jq --raw-output '.retentionTime // ""' "$saved")"; fi
-  if [[ ! $RETENTION_SIZE =~ [1-9] ]]; then RETENTION_SIZE="$(jq --raw-output '.retentionSize // ""' "$saved")"; fi
+  if [[ ! $RETENTION_TIME =~ [1-9] ]]; then RETENTION_TIME="$(jq --raw-output .retentionTime "$saved")"; fi
+  if [[ ! $RETENTION_SIZE =~ [1-9] ]]; then RETENTION_SIZE="$(jq --raw-output .retentionSize "$saved")"; fi
   if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] && $RESTORE_HOST == "$HOST_NAME" ]]; then
     RETENTION_TIME="$(jq --raw-output .prometheus.retentionTime "$MANIFEST")" RETENTION_SIZE="$(jq --raw-output .prometheus.retentionSize "$MANIFEST")"
   fi
@@ -68,7 +69,7 @@ facts_of_dead_server() {
   if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] ]]; then RETENTION_TIME=15d; fi
   choose_data_directory "$unit_path" "$saved_path"
   SERVER_VERSION="$(packaged_version "$(unit_program)")"
-  if [[ -z $SERVER_VERSION ]]; then SERVER_VERSION="$(jq --raw-output '.version // ""' "$saved")"; fi
+  if [[ -z $SERVER_VERSION ]]; then SERVER_VERSION="$(jq --raw-output .version "$saved")"; fi
   if [[ -n $SERVER_VERSION ]] && ! version_at_least "$SERVER_VERSION" "$OLDEST_SERVER"; then
     die "$EXIT_REFUSED" "Prometheus $SERVER_VERSION is too old: before $OLDEST_SERVER overlapping or restored blocks stop the server" "upgrade Prometheus first"
   fi

@@ -4,8 +4,8 @@
 
 # status_report SERVER TSDB: everything as one JSON object.
 status_report() {
-  local key wounds="$STATE_DIR/wounds.json" next="" next_drill=""
-  if ! jq --exit-status 'type == "object"' "$wounds" >/dev/null 2>&1; then wounds=/dev/null; fi
+  local key wounds="$SCRATCH/wounds.json" next="" next_drill=""
+  take_note wounds "$STATE_DIR/wounds.json" >"$wounds" || : >"$wounds"
   next_call run; next=$NEXT_RUN
   next_call drill; next_drill=$NEXT_RUN
   for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
@@ -99,6 +99,6 @@ note_contents() {
 
 # contents_of NAME: what note_contents has noted, or that nothing is known.
 contents_of() {
-  jq --compact-output --arg name "$1" 'select(.name == $name and (.backups | type) == "number" and (.lookedAt | type) == "string")' "$STATE_DIR/contents/$1" 2>/dev/null | grep . ||
+  take_note contents "$STATE_DIR/contents/$1" | grep --fixed-strings "\"name\":\"$1\"" ||
     printf '{"name":"%s","backups":null,"sizeBytes":null,"newest":null,"lookedAt":null}\n' "$1"
 }

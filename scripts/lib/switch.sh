@@ -37,7 +37,7 @@ remove_other_staging() {
 # tsdb_entries DIR: names of what a server keeps in its data directory; everything else there is not ours to move.
 tsdb_entries() {
   if [[ ! -d $1 ]]; then return 0; fi
-  as_owner find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' |
+  as_owner find "$1" -mindepth 1 -maxdepth 1 ! -name '*[[:cntrl:]]*' -printf '%f\n' |
     grep --extended-regexp '^([0-7][0-9A-HJKMNP-TV-Z]{25}(\..*)?|wal|wal\..*|wbl|chunks_head|chunk_snapshot\..*|lock|queries\.active)$' | sort || true
 }
 

@@ -13,14 +13,14 @@ function said(call: string, comesWith: number): { code: number | null; stdout: s
     COMMAND=run HOST_NAME=prom-1 STATE_DIR="$PWD/state" METRICS=() TRIES="$SCRATCH/tries" RESTORE_HOST=prom-1
     REPOSITORY_NAMES=(s3) REPOSITORY_TYPES=(rclone) REPOSITORY_LOCATIONS=(s3:bucket) OPEN_REPOSITORIES=(0) UNREACHABLE=()
     sleep() { :; }
-    host_id() { printf mine; }
+    host_id() { printf %064d 7; }
     get_rclone() {
       printf x >>"$TRIES"
       if (( $(stat --format %s -- "$TRIES") < ${comesWith} )); then return 0; fi
-      if [[ $1 == owner.json ]]; then printf '{"host":"prom-1","id":"mine"}\n'; else printf 'not JSON'; fi
+      if [[ $1 == owner.json ]]; then printf '{"host":"prom-1","id":"%064d","since":"2026-01-01T00:00:00Z"}\n' 7; else printf 'not JSON'; fi
     }
     select_repository 0
-    printf '30\towner.json\t2026-01-01 02:00:00\n8\tbackups/${NAME}.json\t2026-01-01 02:00:00\n' >"$OBJECT_LIST"
+    printf '121\towner.json\t2026-01-01 02:00:00\n8\tbackups/${NAME}.json\t2026-01-01 02:00:00\n' >"$OBJECT_LIST"
     ${call}`);
 }
 
@@ -29,7 +29,7 @@ const lost = (object: string, bytes: number) =>
 
 test("an owner that does not come is not another machine, and nobody is told to take over", () => {
   const call = 'require_owner || printf "%s" "$REPOSITORY_ERROR"';
-  expect(said(call, 99)).toEqual({ code: 0, stdout: lost("owner.json", 30), stderr: "" });
+  expect(said(call, 99)).toEqual({ code: 0, stdout: lost("owner.json", 121), stderr: "" });
   expect(said(`${call}; printf end`, 2)).toEqual({ code: 0, stdout: "end", stderr: "" });
 });
 

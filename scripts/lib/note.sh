@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Notes: what this host keeps from one command to the next in directories that other users can write, and owner.json. Each
+# has its form here or in a regular expression where it is read. What is not in that form is told by name and not used: it
+# counts as unknown, never as nothing.
+
+# What a note of this host may hold at most: more is none, and nobody's memory is filled with it.
+readonly NOTE_BYTES=16000000
+
+# note_form: jq functions: the forms of what is kept in JSON, by kind: in the state directory, and owner.json.
+note_form() {
+  form_filter
+  manifest_form
+  cat <<'JQ'
+  def note_forms($kind; $place): {
+    owner: {($place): {host: host, id: sha256, since: date}},
+    server: {($place): {
+      dataDirectory: any_of(path; "\"\""), version: text(1000), retentionTime: text(1000), retentionSize: text(1000)
+    }},
+    contents: {($place): {
+      name: choice("[a-z][a-z0-9-]{0,31}"), backups: whole, sizeBytes: whole, newest: may(backup_name), lookedAt: date
+    }},
+    wounds: {
+      ($place + ".damaged[]"): wound, ($place + ".lost[]"): (wound + {reason: may(text(1000)), backup: may(backup_name)})
+    },
+    facts: {($place): {ulid: ulid, minTime: time, maxTime: time, sources: list(ulid), parents: list(ulid)}},
+    journal: (entry_forms($place) | .[$place].object = choice(object_letters))
+  }[$kind];
+  # What has that form, of a list of documents; together they are compared as quickly as one.
+  def formed($kind): if [{all: .} | fault(note_forms($kind; "all[]"))] == [] then .
+      else map(select([fault(note_forms($kind; ""))] == [])) end
+    | if $kind == "journal" then map(select([odd(false)] == [])) else . end;
+JQ
+}
+
+# is_note FILE: whether it is there, a plain file that can be read, and not larger than a note may be.
+is_note() { [[ -f $1 && ! -L $1 && -r $1 ]] && (( $(stat --format %s -- "$1") <= NOTE_BYTES )); }
+
+# has_lines FORM FILE: whether FILE is a note of which every line matches FORM, an extended regular expression. If it is
+# anything else, it says so.
+has_lines() {
+  local status=0
+  if is_note "$2"; then
+    LC_ALL=C grep --text --invert-match --line-regexp --extended-regexp --quiet -- "$1" "$2" || status=$?
+  fi
+  if (( status == 1 )); then return 0; fi
+  warn_of_note "$2"
+  return 1
+}
+
+# take_note KIND FILE [FILTER]: prints the one document that FILE holds, or what jq's FILTER makes of it, in a line, if it
+# has the form of its KIND. False if there is no such file, and if it is anything else, which it says.
+take_note() {
+  if [[ ! -e $2 && ! -L $2 ]]; then return 1; fi
+  if is_note "$2" && jq --slurp --exit-status --raw-output --compact-output --arg kind "$1" \
+    "$(note_form) if length == 1 then formed(\$kind)[] else empty end | ${3:-.}" "$2" 2>/dev/null; then return 0; fi
+  warn_of_note "$2"
+  return 1
+}
+
+# take_notes KIND FILE TARGET: to TARGET the lines of FILE, a document each, that have the form of their KIND. Of facts,
+# object and bytes stand before it, with tabs. It says if FILE holds anything else; of one that is not there TARGET is empty.
+take_notes() {
+  : >"$3"
+  if [[ ! -e $2 && ! -L $2 ]]; then return 0; fi
+  if is_note "$2" && jq --raw-input --slurp --raw-output --arg kind "$1" "$(note_form; notes_filter)" "$2" \
+    >"$3.lines" 2>/dev/null; then
+    sed 1d "$3.lines" >"$3"
+    if [[ "$(sed 1q "$3.lines")" == 0 ]]; then return 0; fi
+  fi
+  warn_of_note "$2"
+}
+
+# notes_filter: the jq program of take_notes: how many lines are something else, and the others.
+notes_filter() {
+  cat <<'JQ'
+  (if $kind == "facts" then "(?:\(object_letters))\t\(whole)\t" else "" end) as $before
+  | [split("\n")[] | select(. != "")] as $lines
+  | [$lines[] | capture("\\A(?<before>\($before))(?<json>\\{.*)\\z")
+    | .before as $before | .json | fromjson? | .before = $before] | formed($kind)
+  | ($lines | length) - length, (.[] | .before + (del(.before) | tojson))
+JQ
+}
+
+# warn_of_note FILE: that it is not what this host has written there.
+warn_of_note() {
+  warn "$1 holds something else than runs write there; what is not in that form was not used, and counts as unknown." \
+    "If that is said again after the next complete run: remove it"
+}
