@@ -52,10 +52,10 @@ draw_progress() {
   if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; ARRIVED_BEFORE=$ARRIVED ARRIVED_MOST=0; fi
   while ! has_ended "$owner"; do
     read -r -t 1 -u "$timer" _ || true
+    if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; fi
     if (( EPOCHSECONDS - since < PROGRESS_AFTER_SECONDS )) || ! { read -r text <"$SCRATCH/progress.$owner"; } 2>/dev/null; then continue; fi
     text=${text//'{}'/$(human_seconds $(( EPOCHSECONDS - since )))}
     if [[ -n ${PROGRESS_METER:-} ]]; then
-      measure "$owner"
       text+="$(arrived_text)"
       SAMPLES+=("$EPOCHSECONDS $ARRIVED")
     fi
