@@ -11,10 +11,8 @@ progress() {
   printf '%s\n' "$*" >"$SCRATCH/progress.$BASHPID" || return 0
   if [[ ${PROGRESS_OWNER:-} == "$BASHPID" ]]; then return 0; fi
   PROGRESS_OWNER=$BASHPID
-  in_background draw_progress "$BASHPID" >/dev/null
-  PROGRESS_JOB=$CHILD
-  # Whoever waits for all jobs does not wait for this one.
-  disown "$CHILD"
+  # No child of ours, disowned or not: bash may wait for whichever child ends next, and this one does not.
+  PROGRESS_JOB="$(in_background draw_progress "$PROGRESS_OWNER" >/dev/null; printf '%d' "$CHILD")"
 }
 
 # watches_progress: whether a line that changes is of use to somebody.
@@ -50,12 +48,12 @@ draw_progress() {
   exec {timer}<> <(:)
   ARRIVED_BEFORE=0 ARRIVED_MOST=0
   if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; ARRIVED_BEFORE=$ARRIVED ARRIVED_MOST=0; fi
-  while ! has_ended "$owner"; do
-    read -r -t 1 -u "$timer" _ || true
+  while read -r -t 1 -u "$timer" _ || true; ! has_ended "$owner"; do
     if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; fi
     if (( EPOCHSECONDS - since < PROGRESS_AFTER_SECONDS )) || ! { read -r text <"$SCRATCH/progress.$owner"; } 2>/dev/null; then continue; fi
     text=${text//'{}'/$(human_seconds $(( EPOCHSECONDS - since )))}
-    if [[ -n ${PROGRESS_METER:-} ]]; then
+    # What was not seen is not nothing: a short tar may have come and gone.
+    if [[ -n ${PROGRESS_METER:-} ]] && (( ARRIVED > 0 )); then
       text+="$(arrived_text)"
       SAMPLES+=("$EPOCHSECONDS $ARRIVED")
     fi

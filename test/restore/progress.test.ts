@@ -43,6 +43,11 @@ test("without a terminal, or on one that cannot go back, nothing is shown and no
   expect(shell.terminal(text, 80, { TERM: "dumb" })).toBe("none\r\n");
 });
 
+test("what draws the line is no child of the one who works, who may wait for all of these", () => {
+  const shown = shell.terminal('progress doing; has_ended "$PROGRESS_JOB" || echo "runs; children: $(grep --count --word-regexp "$PROGRESS_JOB" "/proc/$$/task/$$/children")"; progress_done', 80);
+  expect(shown).toContain("runs; children: 0\r\n");
+});
+
 test("what draws the line ends with the one who works, even if that is killed", () => {
   const shown = shell.terminal(`${WATCHED} ( progress doing; drawn 1; echo "$PROGRESS_JOB" >job; kill -KILL "$BASHPID" ) || true
     for (( n = 0; n < 100; n++ )); do if has_ended "$(<job)"; then echo ended; break; fi; sleep 0.1; done`, 80);
