@@ -39,7 +39,7 @@ copy_companion() {
   elif mask_companion "$kind" "$file" "$copy" "$shown"; then
     return 0
   else
-    cause="$(head -c 200 -- "$SCRATCH/error" | head -n 1)"
+    cause="$(head -c 200 -- "$SCRATCH/companion.error" | head -n 1)"
     cause="it cannot be judged whether it holds a secret${cause:+ ($cause)}"
     if [[ $path == "$CONFIG_IN_FORCE" && -s $SCRATCH/prometheus.yml ]] &&
       mask_companion config "$SCRATCH/prometheus.yml" "$copy" "$shown"; then return 0; fi
@@ -52,14 +52,14 @@ copy_companion() {
   return 1
 }
 
-# mask_companion KIND FILE COPY SHOWN: false, with the reason in SCRATCH/error, if FILE cannot be judged. What is missing
+# mask_companion KIND FILE COPY SHOWN: false, with the reason in SCRATCH/companion.error, if FILE cannot be judged. What is missing
 # in COPY is noted.
 mask_companion() {
   local notes="$SCRATCH/companion.notes" mask=(mask_yaml "$1")
   if [[ $1 == unit ]]; then mask=(mask_unit); fi
   # awk reads no zero bytes.
-  if [[ "$(tr -cd '\000' <"$2" | wc -c)" != 0 ]]; then printf 'it holds zero bytes\n' >"$SCRATCH/error"; return 1; fi
-  if ! "${mask[@]}" "$2" >"$3" 2>"$SCRATCH/error" 3>"$notes"; then return 1; fi
+  if [[ "$(tr -cd '\000' <"$2" | wc -c)" != 0 ]]; then printf 'it holds zero bytes\n' >"$SCRATCH/companion.error"; return 1; fi
+  if ! "${mask[@]}" "$2" >"$3" 2>"$SCRATCH/companion.error" 3>"$notes"; then return 1; fi
   sort --numeric-sort --key 1,1 --stable -- "$notes" | uniq | awk -F '\t' -v shown="$4" '
     $1 == 0 { print shown ": comments (" $2 ")"; next }
     NR <= 500 { print shown " line " $1 ": " $2; next }
