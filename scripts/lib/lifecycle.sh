@@ -95,7 +95,6 @@ wait_for() {
 
 # open_state: makes sure that the state directory can be used, and a scratch folder of this run inside it.
 open_state() {
-  local old
   mkdir -p -- "$STATE_DIR" 2>/dev/null || true
   if [[ ! -d $STATE_DIR || ! -w $STATE_DIR ]]; then
     die "$EXIT_CONFIGURATION" "$STATE_DIR cannot be written by '$(id -un)'" "run 'pulumi up', which creates it with the right owner"
@@ -107,8 +106,13 @@ open_state() {
   if (( $(free_bytes "$STATE_DIR") < STATE_HEADROOM_BYTES )); then
     die "$EXIT_SPACE" "less than $(human_bytes "$STATE_HEADROOM_BYTES") are free on the file system of $STATE_DIR" "free space there; the backups are untouched"
   fi
+  sweep_scratch
+}
+
+# sweep_scratch: scratch folders of commands that were killed. Their jobs may still write there: take_lock ends them and sweeps once more.
+sweep_scratch() {
+  local old
   for old in "$STATE_DIR"/scratch.*; do
-    # What is left of a killed run may still write there; then a later run removes it.
     if [[ $old != "$SCRATCH" ]] && ! scratch_in_use "$old"; then rm -rf -- "$old" 2>/dev/null || true; fi
   done
 }
@@ -142,6 +146,7 @@ take_lock() {
   cat -- "$STATE_DIR/lock.new" >"$STATE_DIR/lock" || true
   rm -f -- "$STATE_DIR/lock.new"
   stop_orphans
+  sweep_scratch
 }
 
 # stop_orphans: kill -9 reaches a run, but not its jobs: they go on sending from a snapshot that this run removes, and could

@@ -35,6 +35,8 @@ judge_process() {
     refuse_container_programs "$1"
     if [[ -n $WHY || -z $3 ]]; then return 0; fi
     find_server_elsewhere "$3"
+    # The kernel's list of sockets is no picture of one moment; on a busy host one can be missing.
+    if [[ -z $SERVER_PID ]]; then find_server_process "$1" "$2" "$3"; fi
   fi
   if [[ -z $SERVER_PID ]]; then
     if readlink -- /proc/1/exe >/dev/null 2>&1; then not_of_this_host "no process of this host is the server that answers"; fi

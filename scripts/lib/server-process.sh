@@ -34,18 +34,18 @@ read_sockets() {
   match_listeners "$1" "$inodes" ''
 }
 
-# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS.
+# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS. One
+# program reads the table at a stretch: read line by line from its start again and again, it misses some while others come and go.
 match_listeners() {
-  local table address state inode
+  local table address inode
   for table in "/proc/$1/net/tcp" "/proc/$1/net/tcp6"; do
     if [[ ! -r $table ]]; then continue; fi
-    while read -r _ address _ state _ _ _ _ _ inode _; do
-      if [[ $state != 0A ]]; then continue; fi
+    while read -r _ address _ _ _ _ _ _ _ inode _; do
       decode_address "$address"
       if [[ " $2" == *" socket:[$inode] "* || " $3" == *" :${ADDRESS##*:} "* ]]; then
         LISTENERS+=("$ADDRESS")
       fi
-    done <"$table"
+    done < <(awk '$4 == "0A"' "$table" 2>/dev/null)
   done
 }
 
