@@ -328,8 +328,8 @@ store_pool() {
   store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
 }
 
-# store_archive PLAN: sends the whole source as one tar, the course's file, without blocks that are damaged; the manifest names its blocks without
-# objects.
+# store_archive PLAN: sends the source as one tar, the course's file, without blocks that are damaged; the manifest names
+# its blocks without objects.
 store_archive() {
   local plan=$1 extension=gz object
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then extension=zst; fi
@@ -344,13 +344,13 @@ store_archive() {
 }
 
 # pack_archive: the tar of an archive backup, with the snapshot's name as its top folder: what blocks have, and no other
-# file that lies there.
+# file that lies there; of a cold backup the WAL and the head as well, for whoever unpacks it with tar alone.
 pack_archive() {
-  local packer=(gzip --stdout) ulid out=() block='\./[0-7][0-9A-HJKMNP-TV-Z]{25}'
+  local packer=(gzip --stdout) ulid out=() block='\./[0-7][0-9A-HJKMNP-TV-Z]{25}' head='\./(wal|wbl|chunks_head)'
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then packer=(compress "$PARALLEL"); fi
   while IFS= read -r ulid; do out+=(! -path "./$ulid" ! -path "./$ulid/*"); done <"$SCRATCH/left-out.$REPOSITORY"
-  ( cd -- "$SOURCE_DIR" && find . -regextype posix-extended \( -type d -regex "\.|$block(/chunks)?" \
-    -o -type f -regex "$block/(index|meta\.json|tombstones|chunks/[0-9]{6})" \) \
+  ( cd -- "$SOURCE_DIR" && find . -regextype posix-extended \( -type d -regex "\.|$block(/chunks)?|$head(/.*)?" \
+    -o -type f -regex "$block/(index|meta\.json|tombstones|chunks/[0-9]{6})|$head/.*" \) \
     "${out[@]}" -printf "${SOURCE_DIR##*/}/%P\0" ) | LC_ALL=C sort --zero-terminated |
     tar --create --directory "${SOURCE_DIR%/*}" --no-recursion --format=gnu --owner=0 --group=0 --numeric-owner \
       --null --files-from - | "${packer[@]}"

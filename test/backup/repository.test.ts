@@ -138,3 +138,13 @@ test("what is cut off where rclone writes in place has no name yet; a later run 
     repository_list; cut -f 1,2 "$OBJECT_LIST"; at_repository sweep; ls remote/prom-1/backups`);
   expect(said).toBe("20260101T000000Z.json.partial\n1\n5\tbackups/20260101T000000Z.json\n20260101T000000Z.json");
 });
+
+test("an archive has what blocks have, the WAL and the head of a cold backup, and no other file that lies there", () => {
+  const ulid = "01M7VW2GC07R5ZX6V25SJJYAAA";
+  const wanted = [`${ulid}/chunks/000001`, `${ulid}/index`, `${ulid}/meta.json`, `${ulid}/tombstones`, "chunks_head/000001", "wal/00000001", "wal/checkpoint.00000000/00000000", "wbl/00000001"];
+  const others = [`${ulid}/chunks/000002.tmp`, `${ulid}/note`, "queries.active", "lost+found/x", `${ulid}.tmp/index`];
+  const made = [...wanted, ...others].map(name => `install -D /dev/null 'stage/${name}'`).join("; ");
+  const members = shell.print(`${made}; ln -s /etc/passwd stage/${ulid}/chunks/000003; SOURCE_DIR="$PWD/stage" ARCHIVE_COMPRESSION=gzip REPOSITORY=a
+    : >"$SCRATCH/left-out.a"; pack_archive | tar -tz | grep -v '/$'; rm -rf stage`);
+  expect(members.split("\n")).toEqual(wanted.map(name => `stage/${name}`));
+});
