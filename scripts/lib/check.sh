@@ -112,7 +112,7 @@ check_server() {
 
 # need_server: the checks below ask the server; without it they say so and do not ask again.
 need_server() {
-  if [[ $SERVER_ANSWERS == false ]]; then not_checked "Prometheus does not answer (above)"; fi
+  if [[ $SERVER_ANSWERS == false ]]; then not_checked "Prometheus cannot be used (above)"; fi
 }
 
 check_admin_api() {

@@ -256,12 +256,14 @@ step_remove() {
 # await_run: a run that is at work would go on without the command and write its metrics once they are removed. From here
 # on none begins by itself.
 await_run() {
-  local lock="$STATE_DIRECTORY/lock" user
+  local lock="$STATE_DIRECTORY/lock" user status=0
   stop_other_timers
   take_back /etc/cron.d/prometheus-backup
   if [[ ! -e $lock ]]; then return 0; fi
   user="$(stat --format %U -- "$STATE_DIRECTORY")"
-  if as_user "$user" flock --wait "$RUN_PATIENCE_SECONDS" "$lock" true; then return 0; fi
+  # Only a lock that is held speaks of a run: the user may be gone, and the file be anything.
+  as_user "$user" flock --conflict-exit-code 75 --wait "$RUN_PATIENCE_SECONDS" "$lock" true 2>/dev/null || status=$?
+  if ((status != 75)); then return 0; fi
   die "$EXIT_REFUSED" "a run is at work on this host \
 ($(as_user "$user" head -c 100 -- "$lock" | tr --complement --delete '[:print:]')) \
 and has not ended for $RUN_PATIENCE_SECONDS s. Wait for its end, or end it with kill, then run this again"

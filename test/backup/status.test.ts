@@ -163,7 +163,7 @@ describe("check ends at a person", () => {
 
   test("what could not be looked at is no failure of its own, and no success either", () => {
     const { code, rows, last } = check('require_server() { die "$EXIT_SERVER" "no answer" "look"; }\n');
-    expect(rows.slice(1, 3)).toEqual(["  – metrics         Prometheus does not answer (above)", "  – alerts          Prometheus does not answer (above)"]);
+    expect(rows.slice(1, 3)).toEqual(["  – metrics         Prometheus cannot be used (above)", "  – alerts          Prometheus cannot be used (above)"]);
     expect([code, last]).toEqual([4, expect.stringMatching(/^prom-1: \d+ of \d+ checks passed, 6 not made \(–\)$/)]);
   });
 

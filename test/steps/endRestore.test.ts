@@ -47,3 +47,9 @@ test("a run that is at work is waited for, and no other one begins meanwhile", (
   expect(remove(0.2, 60)).toEqual({ code: 0, stdout: "without /etc/cron.d/prometheus-backup\n", failure: "" });
   expect(remove(5, 1)).toMatchObject({ code: 12, failure: expect.stringMatching(/^a run is at work on this host \(pid 7, run since 02:00:00 UTC\[2J\) and has not ended for 1 s\. /) as string });
 });
+
+test("a lock of a user who is gone, and one that is no file, keep nothing from being removed", () => {
+  const remove = (lock: string, more = "") => callStep("backup-job", `take_back() { :; }; OTHER_TIMERS=(); mkdir state; ${lock} state/lock; ${more}; await_run`);
+  expect(remove("touch", "stat() { echo UNKNOWN; }")).toMatchObject({ code: 0, failure: "" });
+  expect(remove("ln -s /nowhere", 'as_user() { shift; "$@"; }')).toMatchObject({ code: 0, failure: "" });
+});
