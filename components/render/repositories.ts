@@ -55,7 +55,7 @@ function s3Section(repository: RepositoryPlan): Record<string, string> {
     env_auth: "true",
     ...(repository.hasCredentials ? { shared_credentials_file: credentialsFile(repository) } : {}),
     ...(kmsKey === undefined ? {} : { server_side_encryption: "aws:kms", sse_kms_key_id: kmsKey }),
-    // With KMS, also as a bucket's default that nobody told us of, an ETag is no checksum; see scripts/lib/repository-rclone.sh.
+    // With KMS, also as a bucket's default that nobody told us of, an ETag is no checksum; see scripts/lib/repository/rclone.sh.
     use_multipart_etag: "false",
     // The bucket exists, and a host has no right to ask for more than its own prefix.
     no_check_bucket: "true",

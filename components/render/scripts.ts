@@ -25,13 +25,13 @@ function libraryText(directory: string, name: string): string {
 
 let hostCommand: string | undefined;
 
-/** What `hold` needs. It comes first: cron calls that every hour, and it ends before the rest is read. */
-const HOLD_LIBRARIES = ["constants.sh", "message.sh", "lifecycle.sh", "config.sh", "note.sh", "links.sh", "hold.sh"];
+/** The rooms of `scripts/lib`: each may use those before it. `npm run check:shell` holds that. */
+export const ROOMS = ["shell", "watch", "server", "repository", "data", "backup", "restore", "command"] as const;
 
 /**
- * The command that runs on every host: entry header, the functions of `scripts/lib` (those of `hold`, then the others in
- * lexical order), help and options, the entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries it:
- * in a program that lives long, both must be of one version.
+ * The command that runs on every host: entry header, the functions of `scripts/lib`, room by room, help and options, the
+ * entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries
+ * it: in a program that lives long, both must be of one version.
  */
 export function renderHostCommand(): string {
   hostCommand ??= joinHostCommand();
@@ -40,10 +40,10 @@ export function renderHostCommand(): string {
 
 function joinHostCommand(): string {
   const entry = read("prometheus-backup.sh");
-  // Header and shell options come first, so that they are in force for everything, `hold` too, which ends before the entry is read.
+  // Header and shell options come first, so that they are in force for everything.
   const header = /^(.+\n)+/.exec(entry)?.[0] ?? "";
-  const others = libraries("lib").filter(name => !HOLD_LIBRARIES.includes(name));
-  const joined = [...HOLD_LIBRARIES, ...others].map(name => `# --- lib/${name}\n\n${libraryText("lib", name)}`);
+  const files = ROOMS.flatMap(room => libraries(`lib/${room}`).map(name => [`lib/${room}`, name] as const));
+  const joined = files.map(([room, name]) => `# --- ${room}/${name}\n\n${libraryText(room, name)}`);
   const help = `# --- components/render/help.ts\n\n${renderHelpLibrary().replace(LIBRARY_HEADER, "").trim()}`;
   return [header.trimEnd(), ...joined, help, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
 }

@@ -27,7 +27,7 @@ fs.writeFileSync(config, stringify({
 }));
 
 function render(out: string, ...more: string[]): string[] {
-  const command = ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out, "--alerts", ...more];
+  const command = ["--import", "tsx", "scripts/tools/render.ts", "--stack", "test", "--config", config, "--out", out, "--alerts", ...more];
   return execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString().trimEnd().split("\n");
 }
 
@@ -111,7 +111,7 @@ test.each<[string, string[], string, string, AlertRulesPlan]>([
 });
 
 test.each(["--operator", "--central"])("`%s` alone is refused", option => {
-  const result = spawnSync(process.execPath, ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", path.join(directory, "no"), option], { cwd: root });
+  const result = spawnSync(process.execPath, ["--import", "tsx", "scripts/tools/render.ts", "--stack", "test", "--config", config, "--out", path.join(directory, "no"), option], { cwd: root });
   expect([result.status, result.stderr.toString().split("\n").find(line => line.startsWith("render:"))]).toEqual([
     2, "render: error: Usage: npm run render -- --stack STACK --out DIR [--alerts [--central] [--operator]] [--config FILE]",
   ]);

@@ -34,14 +34,6 @@ beforeEach(() => {
   }
 });
 
-/** Only what comes before the rest, so that what it lacks is found here and not by cron. */
-const firstPart = (() => {
-  const text = fs.readFileSync(shell.program, "utf8");
-  const file = at("first-part.sh");
-  fs.writeFileSync(file, text.slice(0, text.indexOf("\n", text.indexOf("then hold_first ")) + 1));
-  return file;
-})();
-
 function hold(program: string, ...words: string[]): Called {
   const { status, stdout, stderr } = spawnSync("bash", [program, "hold", ...words], { encoding: "utf8", env: { ...process.env, PROMETHEUS_BACKUP_CONFIG: at("settings.conf") } });
   return { code: status, stdout, stderr };
@@ -53,33 +45,33 @@ test("the options of the shell hold here too: times in UTC, files for nobody els
   const logged = Date.parse(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.exec(stderr)?.[0] ?? "");
   expect(Math.abs(Date.now() - logged)).toBeLessThan(3_600_000);
   expect(fs.statSync(at(HELD)).mode & 0o777).toBe(0o700);
-  expect(fs.readFileSync(firstPart, "utf8")).toMatch(/^(#.*\n)+set -Eeuo pipefail\n/);
+  expect(fs.readFileSync(shell.program, "utf8")).toMatch(/^(#.*\n)+set -Eeuo pipefail\n/);
 });
 
 test("links what came from the head, and says so once", () => {
-  const first = hold(firstPart);
+  const first = hold(shell.program);
   expect(first).toMatchObject({ code: 0, stdout: "" });
   expect(first.stderr).toMatch(/^\S+Z hold blocks=1\n$/);
   expect(fs.readdirSync(at(HELD))).toEqual([".new", NEW_BLOCK]);
   expect(fs.statSync(at(`${HELD}/${NEW_BLOCK}/index`)).nlink).toBe(2);
-  expect(hold(firstPart)).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(hold(shell.program)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
 test("removes what a killed hold left half linked, and nothing that is not its own", () => {
   fs.mkdirSync(at(`${HELD}/.new/${MERGED_BLOCK}`), { recursive: true });
   fs.mkdirSync(at(`${HELD}/somebody's`));
-  expect(hold(firstPart).code).toBe(0);
+  expect(hold(shell.program).code).toBe(0);
   expect(fs.readdirSync(at(HELD))).toEqual([".new", NEW_BLOCK, "somebody's"]);
   expect(fs.readdirSync(at(`${HELD}/.new`))).toEqual([]);
 });
 
 test("every way to fail is there too: a folder that cannot be made, wrong settings", () => {
   fs.writeFileSync(at(HELD), "not a directory");
-  expect(hold(firstPart)).toMatchObject({ code: 7, stderr: expect.stringMatching(/^prometheus-backup: error: \S+prometheus-backup-held cannot be made \(.+\); free space/) as string });
+  expect(hold(shell.program)).toMatchObject({ code: 7, stderr: expect.stringMatching(/^prometheus-backup: error: \S+prometheus-backup-held cannot be made \(.+\); free space/) as string });
   fs.appendFileSync(at("settings.conf"), "SOURCE='tape'\n");
-  expect(hold(firstPart)).toMatchObject({ code: 3, stderr: expect.stringContaining("SOURCE must be one of: snapshot hot cold") as string });
+  expect(hold(shell.program)).toMatchObject({ code: 3, stderr: expect.stringContaining("SOURCE must be one of: snapshot hot cold") as string });
   fs.chmodSync(at("settings.conf"), 0o666);
-  expect(hold(firstPart)).toMatchObject({ code: 3, stderr: expect.stringContaining("with mode 666, so others could run code through it") as string });
+  expect(hold(shell.program)).toMatchObject({ code: 3, stderr: expect.stringContaining("with mode 666, so others could run code through it") as string });
 });
 
 test("words behind it and --help are the whole command's", () => {

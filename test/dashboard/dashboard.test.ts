@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defaults } from "../../components/defaults";
-import { renderDashboard } from "../../scripts/dashboard/dashboard";
-import { exitCodeWords } from "../../scripts/dashboard/panels";
-import { states } from "../../scripts/dashboard/queries";
+import { renderDashboard } from "../../scripts/tools/dashboard/dashboard";
+import { exitCodeWords } from "../../scripts/tools/dashboard/panels";
+import { states } from "../../scripts/tools/dashboard/queries";
 import { fortnight } from "./fortnight";
 import { allQueries, checkedIn, type Query } from "./queries";
 import { startFortnightServer, type FortnightServer } from "./server";
@@ -13,7 +13,7 @@ const read = (file: string): string => readFileSync(path.join(__dirname, "../.."
 
 /** Metrics of the host command, without their prefix. */
 function hostMetrics(): string[] {
-  const [, lines = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/metrics.sh")) ?? [];
+  const [, lines = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/watch/metrics.sh")) ?? [];
   return lines.split("\n").filter(line => line !== "").map(line => line.split("\t")[0] ?? "");
 }
 
@@ -45,7 +45,7 @@ test("only metrics of the host command are asked for, and all that answer an ope
 });
 
 test("exit codes have words for all of them", () => {
-  const codes = [...read("scripts/lib/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
+  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
   expect(Object.keys(exitCodeWords.options)).toEqual(["0", ...codes]);
 });
 

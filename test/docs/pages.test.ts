@@ -38,13 +38,13 @@ test.each(pages)("the links in %s lead somewhere", page => {
 });
 
 test("every exit code of the host command is documented", () => {
-  const codes = [...read("scripts/lib/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
+  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
   const documented = [...read("docs/exit-codes.md").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
   expect(documented.filter(code => Number(code) < 128)).toEqual(["0", ...codes]);
 });
 
 test("every metric of the host command is documented", () => {
-  const [, table = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/metrics.sh")) ?? [];
+  const [, table = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/watch/metrics.sh")) ?? [];
   const names = table.split("\n").filter(line => line !== "").map(line => line.split("\t")[0]);
   const [, section = ""] = /^## Metrics\n(.*)/ms.exec(read("docs/how-it-works.md")) ?? [];
   const documented = [...section.matchAll(/`([a-z_]+)(?:\{\w+\})?`/g)].map(([, name]) => name);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { fleetArtefacts } from "../../components/artefacts";
 import { parseConfig } from "../../components/config";
-import { compareHost } from "../../scripts/compare/changes";
-import { renderPage } from "../../scripts/compare/page";
-import { renderedHost, type HostTree } from "../../scripts/compare/renderedHost";
+import { compareHost } from "../../scripts/tools/compare/changes";
+import { renderPage } from "../../scripts/tools/compare/page";
+import { renderedHost, type HostTree } from "../../scripts/tools/compare/renderedHost";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";
 

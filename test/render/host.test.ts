@@ -253,7 +253,7 @@ test("the command line writes the files of every host, with their modes, and con
       `    - { name: prom-a, hostKey: "${hostKey}", privateKey: sshKey, repositories: [ { path: /b } ] }`, "",
     ].join("\n"));
     const root = path.join(__dirname, "..", "..");
-    const command = ["--import", "tsx", "scripts/render.ts", "--stack", "test", "--config", config, "--out", out];
+    const command = ["--import", "tsx", "scripts/tools/render.ts", "--stack", "test", "--config", config, "--out", out];
     expect(execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString()).toBe(`${out}/prom-a: 13 files\n`);
     const hostCommand = path.join(out, "prom-a/usr/local/bin/prometheus-backup.sh");
     expect(fs.readFileSync(hostCommand, "utf8")).toBe(renderHostCommand());

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
-import { placeOf, readFleet, readStackFile } from "../../scripts/stackFile";
+import { placeOf, readFleet, readStackFile } from "../../scripts/tools/stackFile";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-stack-"));
 const file = path.join(directory, "Pulumi.test.yaml");
@@ -60,7 +60,7 @@ test.each([
 test("npm run validate names every problem with its line, and what has none", () => {
   const validate = (...lines: string[]) => {
     fs.writeFileSync(file, [...lines, ""].join("\n"));
-    const { status, stdout, stderr } = spawnSync("npx", ["tsx", "scripts/validate.ts", "--stack", "test", "--config", file], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync("npx", ["tsx", "scripts/tools/validate.ts", "--stack", "test", "--config", file], { encoding: "utf8" });
     return { status, stdout: stdout.replaceAll(path.relative("", file), "FILE"), stderr };
   };
   const good = ["config:", "  aws:region: eu-central-1", "  prometheus-backup:hosts:", host, bucket];

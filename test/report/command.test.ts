@@ -4,7 +4,7 @@ import * as os from "os";
 import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { Report } from "../../scripts/report/evaluate";
+import { Report } from "../../scripts/tools/report/evaluate";
 import { packed } from "../tools/manifest";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-test-"));
@@ -21,7 +21,7 @@ interface Run {
 
 function report(args: string[], env: Record<string, string> = {}): Promise<Run> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, ["--import", "tsx", "scripts/report.ts", ...args], { cwd: root, env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, ["--import", "tsx", "scripts/tools/report/index.ts", ...args], { cwd: root, env: { ...process.env, ...env } });
     const run: Run = { code: null, stdout: "", stderr: "" };
     child.stdout.on("data", (text: Buffer) => (run.stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (run.stderr += text.toString()));

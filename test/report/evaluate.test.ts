@@ -1,7 +1,7 @@
 import { spawnSync } from "child_process";
 import { expect, test } from "vitest";
-import { BackupSummary, evaluate, HostReading, Report, RepositoryReading } from "../../scripts/report/evaluate";
-import { bytes, exposition, table } from "../../scripts/report/print";
+import { BackupSummary, evaluate, HostReading, Report, RepositoryReading } from "../../scripts/tools/report/evaluate";
+import { bytes, exposition, table } from "../../scripts/tools/report/print";
 
 const now = new Date("2026-11-22T11:00:00Z");
 const day = 86_400;

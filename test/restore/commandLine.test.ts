@@ -20,7 +20,8 @@ function typed(...words: string[]): Called {
 }
 
 describe("the table and the program", () => {
-  const source = readdirSync(library).map(name => readFileSync(path.join(library, name), "utf8")).join("\n");
+  const files = readdirSync(library, { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".sh"));
+  const source = files.map(name => readFileSync(path.join(library, name), "utf8")).join("\n");
   const functions = [...source.matchAll(/^command_([a-z_]+)\(\)/gm)].map(([, name = ""]) => name.replaceAll("_", "-"));
 
   test("every command has a function, and every function stands in the table or is called by the program itself", () => {
@@ -54,7 +55,7 @@ describe("the table and the program", () => {
   });
 
   test("the meanings of the exit codes are those of the program's constants", () => {
-    const constants = readFileSync(path.join(library, "constants.sh"), "utf8");
+    const constants = readFileSync(path.join(library, "shell", "constants.sh"), "utf8");
     const codes = [...constants.matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => Number(code));
     expect(exitCodes.map(({ code }) => code).filter(code => code > 0 && code < 128)).toEqual(codes);
   });

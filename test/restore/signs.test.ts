@@ -42,7 +42,10 @@ test("columns stand below each other in both", () => {
 });
 
 test("no other sign is written than those that have a form in ASCII, and none past the function that knows them", () => {
-  const lines = fs.readdirSync(`${scriptsDirectory}/lib`).flatMap(name => fs.readFileSync(`${scriptsDirectory}/lib/${name}`, "utf8").split("\n").map(line => `${name}: ${line}`));
+  const files = fs.readdirSync(`${scriptsDirectory}/lib`, { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".sh"));
+  expect(files.length).toBeGreaterThan(50);
+  const linesOf = (name: string) => fs.readFileSync(`${scriptsDirectory}/lib/${name}`, "utf8").split("\n");
+  const lines = files.flatMap(name => linesOf(name).map(line => `${name}: ${line}`));
   // eslint-disable-next-line no-control-regex
   const foreign = lines.filter(line => !/^\S+: *#/.test(line) && /[^\u0000-\u007f]/.test(line.replace(/[✔✘…–·]/g, "")));
   expect(foreign).toEqual([]);

@@ -50,7 +50,7 @@ const WAYS = {
   course: "course: `tar -czf` of the snapshot",
 };
 
-/** What `compress` in scripts/lib/upload.sh passes with the default level. */
+/** What `compress` in scripts/lib/repository/pack.sh passes with the default level. */
 const OUR_ZSTD = "-2 -B2M --zstd=ovlog=1,mml=4";
 
 type Backups = Record<keyof typeof WAYS, Sent[]>;

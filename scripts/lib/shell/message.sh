@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# What people read: one line an event in the log, one line an error. A log that cannot be written, as on a full file
+# system, is no reason to go without a backup, so nothing here fails for that.
+
+# Where the runs of the schedule write (components/render/paths.ts).
+LOG_FILE=/var/log/prometheus-backup.log
+
+# plain TEXT: sets PLAIN to it without what a terminal would obey: control characters, but for tab and end of line. Texts
+# may come from others.
+plain() {
+  local LC_ALL=C
+  PLAIN=${1//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/?}
+  PLAIN=${PLAIN//$'\302'[$'\200'-$'\237']/?}
+}
+
+# log WORD...: one event of a run, with its UTC time, on stderr, and in the log file also where stderr is not that file: of a run by hand.
+log() {
+  local line PLAIN
+  plain "$*"
+  printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$PLAIN"
+  clear_line
+  printf '%s\n' "$line" >&2 || true
+  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
+}
+
+# has_signs: whether what people read may have signs that are no ASCII. Where no locale is named, as under cron and systemd, everything shows UTF-8 today;
+# whoever names one that is none of UTF-8 means it.
+has_signs() {
+  case "${CALLER_LOCALE:-}" in
+    "" | *[Uu][Tt][Ff]-8* | *[Uu][Tt][Ff]8*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# show_signs TEXT: sets SHOWN to TEXT, plain, with signs that the caller's locale has.
+show_signs() {
+  local PLAIN
+  plain "$1"
+  SHOWN=$PLAIN
+  if has_signs; then return 0; fi
+  SHOWN=${SHOWN//✔/+} SHOWN=${SHOWN//✘/x} SHOWN=${SHOWN//–/-} SHOWN=${SHOWN//·/-} SHOWN=${SHOWN//…/..}
+}
+
+# signs: the same for standard input.
+signs() { if has_signs; then cat; else sed 's/✔/+/g; s/✘/x/g; s/–/-/g; s/·/-/g; s/…/../g'; fi; }
+
+# clear_line: takes away what progress has drawn, for a whole line in its place.
+clear_line() { if [[ -n ${PROGRESS_JOB:-} ]]; then printf '\r\033[K' >&2 || true; fi; }
+
+# say TEXT: a line for the person at the terminal.
+say() {
+  clear_line
+  show_signs "$*"
+  printf '%s\n' "$SHOWN" >&2 || true
+}
+
+# tell TEXT: a line of the result, on standard output. Whoever reads it may stop before the end.
+tell() {
+  clear_line
+  show_signs "$*"
+  printf '%s\n' "$SHOWN" 2>/dev/null || true
+}
+
+# print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another reason.
+print_result() {
+  local status=0
+  cat -- "$1" 2>"$SCRATCH/print.error" || status=$?
+  # Whoever ignores SIGPIPE, such as systemd, hands that on to cat, which then says so itself.
+  if (( status == 0 || status == 141 )) || grep --quiet 'Broken pipe' "$SCRATCH/print.error"; then return 0; fi
+  die "$EXIT_SPACE" "the result could not be written to standard output ($(head -c 200 -- "$SCRATCH/print.error" | tr '\n' ' '))" "free space there"
+}
+
+# warn TEXT: something that deserves a look but does not stop the command.
+warn() {
+  clear_line
+  show_signs "$*"
+  printf 'prometheus-backup: warning: %s\n' "$SHOWN" >&2 || true
+}
+
+# die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
+die() {
+  clear_line
+  show_signs "$2; $3"
+  printf 'prometheus-backup: error: %s\n' "$SHOWN" >&2 || true
+  exit "$1"
+}
+
+# report_bug STATUS LINE: the ERR trap. A tool's own status must not pass for one of our exit codes.
+report_bug() {
+  trap - ERR
+  if (( BASH_SUBSHELL == JOB_LEVEL )); then
+    printf 'prometheus-backup: error: unexpected failure in %s, line %s (status %s); the messages above say what failed\n' \
+      "${FUNCNAME[1]:-main}" "$2" "$1" >&2 || true
+  fi
+  exit "$EXIT_UNEXPECTED"
+}
+
+# is_terminal: whether a person watches stderr, or what a job passes on to it (relay_words).
+is_terminal() { [[ -t 2 || ${RELAYED:-false} == true ]]; }
+
+# can_ask: whether a person answers on standard input.
+can_ask() { [[ -t 0 ]]; }
+
+# confirm QUESTION: true when the person types yes. Anything but yes or no is asked once more, and no is the answer if it comes again.
+confirm() {
+  local answer="" words="$1 Type yes or no: "
+  printf '%s' "$words" >&2
+  read -r answer || return 1
+  if [[ $answer != yes && $answer != no ]]; then
+    printf "'%s' is neither yes nor no. %s" "$answer" "$words" >&2
+    read -r answer || return 1
+  fi
+  [[ $answer == yes ]]
+}
+
+# fact NAME FILE: the value of a line "NAME<TAB>VALUE".
+fact() { awk -F '\t' -v name="$1" '$1 == name { print $2; exit }' "$2"; }

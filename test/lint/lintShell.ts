@@ -1,0 +1,88 @@
+/** `npm run check:shell`: shellcheck over every shell file as it lies, and over what is joined from them. */
+import { spawnSync } from "child_process";
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import { renderHostCommand, renderStepProgram, ROOMS, scriptsDirectory } from "../../components/render/scripts";
+import { StepName } from "../../components/render/steps";
+import { ensurePrograms, LOCAL_PROGRAMS } from "../tools/debianPackages";
+import { type RoomFile, upwardCalls } from "./rooms";
+import { violations } from "./shellRules";
+
+const root = path.dirname(scriptsDirectory);
+
+function shellFiles(directory: string): string[] {
+  return fs
+    .readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter(name => name.endsWith(".sh") && !name.includes("node_modules"))
+    .map(name => path.join(directory, name));
+}
+
+function shellcheck(files: string[], options: string[]): boolean {
+  const result = spawnSync("shellcheck", ["--shell=bash", ...options, "--", ...files], { stdio: "inherit" });
+  if (result.error) {
+    throw new Error(`shellcheck cannot be run (${result.error.message}); install it with: apt-get install shellcheck`);
+  }
+  return result.status === 0;
+}
+
+/** In a trap of the shell, a `return` without a number gives the status from before the trap, whatever the function did. */
+function numbersReturns(files: string[]): boolean {
+  const bare = files.flatMap(file =>
+    fs
+      .readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((line, index) => (/^[^#]*\breturn\s*(;|\}|$)/.test(line) ? [`${file}:${index + 1}: write \`return 0\` or \`return $?\`: ${line.trim()}\n`] : [])),
+  );
+  process.stderr.write(bare.join(""));
+  return bare.length === 0;
+}
+
+/** Texts of others stay texts. */
+function executesNothing(files: string[]): boolean {
+  const found = files.flatMap(file => violations(file, fs.readFileSync(file, "utf8")).map(line => `${line}\n`));
+  process.stderr.write(found.join(""));
+  return found.length === 0;
+}
+
+/** No function uses one of a room that comes later. */
+function keepsRooms(): boolean {
+  const library = path.join(scriptsDirectory, "lib");
+  const files = ROOMS.flatMap((room, order) =>
+    shellFiles(path.join(library, room)).map((file): RoomFile => ({ room, order, text: fs.readFileSync(file, "utf8") })),
+  );
+  const found = upwardCalls(files);
+  process.stderr.write(found.map(line => `${line}\n`).join(""));
+  return found.length === 0;
+}
+
+function main(): number {
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-lint-"));
+  try {
+    const joined = { "prometheus-backup": renderHostCommand() } as Record<string, string>;
+    for (const step of Object.values(StepName)) {
+      joined[`step-${step}`] = renderStepProgram(step);
+    }
+    const files = Object.entries(joined).map(([name, text]) => {
+      const file = path.join(temporary, `${name}.sh`);
+      fs.writeFileSync(file, text);
+      return file;
+    });
+    const alone = [...shellFiles(scriptsDirectory), ...shellFiles(path.join(root, "test")), path.join(root, ".ci", "run")];
+    // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
+    const good = shellcheck(alone, []) && shellcheck(files, []);
+    const ours = shellFiles(scriptsDirectory);
+    return [numbersReturns(ours), executesNothing(ours), keepsRooms(), good].every(Boolean) ? 0 : 1;
+  } finally {
+    fs.rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+ensurePrograms(LOCAL_PROGRAMS)
+  .then(() => {
+    process.exitCode = main();
+  })
+  .catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
