@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users lib/server/process lib/server/own-server prometheus backable lib/server/unit-command
+# parts: core payload files packages systemd users lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable lib/server/unit-command
 # Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
 # backup user, proven by a metric that is written as that user and read back through node_exporter.
 # Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:
@@ -237,14 +237,11 @@ prove_directory() {
 
 # explain_exporter: ends the step, with what kept the probe from being served as far as it can be seen.
 explain_exporter() {
-  local words
-  words="$(head -n 1 -- "$WORK/curl")"
-  if [[ $HTTP_STATUS == 401 || $HTTP_STATUS == 403 ]]; then
-    die "$EXIT_VERIFICATION" "$EXPORTER_URL asks for credentials (HTTP $HTTP_STATUS). Name a secret with a curl configuration, such as user = \"name:password\", in textfile.exporterCredentials"
-  elif [[ $HTTP_STATUS == 400 && $HTTP_BODY == *'HTTP request to an HTTPS server'* ]]; then
-    die "$EXIT_VERIFICATION" "$EXPORTER_URL speaks TLS. Write https:// in textfile.exporterUrl; for a certificate of your own, name a secret with the line cacert = \"FILE\" in textfile.exporterCredentials"
-  elif [[ $HTTP_STATUS == 000 && ${words,,} == *certificate* ]]; then
-    die "$EXIT_VERIFICATION" "the certificate of $EXPORTER_URL is not trusted on this host ($words). Name a secret with the line cacert = \"FILE\" in textfile.exporterCredentials; is the name in the URL one of the certificate?"
+  local words FAULT REMEDY
+  words="$(curl_words "$WORK/curl")"
+  explain_answer "$HTTP_STATUS" "$WORK/body" "$words" textfile.exporterUrl textfile.exporterCredentials "${SETTINGS[EXPORTER_CURL_CONFIG]:-}"
+  if [[ -n $FAULT ]]; then
+    die "$EXIT_VERIFICATION" "$EXPORTER_URL $FAULT. $REMEDY"
   elif [[ $HTTP_STATUS != 200 ]]; then
     die "$EXIT_VERIFICATION" "$EXPORTER_URL does not answer as node_exporter does (HTTP $HTTP_STATUS${words:+, $words}). Correct textfile.exporterUrl"
   fi

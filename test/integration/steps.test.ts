@@ -343,8 +343,8 @@ describe("a host that is not as expected", () => {
     }
     expect(words).toEqual([
       expect.stringContaining("speaks TLS. Write https:// in textfile.exporterUrl"),
-      expect.stringContaining("is not trusted on this host (curl: (60) SSL certificate problem: self-signed certificate)"),
-      expect.stringContaining("asks for credentials (HTTP 401). Name a secret with a curl configuration"),
+      expect.stringContaining("shows a certificate that this host does not trust (curl: (60) SSL certificate problem: self-signed certificate)"),
+      expect.stringContaining("asks for credentials (HTTP 401). Correct the secret that textfile.exporterCredentials names"),
     ]);
     await host.writeFile(curlConfig, `cacert = "${directory}/cert.pem"\nuser = "scraper:first-password"\n`, { mode: "0640" });
     const content = textfile({ ...https, EXPORTER_CURL_CONFIG: curlConfig });

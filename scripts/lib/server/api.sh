@@ -16,20 +16,26 @@ require_api_credentials() {
     "run 'pulumi up', which gives it to root"
 }
 
-# api METHOD PATH [CURL-ARG...]: one request. Sets API_STATUS ("000": no answer), API_BODY (a file) and API_ERROR. Always true.
+# api METHOD PATH [CURL-ARG...]: one request. Sets API_STATUS ("000": no answer), API_BODY (a file), API_WORDS (curl's, if there was no answer) and
+# API_ERROR (the same without their number). Always true.
 api() {
   local method=$1 path=$2 limit=${API_LIMIT:-$API_TIMEOUT_SECONDS} AUTH
   shift 2
-  API_BODY="$SCRATCH/answer" API_ERROR="" API_STATUS=000
+  API_BODY="$SCRATCH/answer" API_STATUS=000
   : >"$API_BODY"
   require_api_credentials
   wait_for curl --silent --show-error --noproxy '*' --request "$method" --connect-timeout 5 --max-time "$limit" \
     --output "$API_BODY" --write-out '%{http_code}' "${AUTH[@]}" "$@" -- "$PROMETHEUS_URL$path" \
     >"$SCRATCH/status" 2>"$SCRATCH/error" || true
   API_STATUS="$(cat -- "$SCRATCH/status")"
-  API_ERROR="$(head -c 300 -- "$SCRATCH/error" | tr '\n' ' ')"
-  API_ERROR="${API_ERROR#curl: (*) }"
-  API_ERROR="${API_ERROR% }"
+  API_WORDS="$(curl_words "$SCRATCH/error")"
+  API_WORDS="${API_WORDS:0:300}"
+  API_ERROR="${API_WORDS#curl: (*) }"
+}
+
+# explain_server: sets FAULT and REMEDY if the last answer shows why the server cannot be asked, and will not be until somebody mends the settings.
+explain_server() {
+  explain_answer "$API_STATUS" "$API_BODY" "${API_WORDS:-}" prometheus.url prometheus.apiCredentials "$API_CURL_CONFIG"
 }
 
 # api_value FILTER: prints what jq's FILTER finds in a successful answer; false if the answer is not one.
@@ -56,9 +62,11 @@ require_server() {
   local try
   for try in 1 2 3; do
     api GET /-/ready
-    if [[ $API_STATUS != 000 || $API_ERROR == *"timed out"* ]]; then break; fi
+    explain_server
+    if [[ $API_STATUS != 000 || $API_ERROR == *"timed out"* || -n $FAULT ]]; then break; fi
     if (( try < 3 )); then sleep 1; fi
   done
+  if [[ -n $FAULT ]]; then server_fault "$FAULT" "${REMEDY,}"; fi
   if [[ $API_STATUS == 000 ]]; then
     server_fault "does not answer ($API_ERROR, $try tries)" "look at: systemctl status $PROMETHEUS_UNIT"
   fi

@@ -4,6 +4,9 @@
 # How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without killing it.
 readonly STOP_PATIENCE_SECONDS=300
 
+# What stands in front of a server may answer for it until it is up, so a fault counts only after this time.
+readonly FAULT_PATIENCE_SECONDS=20
+
 # What systemd writes to the journal about a start that it did not even try.
 readonly SKIPPED='(was|being) skipped|Assertion failed for|asserts failed'
 
@@ -55,9 +58,11 @@ order_start() {
 # await_start: until the unit is ready after order_start. False, with START_ERROR, if it is not: a server that replays its WAL gets its
 # time, one that ends does not, even if systemd tries it again.
 await_start() {
-  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS ))
+  local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) since=$EPOCHSECONDS
   while (( EPOCHSECONDS < deadline )); do
     if server_is_ready; then return 0; fi
+    if [[ -z $FAULT ]]; then since=$EPOCHSECONDS; fi
+    if (( EPOCHSECONDS - since >= FAULT_PATIENCE_SECONDS )); then START_ERROR="it runs, but $PROMETHEUS_URL $FAULT. $REMEDY"; return 1; fi
     if start_was_in_vain; then return 1; fi
     wait_for sleep 0.1
   done
@@ -99,12 +104,17 @@ old_process_ended() {
 # old_process_lives: whether UNIT_PID is still a process of the unit, which itself is not up. (After a boot the number may be another's.)
 old_process_lives() { [[ ${UNIT_PID:-0} != 0 ]] && in_unit "$UNIT_PID" && ! unit_is active; }
 
-# server_is_ready: one look at /-/ready, while the unit runs.
+# server_is_ready: one look at /-/ready, while the unit runs. Sets FAULT and REMEDY (explain_answer): it runs, and that will not be seen by asking.
 server_is_ready() {
-  local code AUTH
+  local AUTH API_STATUS API_WORDS
+  FAULT="" REMEDY=""
+  unit_is active || return 1
   api_credentials || true
-  code="$(curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' "${AUTH[@]}" -- "$PROMETHEUS_URL/-/ready")" || true
-  [[ $code == 200 ]] && unit_is active
+  API_STATUS="$(curl --silent --show-error --noproxy '*' --max-time 5 --output "$SCRATCH/ready" --write-out '%{http_code}' "${AUTH[@]}" -- "$PROMETHEUS_URL/-/ready" 2>"$SCRATCH/ready.error")" || true
+  if [[ $API_STATUS == 200 ]]; then return 0; fi
+  API_WORDS="$(curl_words "$SCRATCH/ready.error")"
+  API_BODY="$SCRATCH/ready" explain_server
+  return 1
 }
 
 # last_words: the last line of the unit's journal that tells of a fault, since the start that was ordered here or of the last ten minutes.

@@ -18,7 +18,7 @@ read_server_facts() {
     if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; fi
   else
     SERVER_STATE=stopped
-    if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; fi
+    if [[ $UNIT_RUNS == true ]]; then SERVER_STATE=unit; require_askable; fi
     facts_of_dead_server "$arguments" "$unit_path"
   fi
   DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$DATA_DIRECTORY")"
@@ -31,6 +31,14 @@ read_server_facts() {
   fi
   confirm_data_directory "$unit_path"
   STAGE_OWNER="$(data_owner)"
+}
+
+# require_askable: ends with 4 if the server runs and answers something from which nobody would ever learn that it is ready: what is restored to it would
+# be taken back.
+require_askable() {
+  explain_server
+  if [[ -z $FAULT ]]; then return 0; fi
+  die "$EXIT_SERVER" "Prometheus at $PROMETHEUS_URL $FAULT, so a restore could not see that it works; nothing was touched" "${REMEDY,}"
 }
 
 # confirm_data_directory FROM-UNIT: what only the server, its last answer or a backup says is not enough for root to make, move or give away

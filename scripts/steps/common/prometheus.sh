@@ -68,13 +68,19 @@ require_server() {
   require_unit "$1" Prometheus
   http_get /-/ready
   if [[ $HTTP_STATUS == 503 ]]; then patience="$2"; fi
+  refuse_unasked
   if ! wait_ready "$1" "$patience"; then
-    if [[ $HTTP_STATUS == 401 ]]; then
-      die "$EXIT_SERVER" "$BASE_URL asks for credentials; nothing was changed. Give this host an API credentials file in the configuration"
-    fi
+    refuse_unasked
     keep_journal "$1" "$WORK/journal"
-    die_with "$EXIT_SERVER" "$WORK/journal" "Prometheus at $BASE_URL is not ready (HTTP $HTTP_STATUS, $(tail -n 1 -- "$WORK/curl")); nothing was changed. Look at: systemctl status $1"
+    die_with "$EXIT_SERVER" "$WORK/journal" "Prometheus at $BASE_URL is not ready (HTTP $HTTP_STATUS, $(curl_words "$WORK/curl")); nothing was changed. Look at: systemctl status $1"
   fi
+}
+
+# refuse_unasked: refuses a server that cannot be asked with these settings, which no waiting would change.
+refuse_unasked() {
+  local FAULT REMEDY
+  explain_answer "$HTTP_STATUS" "$WORK/body" "$(curl_words "$WORK/curl")" prometheus.url prometheus.apiCredentials "$(setting API_CURL_CONFIG '')"
+  if [[ -n $FAULT ]]; then die "$EXIT_SERVER" "Prometheus at $BASE_URL $FAULT; nothing was changed. $REMEDY"; fi
 }
 
 # refuse_agent WHY ADVICE: refuses a server in agent mode.
