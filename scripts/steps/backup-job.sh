@@ -259,13 +259,14 @@ await_run() {
   local lock="$STATE_DIRECTORY/lock" user status=0
   stop_other_timers
   take_back /etc/cron.d/prometheus-backup
-  if [[ ! -e $lock ]]; then return 0; fi
+  # Whoever opens a pipe waits.
+  if [[ ! -f $lock ]]; then return 0; fi
   user="$(stat --format %U -- "$STATE_DIRECTORY")"
   # Only a lock that is held speaks of a run: the user may be gone, and the file be anything.
-  as_user "$user" flock --conflict-exit-code 75 --wait "$RUN_PATIENCE_SECONDS" "$lock" true 2>/dev/null || status=$?
+  as_user "$user" timeout $((RUN_PATIENCE_SECONDS + 10)) flock --conflict-exit-code 75 --wait "$RUN_PATIENCE_SECONDS" "$lock" true 2>/dev/null || status=$?
   if ((status != 75)); then return 0; fi
   die "$EXIT_REFUSED" "a run is at work on this host \
-($(as_user "$user" head -c 100 -- "$lock" | tr --complement --delete '[:print:]')) \
+($(as_user "$user" timeout 5 head -c 100 -- "$lock" | tr --complement --delete '[:print:]')) \
 and has not ended for $RUN_PATIENCE_SECONDS s. Wait for its end, or end it with kill, then run this again"
 }
 
@@ -294,7 +295,9 @@ end_restore() {
 # remove_held: links that pin blocks which the server has deleted. The job names their place, so they go with its user's rights.
 remove_held() {
   local directory='' note="$STATE_DIRECTORY/hold"
-  if [[ -f $note ]]; then directory="$(head -n 1 -- "$note")"; fi
+  if [[ -f $note ]]; then
+    directory="$(as_user "$(stat --format %U -- "$note")" timeout 5 head -c 5000 -- "$note" | head -n 1)" || directory=''
+  fi
   if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return 0; fi
   as_user "$(stat --format %U -- "$note")" rm -rf -- "$directory/prometheus-backup-held" ||
     warn "$directory/prometheus-backup-held could not be removed; it pins blocks that the server has deleted"

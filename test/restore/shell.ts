@@ -17,6 +17,8 @@ const PRELUDE = 'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(i
 export class Shell {
   readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-restore-"));
   readonly program = path.join(this.directory, "prometheus-backup.sh");
+  /** Seconds after which what runs is killed, with all that it has started: its code is then null. */
+  limit?: number;
 
   constructor() {
     fs.writeFileSync(this.program, renderHostCommand());
@@ -24,7 +26,11 @@ export class Shell {
 
   /** Runs `text` with all functions defined and SCRATCH set. Arguments arrive as $1, $2, … */
   run(text: string, ...values: string[]): Called {
-    const { status, stdout, stderr } = spawnSync("bash", ["-c", PRELUDE + text, "test", ...values], { encoding: "utf8", cwd: this.directory, env: { ...process.env, PROGRAM: this.program } });
+    const words = ["bash", "-c", PRELUDE + text, "test", ...values];
+    const limit = this.limit === undefined ? [] : ["timeout", "--signal=KILL", String(this.limit)];
+    const [program = "", ...rest] = [...limit, ...words];
+    const env = { ...process.env, PROGRAM: this.program };
+    const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8", cwd: this.directory, env });
     return { code: status, stdout, stderr };
   }
 

@@ -13,7 +13,7 @@ name_run() {
   printf -v now '%(%s)T' -1
   printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' "$now"
   printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' "$now"
-  if ! { printf '%s\n' "$BACKUP" >"$note.new" && sync -- "$note.new" && mv -f -- "$note.new" "$note" && sync -- "$STATE_DIR"; } 2>/dev/null; then
+  if ! { printf '%s\n' "$BACKUP" >"$note.new" && sync -- "$note.new" && mv -fT -- "$note.new" "$note" && sync -- "$STATE_DIR"; } 2>/dev/null; then
     die "$EXIT_SPACE" "$note cannot be written" "free space on that file system and check its owner"
   fi
 }

@@ -10,7 +10,7 @@ describe_source() {
   if ! describe_blocks "$SOURCE_DIR" "$BLOCKS"; then die "$EXIT_SNAPSHOT" "$BLOCK_ERROR" "run again"; fi
   if (( ${#hidden[@]} > 0 )); then
     jq --slurp --compact-output add "$BLOCKS.damaged" "$SCRATCH/hidden.json.damaged" >"$BLOCKS.damaged.new"
-    mv -f -- "$BLOCKS.damaged.new" "$BLOCKS.damaged"
+    mv -fT -- "$BLOCKS.damaged.new" "$BLOCKS.damaged"
   fi
   { cat -- "$BLOCKS.ulids"; live_blocks; } | sort --unique >"$BLOCKS.present"
   EMPTY_SOURCE=false
@@ -31,7 +31,7 @@ describe_hidden() {
   live_blocks >"$SCRATCH/hidden.live"
   jq --compact-output --rawfile live "$SCRATCH/hidden.live" '($live | split("\n")) as $live | map(select(.ulid as $ulid | $live | index($ulid)) | .usable = false)' \
     "$SCRATCH/hidden.json.damaged" >"$SCRATCH/hidden.json.new"
-  mv -f -- "$SCRATCH/hidden.json.new" "$SCRATCH/hidden.json.damaged"
+  mv -fT -- "$SCRATCH/hidden.json.new" "$SCRATCH/hidden.json.damaged"
 }
 
 # store_in_repository INDEX: the job for one repository, in a process of its own; its exit code is the repository's result.
@@ -56,7 +56,7 @@ store_in_repository() {
   publish_manifest "$plan.manifest"
   note_repaired "$plan.uploaded" "$plan.companions"
   # From here on the backup is complete, whatever happens.
-  mv -f -- "$plan.manifest.summary" "$summary"
+  mv -fT -- "$plan.manifest.summary" "$summary"
   {
     printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "${#UNSOUND[@]}"
     printf 'repository_future_backups|repository=%s\t%d\n' "$REPOSITORY" "$(future_backups)"
@@ -154,5 +154,5 @@ note_repaired() {
   if [[ ! -f $damaged ]]; then return 0; fi
   jq --raw-output 'if type == "array" then .[] else . end | .object // empty' "$1" "$2" >"$SCRATCH/repaired.$REPOSITORY"
   grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- "$damaged" >"$damaged.new" || true
-  mv -f -- "$damaged.new" "$damaged"
+  mv -fT -- "$damaged.new" "$damaged"
 }

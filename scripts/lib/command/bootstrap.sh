@@ -60,7 +60,7 @@ say_not_started() {
 finish_bootstrap() {
   local marker="$STATE_DIR/bootstrapped"
   printf '%s %(%Y-%m-%dT%H:%M:%SZ)T\n' "$1" -1 >"$marker.new"
-  mv -f -- "$marker.new" "$marker"
+  mv -fT -- "$marker.new" "$marker"
   rm -f -- "$STATE_DIR/bootstrap-begun"
 }
 

@@ -7,6 +7,7 @@ command_hold() {
   if (( $# > 0 )); then usage_error "hold takes no options, not '$1'"; fi
   # Written by the first complete run: before it, nothing is stored that a merged block could go with.
   if [[ ! -s $STATE_DIR/hold ]]; then return 0; fi
+  require_no_pipes "$STATE_DIR"
   if ! has_lines "/.*|$ULID_PATTERN" "$STATE_DIR/hold"; then return 0; fi
   known="$(<"$STATE_DIR/hold")"
   DATA_DIRECTORY="${known%%$'\n'*}"
@@ -39,7 +40,7 @@ finish_hold() {
   mapfile -t gone <"$HELD_BLOCKS.ulids"
   let_go "${gone[@]}"
   if ! { printf '%s\n' "$DATA_DIRECTORY" && cat -- "$BLOCKS.ulids"; } 2>/dev/null >"$STATE_DIR/hold.new" ||
-    ! mv -f -- "$STATE_DIR/hold.new" "$STATE_DIR/hold"; then
+    ! mv -fT -- "$STATE_DIR/hold.new" "$STATE_DIR/hold"; then
     rm -f -- "$STATE_DIR/hold.new"
     warn "$STATE_DIR/hold cannot be written; blocks that are stored will be held once more"
   fi

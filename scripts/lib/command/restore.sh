@@ -95,7 +95,8 @@ note_restored() {
   printf -v line '%(%Y%m%dT%H%M%SZ)T %s' -1 "$BACKUP"
   if [[ ! -d $BACKUP_STATE ]]; then return 0; fi
   # shellcheck disable=SC2016  # the inner shell expands it
-  as_backup_user sh -c '{ tail -n 50 -- "$1/restored" 2>/dev/null; printf "%s\n" "$2"; } >"$1/restored.new" && mv -f -- "$1/restored.new" "$1/restored"' sh "$BACKUP_STATE" "$line" ||
+  in_backup_state '{ tail -n 50 -- "$1/restored" 2>/dev/null; printf "%s\n" "$2"; } >"$1/restored.new" &&
+    mv -fT -- "$1/restored.new" "$1/restored"' "$BACKUP_STATE" "$line" ||
     warn "$BACKUP_STATE/restored cannot be written; the next run may call blocks lost that the restored backup did not have"
 }
 

@@ -153,5 +153,5 @@ note_damage() {
   if [[ ! -f $notes ]]; then : >"$notes"; fi
   awk -F '\t' 'FILENAME == ARGV[1] { bad[$1]; next } FILENAME == ARGV[2] { good[$3]; next } !($1 in good) { bad[$1] } END { for (object in bad) print object }' \
     "$SCRATCH/damage" "$SCRATCH/expected" "$notes" | sort >"$SCRATCH/damaged.new"
-  mv -f -- "$SCRATCH/damaged.new" "$notes"
+  mv -fT -- "$SCRATCH/damaged.new" "$notes"
 }

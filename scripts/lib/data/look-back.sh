@@ -108,7 +108,7 @@ find_holders() {
     OLDER_SUMMARIES="$SCRATCH/look-back-summaries.$REPOSITORY"
     borrow_summaries
     read_summaries "$SCRATCH/summaries.list" checked
-    mv -f -- "$SCRATCH/summaries" "$OLDER_SUMMARIES"
+    mv -fT -- "$SCRATCH/summaries" "$OLDER_SUMMARIES"
   fi
   awk -F '\t' -v spans="${2:-false}" "$(ranges_program; holders_program)" "$1" "$OLDER_SUMMARIES"
 }
@@ -147,14 +147,14 @@ borrow_summaries() {
   name="$(summaries_folder)/$REPOSITORY.$REPOSITORY_HOST"
   mkdir -p -- "$STATE_DIR/cache/${name%/*}"
   borrowed_cache "$name" | formed_lines >"$SCRATCH/borrowed" || : >"$SCRATCH/borrowed"
-  if [[ -s $SCRATCH/borrowed ]]; then mv -f -- "$SCRATCH/borrowed" "$STATE_DIR/cache/$name"; fi
+  if [[ -s $SCRATCH/borrowed ]]; then mv -fT -- "$SCRATCH/borrowed" "$STATE_DIR/cache/$name"; fi
 }
 
 # borrowed_cache NAME: what the runs of this host keep in that file, read as the user to whom it belongs; nothing if
 # there is none, or if we are that user.
 borrowed_cache() {
   if [[ ${BACKUP_STATE:-$STATE_DIR} == "$STATE_DIR" || ! -f $BACKUP_STATE/cache/$1 ]]; then return 0; fi
-  as_backup_user cat -- "$BACKUP_STATE/cache/$1" 2>/dev/null || true
+  read_plain "$BACKUP_STATE/cache/$1" || true
 }
 
 # holders_to_read LAST: names of backups whose manifests tell of the objects in SCRATCH/holders, as few as will do if

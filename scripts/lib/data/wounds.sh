@@ -67,14 +67,14 @@ JQ
 # wounds_arguments: sets WOUNDS_ARGUMENTS, what the functions of wounds_filter look at beside the manifests, for jq.
 wounds_arguments() {
   local restored=null restores="" deletions='{"deleted":"","cleaned":""}' at backup _ state=${BACKUP_STATE:-$STATE_DIR}
-  if [[ -f $state/restored ]]; then
+  if is_note "$state/restored"; then
     while read -r at backup; do
       if [[ ! $at =~ $BACKUP_PATTERN || ! $backup =~ $BACKUP_PATTERN ]]; then continue; fi
       restored="{\"at\":\"$at\",\"backup\":\"$backup\"}"
       restores+=",$restored"
-    done <"$state/restored" 2>/dev/null || true
+    done < <(read_plain "$state/restored")
   fi
-  if read -r _ _ _ at backup 2>/dev/null <"$state/deletions" && [[ ( $at == - || $at =~ $BACKUP_PATTERN ) && ( $backup == - || $backup =~ $BACKUP_PATTERN ) ]]; then
+  if is_note "$state/deletions" && read -r _ _ _ at backup < <(read_plain "$state/deletions") && [[ ( $at == - || $at =~ $BACKUP_PATTERN ) && ( $backup == - || $backup =~ $BACKUP_PATTERN ) ]]; then
     deletions="{\"deleted\":\"${at#-}\",\"cleaned\":\"${backup#-}\"}"
   fi
   WOUNDS_ARGUMENTS=(--argjson restored "$restored" --argjson restores "[${restores#,}]" --argjson deletions "$deletions" --arg accept "${ACCEPT_LOSS:-}" --argjson misdated "${MISDATED:-[]}"
@@ -100,7 +100,7 @@ note_deletions() {
       if (cleanings > (same ? old[3] : 0)) old[5] = name
       print (start == "" ? 0 : start), deletions + 0, cleanings + 0, (old[4] == "" ? "-" : old[4]), (old[5] == "" ? "-" : old[5])
     }' "$note" "$API_BODY" >"$note.new" || return 0
-  mv -f -- "$note.new" "$note" || true
+  mv -fT -- "$note.new" "$note" || true
 }
 
 # note_wounds: what the jobs of all repositories and the files of the blocks have told, to STATE_DIR/wounds.json for status, and as metrics. Sets DAMAGED
@@ -113,7 +113,7 @@ note_wounds() {
   jq --raw-output '"\(.damaged | length) \(.lost | length) \([.lost[].ulid] | join(","))"' "$note" | read -r DAMAGED LOST LOST_ULIDS
   set_metric damaged_blocks "$DAMAGED"
   set_metric lost_blocks "$LOST"
-  cp -- "$note" "$STATE_DIR/wounds.json.new" && mv -f -- "$STATE_DIR/wounds.json.new" "$STATE_DIR/wounds.json"
+  cp -- "$note" "$STATE_DIR/wounds.json.new" && mv -fT -- "$STATE_DIR/wounds.json.new" "$STATE_DIR/wounds.json"
   wounds_in_words "$note" | while IFS= read -r file; do warn "$file"; done
 }
 

@@ -2,10 +2,15 @@
 # What this host knows to be damaged where it lies: objects that a verify or a restore has read and found other than recorded. Notes of the backup
 # user, one file a repository; a run sends again what the server still has, and takes it out.
 
-# damage_notes: the file with the notes on the selected repository; /dev/null if there are none, and for backups of another host.
+# damage_notes: the file with the notes on the selected repository, for root a copy; /dev/null if there are none, and for
+# backups of another host.
 damage_notes() {
   local notes="${BACKUP_STATE:-$STATE_DIR}/damaged/$REPOSITORY"
   if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -f $notes || -L $notes ]]; then notes=/dev/null; fi
+  if [[ $notes != /dev/null && -n ${BACKUP_STATE:-} && $BACKUP_STATE != "$STATE_DIR" ]]; then
+    read_plain "$notes" >"$SCRATCH/damaged.$REPOSITORY.$BASHPID" || true
+    notes="$SCRATCH/damaged.$REPOSITORY.$BASHPID"
+  fi
   printf '%s' "$notes"
 }
 

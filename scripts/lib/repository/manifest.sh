@@ -57,7 +57,7 @@ unpack_manifest() {
   if is_packed "$1"; then
     as_backup_user zstd --decompress --stdout --quiet --memory=16MB - <"$1" 2>"$1.words" |
       head --bytes "$(( MANIFEST_LIMIT_BYTES + 1 ))" >"$1.text" || status=$?
-    mv -f -- "$1.text" "$1"
+    mv -fT -- "$1.text" "$1"
   fi
   if is_too_large "$1"; then REPOSITORY_ERROR="it has more than $TOO_LARGE, which no manifest has"
   elif (( status != 0 )); then
@@ -80,7 +80,7 @@ is_too_large() {
 }
 
 # copy_manifest NAME FILE: a manifest that lies in MANIFESTS, no more of it than shows that it is too large.
-copy_manifest() { head --bytes "$(( MANIFEST_LIMIT_BYTES + 1 ))" -- "$MANIFESTS/$1.json" 2>/dev/null >"$2"; }
+copy_manifest() { read_plain "$MANIFESTS/$1.json" "$(( MANIFEST_LIMIT_BYTES + 1 ))" >"$2"; }
 
 # manifest_filter: the jq program of compose_manifest, behind the forms: the manifest in a line, without white space and with sorted keys, which is what the digest
 # covers; then what is wrong with it, its numbers and its objects, a line each.
@@ -193,7 +193,10 @@ find_sound_manifests() {
   if [[ -f $notes ]]; then while read -r sum name samples; do if [[ $samples =~ ^([0-9]+|-)$ ]]; then known["$sum $name"]=$samples; fi; done <"$notes"; fi
   files=("${names[@]/#/"$MANIFESTS/"}")
   # One that cannot be read, or is too large, has no line.
-  { find "${files[@]}" -maxdepth 0 -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" -exec openssl dgst -sha256 -r {} + 2>/dev/null || true; } | while read -r sum name; do sums[${name##*/}]=$sum; done
+  {
+    as_backup_user find "${files[@]}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
+      -exec openssl dgst -sha256 -r {} + 2>/dev/null || true
+  } | while read -r sum name; do sums[${name##*/}]=$sum; done
   for name in "${names[@]}"; do
     sum="${sums[$name]:-}"
     REPOSITORY_ERROR="backups/$name cannot be read"
@@ -212,7 +215,7 @@ find_sound_manifests() {
 }
 
 # keep_sound_notes FILE: SCRATCH/sound.notes under its name. Without it the next run works out the digests again.
-keep_sound_notes() { { mkdir -p -- "${1%/*}" && mv -f -- "$SCRATCH/sound.notes" "$1"; } 2>/dev/null || true; }
+keep_sound_notes() { { mkdir -p -- "${1%/*}" && mv -fT -- "$SCRATCH/sound.notes" "$1"; } 2>/dev/null || true; }
 
 # note_sound SHA256 SAMPLES: the manifest of this run is in the selected repository as it was written.
 note_sound() { { printf '%s %s %s\n' "$1" "$BACKUP.json" "$(good_samples "$2" "$SUSPECT")" >>"$STATE_DIR/cache/formed/$REPOSITORY"; } 2>/dev/null || true; }

@@ -15,7 +15,7 @@ read_last_mark() {
   LAST_MARK="" LAST_BACKUP="" LAST_LOCATION="" LAST_SPOILED=""
   if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -e $file && ! -L $file ]]; then return 0; fi
   if is_note "$file"; then
-    { IFS= read -r LAST_MARK && IFS= read -r LAST_BACKUP && IFS= read -r LAST_LOCATION; } <"$file" || true
+    { IFS= read -r LAST_MARK && IFS= read -r LAST_BACKUP && IFS= read -r LAST_LOCATION; } < <(read_plain "$file") || true
   fi
   if [[ $LAST_MARK =~ $MARK_PATTERN && ( $LAST_BACKUP =~ $BACKUP_PATTERN || $LAST_BACKUP == - ) && -n $LAST_LOCATION ]]; then
     return 0
@@ -100,7 +100,7 @@ refuse_twin() {
 begin_marks() {
   local known="$STATE_DIR/marks/known"
   MARK="$(openssl rand -hex 16)"
-  { mkdir -p -- "$STATE_DIR/marks" && { if [[ -f $known ]]; then tail -n 50000 -- "$known"; fi; printf '%s\n' "$MARK"; } >"$known.new" && mv -f -- "$known.new" "$known"; } 2>/dev/null ||
+  { mkdir -p -- "$STATE_DIR/marks" && { if [[ -f $known ]]; then tail -n 50000 -- "$known"; fi; printf '%s\n' "$MARK"; } >"$known.new" && mv -fT -- "$known.new" "$known"; } 2>/dev/null ||
     die "$EXIT_SPACE" "no file can be made in $STATE_DIR (disk or inodes full)" "free space on that file system; the backups are untouched"
 }
 
@@ -134,7 +134,7 @@ await_precedence() {
 # note_place BACKUP: what require_place will look for; "" for none.
 note_place() {
   local file="$STATE_DIR/marks/$REPOSITORY.last"
-  { printf '%s\n%s\n%s\n' "$MARK" "${1:--}" "${REPOSITORY_ROOT%/*}" >"$file.new" && mv -f -- "$file.new" "$file"; } 2>/dev/null && return 0
+  { printf '%s\n%s\n%s\n' "$MARK" "${1:--}" "${REPOSITORY_ROOT%/*}" >"$file.new" && mv -fT -- "$file.new" "$file"; } 2>/dev/null && return 0
   REPOSITORY_ERROR="$file cannot be written"
   return 1
 }

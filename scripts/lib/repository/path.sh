@@ -43,10 +43,10 @@ put_path() {
   if mkdir -p -- "${target%/*}" 2>"$errors" &&
     cat 2>"$errors" >"$temp" &&
     sync -- "$temp" 2>"$errors" &&
-    mv -f -- "$temp" "$target" 2>"$errors" &&
+    mv -fT -- "$temp" "$target" 2>"$errors" &&
     sync -- "${target%/*}" 2>"$errors"; then rm -f -- "$errors"; return 0; fi
   rm -f -- "$temp"
-  mv -f -- "$errors" "$SCRATCH/error"
+  mv -fT -- "$errors" "$SCRATCH/error"
   path_failed
   return 1
 }
@@ -55,6 +55,7 @@ put_path() {
 get_path() {
   local reader=(cat)
   if (( $# > 1 )); then reader=(head --bytes "$2"); fi
+  if [[ -e $REPOSITORY_ROOT/$1 && ! -f $REPOSITORY_ROOT/$1 ]]; then REPOSITORY_ERROR="$1 is no plain file"; return 1; fi
   if as_backup_user "${reader[@]}" -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
@@ -98,6 +99,8 @@ remove_own_partials() {
 hash_path() {
   local object sum status=0
   while IFS= read -r object; do
+    # Whoever opens a pipe waits.
+    if [[ -e $REPOSITORY_ROOT/$object && ! -f $REPOSITORY_ROOT/$object ]]; then printf '\t%s\n' "$object"; continue; fi
     sum="$(as_backup_user openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
     printf '%s\t%s\n' "$sum" "$object"
     if [[ -z $sum && -e $REPOSITORY_ROOT/$object ]] && ! as_backup_user test -r "$REPOSITORY_ROOT/$object"; then

@@ -27,9 +27,9 @@ send_path() {
   if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" &&
     allow_quiet "$(stat --format %s -- "$temp")" && { sync -- "$temp" 2>"$errors" & flushing=$!; } &&
     SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" && wait "$flushing" &&
-    mv -f -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
+    mv -fT -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
   rm -f -- "$temp"
-  mv -f -- "$errors" "$SCRATCH/error"
+  mv -fT -- "$errors" "$SCRATCH/error"
   path_failed
   return 1
 }

@@ -36,9 +36,9 @@ read_summaries() {
     "summarize_$kind" "${fresh[@]}" >"$SCRATCH/fresh"
     awk -F '\t' -v kind="$kind" "$(ranges_program; number_program)" \
       "$SCRATCH/keys.fresh" "$SCRATCH/summaries" "$SCRATCH/fresh" | sort >"$SCRATCH/numbered"
-    mv -f -- "$SCRATCH/numbered" "$SCRATCH/summaries"
+    mv -fT -- "$SCRATCH/numbered" "$SCRATCH/summaries"
     # Without it the next command reads those manifests again.
-    { sed $'/^[^\t]* damaged\t/d' "$SCRATCH/summaries" >"$cache.new" && mv -f -- "$cache.new" "$cache"; } 2>/dev/null ||
+    { sed $'/^[^\t]* damaged\t/d' "$SCRATCH/summaries" >"$cache.new" && mv -fT -- "$cache.new" "$cache"; } 2>/dev/null ||
       rm -f -- "$cache.new"
   fi
   awk -F '\t' 'NF == 2 { print $2 }' "$SCRATCH/summaries" >"$target"

@@ -174,7 +174,7 @@ report_damage() {
     warn "$object in repository $repository is damaged; $words"
     if [[ $RESTORE_HOST != "$HOST_NAME" || ! -d $BACKUP_STATE ]]; then continue; fi
     # shellcheck disable=SC2016  # the inner shell expands it
-    as_backup_user sh -c 'mkdir -p -- "$1" && printf "%s\n" "$3" >>"$1/$2"' sh "$BACKUP_STATE/damaged" "$repository" "$object" || true
+    in_backup_state 'mkdir -p -- "$1" && printf "%s\n" "$3" >>"$1/$2"' "$BACKUP_STATE/damaged" "$repository" "$object" || true
   done < <(sort --unique "$SCRATCH/damaged.found")
   rm -f -- "$SCRATCH/damaged.found"
 }

@@ -22,6 +22,6 @@ set_phase() {
   printf '%s\n' "phase=$1" "unit=$PROMETHEUS_UNIT" "unit_known=$UNIT_KNOWN" "data=$DATA_DIRECTORY" "staging=$STAGING" "aside=$ASIDE" \
     "was_running=$WAS_RUNNING" "created=$CREATED" "backup=$BACKUP" "ready_timeout=$READY_TIMEOUT_SECONDS" "url=$PROMETHEUS_URL" "pid=$UNIT_PID" \
     "api_curl_config=$API_CURL_CONFIG" "owner=$STAGE_OWNER" >"$JOURNAL.new" || return 1
-  sync -- "$JOURNAL.new" && mv -f -- "$JOURNAL.new" "$JOURNAL" && sync -- "${JOURNAL%/*}" || return 1
+  sync -- "$JOURNAL.new" && mv -fT -- "$JOURNAL.new" "$JOURNAL" && sync -- "${JOURNAL%/*}" || return 1
   PHASE=$1
 }

@@ -164,7 +164,7 @@ remember_server() {
   if [[ -s $STATE_DIR/server.json ]] && cmp --silent -- "$SCRATCH/facts" "$STATE_DIR/server.facts"; then return 0; fi
   jq --null-input --arg dataDirectory "${1%/}" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
     --arg retentionSize "$RETENTION_SIZE" --arg configFile "$CONFIG_IN_FORCE" '$ARGS.named' >"$STATE_DIR/server.json.new" &&
-    mv -f -- "$STATE_DIR/server.json.new" "$STATE_DIR/server.json" &&
+    mv -fT -- "$STATE_DIR/server.json.new" "$STATE_DIR/server.json" &&
     cat -- "$SCRATCH/facts" >"$STATE_DIR/server.facts"
 }
 

@@ -35,12 +35,38 @@ JQ
 # is_note FILE: whether it is there, a plain file that can be read, and not larger than a note may be.
 is_note() { [[ -f $1 && ! -L $1 && -r $1 ]] && (( $(stat --format %s -- "$1") <= NOTE_BYTES )); }
 
+# read_plain FILE [BYTES]: what a plain file holds, no more of it than BYTES, as the user to whom such files belong. It neither
+# waits for a pipe nor follows a link, whatever takes the file's place meanwhile. Whatever another user can exchange is
+# opened by this alone.
+read_plain() {
+  as_backup_user dd if="$1" iflag=nofollow,nonblock,count_bytes,fullblock bs=64K count="${2:-$(( NOTE_BYTES + 1 ))}" \
+    status=none 2>/dev/null
+}
+
+# clear_pipes DIRECTORY: removes pipes, sockets and devices below a state directory, and links to such: whoever opens one
+# waits, perhaps for ever, and they hold no data. False if one of them stays, whose path is then in PIPE.
+clear_pipes() {
+  local look=(-mindepth 1 -path "$1/scratch.*" -prune -o ! -xtype f ! -xtype d ! -xtype l)
+  PIPE="$(as_backup_user find "$1/" "${look[@]}" -print -exec rm -f -- {} \; 2>/dev/null |
+    tr --complement '[:print:]\n' '?')" || true
+  if [[ -z $PIPE ]]; then return 0; fi
+  PIPE="${PIPE%%$'\n'*}"
+  if [[ -n "$(as_backup_user find "$1/" "${look[@]}" -print -quit 2>/dev/null)" ]]; then return 1; fi
+  warn "$PIPE was no plain file but a pipe, a socket or a device, for which every command would wait; it was removed"
+}
+
+# require_no_pipes DIRECTORY: the same; ends with 3 if one stays.
+require_no_pipes() {
+  clear_pipes "$1" || die "$EXIT_CONFIGURATION" "$PIPE is no plain file, and every command would wait for it" "remove it"
+}
+
 # has_lines FORM FILE: whether FILE is a note of which every line matches FORM, an extended regular expression. If it is
 # anything else, it says so.
 has_lines() {
   local status=0
   if is_note "$2"; then
-    LC_ALL=C grep --text --invert-match --line-regexp --extended-regexp --quiet -- "$1" "$2" || status=$?
+    LC_ALL=C grep --text --invert-match --line-regexp --extended-regexp -- "$1" < <(read_plain "$2") >/dev/null ||
+      status=$?
   fi
   if (( status == 1 )); then return 0; fi
   warn_of_note "$2"
@@ -51,8 +77,8 @@ has_lines() {
 # has the form of its KIND. False if there is no such file, and if it is anything else, which it says.
 take_note() {
   if [[ ! -e $2 && ! -L $2 ]]; then return 1; fi
-  if is_note "$2" && jq --slurp --exit-status --raw-output --compact-output --arg kind "$1" \
-    "$(note_form) if length == 1 then formed(\$kind)[] else empty end | ${3:-.}" "$2" 2>/dev/null; then return 0; fi
+  if is_note "$2" && read_plain "$2" | jq --slurp --exit-status --raw-output --compact-output --arg kind "$1" \
+    "$(note_form) if length == 1 then formed(\$kind)[] else empty end | ${3:-.}" 2>/dev/null; then return 0; fi
   warn_of_note "$2"
   return 1
 }
@@ -62,8 +88,9 @@ take_note() {
 take_notes() {
   : >"$3"
   if [[ ! -e $2 && ! -L $2 ]]; then return 0; fi
-  if is_note "$2" && jq --raw-input --slurp --raw-output --arg kind "$1" "$(note_form; notes_filter)" "$2" \
-    >"$3.lines" 2>/dev/null; then
+  if is_note "$2" &&
+    read_plain "$2" | jq --raw-input --slurp --raw-output --arg kind "$1" "$(note_form; notes_filter)" >"$3.lines" \
+      2>/dev/null; then
     sed 1d "$3.lines" >"$3"
     if [[ "$(sed 1q "$3.lines")" == 0 ]]; then return 0; fi
   fi

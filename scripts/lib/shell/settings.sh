@@ -139,6 +139,16 @@ as_user() {
   ( cd / && exec setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all -- "$@" )
 }
 
+# as_backup_user COMMAND...: root runs COMMAND as the backup user.
+as_backup_user() {
+  local group
+  if (( EUID != 0 )) || [[ $BACKUP_USER == root ]] || ! group="$(id -g -- "$BACKUP_USER" 2>/dev/null)"; then
+    "$@"
+    return $?
+  fi
+  HOME="${BACKUP_STATE:-$STATE_DIR}" XDG_CACHE_HOME="${BACKUP_STATE:-$STATE_DIR}/cache" as_user "$BACKUP_USER:$group" "$@"
+}
+
 # as_owner COMMAND...: COMMAND as the user to whom the data belong that are restored, held or linked (STAGE_OWNER, "user:group"; empty: as whoever runs
 # this). That user can do all of it in its own directories, and root, who would follow what lies there, does nothing.
 as_owner() { if [[ -z ${STAGE_OWNER:-} ]]; then "$@"; else as_user "$STAGE_OWNER" "$@"; fi; }

@@ -14,6 +14,7 @@ open_state() {
   if (( $(free_bytes "$STATE_DIR") < STATE_HEADROOM_BYTES )); then
     die "$EXIT_SPACE" "less than $(human_bytes "$STATE_HEADROOM_BYTES") are free on the file system of $STATE_DIR" "free space there; the backups are untouched"
   fi
+  require_no_pipes "$STATE_DIR"
   sweep_scratch
 }
 

@@ -73,7 +73,7 @@ read_metrics() {
   while IFS=$'\t' read -r key value; do
     if is_metric "$key" "$value"; then METRICS[$key]=$value
     elif [[ $key != *_sample_timestamp_seconds ]]; then status=1; fi
-  done <"$STATE_DIR/metrics.state"
+  done < <(read_plain "$STATE_DIR/metrics.state")
   return "$status"
 }
 
@@ -144,7 +144,7 @@ forget_repositories() {
 keep_metrics() {
   local key
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done | sort >"$STATE_DIR/metrics.state.new" || return 1
-  mv -f -- "$STATE_DIR/metrics.state.new" "$STATE_DIR/metrics.state"
+  mv -fT -- "$STATE_DIR/metrics.state.new" "$STATE_DIR/metrics.state"
 }
 
 # write_textfile: one rename, readable by node_exporter; the temporary name must not end in .prom, or it is read half-written.
@@ -156,7 +156,7 @@ write_textfile() {
     if [[ -e $old ]] && ! still_runs "${old##*.}"; then rm -f -- "$old" 2>/dev/null || true; fi
   done
   if ! { render_metrics >"$temp"; } 2>/dev/null; then rm -f -- "$temp" 2>/dev/null; return 1; fi
-  if chmod 0644 -- "$temp" && mv -f -- "$temp" "$target"; then return 0; fi
+  if chmod 0644 -- "$temp" && mv -fT -- "$temp" "$target"; then return 0; fi
   rm -f -- "$temp"
   return 1
 }
