@@ -1,4 +1,4 @@
-import { defaults } from "./defaults";
+import { alertDefaults, jobDefaults, jobPackages, serverDefaults, textfileDefaults } from "./defaults";
 import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
 import { hasSecrets as hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
@@ -43,7 +43,7 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
   return {
     ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
     ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
-    [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), defaults.packages),
+    [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), jobPackages),
     ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
     ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
     ...(wantsVictoriaMetrics(host) ? { [StepName.victoriaMetrics]: victoriaMetricsStep(victoriaMetricsPlan(host.victoriaMetrics)) } : {}),
@@ -76,8 +76,8 @@ function hasRemoteWriteSecrets(host: FleetHost): boolean {
 }
 
 function notes(host: FleetHost): string[] {
-  const unit = host.prometheus?.unit ?? defaults.prometheus.unit;
-  const rulesPath = host.alerts?.rulesPath ?? defaults.alerts.rulesPath;
+  const unit = host.prometheus?.unit ?? serverDefaults.unit;
+  const rulesPath = host.alerts?.rulesPath ?? alertDefaults.rulesPath;
   return [
     ...(wantsAdminApi(host)
       ? [`/etc/systemd/system/${unit}.d/zz-prometheus-backup-admin-api.conf is made from the ExecStart in force on the host, with --web.enable-admin-api added. Not at all if the API is on already.`]
@@ -125,7 +125,7 @@ export function fleetAlertRules(fleet: PrometheusBackupFleetArgs): Record<string
 /** Where a server that watches the whole fleet finds the node_exporter of each host, if all are where their hosts are reached. */
 export function fleetTargets(fleet: PrometheusBackupFleetArgs): ExporterTarget[] {
   return mergedHosts(fleet).map(host => {
-    const { port } = new URL(host.textfile?.exporterUrl ?? defaults.textfile.exporterUrl);
+    const { port } = new URL(host.textfile?.exporterUrl ?? textfileDefaults.exporterUrl);
     const [interval] = alertRulesPlan(host.name, host.alerts, host).rules.intervals;
     const { address } = host.connection;
     const name = typeof address === "string" ? address : host.name;
@@ -137,7 +137,7 @@ export function fleetTargets(fleet: PrometheusBackupFleetArgs): ExporterTarget[]
 export function fleetArtefacts(fleet: PrometheusBackupFleetArgs): Record<string, HostArtefacts> {
   const artefacts: Record<string, HostArtefacts> = {};
   for (const host of mergedHosts(fleet)) {
-    const all = steps(host, fleet.environment ?? defaults.environment);
+    const all = steps(host, fleet.environment ?? jobDefaults.environment);
     const files: HostFiles = { [`${paths.steps}/toolkit`]: publicFile(renderToolkit().text) };
     for (const [step, content] of Object.entries(all)) {
       Object.assign(files, content.files, content.carried, { [`${paths.steps}/${step}.sh`]: program(step) });

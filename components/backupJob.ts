@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { defaults } from "./defaults";
+import { jobDefaults, jobPackages } from "./defaults";
 import { Exposure } from "./enums";
 import { componentError } from "./errors";
 import { componentOptions, hostStep, stepOrder } from "./remote";
@@ -84,7 +84,7 @@ export class BackupJob extends pulumi.ComponentResource {
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
-    const environment = args.environment ?? defaults.environment;
+    const environment = args.environment ?? jobDefaults.environment;
     const plan = repositoryPlans(args.repositories ?? []).apply(repositories =>
       backupJobPlan(args.hostName, environment, args, args.textfileDirectory, repositories),
     );
@@ -95,7 +95,7 @@ export class BackupJob extends pulumi.ComponentResource {
       const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, { parent: this, dependsOn: before });
       before = credentials;
     }
-    const content = plan.apply((plain): StepContent => backupJobStep(plain, defaults.packages));
+    const content = plan.apply((plain): StepContent => backupJobStep(plain, jobPackages));
     const install = hostStep(StepName.backupJob, `${name}-install`, args, content, { parent: this, dependsOn: before });
     // From the payload, not from what the host prints, so that the preview knows it.
     this.installedDigest = install.stdin.apply(payload => `sha256:${sha256(payload ?? "")}`);

@@ -14,6 +14,13 @@ function group<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.core
 const text = z.string();
 const amount = z.number();
 const flag = z.boolean();
+/** One word of several. */
+const choice = z.enum;
+const list = z.array;
+/** Texts by names of the user's own. */
+const texts = z.record(text, text);
+/** A value that may be written in another form, which is turned into the usual one first. */
+const rewritten = z.preprocess;
 
 const bastion = group({
   address: text,
@@ -35,7 +42,7 @@ const prometheus = group({
 
 const adminApi = group({
   enabled: flag.optional(),
-  exposure: z.enum(Exposure).optional(),
+  exposure: choice(Exposure).optional(),
   proxyListen: text.optional(),
   loopbackListen: text.optional(),
   readyTimeoutSeconds: amount.optional(),
@@ -66,7 +73,7 @@ const repository = group({
   sftp: sftp.optional(),
   credentials: text.optional(),
   prune: flag.optional(),
-  proof: z.enum(Proof).optional(),
+  proof: choice(Proof).optional(),
 });
 
 const textfile = group({
@@ -82,7 +89,7 @@ const alerts = group({
   rulesPath: text.optional(),
   tooSlowSeconds: amount.optional(),
   exporterJob: text.optional(),
-  labels: z.record(text, text).optional(),
+  labels: texts.optional(),
   runbookBase: text.optional(),
 });
 
@@ -102,10 +109,10 @@ const limits = group({
 
 const remoteWriteTarget = group({
   name: text,
-  preset: z.enum(RemoteWritePreset).optional(),
+  preset: choice(RemoteWritePreset).optional(),
   url: text,
   tenant: text.optional(),
-  headers: z.record(text, text).optional(),
+  headers: texts.optional(),
   basicAuth: group({ username: text, password: text }).optional(),
   bearerToken: text.optional(),
   tls: group({
@@ -125,18 +132,18 @@ const remoteWriteTarget = group({
     maxBackoffSeconds: amount.optional(),
     retryOnRateLimit: flag.optional(),
   }).optional(),
-  writeRelabelConfigs: z.array(group({
-    sourceLabels: z.array(text).optional(),
+  writeRelabelConfigs: list(group({
+    sourceLabels: list(text).optional(),
     separator: text.optional(),
     targetLabel: text.optional(),
     regex: text.optional(),
     modulus: amount.optional(),
     replacement: text.optional(),
-    action: z.enum(RelabelAction).optional(),
+    action: choice(RelabelAction).optional(),
   })).optional(),
   sendExemplars: flag.optional(),
   sendNativeHistograms: flag.optional(),
-  arrival: z.enum(Arrival).optional(),
+  arrival: choice(Arrival).optional(),
   arrivalTimeoutSeconds: amount.optional(),
 });
 
@@ -147,14 +154,16 @@ const victoriaMetrics = group({
   dataDirectory: text.optional(),
   retention: text.optional(),
   snapshotsMaxAge: text.optional(),
-  flags: z.array(text).optional(),
+  flags: list(text).optional(),
 });
 
 /** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
-const skipHead = z.preprocess(
+const skipHead = rewritten(
   value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
-  z.enum(SkipHead).optional(),
+  choice(SkipHead).optional(),
 );
+
+const bootstrapFrom = group({ host: text.optional(), backup: text.optional(), repository: text.optional() });
 
 const shared = {
   user: text.optional(),
@@ -170,10 +179,10 @@ const shared = {
   schedule: text.optional(),
   spreadMinutes: amount.optional(),
   timeZone: text.optional(),
-  scheduler: z.enum(Scheduler).optional(),
-  source: z.enum(Source).optional(),
-  format: z.enum(Format).optional(),
-  archiveCompression: z.enum(Compression).optional(),
+  scheduler: choice(Scheduler).optional(),
+  source: choice(Source).optional(),
+  format: choice(Format).optional(),
+  archiveCompression: choice(Compression).optional(),
   skipHead: skipHead.optional(),
   holdBlocks: flag.optional(),
   retention: retention.optional(),
@@ -181,12 +190,12 @@ const shared = {
   suspectBelowPercent: amount.optional(),
   companions: flag.optional(),
   heartbeat: text.optional(),
-  repositories: z.array(repository).optional(),
+  repositories: list(repository).optional(),
   textfile: textfile.optional(),
   alerts: alerts.optional(),
   drill: drill.optional(),
   limits: limits.optional(),
-  remoteWrite: z.array(remoteWriteTarget).optional(),
+  remoteWrite: list(remoteWriteTarget).optional(),
   victoriaMetrics: victoriaMetrics.optional(),
 };
 
@@ -200,8 +209,8 @@ export const hostSchema = group({
   hostKey: text.optional(),
   retired: flag.optional(),
   awsRole: text.optional(),
-  mayRead: z.array(text).optional(),
-  bootstrapFrom: group({ host: text.optional(), backup: text.optional(), repository: text.optional() }).optional(),
+  mayRead: list(text).optional(),
+  bootstrapFrom: bootstrapFrom.optional(),
   ...shared,
 });
 
@@ -211,7 +220,7 @@ export const offsiteBucketSchema = group({
   prefix: text.optional(),
   noncurrentVersionDays: amount.optional(),
   abortUploadDays: amount.optional(),
-  objectLock: group({ mode: z.enum(LockMode), days: amount }).optional(),
+  objectLock: group({ mode: choice(LockMode), days: amount }).optional(),
   kmsKey: text.optional(),
   hostsMayPrune: flag.optional(),
 });

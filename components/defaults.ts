@@ -1,11 +1,29 @@
 import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 
-/** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
-export const defaults = {
+/** How a host is reached. */
+export const connectionDefaults = { port: 22, user: "root", attempts: 10, attemptTimeoutSeconds: 15 } as const;
+
+/** The server. */
+export const serverDefaults = {
+  url: "http://127.0.0.1:9090",
+  unit: "prometheus.service",
+  user: "prometheus",
+  dataDirectory: "",
+  newHost: false,
+  readyTimeoutSeconds: 900,
+} as const;
+
+/** The admin API. */
+export const adminApiDefaults = {
+  exposure: Exposure.Loopback,
+  proxyListen: "",
+  loopbackListen: "127.0.0.1:9091",
+  readyTimeoutSeconds: 480,
+} as const;
+
+/** The job itself. */
+export const jobDefaults = {
   environment: "default",
-  ssh: { port: 22, user: "root", attempts: 10, attemptTimeoutSeconds: 15 },
-  prometheus: { url: "http://127.0.0.1:9090", unit: "prometheus.service", user: "prometheus", dataDirectory: "", newHost: false, readyTimeoutSeconds: 900 },
-  adminApi: { exposure: Exposure.Loopback, proxyListen: "", loopbackListen: "127.0.0.1:9091", readyTimeoutSeconds: 480 },
   schedule: "0 2 * * *",
   spreadMinutes: 0,
   timeZone: "UTC",
@@ -15,35 +33,87 @@ export const defaults = {
   archiveCompression: Compression.Gzip,
   skipHead: SkipHead.Auto,
   holdBlocks: true,
-  retention: { days: 30, minimum: 3 },
   orphanGraceHours: 48,
   suspectBelowPercent: 50,
   companions: true,
-  textfile: { enabled: true, directory: "", exporterUnit: "", exporterUrl: "http://127.0.0.1:9100/metrics" },
-  alerts: {
-    enabled: true,
-    rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
-    tooSlowSeconds: 1800,
-    exporterJob: "node",
-    runbookBase: "docs/runbooks/",
-  },
-  victoriaMetrics: { enabled: true, listen: "127.0.0.1:8428", dataDirectory: "/var/lib/victoria-metrics-data", retention: "1y", snapshotsMaxAge: "3d" },
-  limits: {
-    parallel: 2,
-    compressionLevel: 2,
-    bandwidth: "",
-    nice: 10,
-    ioniceClass: 2,
-    ioniceLevel: 7,
-    snapshotTimeoutSeconds: 3600,
-    transferTimeoutSeconds: 7200,
-    apiTimeoutSeconds: 10,
-  },
-  drill: { parts: 1 },
-  bootstrapFrom: { backup: "latest" },
-  repositoryProof: Proof.Required,
-  remoteWrite: { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 },
-  packages: ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"],
-  endpointRegion: "us-east-1",
-  bucket: { noncurrentVersionDays: 30, abortUploadDays: 7 },
+} as const;
+
+/** Drills. */
+export const drillDefaults = { parts: 1 } as const;
+
+/** Which backups are kept. */
+export const retentionDefaults = { days: 30, minimum: 3 } as const;
+
+/** A place for backups. */
+export const repositoryDefaults = { proof: Proof.Required, endpointRegion: "us-east-1" } as const;
+
+/** How much a run may take. */
+export const limitDefaults = {
+  parallel: 2,
+  compressionLevel: 2,
+  bandwidth: "",
+  nice: 10,
+  ioniceClass: 2,
+  ioniceLevel: 7,
+  snapshotTimeoutSeconds: 3600,
+  transferTimeoutSeconds: 7200,
+  apiTimeoutSeconds: 10,
+} as const;
+
+/** Packages that the job needs. */
+export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
+
+/** The backup that a host is born from. */
+export const bootstrapDefaults = { backup: "latest" } as const;
+
+/** Metrics. */
+export const textfileDefaults = {
+  enabled: true,
+  directory: "",
+  exporterUnit: "",
+  exporterUrl: "http://127.0.0.1:9100/metrics",
+} as const;
+
+/** Alert rules. */
+export const alertDefaults = {
+  enabled: true,
+  rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
+  tooSlowSeconds: 1800,
+  exporterJob: "node",
+  runbookBase: "docs/runbooks/",
+} as const;
+
+/** A target of remote_write. */
+export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
+
+/** The VictoriaMetrics server. */
+export const victoriaMetricsDefaults = {
+  enabled: true,
+  listen: "127.0.0.1:8428",
+  dataDirectory: "/var/lib/victoria-metrics-data",
+  retention: "1y",
+  snapshotsMaxAge: "3d",
+} as const;
+
+/** The bucket. */
+export const bucketDefaults = { noncurrentVersionDays: 30, abortUploadDays: 7 } as const;
+
+/** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
+export const defaults = {
+  ...jobDefaults,
+  ssh: connectionDefaults,
+  prometheus: serverDefaults,
+  adminApi: adminApiDefaults,
+  retention: retentionDefaults,
+  textfile: textfileDefaults,
+  alerts: alertDefaults,
+  victoriaMetrics: victoriaMetricsDefaults,
+  limits: limitDefaults,
+  drill: drillDefaults,
+  bootstrapFrom: bootstrapDefaults,
+  repositoryProof: repositoryDefaults.proof,
+  remoteWrite: targetDefaults,
+  packages: jobPackages,
+  endpointRegion: repositoryDefaults.endpointRegion,
+  bucket: bucketDefaults,
 } as const;

@@ -1,7 +1,7 @@
 import * as iam from "@pulumi/aws/iam";
 import * as s3 from "@pulumi/aws/s3";
 import * as pulumi from "@pulumi/pulumi";
-import { defaults } from "./defaults";
+import { bucketDefaults } from "./defaults";
 import { LockMode } from "./enums";
 import { componentError } from "./errors";
 import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./render/bucket";
@@ -128,7 +128,7 @@ function guard(name: string, bucket: s3.Bucket, args: OffsiteBucketArgs, options
     { bucket: bucket.bucket, policy: bucket.arn.apply(renderBucketPolicy) },
     { ...options, dependsOn: block },
   );
-  const days = { ...defaults.bucket, ...definedDays(args) };
+  const days = { ...bucketDefaults, ...definedDays(args) };
   new s3.BucketLifecycleConfiguration(
     `${name}-lifecycle`,
     { bucket: bucket.bucket, rules: lifecycleRules(days) },

@@ -4,7 +4,7 @@ import * as path from "path";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { SshBastion, SshConnection } from "./connection";
-import { defaults } from "./defaults";
+import { connectionDefaults } from "./defaults";
 import { paths } from "./render/paths";
 import { installationName, renderStep, StepContent, StepName } from "./render/steps";
 import { carriedPath, packToolkit, renderToolkit } from "./render/toolkit";
@@ -45,12 +45,12 @@ function keyOf(holder: SshConnection | SshBastion, path: string): pulumi.Output<
 function proxyArgs(bastion: SshBastion, connection: SshConnection): command.types.input.remote.ProxyConnectionArgs {
   return {
     host: bastion.address,
-    port: bastion.port ?? defaults.ssh.port,
-    user: bastion.user ?? defaults.ssh.user,
+    port: bastion.port ?? connectionDefaults.port,
+    user: bastion.user ?? connectionDefaults.user,
     privateKey: keyOf(bastion, "connection.bastion.privateKey") ?? keyOf(connection, "connection.privateKey"),
     hostKey: bastion.hostKey,
-    dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
-    perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,
+    dialErrorLimit: connection.attempts ?? connectionDefaults.attempts,
+    perDialTimeout: connection.attemptTimeoutSeconds ?? connectionDefaults.attemptTimeoutSeconds,
   };
 }
 
@@ -59,20 +59,20 @@ function connectionArgs(connection: SshConnection): command.types.input.remote.C
   const { privateKeyPassword } = connection;
   return {
     host: connection.address,
-    port: connection.port ?? defaults.ssh.port,
-    user: connection.user ?? defaults.ssh.user,
+    port: connection.port ?? connectionDefaults.port,
+    user: connection.user ?? connectionDefaults.user,
     ...(connection.privateKey === undefined ? {} : { privateKey: keyOf(connection, "connection.privateKey") }),
     ...(privateKeyPassword === undefined ? {} : { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
     ...(connection.hostKey === undefined ? {} : { hostKey: connection.hostKey }),
-    dialErrorLimit: connection.attempts ?? defaults.ssh.attempts,
-    perDialTimeout: connection.attemptTimeoutSeconds ?? defaults.ssh.attemptTimeoutSeconds,
+    dialErrorLimit: connection.attempts ?? connectionDefaults.attempts,
+    perDialTimeout: connection.attemptTimeoutSeconds ?? connectionDefaults.attemptTimeoutSeconds,
     ...(connection.bastion === undefined ? {} : { proxy: proxyArgs(connection.bastion, connection) }),
   };
 }
 
 /** What tells one machine from another one behind the same resource. */
 function placeOf(connection: SshConnection): pulumi.Output<string> {
-  return pulumi.interpolate`${connection.address}:${connection.port ?? defaults.ssh.port}`;
+  return pulumi.interpolate`${connection.address}:${connection.port ?? connectionDefaults.port}`;
 }
 
 /** A retired host is forgotten as it is: changes that it has missed, such as those of a new version, would be sent to it. */

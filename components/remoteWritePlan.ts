@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { defaults } from "./defaults";
+import { serverDefaults, targetDefaults } from "./defaults";
 import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
 import { RemoteWriteTarget, RemoteWriteTls } from "./remoteWriteSettings";
 import { checkedSecret, privateKeyFault } from "./secretText";
@@ -42,16 +42,16 @@ function targetPlan(target: PlainTarget): RemoteWriteTargetPlan {
     headers: headers ?? {},
     queue: queue ?? {},
     relabel: writeRelabelConfigs ?? [],
-    arrival: arrival ?? defaults.remoteWrite.arrival,
-    arrivalTimeoutSeconds: arrivalTimeoutSeconds ?? defaults.remoteWrite.arrivalTimeoutSeconds,
+    arrival: arrival ?? targetDefaults.arrival,
+    arrivalTimeoutSeconds: arrivalTimeoutSeconds ?? targetDefaults.arrivalTimeoutSeconds,
   };
 }
 
 /** What the steps for remote_write are told. */
 export function remoteWritePlan(prometheus: PrometheusServer | undefined, targets: PlainTarget[]): RemoteWritePlan {
   return {
-    unit: prometheus?.unit ?? defaults.prometheus.unit,
-    url: prometheus?.url ?? defaults.prometheus.url,
+    unit: prometheus?.unit ?? serverDefaults.unit,
+    url: prometheus?.url ?? serverDefaults.url,
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
     targets: targets.map(targetPlan),
   };

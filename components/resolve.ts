@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
-import { defaults } from "./defaults";
+import {
+  adminApiDefaults, alertDefaults, bootstrapDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults, serverDefaults, textfileDefaults, victoriaMetricsDefaults,
+} from "./defaults";
 import { Exposure, Source } from "./enums";
 import { AlertRulesPlan, IntervalPlan } from "./render/alertRules";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
@@ -30,8 +32,8 @@ export function repositoryName(repository: { name?: string; path?: unknown; buck
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
-  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true, proof = defaults.repositoryProof } = repository;
-  const region = repository.region ?? (endpoint === undefined ? undefined : defaults.endpointRegion);
+  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true, proof = repositoryDefaults.proof } = repository;
+  const region = repository.region ?? (endpoint === undefined ? undefined : repositoryDefaults.endpointRegion);
   return {
     name: repositoryName(repository),
     ...(path === undefined ? {} : { path }),
@@ -54,12 +56,12 @@ export function textfileDirectory(textfile: TextfileSettings | undefined): strin
 
 /** Whether the admin API is turned on: only snapshots need it. */
 export function wantsAdminApi(settings: BackupSettings): boolean {
-  return settings.adminApi?.enabled ?? (settings.source ?? defaults.source) === "snapshot";
+  return settings.adminApi?.enabled ?? (settings.source ?? jobDefaults.source) === "snapshot";
 }
 
 /** User of the job: the server's own, because the data belongs to it; root where the job stops and starts the server's unit. */
 export function backupUser(job: JobSettings): string {
-  return job.source === Source.Cold ? "root" : (job.prometheus?.user ?? defaults.prometheus.user);
+  return job.source === Source.Cold ? "root" : (job.prometheus?.user ?? serverDefaults.user);
 }
 
 /** The server as every step but the one for the admin API sees it: where it has moved to, and who backs it up. */
@@ -72,21 +74,21 @@ function movedServer(settings: BackupSettings): PrometheusServer | undefined {
   if (!wantsAdminApi(settings) || settings.adminApi?.exposure !== Exposure.ReverseProxy) {
     return settings.prometheus;
   }
-  const { pathname } = new URL(settings.prometheus?.url ?? defaults.prometheus.url);
-  const address = settings.adminApi.loopbackListen ?? defaults.adminApi.loopbackListen;
+  const { pathname } = new URL(settings.prometheus?.url ?? serverDefaults.url);
+  const address = settings.adminApi.loopbackListen ?? adminApiDefaults.loopbackListen;
   return { ...settings.prometheus, url: `http://${address}${pathname === "/" ? "" : pathname}` };
 }
 
 /** The default number of days holds only as long as no other rule says what to keep. */
 function retentionPlan(retention: Retention | undefined): RetentionPlan {
-  const { minimum = defaults.retention.minimum, ...rules } = retention ?? {};
+  const { minimum = retentionDefaults.minimum, ...rules } = retention ?? {};
   const hasRule = Object.values(rules).some(value => value !== undefined);
-  return { ...(hasRule ? rules : { days: defaults.retention.days }), minimum };
+  return { ...(hasRule ? rules : { days: retentionDefaults.days }), minimum };
 }
 
 /** Seconds above which a run is too slow: as set, or half the time between two runs where that is shorter than the default. */
 export function runLimitSeconds(intervalSeconds: number, tooSlowSeconds: number | undefined): number {
-  return tooSlowSeconds ?? Math.min(defaults.alerts.tooSlowSeconds, Math.floor(intervalSeconds / 2));
+  return tooSlowSeconds ?? Math.min(alertDefaults.tooSlowSeconds, Math.floor(intervalSeconds / 2));
 }
 
 /** Settings of a job with what it says of itself in its metrics, for alerts to compare with. */
@@ -108,50 +110,50 @@ export function backupJobPlan(
   directory: string | undefined,
   repositories: RepositoryPlan[],
 ): BackupJobPlan {
-  const { prometheus, spreadMinutes = defaults.spreadMinutes } = job;
+  const { prometheus, spreadMinutes = jobDefaults.spreadMinutes } = job;
   const drill = job.drill?.schedule;
   return {
     hostName,
     environment,
-    prometheusUrl: prometheus?.url ?? defaults.prometheus.url,
-    prometheusUnit: prometheus?.unit ?? defaults.prometheus.unit,
+    prometheusUrl: prometheus?.url ?? serverDefaults.url,
+    prometheusUnit: prometheus?.unit ?? serverDefaults.unit,
     backupUser: backupUser(job),
-    dataDirectory: prometheus?.dataDirectory ?? defaults.prometheus.dataDirectory,
+    dataDirectory: prometheus?.dataDirectory ?? serverDefaults.dataDirectory,
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
     hasHeartbeat: job.heartbeat !== undefined,
-    newHost: prometheus?.newHost ?? defaults.prometheus.newHost,
-    readyTimeoutSeconds: prometheus?.readyTimeoutSeconds ?? defaults.prometheus.readyTimeoutSeconds,
-    companions: job.companions ?? defaults.companions,
-    schedule: spreadSchedule(job.schedule ?? defaults.schedule, spreadMinutes, hostName),
-    timeZone: job.timeZone ?? defaults.timeZone,
-    scheduler: job.scheduler ?? defaults.scheduler,
+    newHost: prometheus?.newHost ?? serverDefaults.newHost,
+    readyTimeoutSeconds: prometheus?.readyTimeoutSeconds ?? serverDefaults.readyTimeoutSeconds,
+    companions: job.companions ?? jobDefaults.companions,
+    schedule: spreadSchedule(job.schedule ?? jobDefaults.schedule, spreadMinutes, hostName),
+    timeZone: job.timeZone ?? jobDefaults.timeZone,
+    scheduler: job.scheduler ?? jobDefaults.scheduler,
     ...(job.tooSlowSeconds === undefined ? {} : { tooSlowSeconds: job.tooSlowSeconds }),
-    exposure: job.exposure ?? defaults.adminApi.exposure,
+    exposure: job.exposure ?? adminApiDefaults.exposure,
     ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),
-    drillParts: job.drill?.parts ?? defaults.drill.parts,
-    source: job.source ?? defaults.source,
-    format: job.format ?? defaults.format,
-    archiveCompression: job.archiveCompression ?? defaults.archiveCompression,
-    skipHead: job.skipHead ?? defaults.skipHead,
-    holdBlocks: job.holdBlocks ?? defaults.holdBlocks,
+    drillParts: job.drill?.parts ?? drillDefaults.parts,
+    source: job.source ?? jobDefaults.source,
+    format: job.format ?? jobDefaults.format,
+    archiveCompression: job.archiveCompression ?? jobDefaults.archiveCompression,
+    skipHead: job.skipHead ?? jobDefaults.skipHead,
+    holdBlocks: job.holdBlocks ?? jobDefaults.holdBlocks,
     retention: retentionPlan(job.retention),
-    orphanGraceHours: job.orphanGraceHours ?? defaults.orphanGraceHours,
-    suspectBelowPercent: job.suspectBelowPercent ?? defaults.suspectBelowPercent,
+    orphanGraceHours: job.orphanGraceHours ?? jobDefaults.orphanGraceHours,
+    suspectBelowPercent: job.suspectBelowPercent ?? jobDefaults.suspectBelowPercent,
     ...(directory === undefined ? {} : { textfileDirectory: directory }),
     repositories,
-    limits: { ...defaults.limits, ...given(job.limits) },
+    limits: { ...limitDefaults, ...given(job.limits) },
   };
 }
 
 /** What the step for the admin API is told. */
 export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus: PrometheusServer | undefined): AdminApiPlan {
   return {
-    unit: prometheus?.unit ?? defaults.prometheus.unit,
-    url: prometheus?.url ?? defaults.prometheus.url,
-    exposure: adminApi?.exposure ?? defaults.adminApi.exposure,
-    proxyListen: adminApi?.proxyListen ?? defaults.adminApi.proxyListen,
-    loopbackListen: adminApi?.loopbackListen ?? defaults.adminApi.loopbackListen,
-    readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? defaults.adminApi.readyTimeoutSeconds,
+    unit: prometheus?.unit ?? serverDefaults.unit,
+    url: prometheus?.url ?? serverDefaults.url,
+    exposure: adminApi?.exposure ?? adminApiDefaults.exposure,
+    proxyListen: adminApi?.proxyListen ?? adminApiDefaults.proxyListen,
+    loopbackListen: adminApi?.loopbackListen ?? adminApiDefaults.loopbackListen,
+    readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? adminApiDefaults.readyTimeoutSeconds,
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
   };
 }
@@ -159,11 +161,11 @@ export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus:
 /** What the step for the textfile directory is told; the job's user owns the directory. */
 export function textfilePlan(textfile: TextfileSettings | undefined, prometheus: PrometheusServer | undefined): TextfilePlan {
   return {
-    directory: textfile?.directory ?? defaults.textfile.directory,
-    exporterUnit: textfile?.exporterUnit ?? defaults.textfile.exporterUnit,
-    exporterUrl: textfile?.exporterUrl ?? defaults.textfile.exporterUrl,
+    directory: textfile?.directory ?? textfileDefaults.directory,
+    exporterUnit: textfile?.exporterUnit ?? textfileDefaults.exporterUnit,
+    exporterUrl: textfile?.exporterUrl ?? textfileDefaults.exporterUrl,
     hasExporterCredentials: textfile?.exporterCredentials !== undefined,
-    owner: prometheus?.user ?? defaults.prometheus.user,
+    owner: prometheus?.user ?? serverDefaults.user,
     server: serverPlan(prometheus),
   };
 }
@@ -171,37 +173,37 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
 /** How a step finds the server. */
 export function serverPlan(prometheus: PrometheusServer | undefined): ServerPlan {
   return {
-    unit: prometheus?.unit ?? defaults.prometheus.unit,
-    url: prometheus?.url ?? defaults.prometheus.url,
+    unit: prometheus?.unit ?? serverDefaults.unit,
+    url: prometheus?.url ?? serverDefaults.url,
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
   };
 }
 
 /** What the schedule of a host means for alerts. Throws `ScheduleError`. */
 function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
-  const seconds = scheduleFacts(job.schedule ?? defaults.schedule, job.timeZone ?? defaults.timeZone).largestGapSeconds;
+  const seconds = scheduleFacts(job.schedule ?? jobDefaults.schedule, job.timeZone ?? jobDefaults.timeZone).largestGapSeconds;
   return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
 }
 
 /** What the step that restores a new host is told. */
 export function bootstrapPlan(hostName: string, source: BootstrapSource): BootstrapPlan {
-  return { host: source.host ?? hostName, backup: source.backup ?? defaults.bootstrapFrom.backup, repository: source.repository ?? "" };
+  return { host: source.host ?? hostName, backup: source.backup ?? bootstrapDefaults.backup, repository: source.repository ?? "" };
 }
 
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
 export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings, remoteWriteTargets: string[] = []): AlertRulesFilePlan {
   return {
-    unit: job.prometheus?.unit ?? defaults.prometheus.unit,
-    url: job.prometheus?.url ?? defaults.prometheus.url,
+    unit: job.prometheus?.unit ?? serverDefaults.unit,
+    url: job.prometheus?.url ?? serverDefaults.url,
     hasApiCredentials: job.prometheus?.apiCredentials !== undefined,
-    rulesPath: alerts?.rulesPath ?? defaults.alerts.rulesPath,
+    rulesPath: alerts?.rulesPath ?? alertDefaults.rulesPath,
     rules: {
       intervals: [intervalPlan(alerts, job)],
       hostName,
-      exporterJobs: [alerts?.exporterJob ?? defaults.alerts.exporterJob],
+      exporterJobs: [alerts?.exporterJob ?? alertDefaults.exporterJob],
       ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
       labels: alerts?.labels ?? {},
-      runbookBase: alerts?.runbookBase ?? defaults.alerts.runbookBase,
+      runbookBase: alerts?.runbookBase ?? alertDefaults.runbookBase,
     },
   };
 }
@@ -220,7 +222,7 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
     exporterJobs: [...new Set(plans.flatMap(({ exporterJobs }) => exporterJobs))],
     ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
     labels: Object.fromEntries(shared),
-    runbookBase: first?.runbookBase ?? defaults.alerts.runbookBase,
+    runbookBase: first?.runbookBase ?? alertDefaults.runbookBase,
   };
 }
 
@@ -233,10 +235,10 @@ export function wantsVictoriaMetrics(settings: BackupSettings): boolean {
 export function victoriaMetricsPlan(settings: VictoriaMetricsSettings | undefined): VictoriaMetricsPlan {
   return {
     ...(settings?.download === undefined ? {} : { download: settings.download }),
-    listen: settings?.listen ?? defaults.victoriaMetrics.listen,
-    dataDirectory: settings?.dataDirectory ?? defaults.victoriaMetrics.dataDirectory,
-    retention: settings?.retention ?? defaults.victoriaMetrics.retention,
-    snapshotsMaxAge: settings?.snapshotsMaxAge ?? defaults.victoriaMetrics.snapshotsMaxAge,
+    listen: settings?.listen ?? victoriaMetricsDefaults.listen,
+    dataDirectory: settings?.dataDirectory ?? victoriaMetricsDefaults.dataDirectory,
+    retention: settings?.retention ?? victoriaMetricsDefaults.retention,
+    snapshotsMaxAge: settings?.snapshotsMaxAge ?? victoriaMetricsDefaults.snapshotsMaxAge,
     flags: settings?.flags ?? [],
   };
 }

@@ -5,7 +5,7 @@ import {
   scheduleCheck, timeZoneCheck, unitCheck, urlCheck, userCheck,
 } from "./checks";
 import { SshConnection } from "./connection";
-import { defaults } from "./defaults";
+import { connectionDefaults, jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
 import { Problem } from "./errors";
 import { Findings } from "./findings";
@@ -118,9 +118,9 @@ export function scheduleProblems(job: Pick<JobSettings, "schedule" | "spreadMinu
   found.whole("spreadMinutes", job.spreadMinutes, 0, 1439);
   found.text("timeZone", job.timeZone, timeZoneCheck);
   if (found.problems.length === 0) {
-    const { spreadMinutes = defaults.spreadMinutes, timeZone = defaults.timeZone } = job;
+    const { spreadMinutes = jobDefaults.spreadMinutes, timeZone = jobDefaults.timeZone } = job;
     const zone = job.scheduler === Scheduler.Systemd ? timeZone : undefined;
-    found.add("schedule", scheduleCheck(job.schedule ?? defaults.schedule, spreadMinutes, hostName, zone));
+    found.add("schedule", scheduleCheck(job.schedule ?? jobDefaults.schedule, spreadMinutes, hostName, zone));
     if (job.drill?.schedule !== undefined) {
       found.add("drill.schedule", scheduleCheck(job.drill.schedule, spreadMinutes, hostName, zone));
     }
@@ -265,12 +265,12 @@ function placeOf({ connection, retired }: ReachedHost): string | undefined {
     typeof address === "string" && typeof port === "number" && addressCheck(address) === undefined
       ? `\`${address.toLowerCase()}\`, port ${port}`
       : undefined;
-  const { address, port = defaults.ssh.port, bastion } = connection;
+  const { address, port = connectionDefaults.port, bastion } = connection;
   const machine = known(address, port);
   if (retired === true || machine === undefined || bastion === undefined) {
     return retired === true ? undefined : machine;
   }
-  const between = known(bastion.address, bastion.port ?? defaults.ssh.port);
+  const between = known(bastion.address, bastion.port ?? connectionDefaults.port);
   return between === undefined ? undefined : `${machine}, behind ${between}`;
 }
 

@@ -30,8 +30,8 @@ export const ROOMS = ["shell", "watch", "server", "repository", "data", "backup"
 
 /**
  * The command that runs on every host: entry header, the functions of `scripts/lib`, room by room, help and options, the
- * entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that carries
- * it: in a program that lives long, both must be of one version.
+ * entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that
+ * carries it: in a program that lives long, both must be of one version.
  */
 export function renderHostCommand(): string {
   hostCommand ??= joinHostCommand();

@@ -5,7 +5,8 @@ import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { alertRules, AlertRulesPlan, renderAlertRules, renderPrometheusRule } from "../../components/render/alertRules";
+import { alertRules, renderAlertRules, renderPrometheusRule } from "../../components/render/alertRules";
+import { AlertRulesPlan } from "../../components/render/alerts/condition";
 import { alertRulesPlan, centralAlertRulesPlan } from "../../components/resolve";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));

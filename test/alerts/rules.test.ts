@@ -3,7 +3,8 @@ import * as os from "os";
 import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { AlertSettings } from "../../components";
-import { alertRules, AlertRulesPlan, duration, renderAlertRules } from "../../components/render/alertRules";
+import { alertRules, renderAlertRules } from "../../components/render/alertRules";
+import { AlertRulesPlan, duration } from "../../components/render/alerts/condition";
 import { alertRulesPlan } from "../../components/resolve";
 import { DAY, exporterSeries, firing, firingAlerts, HOUR, hostSeries, MINUTE, promtool, Series, steady } from "./promtool";
 

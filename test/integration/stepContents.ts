@@ -2,7 +2,8 @@
 import { fleetArtefacts } from "../../components/artefacts";
 import { parseConfig } from "../../components/config";
 import { renderHostCommand } from "../../components/render/scripts";
-import { StepName, type StepContent } from "../../components/render/steps";
+import { StepName } from "../../components/render/stepName";
+import { type StepContent } from "../../components/render/steps";
 
 export const url = "http://127.0.0.1:9090";
 export const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";

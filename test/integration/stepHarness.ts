@@ -1,5 +1,6 @@
 // Runs host steps on real hosts the way Pulumi does: payload on standard input, removal by a constant command.
-import { renderStep, type StepContent, type StepName } from "../../components/render/steps";
+import { renderStep, type StepContent } from "../../components/render/steps";
+import { type StepName } from "../../components/render/stepName";
 import { carriedPath, packToolkit, renderToolkit } from "../../components/render/toolkit";
 import type { Host } from "../hosts/host";
 import type { Finished } from "../tools/process";

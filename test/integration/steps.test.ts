@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StepName, type StepContent } from "../../components/render/steps";
+import { StepName } from "../../components/render/stepName";
+import { type StepContent } from "../../components/render/steps";
 import { receiverPasswords } from "../servers/receiver";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { renderHostCommand } from "../../components/render/scripts";

@@ -4,7 +4,7 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { renderHostCommand, renderStepProgram, ROOMS, scriptsDirectory } from "../../components/render/scripts";
-import { StepName } from "../../components/render/steps";
+import { StepName } from "../../components/render/stepName";
 import { ensurePrograms, LOCAL_PROGRAMS } from "../tools/debianPackages";
 import { type RoomFile, upwardCalls } from "./rooms";
 import { violations } from "./shellRules";

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { renderStepProgram, scriptsDirectory } from "../../components/render/scripts";
-import { StepName } from "../../components/render/steps";
+import { StepName } from "../../components/render/stepName";
 
 const steps = Object.values(StepName);
 

@@ -1,5 +1,5 @@
 import { structuredPatch } from "diff";
-import { StepName } from "../../../components/render/steps";
+import { StepName } from "../../../components/render/stepName";
 import { paths } from "../../../components/render/paths";
 import { HostTree } from "./renderedHost";
 

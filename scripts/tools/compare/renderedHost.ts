@@ -1,7 +1,7 @@
 import * as fs from "fs";
 import * as path from "path";
 import { HostArtefacts } from "../../../components/artefacts";
-import { StepName } from "../../../components/render/steps";
+import { StepName } from "../../../components/render/stepName";
 import { paths } from "../../../components/render/paths";
 
 /** What a render says of one host beside its files: which step brings which file, and what else it is told. */
