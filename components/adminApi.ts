@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { componentError } from "./errors";
 import { Exposure } from "./enums";
-import { componentOptions, hostStep, stepOrder, stepTimeoutSeconds } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { componentError, componentOptions, hostStep, stepOrder, stepTimeoutSeconds } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { PrometheusServer, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { adminApiStep } from "./render/host";
-import { StepName } from "./render/steps";
 import { adminApiPlan } from "./resolve";
-import { sealed } from "./sealed";
-import { AdminApiSettings, HostArgs, PrometheusServer } from "./settings";
-import { adminApiProblems, hostProblems, missingHostKey, serverProblems, uselessProxy } from "./validate";
+import { AdminApiSettings } from "./settings";
+import { adminApiProblems, uselessProxy } from "./validate";
 
 /** Arguments of `AdminApi`. */
 export interface AdminApiArgs extends HostArgs {

@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { PrometheusServer, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { alertRulesStep } from "./render/host";
-import { StepName } from "./render/steps";
 import { alertRulesPlan } from "./resolve";
-import { sealed } from "./sealed";
-import { AlertSettings, HostArgs, PrometheusServer } from "./settings";
-import { alertProblems, hostProblems, missingHostKey, scheduleProblems, serverProblems } from "./validate";
+import { AlertSettings } from "./settings";
+import { alertProblems, scheduleProblems } from "./validate";
 import { targetNameProblems } from "./validateRemoteWrite";
 
 /** Arguments of `AlertRules`. */

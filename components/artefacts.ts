@@ -1,19 +1,24 @@
-import { alertDefaults, jobDefaults, jobPackages, serverDefaults, textfileDefaults } from "./defaults";
-import { AlertRulesPlan, ExporterTarget } from "./render/alertRules";
-import { hasSecrets as hasTargetSecrets } from "./remoteWrite";
-import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
-import { HostFiles, publicFile } from "./render/files";
-import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep, victoriaMetricsStep } from "./render/host";
-import { paths } from "./render/paths";
-import { RepositoryPlan } from "./render/repositories";
-import { renderStepProgram } from "./render/scripts";
-import { remoteWriteStep } from "./render/remoteWrite";
-import { StepContent, StepName } from "./render/steps";
-import { renderToolkit } from "./render/toolkit";
+import { alertDefaults, jobDefaults, jobPackages, textfileDefaults } from "./defaults";
+import { HostFiles, publicFile } from "./host/files";
+import { paths } from "./host/paths";
+import { StepContent } from "./host/payload";
+import { renderStepProgram } from "./host/programs";
+import { serverDefaults } from "./host/server";
+import { StepName } from "./host/stepName";
+import { renderToolkit } from "./host/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
+import { hasTargetSecrets } from "./remoteWrite";
+import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
+import { ExporterTarget } from "./render/alertRules";
+import { AlertRulesPlan } from "./render/alerts/condition";
 import {
-  adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan, textfileDirectory, textfilePlan,
-  victoriaMetricsPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
+  adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep, victoriaMetricsStep,
+} from "./render/host";
+import { remoteWriteStep } from "./render/remoteWrite";
+import { RepositoryPlan } from "./render/repositories";
+import {
+  adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan,
+  textfileDirectory, textfilePlan, victoriaMetricsPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 

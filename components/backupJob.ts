@@ -1,18 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import { jobDefaults, jobPackages } from "./defaults";
 import { Exposure } from "./enums";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { scheduleFacts } from "./fields/schedule";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./host/paths";
+import { sha256, StepContent } from "./host/payload";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { checkedSecret, sealed } from "./host/secrets";
+import { serverPlan, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { backupJobStep, credentialsStep } from "./render/host";
-import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./render/paths";
 import { RepositoryPlan } from "./render/repositories";
-import { scheduleFacts } from "./render/schedule";
-import { sha256, StepContent, StepName } from "./render/steps";
-import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan, serverPlan } from "./resolve";
-import { sealed } from "./sealed";
-import { checkedSecret, credentialsFault } from "./secretText";
-import { HostArgs, JobSettings, Repository } from "./settings";
-import { hostProblems, jobProblems, missingHostKey, missingRepositories, scheduleProblems, serverProblems } from "./validate";
+import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan } from "./resolve";
+import { credentialsFault } from "./secretText";
+import { JobSettings, Repository } from "./settings";
+import { jobProblems, missingRepositories, scheduleProblems } from "./validate";
 
 /** Arguments of `BackupJob`. */
 export interface BackupJobArgs extends HostArgs, JobSettings {

@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { PrometheusServer, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { bootstrapStep } from "./render/host";
-import { StepName } from "./render/steps";
 import { bootstrapPlan } from "./resolve";
-import { sealed } from "./sealed";
-import { HostArgs, PrometheusServer, Repository } from "./settings";
-import { bootstrapProblems, hostProblems, missingHostKey, serverProblems } from "./validate";
+import { Repository } from "./settings";
+import { bootstrapProblems } from "./validate";
 
 /** A download may take hours; what was downloaded is kept, and the next `up` goes on from there. */
 const bootstrapTimeoutSeconds = 6 * 3600;

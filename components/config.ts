@@ -1,20 +1,26 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { hostNameCheck, secretNameCheck } from "./checks";
-import { HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema, TargetConfig, withoutWrongForms } from "./configSchema";
-import { SshConnection } from "./connection";
-import { ConfigError, Problem } from "./errors";
+import {
+  HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema,
+  TargetConfig, withoutWrongForms,
+} from "./configSchema";
+import { ConfigError } from "./errors";
+import { nearest } from "./fields/nearest";
+import { hostNameCheck } from "./fields/patterns";
+import { Problem } from "./fields/problems";
+import { privateKeyFault, SecretFault } from "./fields/secretText";
 import { inFileOrder } from "./fileOrder";
-import { nearest } from "./nearest";
+import { HostArgs, hostProblems, missingHostKey, SshConnection } from "./host/connection";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 import { stackRegion } from "./region";
-import { mergeSettings } from "./resolve";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
-import { credentialsFault, privateKeyFault, SecretFault } from "./secretText";
-import { BackupSettings, HostArgs, Repository } from "./settings";
+import { mergeSettings } from "./resolve";
+import { credentialsFault } from "./secretText";
+import { BackupSettings, Repository } from "./settings";
+import { secretNameCheck } from "./stack/reader";
 import {
-  bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, hostProblems, missingHostKey, missingRepositories, offsiteProblems, scheduleProblems,
-  settingsProblems, sharedMachines, uselessProxy,
+  bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, missingRepositories, offsiteProblems,
+  scheduleProblems, settingsProblems, sharedMachines, uselessProxy,
 } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */

@@ -1,44 +1,13 @@
 import { z } from "zod";
-import { storeSecret } from "./checks";
-import { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source } from "./enums";
-import { nearest } from "./nearest";
-
-/**
- * The form of a stack's configuration: which settings there are and of which type. Values are checked elsewhere, the
- * same way for configuration and for code. Everything is strict, so that a misspelt setting is never ignored.
- */
-function group<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.core.$strict> {
-  return z.strictObject(shape);
-}
-
-const text = z.string();
-const amount = z.number();
-const flag = z.boolean();
-/** One word of several. */
-const choice = z.enum;
-const list = z.array;
-/** Texts by names of the user's own. */
-const texts = z.record(text, text);
-/** A value that may be written in another form, which is turned into the usual one first. */
-const rewritten = z.preprocess;
-
-const bastion = group({
-  address: text,
-  port: amount.optional(),
-  user: text.optional(),
-  privateKey: text.optional(),
-  hostKey: text,
-});
-
-const prometheus = group({
-  url: text.optional(),
-  unit: text.optional(),
-  user: text.optional(),
-  dataDirectory: text.optional(),
-  apiCredentials: text.optional(),
-  newHost: flag.optional(),
-  readyTimeoutSeconds: amount.optional(),
-});
+import {
+  Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead,
+  Source,
+} from "./enums";
+import { amount, choice, flag, group, list, rewritten, text, texts } from "./fields/group";
+import { nearest } from "./fields/nearest";
+import { bastionSchema } from "./host/connection";
+import { serverSchema } from "./host/server";
+import { storeSecret } from "./stack/reader";
 
 const adminApi = group({
   enabled: flag.optional(),
@@ -171,10 +140,10 @@ const shared = {
   privateKey: text.optional(),
   privateKeyPassword: text.optional(),
   insecureHostKey: flag.optional(),
-  bastion: bastion.optional(),
+  bastion: bastionSchema.optional(),
   connectAttempts: amount.optional(),
   connectTimeoutSeconds: amount.optional(),
-  prometheus: prometheus.optional(),
+  prometheus: serverSchema.optional(),
   adminApi: adminApi.optional(),
   schedule: text.optional(),
   spreadMinutes: amount.optional(),

@@ -1,17 +1,6 @@
 import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
-
-/** How a host is reached. */
-export const connectionDefaults = { port: 22, user: "root", attempts: 10, attemptTimeoutSeconds: 15 } as const;
-
-/** The server. */
-export const serverDefaults = {
-  url: "http://127.0.0.1:9090",
-  unit: "prometheus.service",
-  user: "prometheus",
-  dataDirectory: "",
-  newHost: false,
-  readyTimeoutSeconds: 900,
-} as const;
+import { connectionDefaults } from "./host/connection";
+import { serverDefaults } from "./host/server";
 
 /** The admin API. */
 export const adminApiDefaults = {

@@ -1,6 +1,7 @@
 /** What others import: components, their arguments, their enums. Nothing here runs on import. */
 // First, because Pulumi's schema takes the documentation of a type from files that it has read before the type is used.
-export * from "./connection";
+export { HostArgs, SshBastion, SshConnection } from "./host/connection";
+export { PrometheusServer } from "./host/server";
 export * from "./remoteWriteSettings";
 export * from "./victoriaMetricsSettings";
 export * from "./settings";

@@ -3,7 +3,7 @@ import * as s3 from "@pulumi/aws/s3";
 import * as pulumi from "@pulumi/pulumi";
 import { bucketDefaults } from "./defaults";
 import { LockMode } from "./enums";
-import { componentError } from "./errors";
+import { componentError } from "./host/remoteStep";
 import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./render/bucket";
 import { bucketProblems } from "./validate";
 

@@ -4,11 +4,12 @@ import { AlertRules } from "./alertRules";
 import { BackupJob } from "./backupJob";
 import { Bootstrap } from "./bootstrap";
 import { BootstrapSource } from "./bootstrapSource";
-import { jobServer, textfileDirectory, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
-import { componentOptions, stepOrder } from "./remote";
+import { HostArgs } from "./host/connection";
+import { componentOptions, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
 import { RemoteWrite } from "./remoteWrite";
-import { sealed } from "./sealed";
-import { BackupSettings, HostArgs } from "./settings";
+import { jobServer, textfileDirectory, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
+import { BackupSettings } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory";
 import { VictoriaMetrics } from "./victoriaMetrics";
 

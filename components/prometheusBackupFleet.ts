@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
-import { SshConnection } from "./connection";
-import { componentError } from "./errors";
+import { SshConnection } from "./host/connection";
+import { componentError } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { noWayIn } from "./host/wayIn";
 import { OffsiteBucket, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
 import { PrometheusBackup } from "./prometheusBackup";
 import { stackRegion } from "./region";
 import { mergeSettings } from "./resolve";
-import { sealed } from "./sealed";
 import { BackupSettings, Repository } from "./settings";
-import { noWayIn } from "./wayIn";
 import { duplicateNames, offsiteProblems, sharedMachines } from "./validate";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */

@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { StepContent } from "./host/payload";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { PrometheusServer, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { KnownSecrets, PlainTarget, remoteWritePlan, targetSecrets, withoutSecrets } from "./remoteWritePlan";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { endpointUrl, remoteWriteCredentialsStep, RemoteWritePlan, remoteWriteStep } from "./render/remoteWrite";
-import { StepContent, StepName } from "./render/steps";
-import { sealed } from "./sealed";
-import { HostArgs, PrometheusServer } from "./settings";
-import { hostProblems, missingHostKey, serverProblems } from "./validate";
 import { missingTargets, remoteWriteProblems } from "./validateRemoteWrite";
 
 /** Arguments of `RemoteWrite`. */
@@ -22,7 +22,7 @@ export interface RemoteWriteArgs extends HostArgs {
 const timeoutSeconds = 1200;
 
 /** Whether any file of secrets is needed on the host; known before any Output is. */
-export function hasSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
+export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
   const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [basicAuth?.password, bearerToken, tls?.key]);
   return [args.prometheus?.apiCredentials, ...secrets].some(secret => secret !== undefined);
 }
@@ -64,7 +64,7 @@ export class RemoteWrite extends pulumi.ComponentResource {
     const plan = pulumi.output(args.remoteWrite.map(withoutSecrets)).apply(targets => remoteWritePlan(args.prometheus, targets as PlainTarget[]));
     const content = plan.apply((plain): StepContent => remoteWriteStep(plain));
     let before = stepOrder(name, args, this, opts);
-    if (hasSecrets(args)) {
+    if (hasTargetSecrets(args)) {
       before = hostStep(StepName.remoteWriteCredentials, `${name}-credentials`, args, secretContent(args, plan), { parent: this, dependsOn: before }, timeoutSeconds);
     }
     const install = hostStep(StepName.remoteWrite, `${name}-install`, args, content, { parent: this, dependsOn: before }, timeoutSeconds);

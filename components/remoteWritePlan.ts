@@ -1,9 +1,10 @@
-import * as pulumi from "@pulumi/pulumi";
-import { serverDefaults, targetDefaults } from "./defaults";
-import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
+import type * as pulumi from "@pulumi/pulumi";
+import { targetDefaults } from "./defaults";
+import { privateKeyFault } from "./fields/secretText";
+import { checkedSecret } from "./host/secrets";
+import { PrometheusServer, serverDefaults } from "./host/server";
 import { RemoteWriteTarget, RemoteWriteTls } from "./remoteWriteSettings";
-import { checkedSecret, privateKeyFault } from "./secretText";
-import { PrometheusServer } from "./settings";
+import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
 
 type OpenTls = Omit<RemoteWriteTls, "key"> & { hasKey: boolean };
 type OpenTarget = Omit<RemoteWriteTarget, "basicAuth" | "bearerToken" | "tls"> & { username?: string; hasBearerToken: boolean; tls?: OpenTls };

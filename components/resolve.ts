@@ -1,16 +1,21 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
 import {
-  adminApiDefaults, alertDefaults, bootstrapDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults, serverDefaults, textfileDefaults, victoriaMetricsDefaults,
+  adminApiDefaults, alertDefaults, bootstrapDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults,
+  retentionDefaults, textfileDefaults, victoriaMetricsDefaults,
 } from "./defaults";
 import { Exposure, Source } from "./enums";
-import { AlertRulesPlan, IntervalPlan } from "./render/alertRules";
+import { given } from "./fields/given";
+import { scheduleFacts, spreadSchedule } from "./fields/schedule";
+import { PrometheusServer, serverDefaults, serverPlan } from "./host/server";
+import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, ServerPlan, TextfilePlan } from "./render/host";
+import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, TextfilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
-import { scheduleFacts, spreadSchedule } from "./render/schedule";
 import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
-import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings } from "./settings";
+import {
+  AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention, TextfileSettings,
+} from "./settings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 /** A repository without its secret, every other leaf known. */
@@ -170,15 +175,6 @@ export function textfilePlan(textfile: TextfileSettings | undefined, prometheus:
   };
 }
 
-/** How a step finds the server. */
-export function serverPlan(prometheus: PrometheusServer | undefined): ServerPlan {
-  return {
-    unit: prometheus?.unit ?? serverDefaults.unit,
-    url: prometheus?.url ?? serverDefaults.url,
-    hasApiCredentials: prometheus?.apiCredentials !== undefined,
-  };
-}
-
 /** What the schedule of a host means for alerts. Throws `ScheduleError`. */
 function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
   const seconds = scheduleFacts(job.schedule ?? jobDefaults.schedule, job.timeZone ?? jobDefaults.timeZone).largestGapSeconds;
@@ -241,11 +237,6 @@ export function victoriaMetricsPlan(settings: VictoriaMetricsSettings | undefine
     snapshotsMaxAge: settings?.snapshotsMaxAge ?? victoriaMetricsDefaults.snapshotsMaxAge,
     flags: settings?.flags ?? [],
   };
-}
-
-/** The settings that were given; one that is `undefined` must not hide a shared one. */
-function given<T extends object>(settings: T | undefined): Partial<T> {
-  return Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole. */

@@ -1,35 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
-import { SshConnection } from "./connection";
+import type * as pulumi from "@pulumi/pulumi";
 import { Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
+import { PrometheusServer } from "./host/server";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
-
-
-/** The server that is backed up. */
-export interface PrometheusServer {
-  /** Base URL as seen from the host itself, with the route prefix if there is one. Defaults to `http://127.0.0.1:9090`. */
-  url?: string;
-  /** The server's systemd unit. Defaults to `prometheus.service`. */
-  unit?: string;
-  /** User that runs the backups: the server's own, because the data belongs to it. Defaults to `prometheus`. With the source `cold` it is root, whatever is set here. */
-  user?: string;
-  /** Data directory. Defaults to what the server itself says; a value that differs from it fails every backup. */
-  dataDirectory?: string;
-  /**
-   * A curl configuration file, such as `user = "name:password"`, for a server that asks for credentials; always
-   * kept secret. On the host it belongs to root, and only the group of the backup user can read it.
-   */
-  apiCredentials?: pulumi.Input<string>;
-  /** Accept a server without any block. Defaults to false: an empty TSDB is then a failed backup. */
-  newHost?: boolean;
-  /**
-   * Seconds to wait for the server after a cold backup or a restore has started it. Defaults to 900.
-   *
-   * After that a cold backup counts as failed, and a restore puts the old data back. Replaying the WAL of a big server
-   * takes longer, up to 86400 is allowed.
-   */
-  readyTimeoutSeconds?: number;
-}
 
 /** The admin API of the server, which snapshots need. */
 export interface AdminApiSettings {
@@ -291,28 +264,4 @@ export interface BackupSettings extends JobSettings {
   victoriaMetrics?: VictoriaMetricsSettings;
   /** Receivers that get a copy of every new sample. A host's list replaces a shared one as a whole. */
   remoteWrite?: RemoteWriteTarget[];
-}
-
-/** The host that a component works on. */
-export interface HostArgs {
-  /**
-   * Stable name of the host: lower case letters, digits, `.` and `-`. Plain text, because resources, metrics and the
-   * host's directory in every repository carry it. A new name is a new host with no backups.
-   */
-  hostName: string;
-  /** How the host is reached. */
-  connection: SshConnection;
-  /**
-   * Set before a dead host is removed. Defaults to false.
-   *
-   * Its steps are then forgotten instead of undone: one `pulumi up` with this set, then one without the host. Neither
-   * contacts it.
-   */
-  retired?: boolean;
-  /**
-   * Whether this component copies the toolkit (the host command and the programs of the steps) to the host. Defaults to
-   * true. Set to false where another component that this one depends on has done so for the same host; that saves a
-   * connection.
-   */
-  carriesToolkit?: boolean;
 }

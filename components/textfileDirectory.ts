@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { PrometheusServer, serverProblems } from "./host/server";
+import { StepName } from "./host/stepName";
 import { textfileStep } from "./render/host";
-import { StepName } from "./render/steps";
 import { textfilePlan } from "./resolve";
-import { sealed } from "./sealed";
-import { HostArgs, PrometheusServer, TextfileSettings } from "./settings";
-import { hostProblems, missingHostKey, serverProblems, textfileProblems } from "./validate";
+import { TextfileSettings } from "./settings";
+import { textfileProblems } from "./validate";
 
 /** Arguments of `TextfileDirectory`. */
 export interface TextfileDirectoryArgs extends HostArgs {

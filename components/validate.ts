@@ -1,50 +1,26 @@
 import { BootstrapSource } from "./bootstrapSource";
 import {
-  addressCheck, backupNameCheck, bandwidthCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, gcsBucketCheck, hostKeyCheck, hostNameCheck, loginCheck,
-  jobNameCheck, labelNameCheck, labelValueCheck, lineCheck, listenCheck, loopbackCheck, prefixCheck, regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
-  scheduleCheck, timeZoneCheck, unitCheck, urlCheck, userCheck,
+  backupNameCheck, bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, listenCheck, loopbackCheck,
+  regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
 } from "./checks";
-import { SshConnection } from "./connection";
-import { connectionDefaults, jobDefaults } from "./defaults";
+import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
-import { Problem } from "./errors";
-import { Findings } from "./findings";
-import { repositoryName } from "./resolve";
-import { credentialsFault, privateKeyFault, secretCheck } from "./secretText";
 import {
-  AdminApiSettings, AlertSettings, BackupSettings, HostArgs, JobSettings, PrometheusServer, Repository, Retention, TextfileSettings,
+  addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, hostNameCheck, labelNameCheck,
+  lineCheck, loginCheck, prefixCheck, unitCheck, urlCheck,
+} from "./fields/patterns";
+import { Findings, Problem } from "./fields/problems";
+import { scheduleCheck, timeZoneCheck } from "./fields/scheduleCheck";
+import { secretCheck } from "./fields/secretText";
+import { connectionDefaults, SshConnection } from "./host/connection";
+import { serverProblems } from "./host/server";
+import { repositoryName } from "./resolve";
+import { credentialsFault } from "./secretText";
+import {
+  AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention, TextfileSettings,
 } from "./settings";
 import { remoteWriteProblems } from "./validateRemoteWrite";
 import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
-
-/** What is wrong with the host and the way to it. */
-export function hostProblems(host: HostArgs): Problem[] {
-  const found = new Findings();
-  const { connection } = host;
-  found.text("hostName", host.hostName, hostNameCheck);
-  found.text("connection.address", connection.address, addressCheck);
-  found.text("connection.user", connection.user, loginCheck);
-  found.text("connection.hostKey", connection.hostKey, hostKeyCheck);
-  found.text("connection.privateKey", connection.privateKey, secretCheck(privateKeyFault));
-  found.whole("connection.attempts", connection.attempts, 1, 100);
-  found.whole("connection.attemptTimeoutSeconds", connection.attemptTimeoutSeconds, 1, 600);
-  found.text("connection.bastion.address", connection.bastion?.address, addressCheck);
-  found.text("connection.bastion.user", connection.bastion?.user, loginCheck);
-  found.text("connection.bastion.privateKey", connection.bastion?.privateKey, secretCheck(privateKeyFault));
-  found.text("connection.bastion.hostKey", connection.bastion?.hostKey, hostKeyCheck);
-  return found.problems;
-}
-
-/** What is wrong with the description of the server. */
-export function serverProblems(server: PrometheusServer | undefined): Problem[] {
-  const found = new Findings();
-  found.text("prometheus.url", server?.url, urlCheck);
-  found.text("prometheus.unit", server?.unit, unitCheck);
-  found.text("prometheus.user", server?.user, userCheck);
-  found.text("prometheus.dataDirectory", server?.dataDirectory, directoryCheck);
-  found.whole("prometheus.readyTimeoutSeconds", server?.readyTimeoutSeconds, 1, 86_400);
-  return found.problems;
-}
 
 /** What is wrong with the settings of the admin API. */
 export function adminApiProblems(adminApi: AdminApiSettings | undefined): Problem[] {
@@ -53,15 +29,6 @@ export function adminApiProblems(adminApi: AdminApiSettings | undefined): Proble
   found.text("adminApi.loopbackListen", adminApi?.loopbackListen, loopbackCheck);
   found.whole("adminApi.readyTimeoutSeconds", adminApi?.readyTimeoutSeconds, 1, 7200);
   return found.problems;
-}
-
-/** A host is never reached without knowing that it is the right one, unless that is said. */
-export function missingHostKey(connection: SshConnection): Problem[] {
-  if (connection.hostKey !== undefined || connection.insecureHostKey === true) {
-    return [];
-  }
-  const text = "is missing. Paste the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address in front.";
-  return [{ path: "connection.hostKey", text }];
 }
 
 /** A job needs a place for its backups. */

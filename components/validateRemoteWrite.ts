@@ -1,10 +1,12 @@
-import { Check, both, headerNameCheck, headerValueCheck, labelNameCheck, lineCheck, pemCheck, remoteUrlCheck, targetNameCheck, tenantCheck, vmTenantCheck } from "./checks";
+import {
+  headerNameCheck, headerValueCheck, pemCheck, remoteUrlCheck, targetNameCheck, tenantCheck, vmTenantCheck,
+} from "./checks";
 import { RemoteWritePreset } from "./enums";
-import { Problem } from "./errors";
-import { Findings } from "./findings";
+import { both, Check, labelNameCheck, lineCheck } from "./fields/patterns";
+import { Findings, Problem } from "./fields/problems";
+import { privateKeyFault, secretCheck } from "./fields/secretText";
 import { RemoteWriteQueue, RemoteWriteTarget, WriteRelabelConfig } from "./remoteWriteSettings";
 import { tenantHeader } from "./render/remoteWrite";
-import { privateKeyFault, secretCheck } from "./secretText";
 
 function tenantProblems(found: Findings, path: string, target: RemoteWriteTarget): void {
   const { preset, tenant, url } = target;

@@ -1,6 +1,5 @@
-import { both, Check, filePathCheck, urlCheck } from "./checks";
-import { Problem } from "./errors";
-import { Findings } from "./findings";
+import { both, Check, filePathCheck, urlCheck } from "./fields/patterns";
+import { Findings, Problem } from "./fields/problems";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 const listenCheck: Check = value => {

@@ -1,13 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { componentError } from "./errors";
-import { componentOptions, hostStep, stepOrder } from "./remote";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
+import { sealed } from "./host/secrets";
+import { StepName } from "./host/stepName";
 import { victoriaMetricsStep } from "./render/host";
-import { StepName } from "./render/steps";
 import { isPublic, victoriaMetricsUrl } from "./render/victoriaMetrics";
 import { victoriaMetricsPlan } from "./resolve";
-import { sealed } from "./sealed";
-import { HostArgs } from "./settings";
-import { hostProblems, missingHostKey } from "./validate";
 import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 

@@ -1,9 +1,9 @@
 import { Proof, Scheduler } from "../enums";
-import { localCalendar } from "./calendar";
-import { HostFiles, publicFile } from "./files";
-import { apiCredentialsName, heartbeatName, paths } from "./paths";
-import { renderKnownHosts, renderRclone, RepositoryPlan, repositoryLocation } from "./repositories";
-import { scheduleFacts } from "./schedule";
+import { localCalendar } from "../fields/calendar";
+import { scheduleFacts } from "../fields/schedule";
+import { HostFiles, publicFile } from "../host/files";
+import { apiCredentialsName, heartbeatName, paths } from "../host/paths";
+import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "./repositories";
 import { renderSettings } from "./settings";
 import { renderTimers, ScheduledJob } from "./timer";
 

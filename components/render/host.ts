@@ -1,18 +1,13 @@
 import { Scheduler } from "../enums";
-import { AlertRulesPlan, renderAlertRules, ruleGroup } from "./alertRules";
+import { carriedFiles } from "../host/carried";
+import { HostFiles, publicFile } from "../host/files";
+import { exporterCredentialsName, heartbeatName, paths } from "../host/paths";
+import { StepContent } from "../host/payload";
+import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
+import { renderAlertRules, ruleGroup } from "./alertRules";
+import { AlertRulesPlan } from "./alerts/condition";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
-import { carriedFiles } from "./carried";
-import { HostFiles, publicFile } from "./files";
-import { apiCredentialsName, exporterCredentialsName, heartbeatName, paths } from "./paths";
-import { StepContent } from "./steps";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
-
-/** How a step finds the server, to refuse a host that cannot be backed up before anything is changed there. */
-export interface ServerPlan {
-  unit: string;
-  url: string;
-  hasApiCredentials: boolean;
-}
 
 /** What the step for the admin API is told. */
 export interface AdminApiPlan {
@@ -42,15 +37,6 @@ export interface AlertRulesFilePlan {
   hasApiCredentials: boolean;
   rulesPath: string;
   rules: AlertRulesPlan;
-}
-
-/** The curl configuration with the credentials of the server, if it asks for any. */
-export function apiCurlConfig(hasApiCredentials: boolean): string {
-  return hasApiCredentials ? `${paths.credentials}/${apiCredentialsName}` : "";
-}
-
-function serverSettings({ unit, url, hasApiCredentials }: ServerPlan): Record<string, string> {
-  return { SERVER_UNIT: unit, SERVER_URL: url, API_CURL_CONFIG: apiCurlConfig(hasApiCredentials) };
 }
 
 export function adminApiStep(plan: AdminApiPlan): StepContent {

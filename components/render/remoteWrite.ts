@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
-import { HostFiles, publicFile } from "./files";
-import { apiCredentialsName, paths } from "./paths";
-import { sha256, StepContent } from "./steps";
+import { HostFiles, publicFile } from "../host/files";
+import { apiCredentialsName, paths } from "../host/paths";
+import { sha256, StepContent } from "../host/payload";
 
 /** Prometheus' own names, in the order in which they are written; what is undefined is left to Prometheus. */
 export interface RelabelPlan {

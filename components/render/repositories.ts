@@ -1,5 +1,5 @@
 import { Proof } from "../enums";
-import { paths } from "./paths";
+import { paths } from "../host/paths";
 
 /** A directory on an SFTP server. */
 export interface SftpPlan {

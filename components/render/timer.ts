@@ -1,6 +1,6 @@
-import { calendarLines } from "./calendar";
-import { HostFiles, publicFile } from "./files";
-import { paths } from "./paths";
+import { calendarLines } from "../fields/calendar";
+import { HostFiles, publicFile } from "../host/files";
+import { paths } from "../host/paths";
 
 /** What the units of a job are made from. */
 export interface TimerPlan {

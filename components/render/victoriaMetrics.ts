@@ -1,5 +1,5 @@
-import { HostFiles, publicFile } from "./files";
-import { paths } from "./paths";
+import { HostFiles, publicFile } from "../host/files";
+import { paths } from "../host/paths";
 
 /** What decides the unit of VictoriaMetrics, all defaults filled in. */
 export interface VictoriaMetricsPlan {

@@ -1,7 +1,7 @@
 /** `npm run commands`: writes docs/commands.md and the table of docs/exit-codes.md. */
 import * as fs from "fs";
 import * as path from "path";
-import { renderCommandsPage, renderExitCodeTable } from "../../components/render/commandPages";
+import { renderCommandsPage, renderExitCodeTable } from "../../components/host/command/pages";
 
 const docs = path.join(__dirname, "..", "..", "docs");
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { CronExpressionParser } from "cron-parser";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { localCalendar } from "../../components/render/calendar";
+import { localCalendar } from "../../components/fields/calendar";
 import { DataDirectory } from "./dataDirectory";
 
 const data = new DataDirectory();

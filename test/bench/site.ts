@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import path from "node:path";
-import { renderHostCommand } from "../../components/render/scripts";
+import { renderHostCommand } from "../../components/host/programs";
 import { renderSettings } from "../../components/render/settings";
 import type { Manifest } from "../hostCommand/site";
 import { readIfThere } from "../tools/cache";

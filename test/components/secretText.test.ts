@@ -2,7 +2,9 @@ import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test, vi } from "vitest";
 import { PrometheusBackup } from "../../components";
-import { checkedSecret, credentialsFault, privateKeyFault, secretCheck } from "../../components/secretText";
+import { checkedSecret } from "../../components/host/secrets";
+import { credentialsFault } from "../../components/secretText";
+import { privateKeyFault, secretCheck } from "../../components/fields/secretText";
 import { newKey } from "../hosts/sshKey";
 
 const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { carryToolkit } from "../../components/remote";
+import { carryToolkit } from "../../components/host/remoteStep";
 import "../recordResources";
 
 let own: string;

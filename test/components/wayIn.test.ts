@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { noWayIn } from "../../components/wayIn";
+import { noWayIn } from "../../components/host/wayIn";
 import { newKey } from "../hosts/sshKey";
 import { waitUntil } from "../tools/process";
 

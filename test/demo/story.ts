@@ -2,7 +2,7 @@
 import { CreateBucketCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
 import { deploy } from "../../components/program";
 import { renderHostPolicy } from "../../components/render/bucket";
-import { paths } from "../../components/render/paths";
+import { paths } from "../../components/host/paths";
 import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";
 import { waitForPrometheus, type Host } from "../hosts/host";

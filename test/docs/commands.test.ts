@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { renderCommandsPage, renderExitCodeTable } from "../../components/render/commandPages";
-import { hostCommands } from "../../components/render/commands";
+import { renderCommandsPage, renderExitCodeTable } from "../../components/host/command/pages";
+import { hostCommands } from "../../components/host/command/commands";
 
 const read = (page: string): string => readFileSync(path.join(__dirname, "..", "..", "docs", page), "utf8");
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deploy } from "../../components/program";
-import { StepName } from "../../components/render/stepName";
+import { StepName } from "../../components/host/stepName";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { createTestStack } from "./harness";

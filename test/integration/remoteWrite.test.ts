@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { StepName } from "../../components/render/stepName";
-import { type StepContent } from "../../components/render/steps";
+import { StepName } from "../../components/host/stepName";
+import { type StepContent } from "../../components/host/payload";
 import { remoteWriteCredentialsStep, type RemoteWritePlan, remoteWriteStep, type RemoteWriteTargetPlan } from "../../components/render/remoteWrite";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { acceptPassword, queryReceiver, receiverUrl, receiverUser, startReceiver, waitForSample } from "../servers/receiver";

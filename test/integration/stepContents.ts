@@ -1,9 +1,9 @@
 // What the steps of a host are given, as small as a test can have it.
 import { fleetArtefacts } from "../../components/artefacts";
 import { parseConfig } from "../../components/config";
-import { renderHostCommand } from "../../components/render/scripts";
-import { StepName } from "../../components/render/stepName";
-import { type StepContent } from "../../components/render/steps";
+import { renderHostCommand } from "../../components/host/programs";
+import { StepName } from "../../components/host/stepName";
+import { type StepContent } from "../../components/host/payload";
 
 export const url = "http://127.0.0.1:9090";
 export const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";

@@ -1,7 +1,7 @@
 // Runs host steps on real hosts the way Pulumi does: payload on standard input, removal by a constant command.
-import { renderStep, type StepContent } from "../../components/render/steps";
-import { type StepName } from "../../components/render/stepName";
-import { carriedPath, packToolkit, renderToolkit } from "../../components/render/toolkit";
+import { renderStep, type StepContent } from "../../components/host/payload";
+import { type StepName } from "../../components/host/stepName";
+import { carriedPath, packToolkit, renderToolkit } from "../../components/host/toolkit";
 import type { Host } from "../hosts/host";
 import type { Finished } from "../tools/process";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StepName } from "../../components/render/stepName";
-import { type StepContent } from "../../components/render/steps";
+import { StepName } from "../../components/host/stepName";
+import { type StepContent } from "../../components/host/payload";
 import { receiverPasswords } from "../servers/receiver";
 import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
-import { renderHostCommand } from "../../components/render/scripts";
+import { renderHostCommand } from "../../components/host/programs";
 import { adminApi, alertRules, all, backupJob, credentials, hostile, jobOf, rules, rulesPath, textfile, url } from "./stepContents";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { VictoriaMetrics, type VictoriaMetricsSettings } from "../../components";
 import { victoriaMetricsStep } from "../../components/render/host";
-import { StepName } from "../../components/render/stepName";
+import { StepName } from "../../components/host/stepName";
 import { victoriaMetricsPlan } from "../../components/resolve";
 import { startHost, type Host } from "../hosts/host";
 import { startFileServer, type FileServer } from "../servers/fileServer";

@@ -229,7 +229,7 @@ test("the program of a clone starts as it was built, and from the sources once o
   const wayIn: unknown = expect.stringMatching(/^no way into prom-1: /);
   expect(built.messages).toEqual(["as it was built", wayIn]);
   expect(built.registered).toContain("command:remote:Command prom-1-backup-job-install");
-  appendFileSync(path.join(installed.copy, "components", "render", "schedule.ts"), "// Changed.\n");
+  appendFileSync(path.join(installed.copy, "components", "fields", "schedule.ts"), "// Changed.\n");
   expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
   rmSync(path.join(installed.copy, "bin"), { recursive: true });
   expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });

@@ -1,7 +1,7 @@
 // What a real Prometheus sends through RemoteWrite is what real receivers give back. Not part of `npm test`: their programs
 // are built from source the first time.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StepName } from "../../components/render/stepName";
+import { StepName } from "../../components/host/stepName";
 import { remoteWriteStep } from "../../components/render/remoteWrite";
 import { startHost, quote, type Host } from "../hosts/host";
 import { install, inventory, remove } from "../integration/stepHarness";

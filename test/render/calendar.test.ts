@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { CronExpressionParser } from "cron-parser";
 import { expect, test } from "vitest";
-import { calendarLines } from "../../components/render/calendar";
+import { calendarLines } from "../../components/fields/calendar";
 
 const START = "2026-02-20T12:34:56Z";
 const COUNT = 50;

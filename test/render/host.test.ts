@@ -6,10 +6,10 @@ import { expect, test } from "vitest";
 import { fleetArtefacts, HostArtefacts } from "../../components/artefacts";
 import { parseConfig } from "../../components/config";
 import { credentialsStep } from "../../components/render/host";
-import { renderHostCommand, renderStepProgram } from "../../components/render/scripts";
-import { renderStep } from "../../components/render/steps";
-import { StepName } from "../../components/render/stepName";
-import { renderToolkit } from "../../components/render/toolkit";
+import { renderHostCommand, renderStepProgram } from "../../components/host/programs";
+import { renderStep } from "../../components/host/payload";
+import { StepName } from "../../components/host/stepName";
+import { renderToolkit } from "../../components/host/toolkit";
 import { PrometheusBackup } from "../../components";
 import { recordResources } from "../recordResources";
 

@@ -6,9 +6,9 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { renderRclone } from "../../components/render/repositories";
 import { renderSettings } from "../../components/render/settings";
-import { renderStepProgram } from "../../components/render/scripts";
-import { renderStep, StepContent } from "../../components/render/steps";
-import { carriedPath, packToolkit, renderToolkit } from "../../components/render/toolkit";
+import { renderStepProgram } from "../../components/host/programs";
+import { renderStep, StepContent } from "../../components/host/payload";
+import { carriedPath, packToolkit, renderToolkit } from "../../components/host/toolkit";
 
 const hostile = ["'", "''", "$(id)", "`id`", "a\nb\n", "\\", "", "ü ö", "!history", "%", "* ?", "| end", "end", "-n", "\u0001", "'; rm -rf /; '"];
 

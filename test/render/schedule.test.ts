@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scheduleFacts, spreadSchedule, stableOffset } from "../../components/render/schedule";
+import { scheduleFacts, spreadSchedule, stableOffset } from "../../components/fields/schedule";
 
 const minute = 60;
 const hour = 60 * minute;

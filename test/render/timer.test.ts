@@ -6,10 +6,10 @@ import * as path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../components/config";
 import { fleetArtefacts } from "../../components/artefacts";
-import type { HostFiles } from "../../components/render/files";
-import { hostCommands } from "../../components/render/commands";
-import { renderCompletion, renderManPage } from "../../components/render/manual";
-import { optionsOf } from "../../components/render/help";
+import type { HostFiles } from "../../components/host/files";
+import { hostCommands } from "../../components/host/command/commands";
+import { renderCompletion, renderManPage } from "../../components/host/command/manual";
+import { optionsOf } from "../../components/host/command/help";
 import { Shell } from "../restore/shell";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-timer-"));

@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { nearest } from "../../components/nearest";
-import { hostCommands } from "../../components/render/commands";
-import { exitCodes } from "../../components/render/exitCodes";
-import { commandHelp, optionsOf } from "../../components/render/help";
+import { nearest } from "../../components/fields/nearest";
+import { hostCommands } from "../../components/host/command/commands";
+import { exitCodes } from "../../components/host/command/exitCodes";
+import { commandHelp, optionsOf } from "../../components/host/command/help";
 import { type Called, Shell } from "./shell";
 import { spawnSync } from "node:child_process";
 

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { renderHostCommand } from "../../components/render/scripts";
+import { renderHostCommand } from "../../components/host/programs";
 
 export interface Called {
   code: number | null;

@@ -1,7 +1,7 @@
 // Signs in what people read: as their locale shows them, and in every command the same.
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { scriptsDirectory } from "../../components/render/scripts";
+import { scriptsDirectory } from "../../components/host/programs";
 import { DataDirectory } from "../backup/dataDirectory";
 
 const data = new DataDirectory();

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { renderStepProgram } from "../../components/render/scripts";
+import { renderStepProgram } from "../../components/host/programs";
 
 export interface Called {
   code: number;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { renderStep } from "../../components/render/steps";
+import { renderStep } from "../../components/host/payload";
 import { callStep } from "./bash";
 
 /** What follows the unpacking lines of a payload: the part that the program reads. */

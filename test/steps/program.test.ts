@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { renderStepProgram, scriptsDirectory } from "../../components/render/scripts";
-import { StepName } from "../../components/render/stepName";
+import { renderStepProgram, scriptsDirectory } from "../../components/host/programs";
+import { StepName } from "../../components/host/stepName";
 
 const steps = Object.values(StepName);
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { renderStepProgram } from "../../components/render/scripts";
+import { renderStepProgram } from "../../components/host/programs";
 
 /** What a step says that fails with `words` after its first change, before the server was told of anything, and after `more`. */
 function failing(step: string, words = "something is wrong", more = ":"): string {

@@ -1,6 +1,6 @@
 import { structuredPatch } from "diff";
-import { StepName } from "../../../components/render/stepName";
-import { paths } from "../../../components/render/paths";
+import { StepName } from "../../../components/host/stepName";
+import { paths } from "../../../components/host/paths";
 import { HostTree } from "./renderedHost";
 
 /** What `up` would do to one host. */

@@ -1,8 +1,8 @@
 import * as fs from "fs";
 import * as path from "path";
 import { HostArtefacts } from "../../../components/artefacts";
-import { StepName } from "../../../components/render/stepName";
-import { paths } from "../../../components/render/paths";
+import { StepName } from "../../../components/host/stepName";
+import { paths } from "../../../components/host/paths";
 
 /** What a render says of one host beside its files: which step brings which file, and what else it is told. */
 export interface RenderedHost {

@@ -12,7 +12,7 @@ import { hostRepositories, mergedHosts } from "../../../components/artefacts";
 import { defaults } from "../../../components/defaults";
 import { FleetHost } from "../../../components/prometheusBackupFleet";
 import { RepositoryPlan } from "../../../components/render/repositories";
-import { scheduleFacts } from "../../../components/render/schedule";
+import { scheduleFacts } from "../../../components/fields/schedule";
 import { evaluate, HostReading, RepositoryReading } from "./evaluate";
 import { exposition, table } from "./print";
 import { readRepository } from "./read";

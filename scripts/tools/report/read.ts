@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from "child_process";
 import * as fs from "fs/promises";
 import * as path from "path";
-import { paths } from "../../../components/render/paths";
+import { paths } from "../../../components/host/paths";
 import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "../../../components/render/repositories";
 import { BackupSummary, RepositoryReading } from "./evaluate";
 

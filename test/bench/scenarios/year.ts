@@ -25,7 +25,7 @@ export interface YearOptions {
 
 /** The host command of a checkout. */
 function programOf(checkout: string): string {
-  const code = 'process.stdout.write(require("./components/render/scripts").renderHostCommand())';
+  const code = 'process.stdout.write(require("./components/host/programs").renderHostCommand())';
   return execFileSync("npx", ["tsx", "--eval", code], { cwd: checkout, encoding: "utf8", maxBuffer: 2 ** 28 });
 }
 

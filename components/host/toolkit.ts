@@ -1,7 +1,7 @@
 import { createHash } from "crypto";
 import { gzipSync } from "zlib";
 import { carriedFiles } from "./carried";
-import { renderStepProgram } from "./scripts";
+import { renderStepProgram } from "./programs";
 import { StepName } from "./stepName";
 
 /**

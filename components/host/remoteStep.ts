@@ -1,15 +1,20 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
-import * as command from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
-import { SshBastion, SshConnection } from "./connection";
-import { connectionDefaults } from "./defaults";
-import { paths } from "./render/paths";
-import { installationName, renderStep, StepContent, StepName } from "./render/steps";
-import { carriedPath, packToolkit, renderToolkit } from "./render/toolkit";
-import { checkedSecret, privateKeyFault } from "./secretText";
-import { HostArgs } from "./settings";
+import { Problem, problemsText } from "../fields/problems";
+import { HostArgs } from "./connection";
+import { paths } from "./paths";
+import { installationName, renderStep, StepContent } from "./payload";
+import { connectionArgs, placeOf } from "./ssh";
+import { StepName } from "./stepName";
+import { carriedPath, packToolkit, renderToolkit } from "./toolkit";
+
+/** For what a component is given in code. The resource is named by the engine, the stack trace is hidden. */
+export function componentError(problems: Problem[], resource: pulumi.Resource, name: string): pulumi.ResourceError {
+  return new pulumi.ResourceError(problemsText(problems, `of "${name}"`), resource, true);
+}
 
 /** The engine has no time limit of its own. Long enough for packages on a slow line. */
 export const stepTimeoutSeconds = 600;
@@ -27,52 +32,6 @@ function installText(timeoutSeconds: number): string {
 function removeText(step: StepName, installation: string, timeoutSeconds: number): string {
   const program = `${paths.steps}/${step}.sh`;
   return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} remove ${installation} </dev/null; fi'`;
-}
-
-/** One output a key, so that a bad one is said once and not at every step of a host. */
-const keys = new WeakMap<SshConnection | SshBastion, pulumi.Output<string>>();
-
-/** The private key of a connection or of its bastion. */
-function keyOf(holder: SshConnection | SshBastion, path: string): pulumi.Output<string> | undefined {
-  if (holder.privateKey === undefined) {
-    return undefined;
-  }
-  const known = keys.get(holder) ?? checkedSecret(holder.privateKey, path, privateKeyFault);
-  keys.set(holder, known);
-  return known;
-}
-
-function proxyArgs(bastion: SshBastion, connection: SshConnection): command.types.input.remote.ProxyConnectionArgs {
-  return {
-    host: bastion.address,
-    port: bastion.port ?? connectionDefaults.port,
-    user: bastion.user ?? connectionDefaults.user,
-    privateKey: keyOf(bastion, "connection.bastion.privateKey") ?? keyOf(connection, "connection.privateKey"),
-    hostKey: bastion.hostKey,
-    dialErrorLimit: connection.attempts ?? connectionDefaults.attempts,
-    perDialTimeout: connection.attemptTimeoutSeconds ?? connectionDefaults.attemptTimeoutSeconds,
-  };
-}
-
-/** Field by field: the provider prints a whole connection, private key included, when it meets a key it does not know. */
-function connectionArgs(connection: SshConnection): command.types.input.remote.ConnectionArgs {
-  const { privateKeyPassword } = connection;
-  return {
-    host: connection.address,
-    port: connection.port ?? connectionDefaults.port,
-    user: connection.user ?? connectionDefaults.user,
-    ...(connection.privateKey === undefined ? {} : { privateKey: keyOf(connection, "connection.privateKey") }),
-    ...(privateKeyPassword === undefined ? {} : { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
-    ...(connection.hostKey === undefined ? {} : { hostKey: connection.hostKey }),
-    dialErrorLimit: connection.attempts ?? connectionDefaults.attempts,
-    perDialTimeout: connection.attemptTimeoutSeconds ?? connectionDefaults.attemptTimeoutSeconds,
-    ...(connection.bastion === undefined ? {} : { proxy: proxyArgs(connection.bastion, connection) }),
-  };
-}
-
-/** What tells one machine from another one behind the same resource. */
-function placeOf(connection: SshConnection): pulumi.Output<string> {
-  return pulumi.interpolate`${connection.address}:${connection.port ?? connectionDefaults.port}`;
 }
 
 /** A retired host is forgotten as it is: changes that it has missed, such as those of a new version, would be sent to it. */

@@ -1,7 +1,7 @@
+import { paths } from "../paths";
 import { HostCommand, timeForms } from "./commands";
 import { exitCodes } from "./exitCodes";
 import { commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime } from "./help";
-import { paths } from "./paths";
 
 /** A text of a man page: what troff would take for its own is escaped. */
 function roff(text: string): string {
@@ -78,7 +78,7 @@ function otherValues(): string {
 export function renderCompletion(): string {
   const shown = commandsOfPeople();
   return [
-    `# bash completion for ${programName}. Made from components/render/commands.ts.`,
+    `# bash completion for ${programName}. Made from components/host/command/commands.ts.`,
     "_prometheus_backup() {",
     '  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} options="" words=""',
     "  COMPREPLY=()",

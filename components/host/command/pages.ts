@@ -1,6 +1,8 @@
 import { HostCommand, timeForms } from "./commands";
 import { ExitCode, exitCodes } from "./exitCodes";
-import { commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime, usageLine } from "./help";
+import {
+  commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime, usageLine,
+} from "./help";
 
 /** What would end a cell of a table. */
 function cell(text: string): string {
@@ -31,7 +33,7 @@ export function renderCommandsPage(): string {
     "# Commands",
     "",
     `What \`${programName}\` takes on a host. This page is made by \`npm run commands\` from the table that parser, help,`,
-    "completion and man page are made from: `components/render/commands.ts`. On the host: `help COMMAND`, or `man prometheus-backup.sh`.",
+    "completion and man page are made from: `components/host/command/commands.ts`. On the host: `help COMMAND`, or `man prometheus-backup.sh`.",
     "",
     "BACKUP is the name of a backup, or its beginning if no other one begins like that; `latest` is the newest one that is",
     "complete, not suspect and not dated in the future. Results go to standard output, everything else to standard error.",

@@ -1,6 +1,6 @@
+import { paths } from "../paths";
 import { at, CommandOption, HostCommand, hostCommands, timeForms } from "./commands";
 import { ExitCode, exitCodes } from "./exitCodes";
-import { paths } from "./paths";
 
 const WIDTH = 80;
 
@@ -137,7 +137,7 @@ function codeLine(pick: (code: ExitCode) => string): (code: ExitCode) => string 
 export function renderHelpLibrary(): string {
   return [
     "# shellcheck shell=bash",
-    "# Made from components/render/commands.ts and exitCodes.ts: what may be typed, and what --help says of it.",
+    "# Made from components/host/command/commands.ts and exitCodes.ts: what may be typed, and what --help says of it.",
     "",
     "# By command: its options (name, kind, and under which name OPTIONS has it), and the one word that it takes.",
     "readonly -A COMMAND_OPTIONS=(",

@@ -1,17 +1,56 @@
 import * as pulumi from "@pulumi/pulumi";
-import { SshConnection } from "./connection";
-import { RemoteWriteTarget } from "./remoteWriteSettings";
-import { PrometheusServer, Repository, TextfileSettings } from "./settings";
+import { SecretFault } from "../fields/secretText";
+
+/**
+ * A secret that may come from elsewhere, and is then checked as soon as it is known; `path` says which one it is. A plain
+ * one has been checked.
+ *
+ * What is wrong is logged as an error, which fails a preview or an `up` in the end. A rejected output would leave a program
+ * of the Automation API waiting for ever.
+ */
+export function checkedSecret(
+  value: pulumi.Input<string>,
+  path: string,
+  fault: SecretFault | undefined,
+): pulumi.Output<string> {
+  const secret = pulumi.secret(value);
+  if (typeof value === "string") {
+    return secret;
+  }
+  return secret.apply(text => {
+    const words = fault?.(text);
+    if (words !== undefined) {
+      void pulumi.log.error(`prometheus-backup: ${path} ${words}. Give the whole text of its file.`);
+    }
+    return text;
+  });
+}
+
+type Secret = pulumi.Input<string>;
+
+/** What of a connection is secret. */
+interface SealableConnection {
+  privateKey?: Secret;
+  privateKeyPassword?: Secret;
+  bastion?: { privateKey?: Secret };
+}
+
+/** What of a target of remote_write is secret. */
+interface SealableTarget {
+  bearerToken?: Secret;
+  basicAuth?: { password: Secret };
+  tls?: { key?: Secret };
+}
 
 /** Whatever of a component's arguments may hold secrets. */
 interface Sealable {
-  connection?: SshConnection;
-  prometheus?: PrometheusServer;
-  repositories?: Repository[];
-  heartbeat?: pulumi.Input<string>;
-  textfile?: TextfileSettings;
-  exporterCredentials?: pulumi.Input<string>;
-  remoteWrite?: RemoteWriteTarget[];
+  connection?: SealableConnection;
+  prometheus?: { apiCredentials?: Secret };
+  repositories?: { credentials?: Secret }[];
+  heartbeat?: Secret;
+  textfile?: { exporterCredentials?: Secret };
+  exporterCredentials?: Secret;
+  remoteWrite?: SealableTarget[];
 }
 
 /**
@@ -30,7 +69,7 @@ export function sealed<T extends Sealable>(args: T): T {
   };
 }
 
-function sealedConnection(connection: SshConnection): SshConnection {
+function sealedConnection<T extends SealableConnection>(connection: T): T {
   const { bastion } = connection;
   return {
     ...withSecret(withSecret(connection, "privateKey"), "privateKeyPassword"),
@@ -38,7 +77,7 @@ function sealedConnection(connection: SshConnection): SshConnection {
   };
 }
 
-function sealedTarget(target: RemoteWriteTarget): RemoteWriteTarget {
+function sealedTarget<T extends SealableTarget>(target: T): T {
   const { basicAuth, tls } = target;
   return {
     ...withSecret(target, "bearerToken"),

@@ -1,7 +1,7 @@
+import { renderCompletion, renderManPage } from "./command/manual";
 import { HostFiles, publicFile } from "./files";
-import { renderCompletion, renderManPage } from "./manual";
 import { paths } from "./paths";
-import { renderHostCommand } from "./scripts";
+import { renderHostCommand } from "./programs";
 
 /** What travels in the toolkit, because it is the same on every host: the host command, its completion and its man page. */
 export function carriedFiles(): HostFiles {

@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { renderHelpLibrary } from "./help";
+import { renderHelpLibrary } from "./command/help";
 
 /** Where the shell lies, next to the module wherever that is installed. */
 export const scriptsDirectory = path.join(__dirname, "..", "..", "scripts");
@@ -44,7 +44,7 @@ function joinHostCommand(): string {
   const header = /^(.+\n)+/.exec(entry)?.[0] ?? "";
   const files = ROOMS.flatMap(room => libraries(`lib/${room}`).map(name => [`lib/${room}`, name] as const));
   const joined = files.map(([room, name]) => `# --- ${room}/${name}\n\n${libraryText(room, name)}`);
-  const help = `# --- components/render/help.ts\n\n${renderHelpLibrary().replace(LIBRARY_HEADER, "").trim()}`;
+  const help = `# --- components/host/command/help.ts\n\n${renderHelpLibrary().replace(LIBRARY_HEADER, "").trim()}`;
   return [header.trimEnd(), ...joined, help, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
 }
 

@@ -1,4 +1,4 @@
-import { daysOf, DAYS, Fields, mustMatchBoth, parse, ScheduleError, split } from "./schedule";
+import { DAYS, daysOf, Fields, mustMatchBoth, parse, ScheduleError, split } from "./schedule";
 
 const DAY = 86_400;
 const WEEK_DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

@@ -4,8 +4,6 @@ import { paths } from "./paths";
 import { StepName } from "./stepName";
 import { carriedPath, renderToolkit } from "./toolkit";
 
-export { StepName };
-
 /** What a step is told: settings by name (an empty one is left out, a list is one line for each value), files by path, and files that the toolkit carries. */
 export interface StepContent {
   settings: Record<string, string | string[]>;
