@@ -1,4 +1,4 @@
-import { alertDefaults, jobDefaults, jobPackages, textfileDefaults } from "./defaults";
+import { alertDefaults, jobDefaults, jobPackages } from "./defaults";
 import { HostFiles, publicFile } from "./host/files";
 import { paths } from "./host/paths";
 import { StepContent } from "./host/payload";
@@ -11,16 +11,16 @@ import { hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
 import { ExporterTarget } from "./render/alertRules";
 import { AlertRulesPlan } from "./render/alerts/condition";
-import {
-  adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, textfileStep, victoriaMetricsStep,
-} from "./render/host";
+import { adminApiStep, alertRulesStep, backupJobStep, bootstrapStep, victoriaMetricsStep } from "./render/host";
 import { remoteWriteStep } from "./render/remoteWrite";
 import { RepositoryPlan } from "./render/repositories";
 import {
   adminApiPlan, alertRulesPlan, backupJobPlan, bootstrapPlan, mergeSettings, PlainRepository, repositoryPlan,
-  textfileDirectory, textfilePlan, victoriaMetricsPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
+  victoriaMetricsPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
+import { textfileDefaults } from "./textfileDirectory/settings";
+import { textfileDirectory, textfilePlan, textfileStep } from "./textfileDirectory/step";
 
 /** What `up` puts on one host, known without contacting it. */
 export interface HostArtefacts {

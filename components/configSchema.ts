@@ -8,6 +8,7 @@ import { nearest } from "./fields/nearest";
 import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
 import { storeSecret } from "./stack/reader";
+import { textfileSchema } from "./textfileDirectory/settings";
 
 const adminApi = group({
   enabled: flag.optional(),
@@ -43,14 +44,6 @@ const repository = group({
   credentials: text.optional(),
   prune: flag.optional(),
   proof: choice(Proof).optional(),
-});
-
-const textfile = group({
-  enabled: flag.optional(),
-  directory: text.optional(),
-  exporterUnit: text.optional(),
-  exporterUrl: text.optional(),
-  exporterCredentials: text.optional(),
 });
 
 const alerts = group({
@@ -160,7 +153,7 @@ const shared = {
   companions: flag.optional(),
   heartbeat: text.optional(),
   repositories: list(repository).optional(),
-  textfile: textfile.optional(),
+  textfile: textfileSchema.optional(),
   alerts: alerts.optional(),
   drill: drill.optional(),
   limits: limits.optional(),

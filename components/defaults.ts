@@ -1,6 +1,7 @@
 import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
+import { textfileDefaults } from "./textfileDirectory/settings";
 
 /** The admin API. */
 export const adminApiDefaults = {
@@ -54,14 +55,6 @@ export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "
 
 /** The backup that a host is born from. */
 export const bootstrapDefaults = { backup: "latest" } as const;
-
-/** Metrics. */
-export const textfileDefaults = {
-  enabled: true,
-  directory: "",
-  exporterUnit: "",
-  exporterUrl: "http://127.0.0.1:9100/metrics",
-} as const;
 
 /** Alert rules. */
 export const alertDefaults = {

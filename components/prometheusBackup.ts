@@ -8,9 +8,10 @@ import { HostArgs } from "./host/connection";
 import { componentOptions, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { RemoteWrite } from "./remoteWrite";
-import { jobServer, textfileDirectory, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
+import { jobServer, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
 import { BackupSettings } from "./settings";
-import { TextfileDirectory } from "./textfileDirectory";
+import { TextfileDirectory } from "./textfileDirectory/component";
+import { textfileDirectory } from "./textfileDirectory/step";
 import { VictoriaMetrics } from "./victoriaMetrics";
 
 /** Arguments of `PrometheusBackup`. */

@@ -2,20 +2,18 @@ import type * as pulumi from "@pulumi/pulumi";
 import { BootstrapSource } from "./bootstrapSource";
 import {
   adminApiDefaults, alertDefaults, bootstrapDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults,
-  retentionDefaults, textfileDefaults, victoriaMetricsDefaults,
+  retentionDefaults, victoriaMetricsDefaults,
 } from "./defaults";
 import { Exposure, Source } from "./enums";
 import { given } from "./fields/given";
 import { scheduleFacts, spreadSchedule } from "./fields/schedule";
-import { PrometheusServer, serverDefaults, serverPlan } from "./host/server";
+import { PrometheusServer, serverDefaults } from "./host/server";
 import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan, TextfilePlan } from "./render/host";
+import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
-import {
-  AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention, TextfileSettings,
-} from "./settings";
+import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 /** A repository without its secret, every other leaf known. */
@@ -52,11 +50,6 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
     prune,
     proof,
   };
-}
-
-/** Where the job writes its metrics: nowhere, a given directory, or (undefined) the one that is found on the host. */
-export function textfileDirectory(textfile: TextfileSettings | undefined): string | undefined {
-  return textfile?.enabled === false ? "" : textfile?.directory;
 }
 
 /** Whether the admin API is turned on: only snapshots need it. */
@@ -160,18 +153,6 @@ export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus:
     loopbackListen: adminApi?.loopbackListen ?? adminApiDefaults.loopbackListen,
     readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? adminApiDefaults.readyTimeoutSeconds,
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
-  };
-}
-
-/** What the step for the textfile directory is told; the job's user owns the directory. */
-export function textfilePlan(textfile: TextfileSettings | undefined, prometheus: PrometheusServer | undefined): TextfilePlan {
-  return {
-    directory: textfile?.directory ?? textfileDefaults.directory,
-    exporterUnit: textfile?.exporterUnit ?? textfileDefaults.exporterUnit,
-    exporterUrl: textfile?.exporterUrl ?? textfileDefaults.exporterUrl,
-    hasExporterCredentials: textfile?.exporterCredentials !== undefined,
-    owner: prometheus?.user ?? serverDefaults.user,
-    server: serverPlan(prometheus),
   };
 }
 

@@ -7,7 +7,7 @@ import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
 import {
   addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, hostNameCheck, labelNameCheck,
-  lineCheck, loginCheck, prefixCheck, unitCheck, urlCheck,
+  lineCheck, loginCheck, prefixCheck, urlCheck,
 } from "./fields/patterns";
 import { Findings, Problem } from "./fields/problems";
 import { scheduleCheck, timeZoneCheck } from "./fields/scheduleCheck";
@@ -16,9 +16,8 @@ import { connectionDefaults, SshConnection } from "./host/connection";
 import { serverProblems } from "./host/server";
 import { repositoryName } from "./resolve";
 import { credentialsFault } from "./secretText";
-import {
-  AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention, TextfileSettings,
-} from "./settings";
+import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
+import { textfileProblems } from "./textfileDirectory/settings";
 import { remoteWriteProblems } from "./validateRemoteWrite";
 import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
 
@@ -54,15 +53,6 @@ export function settingsProblems(settings: BackupSettings): Problem[] {
     ...remoteWriteProblems(settings.remoteWrite),
     ...victoriaMetricsProblems(settings.victoriaMetrics),
   ];
-}
-
-/** What is wrong with the textfile settings. */
-export function textfileProblems(textfile: TextfileSettings | undefined): Problem[] {
-  const found = new Findings();
-  found.text("textfile.directory", textfile?.directory, filePathCheck);
-  found.text("textfile.exporterUnit", textfile?.exporterUnit, unitCheck);
-  found.text("textfile.exporterUrl", textfile?.exporterUrl, urlCheck);
-  return found.problems;
 }
 
 /** What is wrong with the alert settings. */

@@ -1,7 +1,7 @@
 import { Scheduler } from "../enums";
 import { carriedFiles } from "../host/carried";
 import { HostFiles, publicFile } from "../host/files";
-import { exporterCredentialsName, heartbeatName, paths } from "../host/paths";
+import { heartbeatName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
 import { renderAlertRules, ruleGroup } from "./alertRules";
@@ -18,16 +18,6 @@ export interface AdminApiPlan {
   loopbackListen: string;
   hasApiCredentials: boolean;
   readyTimeoutSeconds: number;
-}
-
-/** What the step for the textfile directory is told. */
-export interface TextfilePlan {
-  directory: string;
-  exporterUnit: string;
-  exporterUrl: string;
-  hasExporterCredentials: boolean;
-  owner: string;
-  server: ServerPlan;
 }
 
 /** What the step for the alert rules is told, and the rules. */
@@ -49,19 +39,6 @@ export function adminApiStep(plan: AdminApiPlan): StepContent {
       LOOPBACK_LISTEN: plan.exposure === "reverse-proxy" ? plan.loopbackListen : "",
       API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
       READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
-    },
-  };
-}
-
-export function textfileStep(plan: TextfilePlan): StepContent {
-  return {
-    settings: {
-      DIRECTORY: plan.directory,
-      EXPORTER_UNIT: plan.exporterUnit,
-      EXPORTER_URL: plan.exporterUrl,
-      EXPORTER_CURL_CONFIG: plan.hasExporterCredentials ? `${paths.credentials}/${exporterCredentialsName}` : "",
-      OWNER: plan.owner,
-      ...serverSettings(plan.server),
     },
   };
 }

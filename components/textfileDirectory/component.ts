@@ -1,13 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { PrometheusServer, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { textfileStep } from "./render/host";
-import { textfilePlan } from "./resolve";
-import { TextfileSettings } from "./settings";
-import { textfileProblems } from "./validate";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { sealed } from "../host/secrets";
+import { PrometheusServer, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { textfileProblems, TextfileSettings } from "./settings";
+import { textfilePlan, textfileStep } from "./step";
 
 /** Arguments of `TextfileDirectory`. */
 export interface TextfileDirectoryArgs extends HostArgs {

@@ -1,0 +1,46 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { flag, group, text } from "../fields/group";
+import { filePathCheck, unitCheck, urlCheck } from "../fields/patterns";
+import { Findings, Problem } from "../fields/problems";
+
+/** Metrics of the backup, served by the node_exporter of the host. */
+export interface TextfileSettings {
+  /** Whether metrics are provided. Defaults to true; without them no alert can work. */
+  enabled?: boolean;
+  /** Directory of the textfile collector. Defaults to the one that the exporter reads; an exporter that reads none gets `/var/lib/node_exporter/textfile_collector`. */
+  directory?: string;
+  /** The exporter's systemd unit. Defaults to the one that is found on the host. */
+  exporterUnit?: string;
+  /** Where the exporter answers, as seen from the host. Defaults to `http://127.0.0.1:9100/metrics`. */
+  exporterUrl?: string;
+  /**
+   * curl configuration that gets at an exporter behind a password or a certificate of your own, such as `user = "name:password"` and
+   * `cacert = "/etc/node_exporter/ca.pem"`, a line each. Always kept secret; on the host it lies beside the job's credentials.
+   */
+  exporterCredentials?: pulumi.Input<string>;
+}
+
+/** Metrics. */
+export const textfileDefaults = {
+  enabled: true,
+  directory: "",
+  exporterUnit: "",
+  exporterUrl: "http://127.0.0.1:9100/metrics",
+} as const;
+
+export const textfileSchema = group({
+  enabled: flag.optional(),
+  directory: text.optional(),
+  exporterUnit: text.optional(),
+  exporterUrl: text.optional(),
+  exporterCredentials: text.optional(),
+});
+
+/** What is wrong with the textfile settings. */
+export function textfileProblems(textfile: TextfileSettings | undefined): Problem[] {
+  const found = new Findings();
+  found.text("textfile.directory", textfile?.directory, filePathCheck);
+  found.text("textfile.exporterUnit", textfile?.exporterUnit, unitCheck);
+  found.text("textfile.exporterUrl", textfile?.exporterUrl, urlCheck);
+  return found.problems;
+}
