@@ -12,10 +12,6 @@ export const repositoryNameCheck = both(
     "is the name of another file of credentials on the host. Choose another name.",
   ),
 );
-export const backupNameCheck = pattern(
-  /^(latest|[0-9]{8}T[0-9]{6}Z)$/,
-  "must be `latest` or the name of a backup. Write it as `prometheus-backup.sh list --host NAME` prints it, for example `20261122T020000Z`.",
-);
 
 export const rulesPathCheck = both(
   filePathCheck,

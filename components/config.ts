@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { bootstrapProblems } from "./bootstrap/settings";
 import {
   HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema,
   TargetConfig, withoutWrongForms,
@@ -19,8 +20,8 @@ import { credentialsFault } from "./secretText";
 import { BackupSettings, Repository } from "./settings";
 import { secretNameCheck } from "./stack/reader";
 import {
-  bootstrapProblems, bucketProblems, duplicateNames, environmentCheck, missingRepositories, offsiteProblems,
-  scheduleProblems, settingsProblems, sharedMachines, uselessProxy,
+  bucketProblems, duplicateNames, environmentCheck, missingRepositories, offsiteProblems, scheduleProblems,
+  settingsProblems, sharedMachines, uselessProxy,
 } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bootstrapSchema } from "./bootstrap/settings";
 import {
   Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead,
   Source,
@@ -125,8 +126,6 @@ const skipHead = rewritten(
   choice(SkipHead).optional(),
 );
 
-const bootstrapFrom = group({ host: text.optional(), backup: text.optional(), repository: text.optional() });
-
 const shared = {
   user: text.optional(),
   port: amount.optional(),
@@ -172,7 +171,7 @@ export const hostSchema = group({
   retired: flag.optional(),
   awsRole: text.optional(),
   mayRead: list(text).optional(),
-  bootstrapFrom: bootstrapFrom.optional(),
+  bootstrapFrom: bootstrapSchema.optional(),
   ...shared,
 });
 

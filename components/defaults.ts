@@ -1,3 +1,4 @@
+import { bootstrapDefaults } from "./bootstrap/settings";
 import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
@@ -52,9 +53,6 @@ export const limitDefaults = {
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
-
-/** The backup that a host is born from. */
-export const bootstrapDefaults = { backup: "latest" } as const;
 
 /** Alert rules. */
 export const alertDefaults = {

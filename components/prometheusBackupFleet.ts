@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BootstrapSource } from "./bootstrapSource";
+import { BootstrapSource } from "./bootstrap/settings";
 import { SshConnection } from "./host/connection";
 import { componentError } from "./host/remoteStep";
 import { sealed } from "./host/secrets";

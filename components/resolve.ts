@@ -1,8 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { BootstrapSource } from "./bootstrapSource";
 import {
-  adminApiDefaults, alertDefaults, bootstrapDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults,
-  retentionDefaults, victoriaMetricsDefaults,
+  adminApiDefaults, alertDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults,
+  victoriaMetricsDefaults,
 } from "./defaults";
 import { Exposure, Source } from "./enums";
 import { given } from "./fields/given";
@@ -10,7 +9,7 @@ import { scheduleFacts, spreadSchedule } from "./fields/schedule";
 import { PrometheusServer, serverDefaults } from "./host/server";
 import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan, BootstrapPlan } from "./render/host";
+import { AdminApiPlan, AlertRulesFilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
 import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
@@ -160,11 +159,6 @@ export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus:
 function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
   const seconds = scheduleFacts(job.schedule ?? jobDefaults.schedule, job.timeZone ?? jobDefaults.timeZone).largestGapSeconds;
   return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
-}
-
-/** What the step that restores a new host is told. */
-export function bootstrapPlan(hostName: string, source: BootstrapSource): BootstrapPlan {
-  return { host: source.host ?? hostName, backup: source.backup ?? bootstrapDefaults.backup, repository: source.repository ?? "" };
 }
 
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */

@@ -1,7 +1,6 @@
-import { BootstrapSource } from "./bootstrapSource";
 import {
-  backupNameCheck, bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, listenCheck, loopbackCheck,
-  regionCheck, repositoryNameCheck, roleCheck, rulesPathCheck,
+  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, listenCheck, loopbackCheck, regionCheck,
+  repositoryNameCheck, roleCheck, rulesPathCheck,
 } from "./checks";
 import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
@@ -175,18 +174,6 @@ export function jobProblems(job: JobSettings & { environment?: string; textfileD
   }
   if (job.textfileDirectory !== undefined && job.textfileDirectory !== "") {
     found.text("textfileDirectory", job.textfileDirectory, filePathCheck);
-  }
-  return found.problems;
-}
-
-/** What is wrong with the backup that a host is to be born from; its repository must be one of the host's own. */
-export function bootstrapProblems(source: BootstrapSource | undefined, repositories: Repository[] | undefined): Problem[] {
-  const found = new Findings();
-  found.text("bootstrapFrom.host", source?.host, hostNameCheck);
-  found.text("bootstrapFrom.backup", source?.backup, backupNameCheck);
-  const names = (repositories ?? []).map(repository => repositoryName(repository));
-  if (source?.repository !== undefined && repositories !== undefined && !names.includes(source.repository)) {
-    found.add("bootstrapFrom.repository", `must be the name of a repository of this host: ${names.map(name => `\`${name}\``).join(", ")}. Choose one, or remove it.`);
   }
   return found.problems;
 }

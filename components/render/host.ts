@@ -59,18 +59,6 @@ export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]):
   };
 }
 
-/** What the step that restores a new host is told. */
-export interface BootstrapPlan {
-  host: string;
-  backup: string;
-  /** Empty: whichever holds the backup. */
-  repository: string;
-}
-
-export function bootstrapStep(plan: BootstrapPlan): StepContent {
-  return { settings: { HOST: plan.host, BACKUP: plan.backup, REPOSITORY: plan.repository } };
-}
-
 export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
   return {
     settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },

@@ -1,14 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BootstrapSource } from "./bootstrapSource";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { PrometheusServer, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { bootstrapStep } from "./render/host";
-import { bootstrapPlan } from "./resolve";
-import { Repository } from "./settings";
-import { bootstrapProblems } from "./validate";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { sealed } from "../host/secrets";
+import { PrometheusServer, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { Repository } from "../settings";
+import { bootstrapProblems, BootstrapSource } from "./settings";
+import { bootstrapPlan, bootstrapStep } from "./step";
 
 /** A download may take hours; what was downloaded is kept, and the next `up` goes on from there. */
 const bootstrapTimeoutSeconds = 6 * 3600;
