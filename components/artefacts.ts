@@ -1,3 +1,4 @@
+import { adminApiPlan, adminApiStep } from "./adminApi/step";
 import { bootstrapPlan, bootstrapStep } from "./bootstrap/step";
 import { alertDefaults, jobDefaults, jobPackages } from "./defaults";
 import { HostFiles, publicFile } from "./host/files";
@@ -12,12 +13,12 @@ import { hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
 import { ExporterTarget } from "./render/alertRules";
 import { AlertRulesPlan } from "./render/alerts/condition";
-import { adminApiStep, alertRulesStep, backupJobStep, victoriaMetricsStep } from "./render/host";
+import { alertRulesStep, backupJobStep, victoriaMetricsStep } from "./render/host";
 import { remoteWriteStep } from "./render/remoteWrite";
 import { RepositoryPlan } from "./render/repositories";
 import {
-  adminApiPlan, alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, victoriaMetricsPlan,
-  wantsAdminApi, wantsVictoriaMetrics, watchedJob,
+  alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, victoriaMetricsPlan, wantsAdminApi,
+  wantsVictoriaMetrics, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 import { textfileDefaults } from "./textfileDirectory/settings";

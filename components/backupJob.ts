@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Exposure } from "./adminApi/settings";
 import { jobDefaults, jobPackages } from "./defaults";
-import { Exposure } from "./enums";
 import { scheduleFacts } from "./fields/schedule";
 import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./host/paths";

@@ -18,15 +18,6 @@ export const rulesPathCheck = both(
   pattern(/\.(yml|yaml)$/, "must end in `.yml` or `.yaml`, or no `rule_files` entry would match it. Add the ending."),
 );
 
-export const listenCheck = pattern(
-  /^([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}( ([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5})*$/,
-  "must be IP addresses with ports, between blanks. Write for example `0.0.0.0:9090`.",
-);
-export const loopbackCheck = pattern(
-  /^(127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}$/,
-  "must be a loopback address with a port. Write for example `127.0.0.1:9091`.",
-);
-
 export const gcsBucketCheck = pattern(
   /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
   "must be the name of a bucket: lower case letters, digits, `.`, `_` and `-`. Correct the name.",

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { uselessProxy } from "./adminApi/settings";
 import { bootstrapProblems } from "./bootstrap/settings";
 import {
   HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema,
@@ -21,7 +22,7 @@ import { BackupSettings, Repository } from "./settings";
 import { secretNameCheck } from "./stack/reader";
 import {
   bucketProblems, duplicateNames, environmentCheck, missingRepositories, offsiteProblems, scheduleProblems,
-  settingsProblems, sharedMachines, uselessProxy,
+  settingsProblems, sharedMachines,
 } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { adminApiSchema } from "./adminApi/settings";
 import { bootstrapSchema } from "./bootstrap/settings";
 import {
-  Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead,
-  Source,
+  Arrival, Compression, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
 } from "./enums";
 import { amount, choice, flag, group, list, rewritten, text, texts } from "./fields/group";
 import { nearest } from "./fields/nearest";
@@ -10,14 +10,6 @@ import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
 import { storeSecret } from "./stack/reader";
 import { textfileSchema } from "./textfileDirectory/settings";
-
-const adminApi = group({
-  enabled: flag.optional(),
-  exposure: choice(Exposure).optional(),
-  proxyListen: text.optional(),
-  loopbackListen: text.optional(),
-  readyTimeoutSeconds: amount.optional(),
-});
 
 const retention = group({
   days: amount.optional(),
@@ -136,7 +128,7 @@ const shared = {
   connectAttempts: amount.optional(),
   connectTimeoutSeconds: amount.optional(),
   prometheus: serverSchema.optional(),
-  adminApi: adminApi.optional(),
+  adminApi: adminApiSchema.optional(),
   schedule: text.optional(),
   spreadMinutes: amount.optional(),
   timeZone: text.optional(),

@@ -1,16 +1,9 @@
+import { adminApiDefaults } from "./adminApi/settings";
 import { bootstrapDefaults } from "./bootstrap/settings";
-import { Arrival, Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
+import { Arrival, Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
 import { textfileDefaults } from "./textfileDirectory/settings";
-
-/** The admin API. */
-export const adminApiDefaults = {
-  exposure: Exposure.Loopback,
-  proxyListen: "",
-  loopbackListen: "127.0.0.1:9091",
-  readyTimeoutSeconds: 480,
-} as const;
 
 /** The job itself. */
 export const jobDefaults = {

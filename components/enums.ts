@@ -1,14 +1,3 @@
-/** How the admin API of the server is guarded against everybody but the host itself. */
-export const Exposure = {
-  /** The server must listen on the loopback interface only; otherwise the host is refused before anything changes. */
-  Loopback: "loopback",
-  /** nginx takes the public address and denies the admin paths, the server moves to the loopback interface. */
-  ReverseProxy: "reverse-proxy",
-  /** Something else guards the server; every preview warns. */
-  AcceptPublic: "accept-public",
-} as const;
-export type Exposure = (typeof Exposure)[keyof typeof Exposure];
-
 /** Where a backup reads its blocks from. */
 export const Source = {
   /** A snapshot made by the server; needs its admin API. */

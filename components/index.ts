@@ -5,10 +5,11 @@ export { PrometheusServer } from "./host/server";
 export * from "./remoteWriteSettings";
 export * from "./victoriaMetricsSettings";
 export { TextfileSettings } from "./textfileDirectory/settings";
+export { AdminApiSettings } from "./adminApi/settings";
 export * from "./settings";
 export { BootstrapSource } from "./bootstrap/settings";
 export { ObjectLock, OffsiteBucket, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
-export { AdminApi, AdminApiArgs } from "./adminApi";
+export { AdminApi, AdminApiArgs } from "./adminApi/component";
 export { AlertRules, AlertRulesArgs } from "./alertRules";
 export { BackupJob, BackupJobArgs } from "./backupJob";
 export { Bootstrap, BootstrapArgs } from "./bootstrap/component";
@@ -17,4 +18,7 @@ export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./p
 export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory/component";
 export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics";
-export { Arrival, Compression, Exposure, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source } from "./enums";
+export {
+  Arrival, Compression, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
+} from "./enums";
+export { Exposure } from "./adminApi/settings";

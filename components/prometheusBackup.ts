@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { AdminApi } from "./adminApi";
+import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules";
 import { BackupJob } from "./backupJob";
 import { Bootstrap } from "./bootstrap/component";

@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { Arrival, RelabelAction, RemoteWritePreset } from "./enums";
 
 /** How much a target may hold and send at once. What is left out is up to Prometheus, whose defaults suit most servers. */

@@ -1,18 +1,19 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { adminApiDefaults, Exposure } from "./adminApi/settings";
 import {
-  adminApiDefaults, alertDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults,
+  alertDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults,
   victoriaMetricsDefaults,
 } from "./defaults";
-import { Exposure, Source } from "./enums";
+import { Source } from "./enums";
 import { given } from "./fields/given";
 import { scheduleFacts, spreadSchedule } from "./fields/schedule";
 import { PrometheusServer, serverDefaults } from "./host/server";
 import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AdminApiPlan, AlertRulesFilePlan } from "./render/host";
+import { AlertRulesFilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
 import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
-import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
+import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 /** A repository without its secret, every other leaf known. */
@@ -139,19 +140,6 @@ export function backupJobPlan(
     ...(directory === undefined ? {} : { textfileDirectory: directory }),
     repositories,
     limits: { ...limitDefaults, ...given(job.limits) },
-  };
-}
-
-/** What the step for the admin API is told. */
-export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus: PrometheusServer | undefined): AdminApiPlan {
-  return {
-    unit: prometheus?.unit ?? serverDefaults.unit,
-    url: prometheus?.url ?? serverDefaults.url,
-    exposure: adminApi?.exposure ?? adminApiDefaults.exposure,
-    proxyListen: adminApi?.proxyListen ?? adminApiDefaults.proxyListen,
-    loopbackListen: adminApi?.loopbackListen ?? adminApiDefaults.loopbackListen,
-    readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? adminApiDefaults.readyTimeoutSeconds,
-    hasApiCredentials: prometheus?.apiCredentials !== undefined,
   };
 }
 

@@ -1,23 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { Compression, Exposure, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
+import { AdminApiSettings } from "./adminApi/settings";
+import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { PrometheusServer } from "./host/server";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { TextfileSettings } from "./textfileDirectory/settings";
 import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
-
-/** The admin API of the server, which snapshots need. */
-export interface AdminApiSettings {
-  /** Whether this module turns it on. Defaults to true for the source `snapshot`. */
-  enabled?: boolean;
-  /** How it is guarded. Defaults to `loopback`. */
-  exposure?: Exposure;
-  /** Addresses with ports that nginx listens on with `reverse-proxy`, between blanks. Defaults to the public ones that the server has now. */
-  proxyListen?: string;
-  /** Loopback address and port that the server moves to with `reverse-proxy`. Defaults to `127.0.0.1:9091`. */
-  loopbackListen?: string;
-  /** Seconds to wait for the server after its restart, before the unit is put back. Defaults to 480; replaying the WAL of a big server takes longer, up to 7200 is allowed. */
-  readyTimeoutSeconds?: number;
-}
 
 /** Which backups are kept. A backup stays if any rule wants it; a rule that is left out is off. */
 export interface Retention {

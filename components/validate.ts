@@ -1,6 +1,7 @@
+import { adminApiProblems } from "./adminApi/settings";
 import {
-  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, listenCheck, loopbackCheck, regionCheck,
-  repositoryNameCheck, roleCheck, rulesPathCheck,
+  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, regionCheck, repositoryNameCheck, roleCheck,
+  rulesPathCheck,
 } from "./checks";
 import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
@@ -15,30 +16,15 @@ import { connectionDefaults, SshConnection } from "./host/connection";
 import { serverProblems } from "./host/server";
 import { repositoryName } from "./resolve";
 import { credentialsFault } from "./secretText";
-import { AdminApiSettings, AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
+import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { textfileProblems } from "./textfileDirectory/settings";
 import { remoteWriteProblems } from "./validateRemoteWrite";
 import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
-
-/** What is wrong with the settings of the admin API. */
-export function adminApiProblems(adminApi: AdminApiSettings | undefined): Problem[] {
-  const found = new Findings();
-  found.text("adminApi.proxyListen", adminApi?.proxyListen, listenCheck);
-  found.text("adminApi.loopbackListen", adminApi?.loopbackListen, loopbackCheck);
-  found.whole("adminApi.readyTimeoutSeconds", adminApi?.readyTimeoutSeconds, 1, 7200);
-  return found.problems;
-}
 
 /** A job needs a place for its backups. */
 export function missingRepositories(job: JobSettings): Problem[] {
   const text = "is missing. Say where backups go, for example `[ { path: /backup/prometheus } ]`.";
   return (job.repositories ?? []).length === 0 ? [{ path: "repositories", text }] : [];
-}
-
-/** A proxy is set up only where one is asked for. */
-export function uselessProxy(adminApi: AdminApiSettings | undefined): Problem[] {
-  const text = "is used only with `exposure: reverse-proxy`. Set that, or remove `proxyListen`.";
-  return adminApi?.proxyListen !== undefined && adminApi.exposure !== "reverse-proxy" ? [{ path: "adminApi.proxyListen", text }] : [];
 }
 
 /** All values that hosts share or set for themselves, each by itself. */

@@ -9,17 +9,6 @@ import { AlertRulesPlan } from "./alerts/condition";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
 
-/** What the step for the admin API is told. */
-export interface AdminApiPlan {
-  unit: string;
-  url: string;
-  exposure: string;
-  proxyListen: string;
-  loopbackListen: string;
-  hasApiCredentials: boolean;
-  readyTimeoutSeconds: number;
-}
-
 /** What the step for the alert rules is told, and the rules. */
 export interface AlertRulesFilePlan {
   unit: string;
@@ -27,20 +16,6 @@ export interface AlertRulesFilePlan {
   hasApiCredentials: boolean;
   rulesPath: string;
   rules: AlertRulesPlan;
-}
-
-export function adminApiStep(plan: AdminApiPlan): StepContent {
-  return {
-    settings: {
-      UNIT: plan.unit,
-      URL: plan.url,
-      EXPOSURE: plan.exposure,
-      PROXY_LISTEN: plan.proxyListen,
-      LOOPBACK_LISTEN: plan.exposure === "reverse-proxy" ? plan.loopbackListen : "",
-      API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
-      READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
-    },
-  };
 }
 
 /** The job; the packages of the scheduler that is not used are left out. */

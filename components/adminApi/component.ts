@@ -1,14 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Exposure } from "./enums";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { componentError, componentOptions, hostStep, stepOrder, stepTimeoutSeconds } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { PrometheusServer, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { adminApiStep } from "./render/host";
-import { adminApiPlan } from "./resolve";
-import { AdminApiSettings } from "./settings";
-import { adminApiProblems, uselessProxy } from "./validate";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { componentError, componentOptions, hostStep, stepOrder, stepTimeoutSeconds } from "../host/remoteStep";
+import { sealed } from "../host/secrets";
+import { PrometheusServer, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { adminApiProblems, AdminApiSettings, Exposure, uselessProxy } from "./settings";
+import { adminApiPlan, adminApiStep } from "./step";
 
 /** Arguments of `AdminApi`. */
 export interface AdminApiArgs extends HostArgs {

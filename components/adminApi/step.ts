@@ -1,0 +1,41 @@
+import { StepContent } from "../host/payload";
+import { apiCurlConfig, PrometheusServer, serverDefaults } from "../host/server";
+import { adminApiDefaults, AdminApiSettings } from "./settings";
+
+/** What the step for the admin API is told. */
+export interface AdminApiPlan {
+  unit: string;
+  url: string;
+  exposure: string;
+  proxyListen: string;
+  loopbackListen: string;
+  hasApiCredentials: boolean;
+  readyTimeoutSeconds: number;
+}
+
+export function adminApiStep(plan: AdminApiPlan): StepContent {
+  return {
+    settings: {
+      UNIT: plan.unit,
+      URL: plan.url,
+      EXPOSURE: plan.exposure,
+      PROXY_LISTEN: plan.proxyListen,
+      LOOPBACK_LISTEN: plan.exposure === "reverse-proxy" ? plan.loopbackListen : "",
+      API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
+      READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
+    },
+  };
+}
+
+/** What the step for the admin API is told. */
+export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus: PrometheusServer | undefined): AdminApiPlan {
+  return {
+    unit: prometheus?.unit ?? serverDefaults.unit,
+    url: prometheus?.url ?? serverDefaults.url,
+    exposure: adminApi?.exposure ?? adminApiDefaults.exposure,
+    proxyListen: adminApi?.proxyListen ?? adminApiDefaults.proxyListen,
+    loopbackListen: adminApi?.loopbackListen ?? adminApiDefaults.loopbackListen,
+    readyTimeoutSeconds: adminApi?.readyTimeoutSeconds ?? adminApiDefaults.readyTimeoutSeconds,
+    hasApiCredentials: prometheus?.apiCredentials !== undefined,
+  };
+}
