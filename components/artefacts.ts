@@ -13,16 +13,17 @@ import { hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
 import { ExporterTarget } from "./render/alertRules";
 import { AlertRulesPlan } from "./render/alerts/condition";
-import { alertRulesStep, backupJobStep, victoriaMetricsStep } from "./render/host";
+import { alertRulesStep, backupJobStep } from "./render/host";
 import { remoteWriteStep } from "./render/remoteWrite";
 import { RepositoryPlan } from "./render/repositories";
 import {
-  alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, victoriaMetricsPlan, wantsAdminApi,
-  wantsVictoriaMetrics, watchedJob,
+  alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, wantsAdminApi, wantsVictoriaMetrics,
+  watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 import { textfileDefaults } from "./textfileDirectory/settings";
 import { textfileDirectory, textfilePlan, textfileStep } from "./textfileDirectory/step";
+import { victoriaMetricsPlan, victoriaMetricsStep } from "./victoriaMetrics/step";
 
 /** What `up` puts on one host, known without contacting it. */
 export interface HostArtefacts {

@@ -10,6 +10,7 @@ import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
 import { storeSecret } from "./stack/reader";
 import { textfileSchema } from "./textfileDirectory/settings";
+import { victoriaMetricsSchema } from "./victoriaMetrics/settings";
 
 const retention = group({
   days: amount.optional(),
@@ -102,16 +103,6 @@ const remoteWriteTarget = group({
   arrivalTimeoutSeconds: amount.optional(),
 });
 
-const victoriaMetrics = group({
-  enabled: flag.optional(),
-  download: group({ url: text, sha256: text }).optional(),
-  listen: text.optional(),
-  dataDirectory: text.optional(),
-  retention: text.optional(),
-  snapshotsMaxAge: text.optional(),
-  flags: list(text).optional(),
-});
-
 /** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
 const skipHead = rewritten(
   value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
@@ -149,7 +140,7 @@ const shared = {
   drill: drill.optional(),
   limits: limits.optional(),
   remoteWrite: list(remoteWriteTarget).optional(),
-  victoriaMetrics: victoriaMetrics.optional(),
+  victoriaMetrics: victoriaMetricsSchema.optional(),
 };
 
 /** `prometheus-backup:defaults`: what hosts share. */

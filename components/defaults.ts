@@ -4,6 +4,7 @@ import { Arrival, Compression, Format, Proof, Scheduler, SkipHead, Source } from
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
 import { textfileDefaults } from "./textfileDirectory/settings";
+import { victoriaMetricsDefaults } from "./victoriaMetrics/settings";
 
 /** The job itself. */
 export const jobDefaults = {
@@ -58,15 +59,6 @@ export const alertDefaults = {
 
 /** A target of remote_write. */
 export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
-
-/** The VictoriaMetrics server. */
-export const victoriaMetricsDefaults = {
-  enabled: true,
-  listen: "127.0.0.1:8428",
-  dataDirectory: "/var/lib/victoria-metrics-data",
-  retention: "1y",
-  snapshotsMaxAge: "3d",
-} as const;
 
 /** The bucket. */
 export const bucketDefaults = { noncurrentVersionDays: 30, abortUploadDays: 7 } as const;

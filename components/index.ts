@@ -3,7 +3,7 @@
 export { HostArgs, SshBastion, SshConnection } from "./host/connection";
 export { PrometheusServer } from "./host/server";
 export * from "./remoteWriteSettings";
-export * from "./victoriaMetricsSettings";
+export { VictoriaMetricsDownload, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 export { TextfileSettings } from "./textfileDirectory/settings";
 export { AdminApiSettings } from "./adminApi/settings";
 export * from "./settings";
@@ -17,7 +17,7 @@ export { PrometheusBackup, PrometheusBackupArgs } from "./prometheusBackup";
 export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory/component";
-export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics";
+export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics/component";
 export {
   Arrival, Compression, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
 } from "./enums";

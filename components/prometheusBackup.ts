@@ -12,7 +12,7 @@ import { jobServer, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
 import { BackupSettings } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory/component";
 import { textfileDirectory } from "./textfileDirectory/step";
-import { VictoriaMetrics } from "./victoriaMetrics";
+import { VictoriaMetrics } from "./victoriaMetrics/component";
 
 /** Arguments of `PrometheusBackup`. */
 export interface PrometheusBackupArgs extends HostArgs, BackupSettings {

@@ -2,7 +2,6 @@ import type * as pulumi from "@pulumi/pulumi";
 import { adminApiDefaults, Exposure } from "./adminApi/settings";
 import {
   alertDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults,
-  victoriaMetricsDefaults,
 } from "./defaults";
 import { Source } from "./enums";
 import { given } from "./fields/given";
@@ -12,9 +11,7 @@ import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
 import { AlertRulesFilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
-import { VictoriaMetricsPlan } from "./render/victoriaMetrics";
 import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
-import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
 
 /** A repository without its secret, every other leaf known. */
 export type PlainRepository = pulumi.Unwrap<Omit<Repository, "credentials">> & { hasCredentials: boolean };
@@ -188,18 +185,6 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
 /** Whether the host gets a VictoriaMetrics server: only where settings for one are given. */
 export function wantsVictoriaMetrics(settings: BackupSettings): boolean {
   return settings.victoriaMetrics !== undefined && settings.victoriaMetrics.enabled !== false;
-}
-
-/** What decides the server's unit. */
-export function victoriaMetricsPlan(settings: VictoriaMetricsSettings | undefined): VictoriaMetricsPlan {
-  return {
-    ...(settings?.download === undefined ? {} : { download: settings.download }),
-    listen: settings?.listen ?? victoriaMetricsDefaults.listen,
-    dataDirectory: settings?.dataDirectory ?? victoriaMetricsDefaults.dataDirectory,
-    retention: settings?.retention ?? victoriaMetricsDefaults.retention,
-    snapshotsMaxAge: settings?.snapshotsMaxAge ?? victoriaMetricsDefaults.snapshotsMaxAge,
-    flags: settings?.flags ?? [],
-  };
 }
 
 /** Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole. */

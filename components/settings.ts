@@ -4,7 +4,7 @@ import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums
 import { PrometheusServer } from "./host/server";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { TextfileSettings } from "./textfileDirectory/settings";
-import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
+import { VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 
 /** Which backups are kept. A backup stays if any rule wants it; a rule that is left out is off. */
 export interface Retention {

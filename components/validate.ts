@@ -19,7 +19,7 @@ import { credentialsFault } from "./secretText";
 import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { textfileProblems } from "./textfileDirectory/settings";
 import { remoteWriteProblems } from "./validateRemoteWrite";
-import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
+import { victoriaMetricsProblems } from "./victoriaMetrics/settings";
 
 /** A job needs a place for its backups. */
 export function missingRepositories(job: JobSettings): Problem[] {

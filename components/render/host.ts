@@ -7,7 +7,6 @@ import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
 import { renderAlertRules, ruleGroup } from "./alertRules";
 import { AlertRulesPlan } from "./alerts/condition";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
-import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./victoriaMetrics";
 
 /** What the step for the alert rules is told, and the rules. */
 export interface AlertRulesFilePlan {
@@ -38,18 +37,6 @@ export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
   return {
     settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },
     files: { [plan.rulesPath]: publicFile(renderAlertRules(plan.rules)) },
-  };
-}
-
-export function victoriaMetricsStep(plan: VictoriaMetricsPlan): StepContent {
-  return {
-    settings: {
-      URL: victoriaMetricsUrl(plan),
-      DATA_DIRECTORY: plan.dataDirectory,
-      DOWNLOAD_URL: plan.download?.url ?? "",
-      DOWNLOAD_SHA256: plan.download?.sha256 ?? "",
-    },
-    files: renderVictoriaMetrics(plan),
   };
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { VictoriaMetrics, type VictoriaMetricsSettings } from "../../components";
-import { victoriaMetricsStep } from "../../components/render/host";
+import { victoriaMetricsStep } from "../../components/victoriaMetrics/step";
 import { StepName } from "../../components/host/stepName";
-import { victoriaMetricsPlan } from "../../components/resolve";
+import { victoriaMetricsPlan } from "../../components/victoriaMetrics/step";
 import { startHost, type Host } from "../hosts/host";
 import { startFileServer, type FileServer } from "../servers/fileServer";
 import { waitUntil } from "../tools/process";

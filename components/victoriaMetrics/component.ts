@@ -1,13 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { StepName } from "./host/stepName";
-import { victoriaMetricsStep } from "./render/host";
-import { isPublic, victoriaMetricsUrl } from "./render/victoriaMetrics";
-import { victoriaMetricsPlan } from "./resolve";
-import { victoriaMetricsProblems } from "./validateVictoriaMetrics";
-import { VictoriaMetricsSettings } from "./victoriaMetricsSettings";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { sealed } from "../host/secrets";
+import { StepName } from "../host/stepName";
+import { victoriaMetricsProblems, VictoriaMetricsSettings } from "./settings";
+import { victoriaMetricsPlan, victoriaMetricsStep } from "./step";
+import { isPublic, victoriaMetricsUrl } from "./unit";
 
 /** Arguments of `VictoriaMetrics`. */
 export interface VictoriaMetricsArgs extends HostArgs {
