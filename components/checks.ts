@@ -24,10 +24,7 @@ export const gcsBucketCheck = pattern(
 );
 
 export const regionCheck = pattern(/^[a-z0-9-]{1,32}$/, "must be the name of a region, such as `eu-central-1`. Correct it.");
-export const roleCheck = pattern(
-  /^[A-Za-z0-9+=,.@_-]{1,64}$/,
-  "must be the name of an IAM role, not its ARN. Write what stands behind the last slash.",
-);
+
 export const bandwidthCheck = pattern(
   bandwidthForm,
   "must be a rate for rclone's `--bwlimit`, or rates by time of day. " +

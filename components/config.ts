@@ -3,8 +3,8 @@ import { z } from "zod";
 import { uselessProxy } from "./adminApi/settings";
 import { bootstrapProblems } from "./bootstrap/settings";
 import {
-  HostConfig, hostSchema, OffsiteBucketConfig, offsiteBucketSchema, shapeProblems, SharedConfig, sharedSchema,
-  TargetConfig, withoutWrongForms,
+  HostConfig, hostSchema, OffsiteBucketConfig, shapeProblems, SharedConfig, sharedSchema, TargetConfig,
+  withoutWrongForms,
 } from "./configSchema";
 import { ConfigError } from "./errors";
 import { nearest } from "./fields/nearest";
@@ -13,16 +13,17 @@ import { Problem } from "./fields/problems";
 import { privateKeyFault, SecretFault } from "./fields/secretText";
 import { inFileOrder } from "./fileOrder";
 import { HostArgs, hostProblems, missingHostKey, SshConnection } from "./host/connection";
+import { stackRegion } from "./offsiteBucket/region";
+import { bucketProblems, offsiteBucketSchema } from "./offsiteBucket/settings";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
-import { stackRegion } from "./region";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
 import { mergeSettings } from "./resolve";
 import { credentialsFault } from "./secretText";
 import { BackupSettings, Repository } from "./settings";
 import { secretNameCheck } from "./stack/reader";
 import {
-  bucketProblems, duplicateNames, environmentCheck, missingRepositories, offsiteProblems, scheduleProblems,
-  settingsProblems, sharedMachines,
+  duplicateNames, environmentCheck, missingRepositories, offsiteProblems, scheduleProblems, settingsProblems,
+  sharedMachines,
 } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */

@@ -2,12 +2,13 @@ import { z } from "zod";
 import { adminApiSchema } from "./adminApi/settings";
 import { bootstrapSchema } from "./bootstrap/settings";
 import {
-  Arrival, Compression, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
+  Arrival, Compression, Format, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
 } from "./enums";
 import { amount, choice, flag, group, list, rewritten, text, texts } from "./fields/group";
 import { nearest } from "./fields/nearest";
 import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
+import { offsiteBucketSchema } from "./offsiteBucket/settings";
 import { storeSecret } from "./stack/reader";
 import { textfileSchema } from "./textfileDirectory/settings";
 import { victoriaMetricsSchema } from "./victoriaMetrics/settings";
@@ -156,17 +157,6 @@ export const hostSchema = group({
   mayRead: list(text).optional(),
   bootstrapFrom: bootstrapSchema.optional(),
   ...shared,
-});
-
-/** `prometheus-backup:offsiteBucket`. */
-export const offsiteBucketSchema = group({
-  bucketName: text,
-  prefix: text.optional(),
-  noncurrentVersionDays: amount.optional(),
-  abortUploadDays: amount.optional(),
-  objectLock: group({ mode: choice(LockMode), days: amount }).optional(),
-  kmsKey: text.optional(),
-  hostsMayPrune: flag.optional(),
 });
 
 /** The schema of a value that may be left out, or is made from another form. */

@@ -3,6 +3,7 @@ import { bootstrapDefaults } from "./bootstrap/settings";
 import { Arrival, Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
+import { bucketDefaults } from "./offsiteBucket/settings";
 import { textfileDefaults } from "./textfileDirectory/settings";
 import { victoriaMetricsDefaults } from "./victoriaMetrics/settings";
 
@@ -59,9 +60,6 @@ export const alertDefaults = {
 
 /** A target of remote_write. */
 export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
-
-/** The bucket. */
-export const bucketDefaults = { noncurrentVersionDays: 30, abortUploadDays: 7 } as const;
 
 /** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
 export const defaults = {

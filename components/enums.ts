@@ -56,15 +56,6 @@ export const SkipHead = {
 } as const;
 export type SkipHead = (typeof SkipHead)[keyof typeof SkipHead];
 
-/** What Object Lock keeps people from doing. */
-export const LockMode = {
-  /** Only identities with a right of their own may shorten the lock. */
-  Governance: "GOVERNANCE",
-  /** Nobody may, the account's owner included. */
-  Compliance: "COMPLIANCE",
-} as const;
-export type LockMode = (typeof LockMode)[keyof typeof LockMode];
-
 /** What receives a copy of the samples, which decides the path of its endpoint and how it is told the tenant. */
 export const RemoteWritePreset = {
   /** Thanos Receive: `/api/v1/receive`, header `THANOS-TENANT`. */

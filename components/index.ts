@@ -8,7 +8,8 @@ export { TextfileSettings } from "./textfileDirectory/settings";
 export { AdminApiSettings } from "./adminApi/settings";
 export * from "./settings";
 export { BootstrapSource } from "./bootstrap/settings";
-export { ObjectLock, OffsiteBucket, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket";
+export { ObjectLock, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
+export { OffsiteBucket, OffsiteBucketArgs } from "./offsiteBucket/component";
 export { AdminApi, AdminApiArgs } from "./adminApi/component";
 export { AlertRules, AlertRulesArgs } from "./alertRules";
 export { BackupJob, BackupJobArgs } from "./backupJob";
@@ -19,6 +20,7 @@ export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite";
 export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory/component";
 export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics/component";
 export {
-  Arrival, Compression, Format, LockMode, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
+  Arrival, Compression, Format, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
 } from "./enums";
+export { LockMode } from "./offsiteBucket/settings";
 export { Exposure } from "./adminApi/settings";

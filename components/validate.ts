@@ -1,13 +1,12 @@
 import { adminApiProblems } from "./adminApi/settings";
 import {
-  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, regionCheck, repositoryNameCheck, roleCheck,
-  rulesPathCheck,
+  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, regionCheck, repositoryNameCheck, rulesPathCheck,
 } from "./checks";
 import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
 import {
-  addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, hostNameCheck, labelNameCheck,
-  lineCheck, loginCheck, prefixCheck, urlCheck,
+  addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, labelNameCheck, lineCheck,
+  loginCheck, prefixCheck, urlCheck,
 } from "./fields/patterns";
 import { Findings, Problem } from "./fields/problems";
 import { scheduleCheck, timeZoneCheck } from "./fields/scheduleCheck";
@@ -239,27 +238,4 @@ export function offsiteProblems(fleet: {
   const text =
     "`offsite` means the bucket that this stack creates, and none is described. Describe it, for example `offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.";
   return found.length > 0 ? [{ path: found.join(", "), text }] : [];
-}
-
-/** What is wrong with the description of a bucket. */
-export function bucketProblems(bucket: {
-  bucketName: string;
-  prefix?: string;
-  noncurrentVersionDays?: number;
-  abortUploadDays?: number;
-  objectLock?: { days: number };
-  hosts?: { hostName: string; roleName?: string; mayRead?: string[] }[];
-}): Problem[] {
-  const found = new Findings();
-  found.text("bucketName", bucket.bucketName, bucketCheck);
-  found.text("prefix", bucket.prefix, prefixCheck);
-  found.whole("noncurrentVersionDays", bucket.noncurrentVersionDays, 1, 3650);
-  found.whole("abortUploadDays", bucket.abortUploadDays, 1, 365);
-  found.whole("objectLock.days", bucket.objectLock?.days, 1, 36_500);
-  bucket.hosts?.forEach((host, index) => {
-    found.text(`hosts[${index}].hostName`, host.hostName, hostNameCheck);
-    found.text(`hosts[${index}].roleName`, host.roleName, roleCheck);
-    host.mayRead?.forEach((name, position) => found.text(`hosts[${index}].mayRead[${position}]`, name, hostNameCheck));
-  });
-  return found.problems;
 }

@@ -3,7 +3,7 @@ import * as path from "path";
 import { isMap, isNode, isScalar, isSeq, LineCounter, parse, parseDocument } from "yaml";
 import { parseConfig, StackConfig, StackKey, structures } from "../../components/config";
 import { PrometheusBackupFleetArgs } from "../../components/prometheusBackupFleet";
-import { regionOf } from "../../components/region";
+import { regionOf } from "../../components/offsiteBucket/region";
 
 /** What the caller of a command has to change; ends it with status 2. */
 export class UsageError extends Error {}

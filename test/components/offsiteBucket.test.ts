@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { OffsiteBucket, OffsiteBucketArgs } from "../../components";
-import { renderHostPolicy } from "../../components/render/bucket";
+import { renderHostPolicy } from "../../components/offsiteBucket/policy";
 import { recordResources } from "../recordResources";
 
 const args: OffsiteBucketArgs = {

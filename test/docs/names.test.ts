@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { hostSchema, offsiteBucketSchema, settingPaths, sharedSchema } from "../../components/configSchema";
+import { hostSchema, settingPaths, sharedSchema } from "../../components/configSchema";
+import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
 
 const root = path.join(__dirname, "..", "..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");

@@ -4,7 +4,8 @@ import { parse } from "yaml";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { parseConfig, type StackConfig } from "../../components/config";
-import { hostSchema, offsiteBucketSchema } from "../../components/configSchema";
+import { hostSchema } from "../../components/configSchema";
+import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
 import { defaults } from "../../components/defaults";
 import { recordResources } from "../recordResources";
 

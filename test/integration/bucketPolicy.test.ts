@@ -3,7 +3,7 @@ import {
   PutBucketVersioningCommand, PutObjectCommand, type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OffsiteBucket } from "../../components/offsiteBucket";
+import { OffsiteBucket } from "../../components/offsiteBucket/component";
 import { sharedMinio, type Minio } from "../servers/minio";
 import { createTestStack, type TestStack } from "./harness";
 

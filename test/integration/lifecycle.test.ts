@@ -1,6 +1,6 @@
 import { HeadBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { renderHostPolicy } from "../../components/render/bucket";
+import { renderHostPolicy } from "../../components/offsiteBucket/policy";
 import { ask, serverStarts } from "../demo/prometheus";
 import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";

@@ -1,6 +1,6 @@
 import { CreateBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { renderHostPolicy } from "../../components/render/bucket";
+import { renderHostPolicy } from "../../components/offsiteBucket/policy";
 import { differentAnswers, isScraped, measure, type Measured } from "../demo/prometheus";
 import { makeHistory } from "../hosts/history";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";

@@ -1,55 +1,9 @@
 import * as iam from "@pulumi/aws/iam";
 import * as s3 from "@pulumi/aws/s3";
 import * as pulumi from "@pulumi/pulumi";
-import { bucketDefaults } from "./defaults";
-import { LockMode } from "./enums";
-import { componentError } from "./host/remoteStep";
-import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./render/bucket";
-import { bucketProblems } from "./validate";
-
-/** A time in which nobody can delete or overwrite a version. */
-export interface ObjectLock {
-  /** Who may shorten it. */
-  mode: LockMode;
-  /** Days for which each version is locked. Keep it below the backup retention, or pruning only hides what it deletes. */
-  days: number;
-}
-
-/** The bucket itself. */
-export interface OffsiteBucketSettings {
-  /**
-   * Name of the bucket. Plain text chosen by you: names are global, every host's settings carry it, and it must never
-   * change by itself.
-   */
-  bucketName: string;
-  /** Directory in the bucket under which hosts have theirs, without slashes at its ends. Defaults to the bucket itself. */
-  prefix?: string;
-  /** Days for which deleted or overwritten versions can be brought back. Defaults to 30. */
-  noncurrentVersionDays?: number;
-  /** Days after which unfinished uploads are removed. Defaults to 7; shorter than the longest upload loses that upload. */
-  abortUploadDays?: number;
-  /** Object Lock. Only possible from the creation of the bucket on. */
-  objectLock?: ObjectLock;
-  /** Key for encryption, as ARN or alias. Defaults to a key of S3 itself. The hosts' policies let them use a KMS key; its own policy must leave that to IAM. */
-  kmsKey?: pulumi.Input<string>;
-  /**
-   * Whether hosts may delete objects in their own directory, which `prune` does. Defaults to true.
-   *
-   * Versions stay for `noncurrentVersionDays` either way. With false the hosts of a fleet leave retention there to somebody else, and
-   * every backup stays until that one deletes it.
-   */
-  hostsMayPrune?: boolean;
-}
-
-/** A host that uses the bucket. */
-export interface OffsiteHost {
-  /** Name of the host, and of its directory. */
-  hostName: string;
-  /** IAM role of the host, by name; gets the host's policy. Without it the policy is only an output. */
-  roleName?: string;
-  /** Names of hosts whose directories it may also read, for a migration. */
-  mayRead?: string[];
-}
+import { componentError } from "../host/remoteStep";
+import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./policy";
+import { bucketDefaults, bucketProblems, OffsiteBucketSettings, OffsiteHost } from "./settings";
 
 /** Arguments of `OffsiteBucket`. */
 export interface OffsiteBucketArgs extends OffsiteBucketSettings {
