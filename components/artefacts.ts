@@ -1,6 +1,10 @@
 import { adminApiPlan, adminApiStep } from "./adminApi/step";
+import { AlertRulesPlan } from "./alertRules/conditions/condition";
+import { ExporterTarget } from "./alertRules/rules";
+import { alertDefaults } from "./alertRules/settings";
+import { alertRulesPlan, alertRulesStep } from "./alertRules/step";
 import { bootstrapPlan, bootstrapStep } from "./bootstrap/step";
-import { alertDefaults, jobDefaults, jobPackages } from "./defaults";
+import { jobDefaults, jobPackages } from "./defaults";
 import { HostFiles, publicFile } from "./host/files";
 import { paths } from "./host/paths";
 import { StepContent } from "./host/payload";
@@ -11,14 +15,11 @@ import { renderToolkit } from "./host/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
 import { hasTargetSecrets } from "./remoteWrite";
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
-import { ExporterTarget } from "./render/alertRules";
-import { AlertRulesPlan } from "./render/alerts/condition";
-import { alertRulesStep, backupJobStep } from "./render/host";
+import { backupJobStep } from "./render/host";
 import { remoteWriteStep } from "./render/remoteWrite";
 import { RepositoryPlan } from "./render/repositories";
 import {
-  alertRulesPlan, backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, wantsAdminApi, wantsVictoriaMetrics,
-  watchedJob,
+  backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
 } from "./resolve";
 import { Repository } from "./settings";
 import { textfileDefaults } from "./textfileDirectory/settings";

@@ -1,5 +1,5 @@
 import { bandwidthForm } from "./bandwidth";
-import { both, filePathCheck, lineCheck, pattern } from "./fields/patterns";
+import { both, lineCheck, pattern } from "./fields/patterns";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./host/paths";
 
 export const repositoryNameCheck = both(
@@ -11,11 +11,6 @@ export const repositoryNameCheck = both(
     new RegExp(`^(?!(${apiCredentialsName}|${exporterCredentialsName}|${heartbeatName})$)`),
     "is the name of another file of credentials on the host. Choose another name.",
   ),
-);
-
-export const rulesPathCheck = both(
-  filePathCheck,
-  pattern(/\.(yml|yaml)$/, "must end in `.yml` or `.yaml`, or no `rule_files` entry would match it. Add the ending."),
 );
 
 export const gcsBucketCheck = pattern(
@@ -30,16 +25,7 @@ export const bandwidthCheck = pattern(
   "must be a rate for rclone's `--bwlimit`, or rates by time of day. " +
     "Write for example `10M`, `10M:1M` (up:down) or `08:00,1M 19:00,10M`.",
 );
-export const jobNameCheck = pattern(
-  /^[^"\\{}]{1,200}$/,
-  "must be the `job_name` of a scrape job, without quotes, braces and backslashes. Correct it.",
-);
 
-/** Label values are templates in Prometheus; a brace would be read as code there. */
-export const labelValueCheck = both(
-  lineCheck,
-  pattern(/^(?!.*\{\{)/, "holds `{{`, which Prometheus would run as a template. Remove it."),
-);
 export const targetNameCheck = pattern(
   /^[a-z][a-z0-9-]{0,31}$/,
   "must be lower case letters, digits and `-`, at most 32, starting with a letter. Choose another name.",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { adminApiSchema } from "./adminApi/settings";
+import { alertSchema } from "./alertRules/settings";
 import { bootstrapSchema } from "./bootstrap/settings";
 import {
   Arrival, Compression, Format, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
@@ -39,15 +40,6 @@ const repository = group({
   credentials: text.optional(),
   prune: flag.optional(),
   proof: choice(Proof).optional(),
-});
-
-const alerts = group({
-  enabled: flag.optional(),
-  rulesPath: text.optional(),
-  tooSlowSeconds: amount.optional(),
-  exporterJob: text.optional(),
-  labels: texts.optional(),
-  runbookBase: text.optional(),
 });
 
 const drill = group({ schedule: text.optional(), parts: amount.optional() });
@@ -137,7 +129,7 @@ const shared = {
   heartbeat: text.optional(),
   repositories: list(repository).optional(),
   textfile: textfileSchema.optional(),
-  alerts: alerts.optional(),
+  alerts: alertSchema.optional(),
   drill: drill.optional(),
   limits: limits.optional(),
   remoteWrite: list(remoteWriteTarget).optional(),

@@ -1,4 +1,5 @@
 import { adminApiDefaults } from "./adminApi/settings";
+import { alertDefaults } from "./alertRules/settings";
 import { bootstrapDefaults } from "./bootstrap/settings";
 import { Arrival, Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
@@ -48,15 +49,6 @@ export const limitDefaults = {
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
-
-/** Alert rules. */
-export const alertDefaults = {
-  enabled: true,
-  rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
-  tooSlowSeconds: 1800,
-  exporterJob: "node",
-  runbookBase: "docs/runbooks/",
-} as const;
 
 /** A target of remote_write. */
 export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;

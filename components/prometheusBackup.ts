@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
-import { AlertRules } from "./alertRules";
+import { AlertRules } from "./alertRules/component";
 import { BackupJob } from "./backupJob";
 import { Bootstrap } from "./bootstrap/component";
 import { BootstrapSource } from "./bootstrap/settings";

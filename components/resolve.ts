@@ -1,17 +1,13 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { adminApiDefaults, Exposure } from "./adminApi/settings";
-import {
-  alertDefaults, drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults,
-} from "./defaults";
+import { drillDefaults, jobDefaults, limitDefaults, repositoryDefaults, retentionDefaults } from "./defaults";
 import { Source } from "./enums";
 import { given } from "./fields/given";
-import { scheduleFacts, spreadSchedule } from "./fields/schedule";
+import { spreadSchedule } from "./fields/schedule";
 import { PrometheusServer, serverDefaults } from "./host/server";
-import { AlertRulesPlan, IntervalPlan } from "./render/alerts/condition";
 import { BackupJobPlan, RetentionPlan } from "./render/backupJob";
-import { AlertRulesFilePlan } from "./render/host";
 import { RepositoryPlan } from "./render/repositories";
-import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
+import { BackupSettings, JobSettings, Repository, Retention } from "./settings";
 
 /** A repository without its secret, every other leaf known. */
 export type PlainRepository = pulumi.Unwrap<Omit<Repository, "credentials">> & { hasCredentials: boolean };
@@ -81,11 +77,6 @@ function retentionPlan(retention: Retention | undefined): RetentionPlan {
   return { ...(hasRule ? rules : { days: retentionDefaults.days }), minimum };
 }
 
-/** Seconds above which a run is too slow: as set, or half the time between two runs where that is shorter than the default. */
-export function runLimitSeconds(intervalSeconds: number, tooSlowSeconds: number | undefined): number {
-  return tooSlowSeconds ?? Math.min(alertDefaults.tooSlowSeconds, Math.floor(intervalSeconds / 2));
-}
-
 /** Settings of a job with what it says of itself in its metrics, for alerts to compare with. */
 interface WatchedJob extends JobSettings {
   tooSlowSeconds?: number;
@@ -137,48 +128,6 @@ export function backupJobPlan(
     ...(directory === undefined ? {} : { textfileDirectory: directory }),
     repositories,
     limits: { ...limitDefaults, ...given(job.limits) },
-  };
-}
-
-/** What the schedule of a host means for alerts. Throws `ScheduleError`. */
-function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
-  const seconds = scheduleFacts(job.schedule ?? jobDefaults.schedule, job.timeZone ?? jobDefaults.timeZone).largestGapSeconds;
-  return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
-}
-
-/** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
-export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings, remoteWriteTargets: string[] = []): AlertRulesFilePlan {
-  return {
-    unit: job.prometheus?.unit ?? serverDefaults.unit,
-    url: job.prometheus?.url ?? serverDefaults.url,
-    hasApiCredentials: job.prometheus?.apiCredentials !== undefined,
-    rulesPath: alerts?.rulesPath ?? alertDefaults.rulesPath,
-    rules: {
-      intervals: [intervalPlan(alerts, job)],
-      hostName,
-      exporterJobs: [alerts?.exporterJob ?? alertDefaults.exporterJob],
-      ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
-      labels: alerts?.labels ?? {},
-      runbookBase: alerts?.runbookBase ?? alertDefaults.runbookBase,
-    },
-  };
-}
-
-/** The rules for one server that watches all these hosts: those of each, without what is said of one host alone. */
-export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
-  const limits = new Map<number, number>();
-  for (const { seconds, tooSlowSeconds } of plans.flatMap(({ intervals }) => intervals)) {
-    limits.set(seconds, Math.max(tooSlowSeconds, limits.get(seconds) ?? 0));
-  }
-  const [first, ...others] = plans;
-  const remoteWriteTargets = [...new Set(plans.flatMap(plan => plan.remoteWriteTargets ?? []))];
-  const shared = Object.entries(first?.labels ?? {}).filter(([name, value]) => others.every(({ labels }) => labels[name] === value));
-  return {
-    intervals: [...limits].map(([seconds, tooSlowSeconds]) => ({ seconds, tooSlowSeconds })).sort((a, b) => a.seconds - b.seconds),
-    exporterJobs: [...new Set(plans.flatMap(({ exporterJobs }) => exporterJobs))],
-    ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
-    labels: Object.fromEntries(shared),
-    runbookBase: first?.runbookBase ?? alertDefaults.runbookBase,
   };
 }
 

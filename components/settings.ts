@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { AdminApiSettings } from "./adminApi/settings";
+import { AlertSettings } from "./alertRules/settings";
 import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { PrometheusServer } from "./host/server";
 import { RemoteWriteTarget } from "./remoteWriteSettings";
@@ -86,22 +87,6 @@ export interface Repository {
    * where that fails, the step fails and the host is as before. With `warn` it says so and goes on.
    */
   proof?: Proof;
-}
-
-/** Alert rules, loaded by the server itself. */
-export interface AlertSettings {
-  /** Whether rules are installed. Defaults to true. */
-  enabled?: boolean;
-  /** The rules file on the host. Defaults to `/etc/prometheus/rules/prometheus-backup.yml`. */
-  rulesPath?: string;
-  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. A `BackupJob` of its own is told, too. */
-  tooSlowSeconds?: number;
-  /** Name of the scrape job of node_exporter. Defaults to `node`. */
-  exporterJob?: string;
-  /** Labels added to every alert, for routing. */
-  labels?: Record<string, string>;
-  /** What stands in front of the file name of a runbook. Defaults to `docs/runbooks/`, the directory of this module. */
-  runbookBase?: string;
 }
 
 /** How much a run may take, of time and of the machine. */

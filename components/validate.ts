@@ -1,12 +1,11 @@
 import { adminApiProblems } from "./adminApi/settings";
-import {
-  bandwidthCheck, gcsBucketCheck, jobNameCheck, labelValueCheck, regionCheck, repositoryNameCheck, rulesPathCheck,
-} from "./checks";
+import { alertProblems } from "./alertRules/settings";
+import { bandwidthCheck, gcsBucketCheck, regionCheck, repositoryNameCheck } from "./checks";
 import { jobDefaults } from "./defaults";
 import { Scheduler } from "./enums";
 import {
-  addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, labelNameCheck, lineCheck,
-  loginCheck, prefixCheck, urlCheck,
+  addressCheck, both, bucketCheck, Check, directoryCheck, filePathCheck, hostKeyCheck, lineCheck, loginCheck,
+  prefixCheck, urlCheck,
 } from "./fields/patterns";
 import { Findings, Problem } from "./fields/problems";
 import { scheduleCheck, timeZoneCheck } from "./fields/scheduleCheck";
@@ -15,7 +14,7 @@ import { connectionDefaults, SshConnection } from "./host/connection";
 import { serverProblems } from "./host/server";
 import { repositoryName } from "./resolve";
 import { credentialsFault } from "./secretText";
-import { AlertSettings, BackupSettings, JobSettings, Repository, Retention } from "./settings";
+import { BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { textfileProblems } from "./textfileDirectory/settings";
 import { remoteWriteProblems } from "./validateRemoteWrite";
 import { victoriaMetricsProblems } from "./victoriaMetrics/settings";
@@ -37,20 +36,6 @@ export function settingsProblems(settings: BackupSettings): Problem[] {
     ...remoteWriteProblems(settings.remoteWrite),
     ...victoriaMetricsProblems(settings.victoriaMetrics),
   ];
-}
-
-/** What is wrong with the alert settings. */
-export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
-  const found = new Findings();
-  found.text("alerts.rulesPath", alerts?.rulesPath, rulesPathCheck);
-  found.whole("alerts.tooSlowSeconds", alerts?.tooSlowSeconds, 1, 31_536_000);
-  found.text("alerts.exporterJob", alerts?.exporterJob, both(lineCheck, jobNameCheck));
-  found.text("alerts.runbookBase", alerts?.runbookBase, labelValueCheck);
-  for (const [name, value] of Object.entries(alerts?.labels ?? {})) {
-    found.text(`alerts.labels.${name}`, name, labelNameCheck);
-    found.text(`alerts.labels.${name}`, value, labelValueCheck);
-  }
-  return found.problems;
 }
 
 /** What is wrong with the schedules. */

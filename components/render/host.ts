@@ -1,21 +1,10 @@
 import { Scheduler } from "../enums";
 import { carriedFiles } from "../host/carried";
-import { HostFiles, publicFile } from "../host/files";
+import { HostFiles } from "../host/files";
 import { heartbeatName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
-import { renderAlertRules, ruleGroup } from "./alertRules";
-import { AlertRulesPlan } from "./alerts/condition";
 import { BackupJobPlan, renderBackupJob } from "./backupJob";
-
-/** What the step for the alert rules is told, and the rules. */
-export interface AlertRulesFilePlan {
-  unit: string;
-  url: string;
-  hasApiCredentials: boolean;
-  rulesPath: string;
-  rules: AlertRulesPlan;
-}
 
 /** The job; the packages of the scheduler that is not used are left out. */
 export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]): StepContent {
@@ -30,13 +19,6 @@ export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]):
     },
     files: renderBackupJob(plan),
     carried: carriedFiles(),
-  };
-}
-
-export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
-  return {
-    settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },
-    files: { [plan.rulesPath]: publicFile(renderAlertRules(plan.rules)) },
   };
 }
 

@@ -3,8 +3,8 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { expect, test } from "vitest";
-import { alertRules, renderAlertRules } from "../../components/render/alertRules";
-import { alertRulesPlan, centralAlertRulesPlan } from "../../components/resolve";
+import { alertRules, renderAlertRules } from "../../components/alertRules/rules";
+import { alertRulesPlan, centralAlertRulesPlan } from "../../components/alertRules/step";
 import { DAY, exporterSeries, firingAlerts, HOUR, hostSeries, MINUTE, promtool, Series } from "./promtool";
 
 const schedules: [string, number][] = [

@@ -5,9 +5,9 @@ import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { alertRules, renderAlertRules, renderPrometheusRule } from "../../components/render/alertRules";
-import { AlertRulesPlan } from "../../components/render/alerts/condition";
-import { alertRulesPlan, centralAlertRulesPlan } from "../../components/resolve";
+import { alertRules, renderAlertRules, renderPrometheusRule } from "../../components/alertRules/rules";
+import { AlertRulesPlan } from "../../components/alertRules/conditions/condition";
+import { alertRulesPlan, centralAlertRulesPlan } from "../../components/alertRules/step";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));
 afterAll(() => fs.rmSync(directory, { recursive: true }));

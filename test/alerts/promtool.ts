@@ -4,8 +4,8 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { stringify } from "yaml";
-import { alertRules, renderAlertRules } from "../../components/render/alertRules";
-import { type AlertRulesPlan } from "../../components/render/alerts/condition";
+import { alertRules, renderAlertRules } from "../../components/alertRules/rules";
+import { type AlertRulesPlan } from "../../components/alertRules/conditions/condition";
 
 export const MINUTE = 60;
 export const HOUR = 3600;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { alertRules } from "../../components/render/alertRules";
-import { alertRulesPlan, centralAlertRulesPlan } from "../../components/resolve";
+import { alertRules } from "../../components/alertRules/rules";
+import { alertRulesPlan, centralAlertRulesPlan } from "../../components/alertRules/step";
 import { firing, HOUR, MINUTE, Series } from "./promtool";
 
 const hour = { at: HOUR, step: MINUTE };

@@ -3,9 +3,9 @@ import * as os from "os";
 import * as path from "path";
 import { afterAll, expect, test } from "vitest";
 import { AlertSettings } from "../../components";
-import { alertRules, renderAlertRules } from "../../components/render/alertRules";
-import { AlertRulesPlan, duration } from "../../components/render/alerts/condition";
-import { alertRulesPlan } from "../../components/resolve";
+import { alertRules, renderAlertRules } from "../../components/alertRules/rules";
+import { AlertRulesPlan, duration } from "../../components/alertRules/conditions/condition";
+import { alertRulesPlan } from "../../components/alertRules/step";
 import { DAY, exporterSeries, firing, firingAlerts, HOUR, hostSeries, MINUTE, promtool, Series, steady } from "./promtool";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));

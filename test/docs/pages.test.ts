@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { alertRules } from "../../components/render/alertRules";
+import { alertRules } from "../../components/alertRules/rules";
 
 const root = path.join(__dirname, "..", "..");
 const plan = {

@@ -1,8 +1,8 @@
 // The main job as it happens every night: the cron entry fires, and afterwards everything is where it should be.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { renderCron } from "../../components/render/backupJob";
-import { renderAlertRules } from "../../components/render/alertRules";
-import { alertRulesPlan } from "../../components/resolve";
+import { renderAlertRules } from "../../components/alertRules/rules";
+import { alertRulesPlan } from "../../components/alertRules/step";
 import { queriesWithoutData } from "../dashboard/onHost";
 import { startWebhook } from "../servers/webhook";
 import { waitUntil } from "../tools/process";

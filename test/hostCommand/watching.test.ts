@@ -1,7 +1,7 @@
 // F21: metrics that do not arrive. A real node_exporter serves the file of a real run, a real server asks the rules: each fault raises an
 // alert, and the alert names the host. (How long each has to last is tested with promtool, in test/alerts.)
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { renderAlertRules } from "../../components/render/alertRules";
+import { renderAlertRules } from "../../components/alertRules/rules";
 import { waitUntil } from "../tools/process";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";

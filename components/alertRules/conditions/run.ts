@@ -1,4 +1,6 @@
-import { AlertRulesPlan, Condition, host, interval, intervalLabel, limit, settleSeconds, shares, upToAnHour, valueOf } from "./condition";
+import {
+  AlertRulesPlan, Condition, host, interval, intervalLabel, limit, settleSeconds, shares, upToAnHour, valueOf,
+} from "./condition";
 
 const success = "prometheus_backup_last_success_timestamp_seconds";
 

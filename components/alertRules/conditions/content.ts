@@ -1,4 +1,6 @@
-import { AlertRulesPlan, Condition, DAY, duration, host, interval, limit, settleSeconds, Share, shares, upToAnHour, valueOf } from "./condition";
+import {
+  AlertRulesPlan, Condition, DAY, duration, host, interval, limit, settleSeconds, Share, shares, upToAnHour, valueOf,
+} from "./condition";
 
 const stored = "prometheus_backup_repository_last_success_timestamp_seconds";
 const verified = "prometheus_backup_verify_last_success_timestamp_seconds";

@@ -1,14 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { PrometheusServer, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { alertRulesStep } from "./render/host";
-import { alertRulesPlan } from "./resolve";
-import { AlertSettings } from "./settings";
-import { alertProblems, scheduleProblems } from "./validate";
-import { targetNameProblems } from "./validateRemoteWrite";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { sealed } from "../host/secrets";
+import { PrometheusServer, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { scheduleProblems } from "../validate";
+import { targetNameProblems } from "../validateRemoteWrite";
+import { alertProblems, AlertSettings } from "./settings";
+import { alertRulesPlan, alertRulesStep } from "./step";
 
 /** Arguments of `AlertRules`. */
 export interface AlertRulesArgs extends HostArgs {

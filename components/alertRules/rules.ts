@@ -1,12 +1,9 @@
 import { stringify } from "yaml";
-import { contentConditions } from "./alerts/content";
-import { AlertRulesPlan, Condition, duration, intervalLabel } from "./alerts/condition";
-import { remoteWriteConditions } from "./alerts/remoteWrite";
-import { runConditions } from "./alerts/run";
-import { watchConditions } from "./alerts/watch";
-
-export { duration } from "./alerts/condition";
-export type { AlertRulesPlan, IntervalPlan } from "./alerts/condition";
+import { AlertRulesPlan, Condition, duration, intervalLabel } from "./conditions/condition";
+import { contentConditions } from "./conditions/content";
+import { remoteWriteConditions } from "./conditions/remoteWrite";
+import { runConditions } from "./conditions/run";
+import { watchConditions } from "./conditions/watch";
 
 /** One alert in the form of Prometheus. */
 export interface AlertRule {

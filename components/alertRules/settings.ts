@@ -1,0 +1,67 @@
+import { amount, flag, group, text, texts } from "../fields/group";
+import { both, filePathCheck, labelNameCheck, lineCheck, pattern } from "../fields/patterns";
+import { Findings, Problem } from "../fields/problems";
+
+/** Alert rules, loaded by the server itself. */
+export interface AlertSettings {
+  /** Whether rules are installed. Defaults to true. */
+  enabled?: boolean;
+  /** The rules file on the host. Defaults to `/etc/prometheus/rules/prometheus-backup.yml`. */
+  rulesPath?: string;
+  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. A `BackupJob` of its own is told, too. */
+  tooSlowSeconds?: number;
+  /** Name of the scrape job of node_exporter. Defaults to `node`. */
+  exporterJob?: string;
+  /** Labels added to every alert, for routing. */
+  labels?: Record<string, string>;
+  /** What stands in front of the file name of a runbook. Defaults to `docs/runbooks/`, the directory of this module. */
+  runbookBase?: string;
+}
+
+/** Alert rules. */
+export const alertDefaults = {
+  enabled: true,
+  rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
+  tooSlowSeconds: 1800,
+  exporterJob: "node",
+  runbookBase: "docs/runbooks/",
+} as const;
+
+export const alertSchema = group({
+  enabled: flag.optional(),
+  rulesPath: text.optional(),
+  tooSlowSeconds: amount.optional(),
+  exporterJob: text.optional(),
+  labels: texts.optional(),
+  runbookBase: text.optional(),
+});
+
+export const rulesPathCheck = both(
+  filePathCheck,
+  pattern(/\.(yml|yaml)$/, "must end in `.yml` or `.yaml`, or no `rule_files` entry would match it. Add the ending."),
+);
+
+export const jobNameCheck = pattern(
+  /^[^"\\{}]{1,200}$/,
+  "must be the `job_name` of a scrape job, without quotes, braces and backslashes. Correct it.",
+);
+
+/** Label values are templates in Prometheus; a brace would be read as code there. */
+export const labelValueCheck = both(
+  lineCheck,
+  pattern(/^(?!.*\{\{)/, "holds `{{`, which Prometheus would run as a template. Remove it."),
+);
+
+/** What is wrong with the alert settings. */
+export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
+  const found = new Findings();
+  found.text("alerts.rulesPath", alerts?.rulesPath, rulesPathCheck);
+  found.whole("alerts.tooSlowSeconds", alerts?.tooSlowSeconds, 1, 31_536_000);
+  found.text("alerts.exporterJob", alerts?.exporterJob, both(lineCheck, jobNameCheck));
+  found.text("alerts.runbookBase", alerts?.runbookBase, labelValueCheck);
+  for (const [name, value] of Object.entries(alerts?.labels ?? {})) {
+    found.text(`alerts.labels.${name}`, name, labelNameCheck);
+    found.text(`alerts.labels.${name}`, value, labelValueCheck);
+  }
+  return found.problems;
+}
