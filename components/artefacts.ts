@@ -13,10 +13,10 @@ import { serverDefaults } from "./host/server";
 import { StepName } from "./host/stepName";
 import { renderToolkit } from "./host/toolkit";
 import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusBackupFleet";
-import { hasTargetSecrets } from "./remoteWrite";
-import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWritePlan";
+import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWrite/plan";
+import { hasTargetSecrets } from "./remoteWrite/settings";
+import { remoteWriteStep } from "./remoteWrite/step";
 import { backupJobStep } from "./render/host";
-import { remoteWriteStep } from "./render/remoteWrite";
 import { RepositoryPlan } from "./render/repositories";
 import {
   backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,

@@ -16,7 +16,7 @@ import { HostArgs, hostProblems, missingHostKey, SshConnection } from "./host/co
 import { stackRegion } from "./offsiteBucket/region";
 import { bucketProblems, offsiteBucketSchema } from "./offsiteBucket/settings";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
-import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { RemoteWriteTarget } from "./remoteWrite/settings";
 import { mergeSettings } from "./resolve";
 import { credentialsFault } from "./secretText";
 import { BackupSettings, Repository } from "./settings";

@@ -2,14 +2,13 @@ import { z } from "zod";
 import { adminApiSchema } from "./adminApi/settings";
 import { alertSchema } from "./alertRules/settings";
 import { bootstrapSchema } from "./bootstrap/settings";
-import {
-  Arrival, Compression, Format, Proof, RelabelAction, RemoteWritePreset, Scheduler, SkipHead, Source,
-} from "./enums";
-import { amount, choice, flag, group, list, rewritten, text, texts } from "./fields/group";
+import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
+import { amount, choice, flag, group, list, rewritten, text } from "./fields/group";
 import { nearest } from "./fields/nearest";
 import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
 import { offsiteBucketSchema } from "./offsiteBucket/settings";
+import { remoteWriteSchema } from "./remoteWrite/settings";
 import { storeSecret } from "./stack/reader";
 import { textfileSchema } from "./textfileDirectory/settings";
 import { victoriaMetricsSchema } from "./victoriaMetrics/settings";
@@ -56,46 +55,6 @@ const limits = group({
   apiTimeoutSeconds: amount.optional(),
 });
 
-const remoteWriteTarget = group({
-  name: text,
-  preset: choice(RemoteWritePreset).optional(),
-  url: text,
-  tenant: text.optional(),
-  headers: texts.optional(),
-  basicAuth: group({ username: text, password: text }).optional(),
-  bearerToken: text.optional(),
-  tls: group({
-    ca: text.optional(),
-    certificate: text.optional(),
-    key: text.optional(),
-    serverName: text.optional(),
-    insecureSkipVerify: flag.optional(),
-  }).optional(),
-  timeoutSeconds: amount.optional(),
-  queue: group({
-    capacity: amount.optional(),
-    minShards: amount.optional(),
-    maxShards: amount.optional(),
-    maxSamplesPerSend: amount.optional(),
-    batchSendDeadlineSeconds: amount.optional(),
-    maxBackoffSeconds: amount.optional(),
-    retryOnRateLimit: flag.optional(),
-  }).optional(),
-  writeRelabelConfigs: list(group({
-    sourceLabels: list(text).optional(),
-    separator: text.optional(),
-    targetLabel: text.optional(),
-    regex: text.optional(),
-    modulus: amount.optional(),
-    replacement: text.optional(),
-    action: choice(RelabelAction).optional(),
-  })).optional(),
-  sendExemplars: flag.optional(),
-  sendNativeHistograms: flag.optional(),
-  arrival: choice(Arrival).optional(),
-  arrivalTimeoutSeconds: amount.optional(),
-});
-
 /** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
 const skipHead = rewritten(
   value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
@@ -132,7 +91,7 @@ const shared = {
   alerts: alertSchema.optional(),
   drill: drill.optional(),
   limits: limits.optional(),
-  remoteWrite: list(remoteWriteTarget).optional(),
+  remoteWrite: list(remoteWriteSchema).optional(),
   victoriaMetrics: victoriaMetricsSchema.optional(),
 };
 
@@ -208,7 +167,7 @@ function unknownText(group: z.ZodType, name: string): string {
 
 export type SharedConfig = z.output<typeof sharedSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
-export type TargetConfig = z.output<typeof remoteWriteTarget>;
+export type TargetConfig = z.output<typeof remoteWriteSchema>;
 export type OffsiteBucketConfig = z.output<typeof offsiteBucketSchema>;
 
 /** One complaint of a schema, in our words. */

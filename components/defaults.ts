@@ -1,10 +1,11 @@
 import { adminApiDefaults } from "./adminApi/settings";
 import { alertDefaults } from "./alertRules/settings";
 import { bootstrapDefaults } from "./bootstrap/settings";
-import { Arrival, Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
+import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { connectionDefaults } from "./host/connection";
 import { serverDefaults } from "./host/server";
 import { bucketDefaults } from "./offsiteBucket/settings";
+import { targetDefaults } from "./remoteWrite/settings";
 import { textfileDefaults } from "./textfileDirectory/settings";
 import { victoriaMetricsDefaults } from "./victoriaMetrics/settings";
 
@@ -49,9 +50,6 @@ export const limitDefaults = {
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
-
-/** A target of remote_write. */
-export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
 
 /** Every default in one place. Changing one changes hosts that are already in use, so it is a new major version. */
 export const defaults = {

@@ -7,7 +7,7 @@ import { BootstrapSource } from "./bootstrap/settings";
 import { HostArgs } from "./host/connection";
 import { componentOptions, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
-import { RemoteWrite } from "./remoteWrite";
+import { RemoteWrite } from "./remoteWrite/component";
 import { jobServer, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
 import { BackupSettings } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory/component";

@@ -3,7 +3,7 @@ import { AdminApiSettings } from "./adminApi/settings";
 import { AlertSettings } from "./alertRules/settings";
 import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
 import { PrometheusServer } from "./host/server";
-import { RemoteWriteTarget } from "./remoteWriteSettings";
+import { RemoteWriteTarget } from "./remoteWrite/settings";
 import { TextfileSettings } from "./textfileDirectory/settings";
 import { VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 

@@ -12,11 +12,11 @@ import { scheduleCheck, timeZoneCheck } from "./fields/scheduleCheck";
 import { secretCheck } from "./fields/secretText";
 import { connectionDefaults, SshConnection } from "./host/connection";
 import { serverProblems } from "./host/server";
+import { remoteWriteProblems } from "./remoteWrite/problems";
 import { repositoryName } from "./resolve";
 import { credentialsFault } from "./secretText";
 import { BackupSettings, JobSettings, Repository, Retention } from "./settings";
 import { textfileProblems } from "./textfileDirectory/settings";
-import { remoteWriteProblems } from "./validateRemoteWrite";
 import { victoriaMetricsProblems } from "./victoriaMetrics/settings";
 
 /** A job needs a place for its backups. */

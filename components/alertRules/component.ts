@@ -4,8 +4,8 @@ import { componentError, componentOptions, hostStep, stepOrder } from "../host/r
 import { sealed } from "../host/secrets";
 import { PrometheusServer, serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
+import { targetNameProblems } from "../remoteWrite/problems";
 import { scheduleProblems } from "../validate";
-import { targetNameProblems } from "../validateRemoteWrite";
 import { alertProblems, AlertSettings } from "./settings";
 import { alertRulesPlan, alertRulesStep } from "./step";
 

@@ -1,7 +1,7 @@
 // Receivers of `remote_write` on a test host, and how they are asked back. All without a tenant: the Prometheus of these hosts
 // would not send one.
 import { readFileSync } from "node:fs";
-import type { RemoteWriteTargetPlan } from "../../components/render/remoteWrite";
+import type { RemoteWriteTargetPlan } from "../../components/remoteWrite/plan";
 import type { Host } from "../hosts/host";
 import { ensureReceiver, type Receiver } from "../tools/receivers";
 import { waitUntil } from "../tools/process";

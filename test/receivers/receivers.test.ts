@@ -2,7 +2,7 @@
 // are built from source the first time.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StepName } from "../../components/host/stepName";
-import { remoteWriteStep } from "../../components/render/remoteWrite";
+import { remoteWriteStep } from "../../components/remoteWrite/step";
 import { startHost, quote, type Host } from "../hosts/host";
 import { install, inventory, remove } from "../integration/stepHarness";
 import { waitUntil } from "../tools/process";

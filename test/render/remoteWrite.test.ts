@@ -6,9 +6,10 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { RemoteWriteTarget } from "../../components";
-import { PlainTarget, remoteWritePlan, withoutSecrets } from "../../components/remoteWritePlan";
-import { remoteWriteCredentialsStep, remoteWriteStep, renderRemoteWrite } from "../../components/render/remoteWrite";
-import { remoteWriteProblems } from "../../components/validateRemoteWrite";
+import { PlainTarget, remoteWritePlan, withoutSecrets } from "../../components/remoteWrite/plan";
+import { remoteWriteCredentialsStep, remoteWriteStep } from "../../components/remoteWrite/step";
+import { renderRemoteWrite } from "../../components/remoteWrite/yaml";
+import { remoteWriteProblems } from "../../components/remoteWrite/problems";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-remote-write-"));
 afterAll(() => fs.rmSync(directory, { recursive: true }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { renderRemoteWrite } from "../../components/render/remoteWrite";
+import { renderRemoteWrite } from "../../components/remoteWrite/yaml";
 import { callStep } from "./bash";
 
 const target = { name: "a", url: "http://a/w", headers: {}, hasBearerToken: false, queue: { capacity: 10 }, relabel: [], arrival: "required", arrivalTimeoutSeconds: 9 };

@@ -1,14 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { StepContent } from "./host/payload";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { sealed } from "./host/secrets";
-import { PrometheusServer, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { KnownSecrets, PlainTarget, remoteWritePlan, targetSecrets, withoutSecrets } from "./remoteWritePlan";
-import { RemoteWriteTarget } from "./remoteWriteSettings";
-import { endpointUrl, remoteWriteCredentialsStep, RemoteWritePlan, remoteWriteStep } from "./render/remoteWrite";
-import { missingTargets, remoteWriteProblems } from "./validateRemoteWrite";
+import { privateKeyFault } from "../fields/secretText";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { StepContent } from "../host/payload";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { checkedSecret, sealed } from "../host/secrets";
+import { PrometheusServer, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, withoutSecrets } from "./plan";
+import { missingTargets, remoteWriteProblems } from "./problems";
+import { hasTargetSecrets, RemoteWriteTarget } from "./settings";
+import { remoteWriteCredentialsStep, remoteWriteStep } from "./step";
+import { endpointUrl } from "./yaml";
 
 /** Arguments of `RemoteWrite`. */
 export interface RemoteWriteArgs extends HostArgs {
@@ -20,12 +22,6 @@ export interface RemoteWriteArgs extends HostArgs {
 
 /** Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before. */
 const timeoutSeconds = 1200;
-
-/** Whether any file of secrets is needed on the host; known before any Output is. */
-export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
-  const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [basicAuth?.password, bearerToken, tls?.key]);
-  return [args.prometheus?.apiCredentials, ...secrets].some(secret => secret !== undefined);
-}
 
 function secretContent(args: RemoteWriteArgs, plan: pulumi.Output<RemoteWritePlan>): pulumi.Output<StepContent> {
   const secrets = pulumi.secret({ targets: targetSecrets(args.remoteWrite), api: args.prometheus?.apiCredentials });
@@ -73,3 +69,16 @@ export class RemoteWrite extends pulumi.ComponentResource {
     this.registerOutputs({ urls: this.urls, report: this.report });
   }
 }
+
+/** The secrets of targets by their names. */
+export function targetSecrets(targets: RemoteWriteTarget[]): Record<string, pulumi.Input<pulumi.Inputs>> {
+  const secrets = targets.map(({ name, basicAuth, bearerToken, tls }, index) => {
+    const path = `remoteWrite[${index}].tls.key`;
+    const key = tls?.key === undefined ? undefined : checkedSecret(tls.key, path, privateKeyFault);
+    return [name, { password: basicAuth?.password, token: bearerToken, key }];
+  });
+  return Object.fromEntries(secrets) as Record<string, pulumi.Input<pulumi.Inputs>>;
+}
+
+/** What `targetSecrets` is once everything is known. */
+export type KnownSecrets = Record<string, RemoteWriteSecrets>;

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { Arrival, RelabelAction, RemoteWritePreset } from "./enums";
+import { amount, choice, flag, group, list, text, texts } from "../fields/group";
+import { RemoteWriteArgs } from "./component";
 
 /** How much a target may hold and send at once. What is left out is up to Prometheus, whose defaults suit most servers. */
 export interface RemoteWriteQueue {
@@ -98,4 +99,102 @@ export interface RemoteWriteTarget {
   arrival?: Arrival;
   /** Seconds to wait for the first samples. Defaults to 120, up to 300 is allowed; it must be longer than the scrape interval. */
   arrivalTimeoutSeconds?: number;
+}
+
+/** What receives a copy of the samples, which decides the path of its endpoint and how it is told the tenant. */
+export const RemoteWritePreset = {
+  /** Thanos Receive: `/api/v1/receive`, header `THANOS-TENANT`. */
+  Thanos: "thanos",
+  /** Cortex: `/api/v1/push`, header `X-Scope-OrgID`. */
+  Cortex: "cortex",
+  /** Grafana Mimir: `/api/v1/push`, header `X-Scope-OrgID`. */
+  Mimir: "mimir",
+  /** VictoriaMetrics: `/api/v1/write`; with a tenant, that of a cluster, `/insert/TENANT/prometheus/api/v1/write`. */
+  VictoriaMetrics: "victoriametrics",
+} as const;
+export type RemoteWritePreset = (typeof RemoteWritePreset)[keyof typeof RemoteWritePreset];
+
+/** What is expected of a remote_write target when it is installed or changed. */
+export const Arrival = {
+  /** Samples must arrive, otherwise everything is put back as it was. */
+  Required: "required",
+  /** A target that gets no samples stays configured, with a warning. */
+  Warn: "warn",
+} as const;
+export type Arrival = (typeof Arrival)[keyof typeof Arrival];
+
+/** What a relabelling rule does, as Prometheus names it. */
+export const RelabelAction = {
+  /** Sets a label from others; what Prometheus does without an action. */
+  Replace: "replace",
+  /** Lets only matching series through. */
+  Keep: "keep",
+  /** Holds matching series back. */
+  Drop: "drop",
+  /** Lets series through whose joined labels equal the target label. */
+  KeepEqual: "keepequal",
+  /** Holds them back. */
+  DropEqual: "dropequal",
+  /** Sets a label to the hash of others, modulo a number. */
+  HashMod: "hashmod",
+  /** Renames labels. */
+  LabelMap: "labelmap",
+  /** Removes matching labels. */
+  LabelDrop: "labeldrop",
+  /** Removes all other labels. */
+  LabelKeep: "labelkeep",
+  /** Sets a label in lower case. */
+  Lowercase: "lowercase",
+  /** Sets a label in upper case. */
+  Uppercase: "uppercase",
+} as const;
+export type RelabelAction = (typeof RelabelAction)[keyof typeof RelabelAction];
+
+/** A target of remote_write. */
+export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
+
+export const remoteWriteSchema = group({
+  name: text,
+  preset: choice(RemoteWritePreset).optional(),
+  url: text,
+  tenant: text.optional(),
+  headers: texts.optional(),
+  basicAuth: group({ username: text, password: text }).optional(),
+  bearerToken: text.optional(),
+  tls: group({
+    ca: text.optional(),
+    certificate: text.optional(),
+    key: text.optional(),
+    serverName: text.optional(),
+    insecureSkipVerify: flag.optional(),
+  }).optional(),
+  timeoutSeconds: amount.optional(),
+  queue: group({
+    capacity: amount.optional(),
+    minShards: amount.optional(),
+    maxShards: amount.optional(),
+    maxSamplesPerSend: amount.optional(),
+    batchSendDeadlineSeconds: amount.optional(),
+    maxBackoffSeconds: amount.optional(),
+    retryOnRateLimit: flag.optional(),
+  }).optional(),
+  writeRelabelConfigs: list(group({
+    sourceLabels: list(text).optional(),
+    separator: text.optional(),
+    targetLabel: text.optional(),
+    regex: text.optional(),
+    modulus: amount.optional(),
+    replacement: text.optional(),
+    action: choice(RelabelAction).optional(),
+  })).optional(),
+  sendExemplars: flag.optional(),
+  sendNativeHistograms: flag.optional(),
+  arrival: choice(Arrival).optional(),
+  arrivalTimeoutSeconds: amount.optional(),
+});
+
+/** Whether any file of secrets is needed on the host; known before any Output is. */
+export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
+  const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [basicAuth?.password, bearerToken, tls?.key]);
+  return [args.prometheus?.apiCredentials, ...secrets].some(secret => secret !== undefined);
 }

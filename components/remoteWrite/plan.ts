@@ -1,10 +1,63 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { targetDefaults } from "./defaults";
-import { privateKeyFault } from "./fields/secretText";
-import { checkedSecret } from "./host/secrets";
-import { PrometheusServer, serverDefaults } from "./host/server";
-import { RemoteWriteTarget, RemoteWriteTls } from "./remoteWriteSettings";
-import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./render/remoteWrite";
+import { PrometheusServer, serverDefaults } from "../host/server";
+import { RemoteWriteTarget, RemoteWriteTls, targetDefaults } from "./settings";
+
+/** Prometheus' own names, in the order in which they are written; what is undefined is left to Prometheus. */
+export interface RelabelPlan {
+  sourceLabels?: string[];
+  separator?: string;
+  targetLabel?: string;
+  regex?: string;
+  modulus?: number;
+  replacement?: string;
+  action?: string;
+}
+
+/** Limits of a queue; what is undefined is left to Prometheus. */
+export interface QueuePlan {
+  capacity?: number;
+  minShards?: number;
+  maxShards?: number;
+  maxSamplesPerSend?: number;
+  batchSendDeadlineSeconds?: number;
+  maxBackoffSeconds?: number;
+  retryOnRateLimit?: boolean;
+}
+
+/** One target with everything that is no secret. */
+export interface RemoteWriteTargetPlan {
+  name: string;
+  preset?: string;
+  url: string;
+  tenant?: string;
+  headers: Record<string, string>;
+  /** Name for basic auth; with it there is a password. */
+  username?: string;
+  hasBearerToken: boolean;
+  tls?: { ca?: string; certificate?: string; hasKey: boolean; serverName?: string; insecureSkipVerify?: boolean };
+  timeoutSeconds?: number;
+  queue: QueuePlan;
+  relabel: RelabelPlan[];
+  sendExemplars?: boolean;
+  sendNativeHistograms?: boolean;
+  arrival: string;
+  arrivalTimeoutSeconds: number;
+}
+
+/** What both steps for remote_write are told. */
+export interface RemoteWritePlan {
+  unit: string;
+  url: string;
+  hasApiCredentials: boolean;
+  targets: RemoteWriteTargetPlan[];
+}
+
+/** Secrets of one target. */
+export interface RemoteWriteSecrets {
+  password?: string;
+  token?: string;
+  key?: string;
+}
 
 type OpenTls = Omit<RemoteWriteTls, "key"> & { hasKey: boolean };
 type OpenTarget = Omit<RemoteWriteTarget, "basicAuth" | "bearerToken" | "tls"> & { username?: string; hasBearerToken: boolean; tls?: OpenTls };
@@ -19,19 +72,6 @@ export function withoutSecrets({ basicAuth, bearerToken, tls, ...rest }: RemoteW
     ...(tls === undefined ? {} : { tls: { ...openTls, hasKey: key !== undefined } }),
   };
 }
-
-/** The secrets of targets by their names. */
-export function targetSecrets(targets: RemoteWriteTarget[]): Record<string, pulumi.Input<pulumi.Inputs>> {
-  const secrets = targets.map(({ name, basicAuth, bearerToken, tls }, index) => {
-    const path = `remoteWrite[${index}].tls.key`;
-    const key = tls?.key === undefined ? undefined : checkedSecret(tls.key, path, privateKeyFault);
-    return [name, { password: basicAuth?.password, token: bearerToken, key }];
-  });
-  return Object.fromEntries(secrets) as Record<string, pulumi.Input<pulumi.Inputs>>;
-}
-
-/** What `targetSecrets` is once everything is known. */
-export type KnownSecrets = Record<string, RemoteWriteSecrets>;
 
 /** A target whose every leaf is known. */
 export type PlainTarget = pulumi.Unwrap<OpenTarget>;
