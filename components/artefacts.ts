@@ -3,8 +3,12 @@ import { AlertRulesPlan } from "./alertRules/conditions/condition";
 import { ExporterTarget } from "./alertRules/rules";
 import { alertDefaults } from "./alertRules/settings";
 import { alertRulesPlan, alertRulesStep } from "./alertRules/step";
+import { backupJobPlan, repositoryPlan } from "./backupJob/plan";
+import { RepositoryPlan } from "./backupJob/rclone";
+import { PlainRepository, Repository } from "./backupJob/repository";
+import { jobDefaults } from "./backupJob/settings";
+import { backupJobStep, jobPackages } from "./backupJob/step";
 import { bootstrapPlan, bootstrapStep } from "./bootstrap/step";
-import { jobDefaults, jobPackages } from "./defaults";
 import { HostFiles, publicFile } from "./host/files";
 import { paths } from "./host/paths";
 import { StepContent } from "./host/payload";
@@ -16,12 +20,7 @@ import { FleetHost, PrometheusBackupFleetArgs, withOffsite } from "./prometheusB
 import { PlainTarget, remoteWritePlan, withoutSecrets } from "./remoteWrite/plan";
 import { hasTargetSecrets } from "./remoteWrite/settings";
 import { remoteWriteStep } from "./remoteWrite/step";
-import { backupJobStep } from "./render/host";
-import { RepositoryPlan } from "./render/repositories";
-import {
-  backupJobPlan, mergeSettings, PlainRepository, repositoryPlan, wantsAdminApi, wantsVictoriaMetrics, watchedJob,
-} from "./resolve";
-import { Repository } from "./settings";
+import { mergeSettings, wantsAdminApi, wantsVictoriaMetrics, watchedJob } from "./resolve";
 import { textfileDefaults } from "./textfileDirectory/settings";
 import { textfileDirectory, textfilePlan, textfileStep } from "./textfileDirectory/step";
 import { victoriaMetricsPlan, victoriaMetricsStep } from "./victoriaMetrics/step";

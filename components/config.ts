@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { uselessProxy } from "./adminApi/settings";
+import { credentialsFault, Repository } from "./backupJob/repository";
+import { environmentCheck, missingRepositories, scheduleProblems } from "./backupJob/settings";
+import { BackupSettings } from "./backupSettings";
 import { bootstrapProblems } from "./bootstrap/settings";
 import {
   HostConfig, hostSchema, OffsiteBucketConfig, shapeProblems, SharedConfig, sharedSchema, TargetConfig,
@@ -18,13 +21,8 @@ import { bucketProblems, offsiteBucketSchema } from "./offsiteBucket/settings";
 import { FleetHost, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
 import { RemoteWriteTarget } from "./remoteWrite/settings";
 import { mergeSettings } from "./resolve";
-import { credentialsFault } from "./secretText";
-import { BackupSettings, Repository } from "./settings";
 import { secretNameCheck } from "./stack/reader";
-import {
-  duplicateNames, environmentCheck, missingRepositories, offsiteProblems, scheduleProblems, settingsProblems,
-  sharedMachines,
-} from "./validate";
+import { duplicateNames, offsiteProblems, settingsProblems, sharedMachines } from "./validate";
 
 /** A stack's configuration as it stands in its file, without the namespace. */
 export interface StackConfig {

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { adminApiSchema } from "./adminApi/settings";
 import { alertSchema } from "./alertRules/settings";
+import { limitSchema } from "./backupJob/limits";
+import { repositorySchema } from "./backupJob/repository";
+import { retentionSchema } from "./backupJob/retention";
+import { Compression, drillSchema, Format, Scheduler, skipHeadSchema, Source } from "./backupJob/settings";
 import { bootstrapSchema } from "./bootstrap/settings";
-import { Compression, Format, Proof, Scheduler, SkipHead, Source } from "./enums";
-import { amount, choice, flag, group, list, rewritten, text } from "./fields/group";
+import { amount, choice, flag, group, list, text } from "./fields/group";
 import { nearest } from "./fields/nearest";
 import { bastionSchema } from "./host/connection";
 import { serverSchema } from "./host/server";
@@ -12,54 +15,6 @@ import { remoteWriteSchema } from "./remoteWrite/settings";
 import { storeSecret } from "./stack/reader";
 import { textfileSchema } from "./textfileDirectory/settings";
 import { victoriaMetricsSchema } from "./victoriaMetrics/settings";
-
-const retention = group({
-  days: amount.optional(),
-  keepLast: amount.optional(),
-  hourly: amount.optional(),
-  daily: amount.optional(),
-  weekly: amount.optional(),
-  monthly: amount.optional(),
-  yearly: amount.optional(),
-  minimum: amount.optional(),
-});
-
-const sftp = group({ address: text, port: amount.optional(), user: text, path: text, hostKey: text });
-
-const repository = group({
-  name: text.optional(),
-  path: text.optional(),
-  bucket: text.optional(),
-  region: text.optional(),
-  endpoint: text.optional(),
-  kmsKey: text.optional(),
-  gcs: text.optional(),
-  prefix: text.optional(),
-  sftp: sftp.optional(),
-  credentials: text.optional(),
-  prune: flag.optional(),
-  proof: choice(Proof).optional(),
-});
-
-const drill = group({ schedule: text.optional(), parts: amount.optional() });
-
-const limits = group({
-  parallel: amount.optional(),
-  compressionLevel: amount.optional(),
-  bandwidth: text.optional(),
-  nice: amount.optional(),
-  ioniceClass: amount.optional(),
-  ioniceLevel: amount.optional(),
-  snapshotTimeoutSeconds: amount.optional(),
-  transferTimeoutSeconds: amount.optional(),
-  apiTimeoutSeconds: amount.optional(),
-});
-
-/** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
-const skipHead = rewritten(
-  value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
-  choice(SkipHead).optional(),
-);
 
 const shared = {
   user: text.optional(),
@@ -79,18 +34,18 @@ const shared = {
   source: choice(Source).optional(),
   format: choice(Format).optional(),
   archiveCompression: choice(Compression).optional(),
-  skipHead: skipHead.optional(),
+  skipHead: skipHeadSchema.optional(),
   holdBlocks: flag.optional(),
-  retention: retention.optional(),
+  retention: retentionSchema.optional(),
   orphanGraceHours: amount.optional(),
   suspectBelowPercent: amount.optional(),
   companions: flag.optional(),
   heartbeat: text.optional(),
-  repositories: list(repository).optional(),
+  repositories: list(repositorySchema).optional(),
   textfile: textfileSchema.optional(),
   alerts: alertSchema.optional(),
-  drill: drill.optional(),
-  limits: limits.optional(),
+  drill: drillSchema.optional(),
+  limits: limitSchema.optional(),
   remoteWrite: list(remoteWriteSchema).optional(),
   victoriaMetrics: victoriaMetricsSchema.optional(),
 };

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules/component";
-import { BackupJob } from "./backupJob";
+import { BackupJob } from "./backupJob/component";
+import { BackupSettings } from "./backupSettings";
 import { Bootstrap } from "./bootstrap/component";
 import { BootstrapSource } from "./bootstrap/settings";
 import { HostArgs } from "./host/connection";
@@ -9,7 +10,6 @@ import { componentOptions, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { RemoteWrite } from "./remoteWrite/component";
 import { jobServer, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
-import { BackupSettings } from "./settings";
 import { TextfileDirectory } from "./textfileDirectory/component";
 import { textfileDirectory } from "./textfileDirectory/step";
 import { VictoriaMetrics } from "./victoriaMetrics/component";

@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Repository } from "./backupJob/repository";
+import { BackupSettings } from "./backupSettings";
 import { BootstrapSource } from "./bootstrap/settings";
 import { SshConnection } from "./host/connection";
 import { componentError } from "./host/remoteStep";
@@ -9,7 +11,6 @@ import { stackRegion } from "./offsiteBucket/region";
 import { OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
 import { PrometheusBackup } from "./prometheusBackup";
 import { mergeSettings } from "./resolve";
-import { BackupSettings, Repository } from "./settings";
 import { duplicateNames, offsiteProblems, sharedMachines } from "./validate";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
+import { scheduleProblems } from "../backupJob/settings";
 import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
 import { PrometheusServer, serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
 import { targetNameProblems } from "../remoteWrite/problems";
-import { scheduleProblems } from "../validate";
 import { alertProblems, AlertSettings } from "./settings";
 import { alertRulesPlan, alertRulesStep } from "./step";
 

@@ -1,9 +1,8 @@
-import { jobDefaults } from "../defaults";
+import { jobDefaults, JobSettings } from "../backupJob/settings";
 import { scheduleFacts } from "../fields/schedule";
 import { publicFile } from "../host/files";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, serverDefaults } from "../host/server";
-import { JobSettings } from "../settings";
 import { AlertRulesPlan, IntervalPlan } from "./conditions/condition";
 import { renderAlertRules, ruleGroup } from "./rules";
 import { alertDefaults, AlertSettings } from "./settings";

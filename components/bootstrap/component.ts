@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Repository } from "../backupJob/repository";
 import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
 import { PrometheusServer, serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
-import { Repository } from "../settings";
 import { bootstrapProblems, BootstrapSource } from "./settings";
 import { bootstrapPlan, bootstrapStep } from "./step";
 

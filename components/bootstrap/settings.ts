@@ -1,8 +1,7 @@
+import { Repository, repositoryName } from "../backupJob/repository";
 import { group, text } from "../fields/group";
 import { hostNameCheck, pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
-import { repositoryName } from "../resolve";
-import { Repository } from "../settings";
 
 /** The backup that a new host is born from. */
 export interface BootstrapSource {

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { userInfo } from "node:os";
 import * as path from "node:path";
-import { renderSettings } from "../../components/render/settings";
+import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 import type { Manifest } from "../hostCommand/site";
 import { readManifest } from "../tools/manifest";

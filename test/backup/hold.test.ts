@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { userInfo } from "node:os";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { renderSettings } from "../../components/render/settings";
+import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 
 const NEW_BLOCK = "01HZZZZZZZZZZZZZZZZZZZZ001";

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { userInfo } from "node:os";
 import path from "node:path";
 import { renderHostCommand } from "../../components/host/programs";
-import { renderSettings } from "../../components/render/settings";
+import { renderSettings } from "../../components/backupJob/confFile";
 import type { Manifest } from "../hostCommand/site";
 import { readIfThere } from "../tools/cache";
 import { readManifest } from "../tools/manifest";

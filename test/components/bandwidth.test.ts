@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bandwidthForm } from "../../components/bandwidth";
+import { bandwidthForm } from "../../components/backupJob/limits";
 
 /** Which of the texts rclone takes as `--bwlimit`. */
 function takenByRclone(texts: string[]): string[] {

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test, vi } from "vitest";
 import { PrometheusBackup } from "../../components";
 import { checkedSecret } from "../../components/host/secrets";
-import { credentialsFault } from "../../components/secretText";
+import { credentialsFault } from "../../components/backupJob/repository";
 import { privateKeyFault, secretCheck } from "../../components/fields/secretText";
 import { newKey } from "../hosts/sshKey";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { renderCron } from "../../components/render/backupJob";
+import { renderCron } from "../../components/backupJob/cron";
 import { parseCronFile } from "./cron";
 
 test("the file that is installed begins with the backup and its environment", () => {

@@ -1,6 +1,6 @@
 // F27 and F28: text in settings that would like to be code, and secrets that would like to be seen.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { renderCron } from "../../components/render/backupJob";
+import { renderCron } from "../../components/backupJob/cron";
 import { quote } from "../hosts/host";
 import { COMMAND, LOG } from "./install";
 import { lines, startOwnServer, type OwnServer } from "./server";

@@ -1,7 +1,7 @@
 // Puts the host command on a test host by hand, under the paths where the components put it. That goes past the engine on
 // purpose: these tests are about the command, and take hundreds of runs of it; the components have tests of their own.
 import { renderHostCommand } from "../../components/host/programs";
-import { renderSettings } from "../../components/render/settings";
+import { renderSettings } from "../../components/backupJob/confFile";
 import type { Host } from "../hosts/host";
 
 export const COMMAND = "/usr/local/bin/prometheus-backup.sh";

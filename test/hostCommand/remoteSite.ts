@@ -1,5 +1,5 @@
 // A site whose one repository is what the components render for a plan: for kinds that are not a path or S3.
-import { renderRclone, repositoryLocation, type RepositoryPlan } from "../../components/render/repositories";
+import { renderRclone, repositoryLocation, type RepositoryPlan } from "../../components/backupJob/rclone";
 import type { Setting } from "./setting";
 import { Site } from "./site";
 

@@ -1,6 +1,6 @@
 // The main job as it happens every night: the cron entry fires, and afterwards everything is where it should be.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { renderCron } from "../../components/render/backupJob";
+import { renderCron } from "../../components/backupJob/cron";
 import { renderAlertRules } from "../../components/alertRules/rules";
 import { alertRulesPlan } from "../../components/alertRules/step";
 import { queriesWithoutData } from "../dashboard/onHost";

@@ -1,7 +1,7 @@
 // A repository on an SFTP server that knows nothing but SFTP: no shell, no checksums, no upload that appears at once.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { paths } from "../../components/host/paths";
-import { renderKnownHosts, type RepositoryPlan } from "../../components/render/repositories";
+import { renderKnownHosts, type RepositoryPlan } from "../../components/backupJob/rclone";
 import type { Host } from "../hosts/host";
 import { newKey } from "../hosts/sshKey";
 import type { Finished } from "../tools/process";

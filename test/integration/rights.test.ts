@@ -3,8 +3,8 @@
 import * as fs from "node:fs";
 import { CreateBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Proof } from "../../components/enums";
-import { renderRclone } from "../../components/render/repositories";
+import { Proof } from "../../components/backupJob/repository";
+import { renderRclone } from "../../components/backupJob/rclone";
 import { DataDirectory } from "../backup/dataDirectory";
 import { sharedMinio, type Minio } from "../servers/minio";
 

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RepositoryPlan } from "../../components/render/repositories";
+import type { RepositoryPlan } from "../../components/backupJob/rclone";
 import { paths } from "../../components/host/paths";
 import { createRemoteSite } from "../hostCommand/remoteSite";
 import { historyIn, servedHistory } from "../hostCommand/served";

@@ -5,7 +5,7 @@ import * as path from "path";
 import { expect, test } from "vitest";
 import { fleetArtefacts, HostArtefacts } from "../../components/artefacts";
 import { parseConfig } from "../../components/config";
-import { credentialsStep } from "../../components/render/host";
+import { credentialsStep } from "../../components/backupJob/step";
 import { renderHostCommand, renderStepProgram } from "../../components/host/programs";
 import { renderStep } from "../../components/host/payload";
 import { StepName } from "../../components/host/stepName";

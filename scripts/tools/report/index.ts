@@ -11,7 +11,7 @@ import { parseArgs } from "util";
 import { hostRepositories, mergedHosts } from "../../../components/artefacts";
 import { defaults } from "../../../components/defaults";
 import { FleetHost } from "../../../components/prometheusBackupFleet";
-import { RepositoryPlan } from "../../../components/render/repositories";
+import { RepositoryPlan } from "../../../components/backupJob/rclone";
 import { scheduleFacts } from "../../../components/fields/schedule";
 import { evaluate, HostReading, RepositoryReading } from "./evaluate";
 import { exposition, table } from "./print";

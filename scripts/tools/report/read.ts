@@ -2,7 +2,9 @@ import { execFile, execFileSync } from "child_process";
 import * as fs from "fs/promises";
 import * as path from "path";
 import { paths } from "../../../components/host/paths";
-import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "../../../components/render/repositories";
+import {
+  renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan,
+} from "../../../components/backupJob/rclone";
 import { BackupSummary, RepositoryReading } from "./evaluate";
 
 /** Objects of one host by name, with their size. */

@@ -1,5 +1,5 @@
-import { Proof } from "../enums";
 import { paths } from "../host/paths";
+import { Proof } from "./repository";
 
 /** A directory on an SFTP server. */
 export interface SftpPlan {

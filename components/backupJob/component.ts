@@ -1,20 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Exposure } from "./adminApi/settings";
-import { jobDefaults, jobPackages } from "./defaults";
-import { scheduleFacts } from "./fields/schedule";
-import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
-import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "./host/paths";
-import { sha256, StepContent } from "./host/payload";
-import { componentError, componentOptions, hostStep, stepOrder } from "./host/remoteStep";
-import { checkedSecret, sealed } from "./host/secrets";
-import { serverPlan, serverProblems } from "./host/server";
-import { StepName } from "./host/stepName";
-import { backupJobStep, credentialsStep } from "./render/host";
-import { RepositoryPlan } from "./render/repositories";
-import { backupJobPlan, backupUser, PlainRepository, repositoryName, repositoryPlan } from "./resolve";
-import { credentialsFault } from "./secretText";
-import { JobSettings, Repository } from "./settings";
-import { jobProblems, missingRepositories, scheduleProblems } from "./validate";
+import { Exposure } from "../adminApi/settings";
+import { scheduleFacts } from "../fields/schedule";
+import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "../host/paths";
+import { sha256, StepContent } from "../host/payload";
+import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { checkedSecret, sealed } from "../host/secrets";
+import { serverPlan, serverProblems } from "../host/server";
+import { StepName } from "../host/stepName";
+import { backupJobPlan, backupUser, repositoryPlan } from "./plan";
+import { RepositoryPlan } from "./rclone";
+import { credentialsFault, PlainRepository, Repository, repositoryName } from "./repository";
+import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./settings";
+import { backupJobStep, credentialsStep, jobPackages } from "./step";
 
 /** Arguments of `BackupJob`. */
 export interface BackupJobArgs extends HostArgs, JobSettings {

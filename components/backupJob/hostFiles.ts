@@ -1,79 +1,14 @@
-import { Proof, Scheduler } from "../enums";
 import { localCalendar } from "../fields/calendar";
 import { scheduleFacts } from "../fields/schedule";
 import { HostFiles, publicFile } from "../host/files";
 import { apiCredentialsName, heartbeatName, paths } from "../host/paths";
-import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "./repositories";
-import { renderSettings } from "./settings";
-import { renderTimers, ScheduledJob } from "./timer";
-
-/** Which backups are kept; a rule that is left out is off. */
-export interface RetentionPlan {
-  days?: number;
-  keepLast?: number;
-  hourly?: number;
-  daily?: number;
-  weekly?: number;
-  monthly?: number;
-  yearly?: number;
-  minimum: number;
-}
-
-/** How much a run may take, of time and of the machine. */
-export interface LimitsPlan {
-  parallel: number;
-  compressionLevel: number;
-  bandwidth: string;
-  nice: number;
-  ioniceClass: number;
-  ioniceLevel: number;
-  snapshotTimeoutSeconds: number;
-  transferTimeoutSeconds: number;
-  apiTimeoutSeconds: number;
-}
-
-/** Everything that decides the files of the backup job; plain values, nothing secret. */
-export interface BackupJobPlan {
-  hostName: string;
-  environment: string;
-  prometheusUrl: string;
-  prometheusUnit: string;
-  backupUser: string;
-  dataDirectory: string;
-  hasApiCredentials: boolean;
-  hasHeartbeat: boolean;
-  newHost: boolean;
-  readyTimeoutSeconds: number;
-  companions: boolean;
-  /** The cron line of this host, already moved by its offset. */
-  schedule: string;
-  timeZone: string;
-  /** What calls the job. */
-  scheduler: Scheduler;
-  /** Seconds above which a run is too slow; by default it follows from the schedule. */
-  tooSlowSeconds?: number;
-  /** How the admin API is guarded. */
-  exposure: string;
-  /** The cron line of the drill, moved as the other one; none runs without it. */
-  drillSchedule?: string;
-  /** Parts of the blocks, of which a drill reads one; 1 is all. */
-  drillParts: number;
-  source: string;
-  format: string;
-  archiveCompression: string;
-  skipHead: string;
-  holdBlocks: boolean;
-  retention: RetentionPlan;
-  orphanGraceHours: number;
-  suspectBelowPercent: number;
-  /** Empty: no metrics. Undefined: the one that is found on the host. */
-  textfileDirectory?: string;
-  repositories: RepositoryPlan[];
-  limits: LimitsPlan;
-}
-
-const HOUR = 3600;
-const DAY = 24 * HOUR;
+import { renderSettings } from "./confFile";
+import { HOUR, renderCron, scheduledJobs } from "./cron";
+import { BackupJobPlan, LimitsPlan, RetentionPlan } from "./plan";
+import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "./rclone";
+import { Proof } from "./repository";
+import { Scheduler } from "./settings";
+import { renderTimers } from "./timer";
 
 /**
  * Whether a run leaves the head out. `auto`: a job that runs hourly or more often skips it, because
@@ -89,15 +24,6 @@ export function skipsHead(skipHead: string, gapSeconds: number): boolean {
     default:
       return gapSeconds <= HOUR;
   }
-}
-
-/**
- * Whether blocks are held between runs. A run every two hours meets every block before the server merges it (a block stands alone for
- * at least two hours), and links of more than a day's blocks would take more space than they save bytes.
- */
-export function holdsBlocks(plan: BackupJobPlan): boolean {
-  const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
-  return plan.holdBlocks && plan.format === "blocks" && largestGapSeconds > 2 * HOUR && largestGapSeconds <= DAY + HOUR;
 }
 
 function rule(value: number | undefined): string {
@@ -189,32 +115,6 @@ function schedulerSettings({ scheduler, schedule, drillSchedule }: BackupJobPlan
   }
   const drill = drillSchedule === undefined ? "" : localCalendar(drillSchedule).join(";");
   return { RUN_CALENDAR: localCalendar(schedule).join(";"), DRILL_CALENDAR: drill };
-}
-
-/** Half an hour away from the runs, as far as they have a fixed minute. */
-function holdMinute(schedule: string): number {
-  return (Number(/^\d+/.exec(schedule)?.[0] ?? 0) + 30) % 60;
-}
-
-/** What is called on this host, and when. */
-function scheduledJobs(plan: BackupJobPlan): ScheduledJob[] {
-  const { schedule, drillSchedule, drillParts } = plan;
-  return [
-    { schedule, command: "run" },
-    ...(drillSchedule === undefined ? [] : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
-    ...(holdsBlocks(plan) ? [{ schedule: `${holdMinute(schedule)} * * * *`, command: "hold" }] : []),
-  ];
-}
-
-/** Cron entry: no logic in it, because `%` means a newline there and the path is short. */
-export function renderCron(user: string, jobs: ScheduledJob[]): string {
-  return [
-    "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
-    "SHELL=/bin/sh",
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ...jobs.map(({ schedule, command }) => [schedule, user, paths.hostCommand, command, `>> ${paths.log} 2>&1`].join(" ")),
-    "",
-  ].join("\n");
 }
 
 /** Log rotation; the new log belongs to whom the old one did, the user of the job, who appends to it. */

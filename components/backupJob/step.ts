@@ -1,10 +1,14 @@
-import { Scheduler } from "../enums";
 import { carriedFiles } from "../host/carried";
 import { HostFiles } from "../host/files";
 import { heartbeatName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
-import { BackupJobPlan, renderBackupJob } from "./backupJob";
+import { renderBackupJob } from "./hostFiles";
+import { BackupJobPlan } from "./plan";
+import { Scheduler } from "./settings";
+
+/** Packages that the job needs. */
+export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
 
 /** The job; the packages of the scheduler that is not used are left out. */
 export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]): StepContent {
