@@ -2,28 +2,31 @@
 // First, because Pulumi's schema takes the documentation of a type from files that it has read before the type is used.
 export { HostArgs, SshBastion, SshConnection } from "./host/connection";
 export { PrometheusServer } from "./host/server";
-export { AdminApiSettings, Exposure } from "./adminApi/settings";
-export { TextfileSettings } from "./textfileDirectory/settings";
+export { AdminApiArgs, AdminApiSettings, Exposure } from "./adminApi/settings";
+export { TextfileDirectoryArgs, TextfileSettings } from "./textfileDirectory/settings";
 export { Proof, Repository, SftpDirectory } from "./backupJob/repository";
 export { Retention } from "./backupJob/retention";
 export { Limits } from "./backupJob/limits";
-export { Compression, DrillSettings, Format, JobSettings, Scheduler, SkipHead, Source } from "./backupJob/settings";
-export { BootstrapSource } from "./bootstrap/settings";
-export { AlertSettings } from "./alertRules/settings";
-export { VictoriaMetricsDownload, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 export {
-  Arrival, RelabelAction, RemoteWriteBasicAuth, RemoteWritePreset, RemoteWriteQueue, RemoteWriteTarget, RemoteWriteTls,
-  WriteRelabelConfig,
+  BackupJobArgs, Compression, DrillSettings, Format, JobSettings, Scheduler, SkipHead, Source,
+} from "./backupJob/settings";
+export { BootstrapArgs, BootstrapSource } from "./bootstrap/settings";
+export { AlertRulesArgs, AlertSettings } from "./alertRules/settings";
+export { VictoriaMetricsArgs, VictoriaMetricsDownload, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
+export {
+  Arrival, RelabelAction, RemoteWriteArgs, RemoteWriteBasicAuth, RemoteWritePreset, RemoteWriteQueue, RemoteWriteTarget,
+  RemoteWriteTls, WriteRelabelConfig,
 } from "./remoteWrite/settings";
-export { LockMode, ObjectLock, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
-export { BackupSettings } from "./backupSettings";
-export { AdminApi, AdminApiArgs } from "./adminApi/component";
-export { AlertRules, AlertRulesArgs } from "./alertRules/component";
-export { BackupJob, BackupJobArgs } from "./backupJob/component";
-export { Bootstrap, BootstrapArgs } from "./bootstrap/component";
-export { OffsiteBucket, OffsiteBucketArgs } from "./offsiteBucket/component";
-export { PrometheusBackup, PrometheusBackupArgs } from "./prometheusBackup";
-export { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "./prometheusBackupFleet";
-export { RemoteWrite, RemoteWriteArgs } from "./remoteWrite/component";
-export { TextfileDirectory, TextfileDirectoryArgs } from "./textfileDirectory/component";
-export { VictoriaMetrics, VictoriaMetricsArgs } from "./victoriaMetrics/component";
+export { LockMode, ObjectLock, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
+export { BackupSettings, PrometheusBackupArgs } from "./backupSettings";
+export { FleetHost, PrometheusBackupFleetArgs } from "./fleetSettings";
+export { AdminApi } from "./adminApi/component";
+export { AlertRules } from "./alertRules/component";
+export { BackupJob } from "./backupJob/component";
+export { Bootstrap } from "./bootstrap/component";
+export { OffsiteBucket } from "./offsiteBucket/component";
+export { PrometheusBackup } from "./prometheusBackup";
+export { PrometheusBackupFleet } from "./prometheusBackupFleet";
+export { RemoteWrite } from "./remoteWrite/component";
+export { TextfileDirectory } from "./textfileDirectory/component";
+export { VictoriaMetrics } from "./victoriaMetrics/component";

@@ -2,25 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules/component";
 import { BackupJob } from "./backupJob/component";
-import { BackupSettings } from "./backupSettings";
+import { jobServer, PrometheusBackupArgs, wantsAdminApi, wantsVictoriaMetrics } from "./backupSettings";
 import { Bootstrap } from "./bootstrap/component";
-import { BootstrapSource } from "./bootstrap/settings";
 import { HostArgs } from "./host/connection";
 import { componentOptions, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { RemoteWrite } from "./remoteWrite/component";
-import { jobServer, wantsAdminApi, wantsVictoriaMetrics } from "./resolve";
 import { TextfileDirectory } from "./textfileDirectory/component";
 import { textfileDirectory } from "./textfileDirectory/step";
 import { VictoriaMetrics } from "./victoriaMetrics/component";
-
-/** Arguments of `PrometheusBackup`. */
-export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
-  /** Name of the environment, a label of every metric. Defaults to `default`. */
-  environment?: string;
-  /** The backup that this host is born from, once: see `Bootstrap`. Defaults to none. */
-  bootstrapFrom?: BootstrapSource;
-}
 
 /**
  * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own; on request also

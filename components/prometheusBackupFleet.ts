@@ -1,73 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Repository } from "./backupJob/repository";
-import { BackupSettings } from "./backupSettings";
-import { BootstrapSource } from "./bootstrap/settings";
-import { SshConnection } from "./host/connection";
+import { mergeSettings, withOffsite } from "./backupSettings";
+import { duplicateNames, offsiteProblems, PrometheusBackupFleetArgs, readable, sharedMachines } from "./fleetSettings";
 import { componentError } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { noWayIn } from "./host/wayIn";
 import { OffsiteBucket } from "./offsiteBucket/component";
 import { stackRegion } from "./offsiteBucket/region";
-import { OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
+import { OffsiteHost } from "./offsiteBucket/settings";
 import { PrometheusBackup } from "./prometheusBackup";
-import { mergeSettings } from "./resolve";
-import { duplicateNames, offsiteProblems, sharedMachines } from "./validate";
-
-/** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */
-export interface FleetHost extends BackupSettings {
-  /**
-   * Stable name of the host. Plain text, because resources, metrics and the host's directory in every repository carry
-   * it; the order of hosts means nothing.
-   */
-  name: string;
-  /** How the host is reached. */
-  connection: SshConnection;
-  /** Set before a dead host is removed, so that its steps are forgotten instead of undone. Defaults to false. */
-  retired?: boolean;
-  /** IAM role of the host, by name, which gets the right to its own directory in the fleet's bucket. */
-  awsRole?: string;
-  /** Names of hosts whose backups this one may also read, for a migration. The host of `bootstrapFrom` is one of them anyway. */
-  mayRead?: string[];
-  /**
-   * The backup that this host is born from, once: see `Bootstrap`. Defaults to none. Changing or removing it does
-   * nothing to a host that has been bootstrapped or holds finished blocks of its own.
-   */
-  bootstrapFrom?: BootstrapSource;
-}
-
-/** Arguments of `PrometheusBackupFleet`. */
-export interface PrometheusBackupFleetArgs {
-  /** Name of the environment, a label of every metric. Defaults to `default`. */
-  environment?: string;
-  /** What hosts share. */
-  defaults?: BackupSettings;
-  /** The hosts. Plain values, because they decide which resources exist. */
-  hosts: FleetHost[];
-  /** A bucket for all hosts; repositories with the bucket `offsite` mean this one. */
-  offsiteBucket?: OffsiteBucketSettings;
-}
-
-/** Puts the fleet's bucket where settings say `offsite`; it lies in `region` unless they name another. */
-export function withOffsite<T extends BackupSettings>(
-  settings: T,
-  bucket: OffsiteBucketSettings | undefined,
-  region?: string,
-): T {
-  const { repositories } = settings;
-  if (bucket === undefined || repositories === undefined) {
-    return settings;
-  }
-  const { bucketName, prefix, hostsMayPrune = true } = bucket;
-  const named = (repository: Repository): Repository => ({
-    prune: hostsMayPrune,
-    ...repository,
-    bucket: bucketName,
-    prefix: repository.prefix ?? prefix,
-    region: repository.region ?? region,
-  });
-  const placed = repositories.map(repository => (repository.bucket === "offsite" ? named(repository) : repository));
-  return { ...settings, repositories: placed };
-}
 
 /**
  * Backups of many Prometheus hosts, with one bucket for all of them and settings that hosts share.
@@ -109,13 +49,6 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
     this.hostPolicies = bucket?.hostPolicies ?? pulumi.output<Record<string, string>>({});
     this.registerOutputs({ schedules: this.schedules, bucketName: this.bucketName, hostPolicies: this.hostPolicies });
   }
-}
-
-/** Whose backups a host may read; nothing rather than an empty list. */
-function readable(host: FleetHost): string[] | undefined {
-  const source = host.bootstrapFrom?.host;
-  const names = new Set([...(host.mayRead ?? []), ...(source === undefined || source === host.name ? [] : [source])]);
-  return names.size > 0 || host.mayRead !== undefined ? [...names] : undefined;
 }
 
 function sealedFleet(args: PrometheusBackupFleetArgs): PrometheusBackupFleetArgs {

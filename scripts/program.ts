@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import type * as program from "../components/program";
+import type * as program from "../components/stack/program";
 
 const root = path.join(__dirname, "..");
 
@@ -30,5 +30,5 @@ function isBuilt(): boolean {
 export function loadProgram(): typeof program {
   // Which of the two it is can only be known when the program runs.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return require(path.join(root, isBuilt() ? "bin" : "components", "program")) as typeof program;
+  return require(path.join(root, isBuilt() ? "bin" : "components", "stack", "program")) as typeof program;
 }

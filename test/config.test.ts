@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { parseConfig, StackConfig, StackFacts } from "../components/config";
-import { PrometheusBackupFleetArgs } from "../components/prometheusBackupFleet";
+import { parseConfig } from "../components/stack/config";
+import { StackConfig, StackFacts } from "../components/stack/stackConfig";
+import { PrometheusBackupFleetArgs } from "../components/fleetSettings";
 import { fakeKey } from "./privateKey";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";

@@ -1,19 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder, stepTimeoutSeconds } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { PrometheusServer, serverProblems } from "../host/server";
+import { serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
-import { adminApiProblems, AdminApiSettings, Exposure, uselessProxy } from "./settings";
+import { AdminApiArgs, adminApiProblems, Exposure, uselessProxy } from "./settings";
 import { adminApiPlan, adminApiStep } from "./step";
-
-/** Arguments of `AdminApi`. */
-export interface AdminApiArgs extends HostArgs {
-  /** The server. */
-  prometheus?: PrometheusServer;
-  /** How the API is guarded, and how long to wait for the server. */
-  adminApi?: AdminApiSettings;
-}
 
 /**
  * Turns on the admin API of a Prometheus server, which snapshots need.

@@ -1,6 +1,8 @@
 import { amount, choice, flag, group, text } from "../fields/group";
 import { pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
+import { HostArgs } from "../host/connection";
+import { PrometheusServer } from "../host/server";
 
 /** How the admin API of the server is guarded against everybody but the host itself. */
 export const Exposure = {
@@ -65,4 +67,12 @@ export function adminApiProblems(adminApi: AdminApiSettings | undefined): Proble
 export function uselessProxy(adminApi: AdminApiSettings | undefined): Problem[] {
   const text = "is used only with `exposure: reverse-proxy`. Set that, or remove `proxyListen`.";
   return adminApi?.proxyListen !== undefined && adminApi.exposure !== "reverse-proxy" ? [{ path: "adminApi.proxyListen", text }] : [];
+}
+
+/** Arguments of `AdminApi`. */
+export interface AdminApiArgs extends HostArgs {
+  /** The server. */
+  prometheus?: PrometheusServer;
+  /** How the API is guarded, and how long to wait for the server. */
+  adminApi?: AdminApiSettings;
 }

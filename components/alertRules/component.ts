@@ -1,27 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scheduleProblems } from "../backupJob/settings";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { PrometheusServer, serverProblems } from "../host/server";
+import { serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
 import { targetNameProblems } from "../remoteWrite/problems";
-import { alertProblems, AlertSettings } from "./settings";
+import { alertProblems, AlertRulesArgs } from "./settings";
 import { alertRulesPlan, alertRulesStep } from "./step";
-
-/** Arguments of `AlertRules`. */
-export interface AlertRulesArgs extends HostArgs {
-  /** The server that loads the rules. */
-  prometheus?: PrometheusServer;
-  /** The rules file and what is in it. */
-  alerts?: AlertSettings;
-  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. How long alerts wait follows from it; limits come from the metrics of each host. */
-  schedule?: string;
-  /** The host's time zone. Defaults to `UTC`. */
-  timeZone?: string;
-  /** Names of the `remote_write` targets of this module that are watched. Defaults to none. The server must scrape itself. */
-  remoteWriteTargets?: string[];
-}
 
 /**
  * Alerts about the backups of a host, loaded by the server itself.

@@ -1,6 +1,8 @@
 import { amount, flag, group, text, texts } from "../fields/group";
 import { both, filePathCheck, labelNameCheck, lineCheck, pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
+import { HostArgs } from "../host/connection";
+import { PrometheusServer } from "../host/server";
 
 /** Alert rules, loaded by the server itself. */
 export interface AlertSettings {
@@ -64,4 +66,18 @@ export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
     found.text(`alerts.labels.${name}`, value, labelValueCheck);
   }
   return found.problems;
+}
+
+/** Arguments of `AlertRules`. */
+export interface AlertRulesArgs extends HostArgs {
+  /** The server that loads the rules. */
+  prometheus?: PrometheusServer;
+  /** The rules file and what is in it. */
+  alerts?: AlertSettings;
+  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. How long alerts wait follows from it; limits come from the metrics of each host. */
+  schedule?: string;
+  /** The host's time zone. Defaults to `UTC`. */
+  timeZone?: string;
+  /** Names of the `remote_write` targets of this module that are watched. Defaults to none. The server must scrape itself. */
+  remoteWriteTargets?: string[];
 }

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Exposure } from "../adminApi/settings";
 import { scheduleFacts } from "../fields/schedule";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "../host/paths";
 import { sha256, StepContent } from "../host/payload";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
@@ -11,22 +10,8 @@ import { StepName } from "../host/stepName";
 import { backupJobPlan, backupUser, repositoryPlan } from "./plan";
 import { RepositoryPlan } from "./rclone";
 import { credentialsFault, PlainRepository, Repository, repositoryName } from "./repository";
-import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./settings";
+import { BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems } from "./settings";
 import { backupJobStep, credentialsStep, jobPackages } from "./step";
-
-/** Arguments of `BackupJob`. */
-export interface BackupJobArgs extends HostArgs, JobSettings {
-  /** Name of the environment, a label of every metric. Defaults to `default`. */
-  environment?: string;
-  /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
-  textfileDirectory?: string;
-  /** What a `TextfileDirectory` with `exporterCredentials` finds on the host, if it comes after this job. Always kept secret. */
-  exporterCredentials?: pulumi.Input<string>;
-  /** Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time between two runs if that is shorter. */
-  tooSlowSeconds?: number;
-  /** How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens on more than that. */
-  exposure?: Exposure;
-}
 
 /** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */
 function repositoryPlans(repositories: Repository[]): pulumi.Output<RepositoryPlan[]> {

@@ -1,8 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { Exposure } from "../adminApi/settings";
 import { amount, choice, group, rewritten, text } from "../fields/group";
 import { both, Check, filePathCheck, lineCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { scheduleCheck, timeZoneCheck } from "../fields/scheduleCheck";
+import { HostArgs } from "../host/connection";
 import { PrometheusServer } from "../host/server";
 import { bandwidthCheck, Limits } from "./limits";
 import { Repository, repositoryName, repositoryProblems } from "./repository";
@@ -239,3 +241,17 @@ export function jobProblems(job: JobSettings & { environment?: string; textfileD
 export const environmentCheck: Check = both(lineCheck, value =>
   value.length >= 1 && value.length <= 64 ? undefined : "must be 1 to 64 characters. Choose another name.",
 );
+
+/** Arguments of `BackupJob`. */
+export interface BackupJobArgs extends HostArgs, JobSettings {
+  /** Name of the environment, a label of every metric. Defaults to `default`. */
+  environment?: string;
+  /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
+  textfileDirectory?: string;
+  /** What a `TextfileDirectory` with `exporterCredentials` finds on the host, if it comes after this job. Always kept secret. */
+  exporterCredentials?: pulumi.Input<string>;
+  /** Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time between two runs if that is shorter. */
+  tooSlowSeconds?: number;
+  /** How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens on more than that. */
+  exposure?: Exposure;
+}

@@ -1,25 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Repository } from "../backupJob/repository";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { PrometheusServer, serverProblems } from "../host/server";
+import { serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
-import { bootstrapProblems, BootstrapSource } from "./settings";
+import { BootstrapArgs, bootstrapProblems } from "./settings";
 import { bootstrapPlan, bootstrapStep } from "./step";
 
 /** A download may take hours; what was downloaded is kept, and the next `up` goes on from there. */
 const bootstrapTimeoutSeconds = 6 * 3600;
-
-/** Arguments of `Bootstrap`. */
-export interface BootstrapArgs extends HostArgs {
-  /** The server. */
-  prometheus?: PrometheusServer;
-  /** The repositories of the host's `BackupJob`, against which `bootstrapFrom.repository` is checked. Defaults to no check. */
-  repositories?: Repository[];
-  /** The backup. Defaults to the newest one of this host itself. */
-  bootstrapFrom?: BootstrapSource;
-}
 
 /**
  * A new host is born from a backup: once, and never again.

@@ -2,6 +2,8 @@ import { Repository, repositoryName } from "../backupJob/repository";
 import { group, text } from "../fields/group";
 import { hostNameCheck, pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
+import { HostArgs } from "../host/connection";
+import { PrometheusServer } from "../host/server";
 
 /** The backup that a new host is born from. */
 export interface BootstrapSource {
@@ -33,4 +35,14 @@ export function bootstrapProblems(source: BootstrapSource | undefined, repositor
     found.add("bootstrapFrom.repository", `must be the name of a repository of this host: ${names.map(name => `\`${name}\``).join(", ")}. Choose one, or remove it.`);
   }
   return found.problems;
+}
+
+/** Arguments of `Bootstrap`. */
+export interface BootstrapArgs extends HostArgs {
+  /** The server. */
+  prometheus?: PrometheusServer;
+  /** The repositories of the host's `BackupJob`, against which `bootstrapFrom.repository` is checked. Defaults to no check. */
+  repositories?: Repository[];
+  /** The backup. Defaults to the newest one of this host itself. */
+  bootstrapFrom?: BootstrapSource;
 }

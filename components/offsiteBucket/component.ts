@@ -3,13 +3,7 @@ import * as s3 from "@pulumi/aws/s3";
 import * as pulumi from "@pulumi/pulumi";
 import { componentError } from "../host/remoteStep";
 import { lifecycleRules, renderBucketPolicy, renderHostPolicy } from "./policy";
-import { bucketDefaults, bucketProblems, OffsiteBucketSettings, OffsiteHost } from "./settings";
-
-/** Arguments of `OffsiteBucket`. */
-export interface OffsiteBucketArgs extends OffsiteBucketSettings {
-  /** The hosts. Plain values, because they decide which policies exist. */
-  hosts: OffsiteHost[];
-}
+import { bucketDefaults, bucketProblems, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./settings";
 
 /**
  * An S3 bucket for the backups of all hosts.

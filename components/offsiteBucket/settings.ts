@@ -97,3 +97,9 @@ export function bucketProblems(bucket: {
   });
   return found.problems;
 }
+
+/** Arguments of `OffsiteBucket`. */
+export interface OffsiteBucketArgs extends OffsiteBucketSettings {
+  /** The hosts. Plain values, because they decide which policies exist. */
+  hosts: OffsiteHost[];
+}

@@ -1,24 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { privateKeyFault } from "../fields/secretText";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { StepContent } from "../host/payload";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { checkedSecret, sealed } from "../host/secrets";
-import { PrometheusServer, serverProblems } from "../host/server";
+import { serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
 import { PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, withoutSecrets } from "./plan";
 import { missingTargets, remoteWriteProblems } from "./problems";
-import { hasTargetSecrets, RemoteWriteTarget } from "./settings";
+import { hasTargetSecrets, RemoteWriteArgs, RemoteWriteTarget } from "./settings";
 import { remoteWriteCredentialsStep, remoteWriteStep } from "./step";
 import { endpointUrl } from "./yaml";
-
-/** Arguments of `RemoteWrite`. */
-export interface RemoteWriteArgs extends HostArgs {
-  /** The server that sends. */
-  prometheus?: PrometheusServer;
-  /** Where it sends to, at least one place. Plain values but for the leaves that say otherwise. */
-  remoteWrite: RemoteWriteTarget[];
-}
 
 /** Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before. */
 const timeoutSeconds = 1200;

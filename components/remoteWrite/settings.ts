@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { amount, choice, flag, group, list, text, texts } from "../fields/group";
-import { RemoteWriteArgs } from "./component";
+import { HostArgs } from "../host/connection";
+import { PrometheusServer } from "../host/server";
 
 /** How much a target may hold and send at once. What is left out is up to Prometheus, whose defaults suit most servers. */
 export interface RemoteWriteQueue {
@@ -197,4 +198,12 @@ export const remoteWriteSchema = group({
 export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
   const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [basicAuth?.password, bearerToken, tls?.key]);
   return [args.prometheus?.apiCredentials, ...secrets].some(secret => secret !== undefined);
+}
+
+/** Arguments of `RemoteWrite`. */
+export interface RemoteWriteArgs extends HostArgs {
+  /** The server that sends. */
+  prometheus?: PrometheusServer;
+  /** Where it sends to, at least one place. Plain values but for the leaves that say otherwise. */
+  remoteWrite: RemoteWriteTarget[];
 }

@@ -1,19 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { PrometheusServer, serverProblems } from "../host/server";
+import { serverProblems } from "../host/server";
 import { StepName } from "../host/stepName";
-import { textfileProblems, TextfileSettings } from "./settings";
+import { TextfileDirectoryArgs, textfileProblems } from "./settings";
 import { textfilePlan, textfileStep } from "./step";
-
-/** Arguments of `TextfileDirectory`. */
-export interface TextfileDirectoryArgs extends HostArgs {
-  /** The server; its user is the one that writes metrics. */
-  prometheus?: PrometheusServer;
-  /** The directory and the exporter that reads it. */
-  textfile?: TextfileSettings;
-}
 
 /**
  * The directory in which node_exporter finds the metrics of the backup.

@@ -2,6 +2,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { flag, group, text } from "../fields/group";
 import { filePathCheck, unitCheck, urlCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
+import { HostArgs } from "../host/connection";
+import { PrometheusServer } from "../host/server";
 
 /** Metrics of the backup, served by the node_exporter of the host. */
 export interface TextfileSettings {
@@ -43,4 +45,12 @@ export function textfileProblems(textfile: TextfileSettings | undefined): Proble
   found.text("textfile.exporterUnit", textfile?.exporterUnit, unitCheck);
   found.text("textfile.exporterUrl", textfile?.exporterUrl, urlCheck);
   return found.problems;
+}
+
+/** Arguments of `TextfileDirectory`. */
+export interface TextfileDirectoryArgs extends HostArgs {
+  /** The server; its user is the one that writes metrics. */
+  prometheus?: PrometheusServer;
+  /** The directory and the exporter that reads it. */
+  textfile?: TextfileSettings;
 }

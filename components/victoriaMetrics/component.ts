@@ -1,17 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostArgs, hostProblems, missingHostKey } from "../host/connection";
+import { hostProblems, missingHostKey } from "../host/connection";
 import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
 import { StepName } from "../host/stepName";
-import { victoriaMetricsProblems, VictoriaMetricsSettings } from "./settings";
+import { VictoriaMetricsArgs, victoriaMetricsProblems } from "./settings";
 import { victoriaMetricsPlan, victoriaMetricsStep } from "./step";
 import { isPublic, victoriaMetricsUrl } from "./unit";
-
-/** Arguments of `VictoriaMetrics`. */
-export interface VictoriaMetricsArgs extends HostArgs {
-  /** The server: release, address, data, retention. Everything has a default. */
-  victoriaMetrics?: VictoriaMetricsSettings;
-}
 
 /**
  * A single-node VictoriaMetrics server, which keeps what Prometheus sends it by `remote_write`.

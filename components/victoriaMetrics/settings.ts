@@ -1,6 +1,7 @@
 import { flag, group, list, text } from "../fields/group";
 import { both, Check, filePathCheck, urlCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
+import { HostArgs } from "../host/connection";
 
 /** A release of VictoriaMetrics, to be installed instead of the distribution's package. */
 export interface VictoriaMetricsDownload {
@@ -125,4 +126,10 @@ export function victoriaMetricsProblems(settings: VictoriaMetricsSettings | unde
   found.text("victoriaMetrics.snapshotsMaxAge", settings?.snapshotsMaxAge, snapshotAgeCheck);
   settings?.flags?.forEach((flag, index) => found.text(`victoriaMetrics.flags[${index}]`, flag, flagCheck));
   return found.problems;
+}
+
+/** Arguments of `VictoriaMetrics`. */
+export interface VictoriaMetricsArgs extends HostArgs {
+  /** The server: release, address, data, retention. Everything has a default. */
+  victoriaMetrics?: VictoriaMetricsSettings;
 }

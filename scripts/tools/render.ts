@@ -8,10 +8,10 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parseArgs } from "util";
-import { fleetAlertRules, fleetArtefacts, fleetTargets, HostArtefacts } from "../../components/artefacts";
+import { fleetAlertRules, fleetArtefacts, fleetTargets, HostArtefacts } from "../../components/stack/hostFiles";
 import { AlertRulesPlan } from "../../components/alertRules/conditions/condition";
 import { renderAlertRules, renderPrometheusRule, renderTargets } from "../../components/alertRules/rules";
-import { PrometheusBackupFleetArgs } from "../../components/prometheusBackupFleet";
+import { PrometheusBackupFleetArgs } from "../../components/fleetSettings";
 import { centralAlertRulesPlan } from "../../components/alertRules/step";
 import { renderedHost } from "./compare/renderedHost";
 import { readFleet, UsageError } from "./stackFile";

@@ -1,8 +1,9 @@
 import * as fs from "fs";
 import * as path from "path";
 import { isMap, isNode, isScalar, isSeq, LineCounter, parse, parseDocument } from "yaml";
-import { parseConfig, StackConfig, StackKey, structures } from "../../components/config";
-import { PrometheusBackupFleetArgs } from "../../components/prometheusBackupFleet";
+import { parseConfig } from "../../components/stack/config";
+import { StackConfig, StackKey, structures } from "../../components/stack/stackConfig";
+import { PrometheusBackupFleetArgs } from "../../components/fleetSettings";
 import { regionOf } from "../../components/offsiteBucket/region";
 
 /** What the caller of a command has to change; ends it with status 2. */

@@ -6,7 +6,7 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parseArgs } from "util";
-import { ConfigError } from "../../components/errors";
+import { ConfigError } from "../../components/stack/config";
 import { placeOf, readFleet, stackFile, UsageError } from "./stackFile";
 
 const usage = "Usage: npm run validate -- --stack STACK [--config FILE]";

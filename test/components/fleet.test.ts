@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, test, vi } from "vitest";
 import { FleetHost, PrometheusBackupFleet, PrometheusBackupFleetArgs } from "../../components";
-import { sharedMachines } from "../../components/validate";
+import { sharedMachines } from "../../components/fleetSettings";
 import { fakeKey } from "../privateKey";
 import { Recorded, recordResources } from "../recordResources";
 

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 import { PrometheusBackup, RemoteWrite, RemoteWriteArgs, RemoteWriteTarget } from "../../components";
-import { fleetArtefacts } from "../../components/artefacts";
-import { parseConfig } from "../../components/config";
+import { fleetArtefacts } from "../../components/stack/hostFiles";
+import { parseConfig } from "../../components/stack/config";
 import { recordResources, valueOf } from "../recordResources";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test, vi } from "vitest";
-import { parseConfig } from "../../components/config";
-import { fleetArtefacts } from "../../components/artefacts";
+import { parseConfig } from "../../components/stack/config";
+import { fleetArtefacts } from "../../components/stack/hostFiles";
 import { PrometheusBackup, VictoriaMetrics, VictoriaMetricsSettings } from "../../components";
 import { recordResources, valueOf } from "../recordResources";
 

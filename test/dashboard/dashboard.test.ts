@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { defaults } from "../../components/defaults";
+import { defaults } from "../../components/stack/defaults";
 import { renderDashboard } from "../../scripts/tools/dashboard/dashboard";
 import { exitCodeWords } from "../../scripts/tools/dashboard/panels";
 import { states } from "../../scripts/tools/dashboard/queries";

@@ -1,6 +1,6 @@
 // The demo itself: from an empty machine to data that were lost and are back, every number measured.
 import { CreateBucketCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
-import { deploy } from "../../components/program";
+import { deploy } from "../../components/stack/program";
 import { renderHostPolicy } from "../../components/offsiteBucket/policy";
 import { paths } from "../../components/host/paths";
 import { ensureDocker } from "../hosts/docker";

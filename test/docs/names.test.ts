@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { hostSchema, settingPaths, sharedSchema } from "../../components/configSchema";
+import { hostSchema, settingPaths, sharedSchema } from "../../components/stack/schema";
 import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
 
 const root = path.join(__dirname, "..", "..");

@@ -3,10 +3,11 @@ import path from "node:path";
 import { parse } from "yaml";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { parseConfig, type StackConfig } from "../../components/config";
-import { hostSchema } from "../../components/configSchema";
+import { parseConfig } from "../../components/stack/config";
+import { type StackConfig } from "../../components/stack/stackConfig";
+import { hostSchema } from "../../components/stack/schema";
 import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
-import { defaults } from "../../components/defaults";
+import { defaults } from "../../components/stack/defaults";
 import { recordResources } from "../recordResources";
 
 const root = path.join(__dirname, "..", "..");

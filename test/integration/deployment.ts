@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import type { S3Credentials } from "../servers/minio";
 import type { Host } from "../hosts/host";
-import { deploy } from "../../components/program";
+import { deploy } from "../../components/stack/program";
 import { createTestStack, type StackRun, type TestStack } from "./harness";
 
 /** The configuration of a stack, without the namespace; what a test changes between two runs. */

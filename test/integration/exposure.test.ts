@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { deploy } from "../../components/program";
+import { deploy } from "../../components/stack/program";
 import { StepName } from "../../components/host/stepName";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { waitUntil } from "../tools/process";

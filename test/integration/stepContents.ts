@@ -1,6 +1,6 @@
 // What the steps of a host are given, as small as a test can have it.
-import { fleetArtefacts } from "../../components/artefacts";
-import { parseConfig } from "../../components/config";
+import { fleetArtefacts } from "../../components/stack/hostFiles";
+import { parseConfig } from "../../components/stack/config";
 import { renderHostCommand } from "../../components/host/programs";
 import { StepName } from "../../components/host/stepName";
 import { type StepContent } from "../../components/host/payload";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { fleetArtefacts } from "../../components/artefacts";
-import { parseConfig } from "../../components/config";
+import { fleetArtefacts } from "../../components/stack/hostFiles";
+import { parseConfig } from "../../components/stack/config";
 import { compareHost } from "../../scripts/tools/compare/changes";
 import { renderPage } from "../../scripts/tools/compare/page";
 import { renderedHost, type HostTree } from "../../scripts/tools/compare/renderedHost";

@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { HostArtefacts } from "../../../components/artefacts";
+import { HostArtefacts } from "../../../components/stack/hostFiles";
 import { StepName } from "../../../components/host/stepName";
 import { paths } from "../../../components/host/paths";
 

@@ -6,7 +6,7 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parseArgs } from "util";
-import { defaults } from "../../../components/defaults";
+import { defaults } from "../../../components/stack/defaults";
 import { renderDashboard } from "./dashboard";
 
 const options = {

@@ -1,26 +1,49 @@
-import { adminApiProblems } from "./adminApi/settings";
-import { alertProblems } from "./alertRules/settings";
-import { jobProblems } from "./backupJob/settings";
 import { BackupSettings } from "./backupSettings";
+import { BootstrapSource } from "./bootstrap/settings";
 import { addressCheck } from "./fields/patterns";
 import { Problem } from "./fields/problems";
 import { connectionDefaults, SshConnection } from "./host/connection";
-import { serverProblems } from "./host/server";
-import { remoteWriteProblems } from "./remoteWrite/problems";
-import { textfileProblems } from "./textfileDirectory/settings";
-import { victoriaMetricsProblems } from "./victoriaMetrics/settings";
+import { OffsiteBucketSettings } from "./offsiteBucket/settings";
 
-/** All values that hosts share or set for themselves, each by itself. */
-export function settingsProblems(settings: BackupSettings): Problem[] {
-  return [
-    ...serverProblems(settings.prometheus),
-    ...adminApiProblems(settings.adminApi),
-    ...jobProblems(settings),
-    ...textfileProblems(settings.textfile),
-    ...alertProblems(settings.alerts),
-    ...remoteWriteProblems(settings.remoteWrite),
-    ...victoriaMetricsProblems(settings.victoriaMetrics),
-  ];
+/** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */
+export interface FleetHost extends BackupSettings {
+  /**
+   * Stable name of the host. Plain text, because resources, metrics and the host's directory in every repository carry
+   * it; the order of hosts means nothing.
+   */
+  name: string;
+  /** How the host is reached. */
+  connection: SshConnection;
+  /** Set before a dead host is removed, so that its steps are forgotten instead of undone. Defaults to false. */
+  retired?: boolean;
+  /** IAM role of the host, by name, which gets the right to its own directory in the fleet's bucket. */
+  awsRole?: string;
+  /** Names of hosts whose backups this one may also read, for a migration. The host of `bootstrapFrom` is one of them anyway. */
+  mayRead?: string[];
+  /**
+   * The backup that this host is born from, once: see `Bootstrap`. Defaults to none. Changing or removing it does
+   * nothing to a host that has been bootstrapped or holds finished blocks of its own.
+   */
+  bootstrapFrom?: BootstrapSource;
+}
+
+/** Arguments of `PrometheusBackupFleet`. */
+export interface PrometheusBackupFleetArgs {
+  /** Name of the environment, a label of every metric. Defaults to `default`. */
+  environment?: string;
+  /** What hosts share. */
+  defaults?: BackupSettings;
+  /** The hosts. Plain values, because they decide which resources exist. */
+  hosts: FleetHost[];
+  /** A bucket for all hosts; repositories with the bucket `offsite` mean this one. */
+  offsiteBucket?: OffsiteBucketSettings;
+}
+
+/** Whose backups a host may read; nothing rather than an empty list. */
+export function readable(host: FleetHost): string[] | undefined {
+  const source = host.bootstrapFrom?.host;
+  const names = new Set([...(host.mayRead ?? []), ...(source === undefined || source === host.name ? [] : [source])]);
+  return names.size > 0 || host.mayRead !== undefined ? [...names] : undefined;
 }
 
 /** Hosts that have the same name. */

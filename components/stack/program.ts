@@ -1,6 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { PrometheusBackupFleet } from "../prometheusBackupFleet";
 import { loadConfig } from "./config";
-import { PrometheusBackupFleet } from "./prometheusBackupFleet";
 
 /** What a stack exports. */
 export interface StackOutputs {

@@ -1,4 +1,4 @@
-import { Problem } from "./fields/problems";
+import { Problem } from "../fields/problems";
 
 /** All problems, in the order of the file; what is missing comes after what is there. */
 export function inFileOrder(problems: Problem[], file: unknown): Problem[] {
