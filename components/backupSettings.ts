@@ -51,7 +51,10 @@ export function jobServer(settings: BackupSettings): PrometheusServer {
   return { ...movedServer(settings), user: backupUser(settings) };
 }
 
-/** Behind a reverse proxy the server has moved to a port of its own; the proxy on the old one denies what a backup needs. */
+/**
+ * Behind a reverse proxy the server has moved to a port of its own; the proxy on the old one denies what a backup
+ * needs.
+ */
 function movedServer(settings: BackupSettings): PrometheusServer | undefined {
   if (!wantsAdminApi(settings) || settings.adminApi?.exposure !== Exposure.ReverseProxy) {
     return settings.prometheus;
@@ -63,7 +66,12 @@ function movedServer(settings: BackupSettings): PrometheusServer | undefined {
 
 /** A host's settings as its job sees them. */
 export function watchedJob(host: BackupSettings): WatchedJob {
-  return { ...host, prometheus: jobServer(host), tooSlowSeconds: host.alerts?.tooSlowSeconds, exposure: host.adminApi?.exposure };
+  return {
+    ...host,
+    prometheus: jobServer(host),
+    tooSlowSeconds: host.alerts?.tooSlowSeconds,
+    exposure: host.adminApi?.exposure,
+  };
 }
 
 /** Whether the host gets a VictoriaMetrics server: only where settings for one are given. */
@@ -71,7 +79,9 @@ export function wantsVictoriaMetrics(settings: BackupSettings): boolean {
   return settings.victoriaMetrics !== undefined && settings.victoriaMetrics.enabled !== false;
 }
 
-/** Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole. */
+/**
+ * Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole.
+ */
 export function mergeSettings<Own extends BackupSettings>(shared: BackupSettings, own: Own): Own {
   const groups = ["prometheus", "adminApi", "textfile", "alerts", "drill", "limits", "victoriaMetrics"] as const;
   const merged = { ...given(shared), ...given(own) } as Own;

@@ -18,7 +18,10 @@ export interface FleetHost extends BackupSettings {
   retired?: boolean;
   /** IAM role of the host, by name, which gets the right to its own directory in the fleet's bucket. */
   awsRole?: string;
-  /** Names of hosts whose backups this one may also read, for a migration. The host of `bootstrapFrom` is one of them anyway. */
+  /**
+   * Names of hosts whose backups this one may also read, for a migration. The host of `bootstrapFrom` is one of them
+   * anyway.
+   */
   mayRead?: string[];
   /**
    * The backup that this host is born from, once: see `Bootstrap`. Defaults to none. Changing or removing it does
@@ -52,7 +55,8 @@ export function duplicateNames(hosts: { name: string }[]): Problem[] {
   const repeated = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
   return repeated.map(name => ({
     path: names.flatMap((candidate, index) => (candidate === name ? [`hosts[${index}].name`] : [])).join(", "),
-    text: `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must differ because resources and bucket prefixes carry them. Rename one host.`,
+    text: `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must ` +
+      `differ because resources and bucket prefixes carry them. Rename one host.`,
   }));
 }
 
@@ -111,9 +115,15 @@ export function offsiteProblems(fleet: {
     return [];
   }
   const uses = (settings: BackupSettings | undefined, path: string): string[] =>
-    (settings?.repositories ?? []).flatMap((repository, index) => (repository.bucket === "offsite" ? [`${path}.repositories[${index}].bucket`] : []));
-  const found = [...uses(fleet.defaults, "defaults"), ...fleet.hosts.flatMap((host, index) => uses(host, `hosts[${index}]`))];
+    (settings?.repositories ?? []).flatMap((repository, index) =>
+      repository.bucket === "offsite" ? [`${path}.repositories[${index}].bucket`] : [],
+    );
+  const found = [
+    ...uses(fleet.defaults, "defaults"),
+    ...fleet.hosts.flatMap((host, index) => uses(host, `hosts[${index}]`)),
+  ];
   const text =
-    "`offsite` means the bucket that this stack creates, and none is described. Describe it, for example `offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.";
+    "`offsite` means the bucket that this stack creates, and none is described. Describe it, for example " +
+    "`offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.";
   return found.length > 0 ? [{ path: found.join(", "), text }] : [];
 }

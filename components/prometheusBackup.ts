@@ -31,16 +31,31 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
-    const { hostName, connection, retired, carriesToolkit: _carried, adminApi, textfile, alerts, victoriaMetrics, remoteWrite, environment, bootstrapFrom, ...job } = args;
+    const {
+      hostName,
+      connection,
+      retired,
+      carriesToolkit: _carried,
+      adminApi,
+      textfile,
+      alerts,
+      victoriaMetrics,
+      remoteWrite,
+      environment,
+      bootstrapFrom,
+      ...job
+    } = args;
     const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
     const prometheus = jobServer(args);
     const order = new Steps(this, stepOrder(name, args, this, opts));
-    // Before anything is changed on a host that guards its admin API badly; but after the job where that brings the credentials of
-    // the server, and where the server is not to start before its data are there.
+    // Before anything is changed on a host that guards its admin API badly; but after the job where that brings the
+    // credentials of the server, and where the server is not to start before its data are there.
     const adminApiFirst = args.prometheus?.apiCredentials === undefined && bootstrapFrom === undefined;
     const installAdminApi = (): void => {
       if (wantsAdminApi(args)) {
-        order.after(options => new AdminApi(`${name}-admin-api`, { ...host, prometheus: args.prometheus, adminApi }, options));
+        order.after(
+          options => new AdminApi(`${name}-admin-api`, { ...host, prometheus: args.prometheus, adminApi }, options),
+        );
       }
     };
     if (adminApiFirst) {
@@ -50,30 +65,51 @@ export class PrometheusBackup extends pulumi.ComponentResource {
     const exporterCredentials = textfile?.enabled === false ? undefined : textfile?.exporterCredentials;
     const installTextfile = (): void => {
       if (textfile?.enabled !== false) {
-        order.after(options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options));
+        order.after(
+          options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options),
+        );
       }
     };
     if (exporterCredentials === undefined) {
       installTextfile();
     }
-    const stated = { tooSlowSeconds: alerts?.tooSlowSeconds, exposure: adminApi?.exposure, ...(exporterCredentials === undefined ? {} : { exporterCredentials }) };
+    const stated = {
+      tooSlowSeconds: alerts?.tooSlowSeconds,
+      exposure: adminApi?.exposure,
+      ...(exporterCredentials === undefined ? {} : { exporterCredentials }),
+    };
     const backupJob = order.after(
-      options => new BackupJob(`${name}-backup-job`, { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) }, options),
+      options =>
+        new BackupJob(
+          `${name}-backup-job`,
+          { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) },
+          options,
+        ),
     );
     if (exporterCredentials !== undefined) {
       installTextfile();
     }
     if (bootstrapFrom !== undefined) {
       const { repositories } = args;
-      order.after(options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options));
+      order.after(
+        options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options),
+      );
     }
     if (!adminApiFirst) {
       installAdminApi();
     }
     if (alerts?.enabled !== false) {
-      const watched = remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };
+      const watched =
+        remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };
       const { schedule, timeZone } = args;
-      order.after(options => new AlertRules(`${name}-alert-rules`, { ...host, prometheus, alerts, schedule, timeZone, ...watched }, options));
+      order.after(
+        options =>
+          new AlertRules(
+            `${name}-alert-rules`,
+            { ...host, prometheus, alerts, schedule, timeZone, ...watched },
+            options,
+          ),
+      );
     }
     // Before what may send to it.
     if (wantsVictoriaMetrics(args)) {

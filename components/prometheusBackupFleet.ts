@@ -34,9 +34,15 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
       void pulumi.log.warn(locked, this);
     }
     const offsite = args.offsiteBucket;
-    const bucketHosts = args.hosts.map((host): OffsiteHost => ({ hostName: host.name, roleName: host.awsRole, mayRead: readable(host) }));
+    const bucketHosts = args.hosts.map((host): OffsiteHost => ({
+      hostName: host.name,
+      roleName: host.awsRole,
+      mayRead: readable(host),
+    }));
     const bucket =
-      offsite === undefined ? undefined : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts }, { parent: this });
+      offsite === undefined
+        ? undefined
+        : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts }, { parent: this });
     const schedules: Record<string, pulumi.Output<string>> = {};
     for (const { name: hostName, connection, retired, awsRole: _role, mayRead: _mayRead, ...own } of args.hosts) {
       const settings = withOffsite(mergeSettings(args.defaults ?? {}, own), offsite, stackRegion());

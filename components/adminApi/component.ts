@@ -33,14 +33,22 @@ export class AdminApi extends pulumi.ComponentResource {
     const plan = adminApiPlan(args.adminApi, args.prometheus);
     if (plan.exposure === Exposure.AcceptPublic) {
       void pulumi.log.warn(
-        `${args.hostName}: the admin API is turned on whatever address the server listens on. Whoever reaches it can delete series; ` +
+        `${args.hostName}: the admin API is turned on whatever address the server listens on. Whoever reaches it ` +
+        `can delete series; ` +
           "make sure that a firewall or proxy denies /api/*/admin/.",
         this,
       );
     }
     // Longer than the wait, so that there is time to put the unit back.
     const timeout = Math.max(stepTimeoutSeconds, plan.readyTimeoutSeconds + 120);
-    const install = hostStep(StepName.adminApi, `${name}-install`, args, adminApiStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) }, timeout);
+    const install = hostStep(
+      StepName.adminApi,
+      `${name}-install`,
+      args,
+      adminApiStep(plan),
+      { parent: this, dependsOn: stepOrder(name, args, this, opts) },
+      timeout,
+    );
     this.report = install.stdout;
     this.registerOutputs({ report: this.report });
   }

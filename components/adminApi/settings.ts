@@ -21,11 +21,17 @@ export interface AdminApiSettings {
   enabled?: boolean;
   /** How it is guarded. Defaults to `loopback`. */
   exposure?: Exposure;
-  /** Addresses with ports that nginx listens on with `reverse-proxy`, between blanks. Defaults to the public ones that the server has now. */
+  /**
+   * Addresses with ports that nginx listens on with `reverse-proxy`, between blanks. Defaults to the public ones that
+   * the server has now.
+   */
   proxyListen?: string;
   /** Loopback address and port that the server moves to with `reverse-proxy`. Defaults to `127.0.0.1:9091`. */
   loopbackListen?: string;
-  /** Seconds to wait for the server after its restart, before the unit is put back. Defaults to 480; replaying the WAL of a big server takes longer, up to 7200 is allowed. */
+  /**
+   * Seconds to wait for the server after its restart, before the unit is put back. Defaults to 480; replaying the WAL
+   * of a big server takes longer, up to 7200 is allowed.
+   */
   readyTimeoutSeconds?: number;
 }
 
@@ -66,7 +72,9 @@ export function adminApiProblems(adminApi: AdminApiSettings | undefined): Proble
 /** A proxy is set up only where one is asked for. */
 export function uselessProxy(adminApi: AdminApiSettings | undefined): Problem[] {
   const text = "is used only with `exposure: reverse-proxy`. Set that, or remove `proxyListen`.";
-  return adminApi?.proxyListen !== undefined && adminApi.exposure !== "reverse-proxy" ? [{ path: "adminApi.proxyListen", text }] : [];
+  return adminApi?.proxyListen !== undefined && adminApi.exposure !== "reverse-proxy"
+    ? [{ path: "adminApi.proxyListen", text }]
+    : [];
 }
 
 /** Arguments of `AdminApi`. */

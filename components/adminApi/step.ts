@@ -28,7 +28,10 @@ export function adminApiStep(plan: AdminApiPlan): StepContent {
 }
 
 /** What the step for the admin API is told. */
-export function adminApiPlan(adminApi: AdminApiSettings | undefined, prometheus: PrometheusServer | undefined): AdminApiPlan {
+export function adminApiPlan(
+  adminApi: AdminApiSettings | undefined,
+  prometheus: PrometheusServer | undefined,
+): AdminApiPlan {
   return {
     unit: prometheus?.unit ?? serverDefaults.unit,
     url: prometheus?.url ?? serverDefaults.url,

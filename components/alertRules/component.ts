@@ -36,7 +36,10 @@ export class AlertRules extends pulumi.ComponentResource {
       throw componentError(problems, this, name);
     }
     const plan = alertRulesPlan(args.hostName, args.alerts, args, args.remoteWriteTargets);
-    const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) });
+    const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), {
+      parent: this,
+      dependsOn: stepOrder(name, args, this, opts),
+    });
     this.rulesPath = pulumi.output(plan.rulesPath);
     this.report = install.stdout;
     this.registerOutputs({ rulesPath: this.rulesPath, report: this.report });

@@ -18,7 +18,12 @@ export const ruleGroup = "prometheus-backup";
 
 /** The alerts in the form of Prometheus, in the order in which they stand in the file. */
 export function alertRules(plan: AlertRulesPlan): AlertRule[] {
-  const conditions: Condition[] = [...runConditions(plan), ...contentConditions(plan), ...watchConditions(plan), ...remoteWriteConditions(plan)];
+  const conditions: Condition[] = [
+    ...runConditions(plan),
+    ...contentConditions(plan),
+    ...watchConditions(plan),
+    ...remoteWriteConditions(plan),
+  ];
   return conditions.map(condition => ({
     alert: condition.name,
     expr: condition.expr,
@@ -33,7 +38,10 @@ export function alertRules(plan: AlertRulesPlan): AlertRule[] {
 }
 
 function header({ hostName }: AlertRulesPlan): string {
-  const whose = hostName === undefined ? "the schedules of all hosts, for one server that watches them" : "the schedule of this host";
+  const whose =
+    hostName === undefined
+      ? "the schedules of all hosts, for one server that watches them"
+      : "the schedule of this host";
   return `# Written by prometheus-backup from ${whose}. Changes here are overwritten.\n`;
 }
 
@@ -46,11 +54,19 @@ export function renderAlertRules(plan: AlertRulesPlan): string {
   return header(plan) + stringify(groups(plan), { lineWidth: 0 });
 }
 
-/** The same rules as an object of the Prometheus Operator. Which labels its server selects by is for the cluster to add. */
+/**
+ * The same rules as an object of the Prometheus Operator. Which labels its server selects by is for the cluster to add.
+ */
 export function renderPrometheusRule(plan: AlertRulesPlan): string {
   const name = plan.hostName === undefined ? "prometheus-backup" : `prometheus-backup-${plan.hostName}`;
   const metadata = { name, labels: { "app.kubernetes.io/name": "prometheus-backup" } };
-  return header(plan) + stringify({ apiVersion: "monitoring.coreos.com/v1", kind: "PrometheusRule", metadata, spec: groups(plan) }, { lineWidth: 0 });
+  return (
+    header(plan) +
+    stringify(
+      { apiVersion: "monitoring.coreos.com/v1", kind: "PrometheusRule", metadata, spec: groups(plan) },
+      { lineWidth: 0 },
+    )
+  );
 }
 
 /** A target of node_exporter that a server of many hosts scrapes. */
@@ -68,5 +84,6 @@ export function renderTargets(targets: ExporterTarget[]): string {
     targets: targets.filter(({ intervalSeconds }) => intervalSeconds === interval).map(({ address }) => address),
     labels: { prometheus_backup: "enabled", [intervalLabel]: duration(interval) },
   }));
-  return `# Written by prometheus-backup, for file_sd_configs of the job that scrapes node_exporter.\n${stringify(entries, { lineWidth: 0 })}`;
+  return `# Written by prometheus-backup, for file_sd_configs of the job that scrapes ` +
+    `node_exporter.\n${stringify(entries, { lineWidth: 0 })}`;
 }

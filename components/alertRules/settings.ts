@@ -10,7 +10,10 @@ export interface AlertSettings {
   enabled?: boolean;
   /** The rules file on the host. Defaults to `/etc/prometheus/rules/prometheus-backup.yml`. */
   rulesPath?: string;
-  /** Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. A `BackupJob` of its own is told, too. */
+  /**
+   * Seconds above which a run is too slow. Defaults to 1800, or to half the time between two runs if that is shorter. A
+   * `BackupJob` of its own is told, too.
+   */
   tooSlowSeconds?: number;
   /** Name of the scrape job of node_exporter. Defaults to `node`. */
   exporterJob?: string;
@@ -74,10 +77,16 @@ export interface AlertRulesArgs extends HostArgs {
   prometheus?: PrometheusServer;
   /** The rules file and what is in it. */
   alerts?: AlertSettings;
-  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. How long alerts wait follows from it; limits come from the metrics of each host. */
+  /**
+   * When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`. How long alerts wait
+   * follows from it; limits come from the metrics of each host.
+   */
   schedule?: string;
   /** The host's time zone. Defaults to `UTC`. */
   timeZone?: string;
-  /** Names of the `remote_write` targets of this module that are watched. Defaults to none. The server must scrape itself. */
+  /**
+   * Names of the `remote_write` targets of this module that are watched. Defaults to none. The server must scrape
+   * itself.
+   */
   remoteWriteTargets?: string[];
 }

@@ -18,24 +18,40 @@ export interface AlertRulesFilePlan {
 
 export function alertRulesStep(plan: AlertRulesFilePlan): StepContent {
   return {
-    settings: { UNIT: plan.unit, URL: plan.url, GROUP: ruleGroup, API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials) },
+    settings: {
+      UNIT: plan.unit,
+      URL: plan.url,
+      GROUP: ruleGroup,
+      API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
+    },
     files: { [plan.rulesPath]: publicFile(renderAlertRules(plan.rules)) },
   };
 }
 
-/** Seconds above which a run is too slow: as set, or half the time between two runs where that is shorter than the default. */
+/**
+ * Seconds above which a run is too slow: as set, or half the time between two runs where that is shorter than the
+ * default.
+ */
 export function runLimitSeconds(intervalSeconds: number, tooSlowSeconds: number | undefined): number {
   return tooSlowSeconds ?? Math.min(alertDefaults.tooSlowSeconds, Math.floor(intervalSeconds / 2));
 }
 
 /** What the schedule of a host means for alerts. Throws `ScheduleError`. */
 function intervalPlan(alerts: AlertSettings | undefined, job: JobSettings): IntervalPlan {
-  const seconds = scheduleFacts(job.schedule ?? jobDefaults.schedule, job.timeZone ?? jobDefaults.timeZone).largestGapSeconds;
+  const seconds = scheduleFacts(
+    job.schedule ?? jobDefaults.schedule,
+    job.timeZone ?? jobDefaults.timeZone,
+  ).largestGapSeconds;
   return { seconds, tooSlowSeconds: runLimitSeconds(seconds, alerts?.tooSlowSeconds) };
 }
 
 /** What the step for the alert rules is told, and what the rules are made from. Throws `ScheduleError`. */
-export function alertRulesPlan(hostName: string, alerts: AlertSettings | undefined, job: JobSettings, remoteWriteTargets: string[] = []): AlertRulesFilePlan {
+export function alertRulesPlan(
+  hostName: string,
+  alerts: AlertSettings | undefined,
+  job: JobSettings,
+  remoteWriteTargets: string[] = [],
+): AlertRulesFilePlan {
   return {
     unit: job.prometheus?.unit ?? serverDefaults.unit,
     url: job.prometheus?.url ?? serverDefaults.url,
@@ -60,9 +76,13 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
   }
   const [first, ...others] = plans;
   const remoteWriteTargets = [...new Set(plans.flatMap(plan => plan.remoteWriteTargets ?? []))];
-  const shared = Object.entries(first?.labels ?? {}).filter(([name, value]) => others.every(({ labels }) => labels[name] === value));
+  const shared = Object.entries(first?.labels ?? {}).filter(([name, value]) =>
+    others.every(({ labels }) => labels[name] === value),
+  );
   return {
-    intervals: [...limits].map(([seconds, tooSlowSeconds]) => ({ seconds, tooSlowSeconds })).sort((a, b) => a.seconds - b.seconds),
+    intervals: [...limits]
+      .map(([seconds, tooSlowSeconds]) => ({ seconds, tooSlowSeconds }))
+      .sort((a, b) => a.seconds - b.seconds),
     exporterJobs: [...new Set(plans.flatMap(({ exporterJobs }) => exporterJobs))],
     ...(remoteWriteTargets.length === 0 ? {} : { remoteWriteTargets }),
     labels: Object.fromEntries(shared),

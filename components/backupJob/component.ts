@@ -15,7 +15,10 @@ import { backupJobStep, credentialsStep, jobPackages } from "./step";
 
 /** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */
 function repositoryPlans(repositories: Repository[]): pulumi.Output<RepositoryPlan[]> {
-  const plain = repositories.map(({ credentials, ...rest }) => ({ ...rest, hasCredentials: credentials !== undefined }));
+  const plain = repositories.map(({ credentials, ...rest }) => ({
+    ...rest,
+    hasCredentials: credentials !== undefined,
+  }));
   return pulumi.output(plain).apply(all => all.map(repository => repositoryPlan(repository as PlainRepository)));
 }
 
@@ -76,8 +79,13 @@ export class BackupJob extends pulumi.ComponentResource {
     const texts = credentialTexts(args);
     let before = stepOrder(name, args, this, opts);
     if (texts !== undefined) {
-      const content = pulumi.secret(texts).apply((plain): StepContent => credentialsStep(plain, backupUser(args), serverPlan(args.prometheus)));
-      const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, { parent: this, dependsOn: before });
+      const content = pulumi
+        .secret(texts)
+        .apply((plain): StepContent => credentialsStep(plain, backupUser(args), serverPlan(args.prometheus)));
+      const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, {
+        parent: this,
+        dependsOn: before,
+      });
       before = credentials;
     }
     const content = plan.apply((plain): StepContent => backupJobStep(plain, jobPackages));

@@ -7,8 +7,9 @@ export const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 /**
- * Whether blocks are held between runs. A run every two hours meets every block before the server merges it (a block stands alone for
- * at least two hours), and links of more than a day's blocks would take more space than they save bytes.
+ * Whether blocks are held between runs. A run every two hours meets every block before the server merges it (a block
+ * stands alone for at least two hours), and links of more than a day's blocks would take more space than they save
+ * bytes.
  */
 export function holdsBlocks(plan: BackupJobPlan): boolean {
   const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
@@ -25,7 +26,9 @@ export function scheduledJobs(plan: BackupJobPlan): ScheduledJob[] {
   const { schedule, drillSchedule, drillParts } = plan;
   return [
     { schedule, command: "run" },
-    ...(drillSchedule === undefined ? [] : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
+    ...(drillSchedule === undefined
+      ? []
+      : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
     ...(holdsBlocks(plan) ? [{ schedule: `${holdMinute(schedule)} * * * *`, command: "hold" }] : []),
   ];
 }
@@ -36,7 +39,9 @@ export function renderCron(user: string, jobs: ScheduledJob[]): string {
     "# Written by prometheus-backup; times are in the host's time zone. Changes here are overwritten.",
     "SHELL=/bin/sh",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ...jobs.map(({ schedule, command }) => [schedule, user, paths.hostCommand, command, `>> ${paths.log} 2>&1`].join(" ")),
+    ...jobs.map(({ schedule, command }) =>
+      [schedule, user, paths.hostCommand, command, `>> ${paths.log} 2>&1`].join(" "),
+    ),
     "",
   ].join("\n");
 }

@@ -93,7 +93,10 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
     ...retentionSettings(plan.retention),
     ORPHAN_GRACE_HOURS: String(plan.orphanGraceHours),
     EXPECTED_INTERVAL_SECONDS: String(largestGapSeconds),
-    DRILL_INTERVAL_SECONDS: plan.drillSchedule === undefined ? "" : String(scheduleFacts(plan.drillSchedule, plan.timeZone).largestGapSeconds),
+    DRILL_INTERVAL_SECONDS:
+      plan.drillSchedule === undefined
+        ? ""
+        : String(scheduleFacts(plan.drillSchedule, plan.timeZone).largestGapSeconds),
     ...(plan.tooSlowSeconds === undefined ? {} : { DURATION_LIMIT_SECONDS: String(plan.tooSlowSeconds) }),
     ADMIN_API_EXPOSURE: plan.exposure,
     SHRINK_PERCENT: String(plan.suspectBelowPercent),
@@ -108,7 +111,10 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
   };
 }
 
-/** How the host finds out what comes next: from its timers, or, where cron has no word for that, from the same times as systemd writes them. */
+/**
+ * How the host finds out what comes next: from its timers, or, where cron has no word for that, from the same times as
+ * systemd writes them.
+ */
 function schedulerSettings({ scheduler, schedule, drillSchedule }: BackupJobPlan): Record<string, string> {
   if (scheduler === Scheduler.Systemd) {
     return { SCHEDULER: scheduler };
@@ -133,7 +139,10 @@ export function renderLogrotate(): string {
   ].join("\n");
 }
 
-/** What makes the host call its jobs: the cron entry, or timers. Throws `ScheduleError` on a schedule that a timer cannot keep. */
+/**
+ * What makes the host call its jobs: the cron entry, or timers. Throws `ScheduleError` on a schedule that a timer
+ * cannot keep.
+ */
 function renderSchedule(plan: BackupJobPlan): HostFiles {
   const jobs = scheduledJobs(plan);
   if (plan.scheduler === Scheduler.Systemd) {

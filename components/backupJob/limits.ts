@@ -5,12 +5,15 @@ import { pattern } from "../fields/patterns";
 export interface Limits {
   /** Number of blocks that are packed and sent at the same time. Defaults to 2. */
   parallel?: number;
-  /** Level of zstd, 1 to 19; up to 12 with settings for chunks, except 1. Defaults to 2, about as small as zstd's own 3 to 6. */
+  /**
+   * Level of zstd, 1 to 19; up to 12 with settings for chunks, except 1. Defaults to 2, about as small as zstd's own 3
+   * to 6.
+   */
   compressionLevel?: number;
   /**
-   * Most that backups and restores may send to or fetch from a remote repository, in the notation of rclone's `--bwlimit`, such as
-   * `10M` for ten MiB a second. Defaults to no limit. With one, objects go one at a time. A repository on a path, also on a mounted one,
-   * is not limited.
+   * Most that backups and restores may send to or fetch from a remote repository, in the notation of rclone's
+   * `--bwlimit`, such as `10M` for ten MiB a second. Defaults to no limit. With one, objects go one at a time. A
+   * repository on a path, also on a mounted one, is not limited.
    */
   bandwidth?: string;
   /** CPU priority, 0 (normal) to 19 (lowest). Defaults to 10. */

@@ -10,7 +10,18 @@ import { drillDefaults, jobDefaults, JobSettings, Scheduler, Source } from "./se
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
-  const { path, bucket, endpoint, kmsKey, gcs, sftp, prefix, hasCredentials, prune = true, proof = repositoryDefaults.proof } = repository;
+  const {
+    path,
+    bucket,
+    endpoint,
+    kmsKey,
+    gcs,
+    sftp,
+    prefix,
+    hasCredentials,
+    prune = true,
+    proof = repositoryDefaults.proof,
+  } = repository;
   const region = repository.region ?? (endpoint === undefined ? undefined : repositoryDefaults.endpointRegion);
   return {
     name: repositoryName(repository),
@@ -27,7 +38,10 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
   };
 }
 
-/** User of the job: the server's own, because the data belongs to it; root where the job stops and starts the server's unit. */
+/**
+ * User of the job: the server's own, because the data belongs to it; root where the job stops and starts the server's
+ * unit.
+ */
 export function backupUser(job: JobSettings): string {
   return job.source === Source.Cold ? "root" : (job.prometheus?.user ?? serverDefaults.user);
 }

@@ -55,11 +55,13 @@ function s3Section(repository: RepositoryPlan): Record<string, string> {
     env_auth: "true",
     ...(repository.hasCredentials ? { shared_credentials_file: credentialsFile(repository) } : {}),
     ...(kmsKey === undefined ? {} : { server_side_encryption: "aws:kms", sse_kms_key_id: kmsKey }),
-    // With KMS, also as a bucket's default that nobody told us of, an ETag is no checksum; see scripts/lib/repository/rclone.sh.
+    // With KMS, also as a bucket's default that nobody told us of, an ETag is no checksum; see
+    // scripts/lib/repository/rclone.sh.
     use_multipart_etag: "false",
     // The bucket exists, and a host has no right to ask for more than its own prefix.
     no_check_bucket: "true",
-    // The answer to an upload says that it is there; some servers answer a HEAD right after it with 501 or 403. Sizes are compared by a listing.
+    // The answer to an upload says that it is there; some servers answer a HEAD right after it with 501 or 403. Sizes
+    // are compared by a listing.
     no_head: "true",
   };
 }
@@ -82,9 +84,11 @@ function sftpSection(sftp: SftpPlan, repository: RepositoryPlan): Record<string,
     user: sftp.user,
     ...(repository.hasCredentials ? { key_file: credentialsFile(repository) } : {}),
     known_hosts_file: paths.knownHosts,
-    // Left to find out, rclone asks for a shell at every call, and fails because it may not note the answer in its configuration.
+    // Left to find out, rclone asks for a shell at every call, and fails because it may not note the answer in its
+    // configuration.
     shell_type: "none",
-    // The other side need not have a shell to compute checksums in: a run compares sizes there, `verify` reads everything back.
+    // The other side need not have a shell to compute checksums in: a run compares sizes there, `verify` reads
+    // everything back.
     disable_hashcheck: "true",
   };
 }

@@ -27,7 +27,10 @@ export interface SftpDirectory {
  * below a directory of its own name.
  */
 export interface Repository {
-  /** Name in commands and logs: lower case letters, digits and `-`. Defaults to `local`, `offsite`, `gcs` or `sftp` by kind. */
+  /**
+   * Name in commands and logs: lower case letters, digits and `-`. Defaults to `local`, `offsite`, `gcs` or `sftp` by
+   * kind.
+   */
   name?: string;
   /** Absolute directory on the host; also a mounted NAS. */
   path?: string;
@@ -41,8 +44,9 @@ export interface Repository {
   /** URL of an S3-compatible server other than AWS. */
   endpoint?: pulumi.Input<string>;
   /**
-   * ARN of a KMS key that uploads to the S3 bucket ask for. Only needed where the bucket's policy refuses uploads that do not; with
-   * KMS as the bucket's default encryption nothing has to be said. The host's role needs `kms:GenerateDataKey` and `kms:Decrypt`.
+   * ARN of a KMS key that uploads to the S3 bucket ask for. Only needed where the bucket's policy refuses uploads that
+   * do not; with KMS as the bucket's default encryption nothing has to be said. The host's role needs
+   * `kms:GenerateDataKey` and `kms:Decrypt`.
    */
   kmsKey?: pulumi.Input<string>;
   /** Google Cloud Storage bucket. */
@@ -59,13 +63,14 @@ export interface Repository {
    */
   credentials?: pulumi.Input<string>;
   /**
-   * Whether the host applies retention there. Defaults to true; for the bucket `offsite` with `hostsMayPrune: false`, to false.
-   * With false it deletes nothing there, and somebody else has to.
+   * Whether the host applies retention there. Defaults to true; for the bucket `offsite` with `hostsMayPrune: false`,
+   * to false. With false it deletes nothing there, and somebody else has to.
    */
   prune?: boolean;
   /**
-   * Each `pulumi up` that changes the job has the backup user write, read and delete a small object in the repository. Defaults to `required`:
-   * where that fails, the step fails and the host is as before. With `warn` it says so and goes on.
+   * Each `pulumi up` that changes the job has the backup user write, read and delete a small object in the repository.
+   * Defaults to `required`: where that fails, the step fails and the host is as before. With `warn` it says so and goes
+   * on.
    */
   proof?: Proof;
 }
@@ -115,7 +120,10 @@ export const gcsBucketCheck = pattern(
   "must be the name of a bucket: lower case letters, digits, `.`, `_` and `-`. Correct the name.",
 );
 
-export const regionCheck = pattern(/^[a-z0-9-]{1,32}$/, "must be the name of a region, such as `eu-central-1`. Correct it.");
+export const regionCheck = pattern(
+  /^[a-z0-9-]{1,32}$/,
+  "must be the name of a region, such as `eu-central-1`. Correct it.",
+);
 
 /** Of a shared credentials file of AWS. */
 const awsFault: SecretFault = text => {
@@ -148,7 +156,11 @@ export function credentialsFault(repository: Pick<Repository, "bucket" | "gcs" |
 export function repositoryProblems(found: Findings, path: string, repository: Repository): void {
   const kinds = (["path", "bucket", "gcs", "sftp"] as const).filter(kind => repository[kind] !== undefined);
   if (kinds.length !== 1) {
-    found.add(path, `must have exactly one of \`path\`, \`bucket\`, \`gcs\` and \`sftp\`, and has ${kinds.length === 0 ? "none" : kinds.length}. Keep one.`);
+    found.add(
+      path,
+      `must have exactly one of \`path\`, \`bucket\`, \`gcs\` and \`sftp\`, and has ` +
+      `${kinds.length === 0 ? "none" : kinds.length}. Keep one.`,
+    );
     return;
   }
   found.text(`${path}.name`, repository.name, repositoryNameCheck);
@@ -177,11 +189,14 @@ function missingRegion(offsite: boolean): string {
   return offsite
     ? "is missing, and this stack does not say in which region it works. " +
         "Set it, or run `pulumi config set aws:region REGION`."
-    : "is missing. Write the region of the bucket, such as `eu-central-1`, or the `endpoint` of a server other than AWS.";
+    : "is missing. Write the region of the bucket, such as `eu-central-1`, or the `endpoint` of a server other than " +
+      "AWS.";
 }
 
 const sftpPathCheck: Check = value =>
-  value === "" || value.endsWith("/") || value.split("/").includes("..") ? "must be a directory without `..` and a slash at the end. Write it out." : undefined;
+  value === "" || value.endsWith("/") || value.split("/").includes("..")
+    ? "must be a directory without `..` and a slash at the end. Write it out."
+    : undefined;
 
 const allowed = {
   path: ["name", "prune", "proof", "path"],

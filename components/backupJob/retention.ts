@@ -3,7 +3,10 @@ import { Findings } from "../fields/problems";
 
 /** Which backups are kept. A backup stays if any rule wants it; a rule that is left out is off. */
 export interface Retention {
-  /** Age in days up to which every backup is kept, counted from the day it was taken. Defaults to 30 if no other rule is set. */
+  /**
+   * Age in days up to which every backup is kept, counted from the day it was taken. Defaults to 30 if no other rule is
+   * set.
+   */
   days?: number;
   /** Number of newest backups to keep. */
   keepLast?: number;

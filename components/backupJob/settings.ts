@@ -32,24 +32,28 @@ export interface DrillSettings {
 export interface JobSettings {
   /** The server. */
   prometheus?: PrometheusServer;
-  /** When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`, in the host's time zone. */
+  /**
+   * When backups run: any line of Debian's cron without the command. Defaults to `0 2 * * *`, in the host's time zone.
+   */
   schedule?: string;
   /**
    * Minutes over which hosts with the same schedule are spread. Defaults to 0, which moves nothing.
    *
-   * Each host runs later by an offset below this that follows from its name, so it stays the same when hosts come and go.
+   * Each host runs later by an offset below this that follows from its name, so it stays the same when hosts come and
+   * go.
    */
   spreadMinutes?: number;
   /**
-   * The host's time zone, such as `Europe/Berlin`. Defaults to `UTC`. With the scheduler `cron` it changes no run; alerts allow for
-   * the longer night when clocks go back. With `systemd` the timers run in this zone.
+   * The host's time zone, such as `Europe/Berlin`. Defaults to `UTC`. With the scheduler `cron` it changes no run;
+   * alerts allow for the longer night when clocks go back. With `systemd` the timers run in this zone.
    */
   timeZone?: string;
   /**
    * What calls the job. Defaults to `cron`.
    *
-   * With `systemd` there are a timer and a service in place of each line of the cron entry: the same command, user, log,
-   * metrics and alerts. A backup or a drill that was missed while the host was off is made up for when it is up again.
+   * With `systemd` there are a timer and a service in place of each line of the cron entry: the same command, user,
+   * log, metrics and alerts. A backup or a drill that was missed while the host was off is made up for when it is up
+   * again.
    */
   scheduler?: Scheduler;
   /**
@@ -66,33 +70,37 @@ export interface JobSettings {
   /** Whether the head is left out. Defaults to `auto`. */
   skipHead?: SkipHead;
   /**
-   * Whether two-hour blocks are linked aside every hour until the next run, so that the run sends them and not, a second
-   * time, what the server has merged from them: with daily runs about a third fewer bytes. Defaults to true; without effect where runs
-   * come every two hours or oftener, more than a day apart, or make archives.
+   * Whether two-hour blocks are linked aside every hour until the next run, so that the run sends them and not, a
+   * second time, what the server has merged from them: with daily runs about a third fewer bytes. Defaults to true;
+   * without effect where runs come every two hours or oftener, more than a day apart, or make archives.
    *
    * On the host: a line in the cron entry, and hard links in `prometheus-backup-held` of the data directory. They take
-   * space once the server has merged a block, at most that of two days' blocks, and go after each complete run, when less than a tenth
-   * of the file system is free, and with the job.
+   * space once the server has merged a block, at most that of two days' blocks, and go after each complete run, when
+   * less than a tenth of the file system is free, and with the job.
    */
   holdBlocks?: boolean;
   /** Which backups are kept. A host's rules replace shared ones as a whole. */
   retention?: Retention;
   /** Hours before an object that no backup names is deleted. Defaults to 48; runs in progress are younger. */
   orphanGraceHours?: number;
-  /** A backup smaller than this percentage of the one before is marked suspect, and deletes nothing. Defaults to 50; 0 turns it off. */
+  /**
+   * A backup smaller than this percentage of the one before is marked suspect, and deletes nothing. Defaults to 50; 0
+   * turns it off.
+   */
   suspectBelowPercent?: number;
   /**
    * Whether a backup holds what is needed to start the server elsewhere: `prometheus.yml`, rule files, file_sd, web
-   * configuration, the unit. Defaults to true. Only what is known to be no secret goes along; the rest is masked or left
-   * out, and named in the backup.
+   * configuration, the unit. Defaults to true. Only what is known to be no secret goes along; the rest is masked or
+   * left out, and named in the backup.
    */
   companions?: boolean;
   /**
    * URL of a watcher elsewhere, which is told of every start, success (the URL itself) and failure (`/start`, `/fail`
-   * behind its path, in front of a query), because a dead Prometheus cannot alert about its own backups. Defaults to none.
+   * behind its path, in front of a query), because a dead Prometheus cannot alert about its own backups. Defaults to
+   * none.
    *
-   * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file of root's that only
-   * the group of the backup user can read.
+   * Whoever knows such a URL can silence it, so it is always kept secret; on the host it lies in a file of root's that
+   * only the group of the backup user can read.
    */
   heartbeat?: pulumi.Input<string>;
   /** Where backups go, at least one place. A host's list replaces a shared one as a whole. */
@@ -187,7 +195,10 @@ export function missingRepositories(job: JobSettings): Problem[] {
 }
 
 /** What is wrong with the schedules. */
-export function scheduleProblems(job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "scheduler" | "drill">, hostName: string): Problem[] {
+export function scheduleProblems(
+  job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "scheduler" | "drill">,
+  hostName: string,
+): Problem[] {
   const found = new Findings();
   found.whole("spreadMinutes", job.spreadMinutes, 0, 1439);
   found.text("timeZone", job.timeZone, timeZoneCheck);
@@ -229,7 +240,11 @@ export function jobProblems(job: JobSettings & { environment?: string; textfileD
   const names = repositories.map(repository => repositoryName(repository));
   for (const name of new Set(names.filter((candidate, index) => names.indexOf(candidate) !== index))) {
     const where = names.flatMap((candidate, index) => (candidate === name ? [`repositories[${index}].name`] : []));
-    found.add(where.join(", "), `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because commands and logs use them. Give each a \`name\` of its own.`);
+    found.add(
+      where.join(", "),
+      `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because commands and logs use them. ` +
+      `Give each a \`name\` of its own.`,
+    );
   }
   if (job.textfileDirectory !== undefined && job.textfileDirectory !== "") {
     found.text("textfileDirectory", job.textfileDirectory, filePathCheck);
@@ -246,12 +261,24 @@ export const environmentCheck: Check = both(lineCheck, value =>
 export interface BackupJobArgs extends HostArgs, JobSettings {
   /** Name of the environment, a label of every metric. Defaults to `default`. */
   environment?: string;
-  /** Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty text writes no metrics. */
+  /**
+   * Directory of the textfile collector. Defaults to the one that a `TextfileDirectory` found on the host. An empty
+   * text writes no metrics.
+   */
   textfileDirectory?: string;
-  /** What a `TextfileDirectory` with `exporterCredentials` finds on the host, if it comes after this job. Always kept secret. */
+  /**
+   * What a `TextfileDirectory` with `exporterCredentials` finds on the host, if it comes after this job. Always kept
+   * secret.
+   */
   exporterCredentials?: pulumi.Input<string>;
-  /** Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time between two runs if that is shorter. */
+  /**
+   * Seconds above which a run is too slow, stated in the metrics for alerts. Defaults to 1800, or to half the time
+   * between two runs if that is shorter.
+   */
   tooSlowSeconds?: number;
-  /** How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens on more than that. */
+  /**
+   * How the admin API is guarded. Defaults to `loopback`; a metric then says if a server with the admin API on listens
+   * on more than that.
+   */
   exposure?: Exposure;
 }

@@ -26,16 +26,21 @@ export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]):
   };
 }
 
-/** The host puts the URL between quotes into a configuration of curl, where a quote or a second line would be a setting of its own. */
+/**
+ * The host puts the URL between quotes into a configuration of curl, where a quote or a second line would be a setting
+ * of its own.
+ */
 function checkHeartbeat(url: string | undefined): void {
   if (url !== undefined && !/^https?:\/\/[^\s"\\]+\n?$/.test(url)) {
-    throw new RangeError("the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes");
+    throw new RangeError(
+      "the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes",
+    );
   }
 }
 
 /**
- * Secrets by the name of their file. They are root's, and only the group of the job's user can read them, which the host finds out.
- * Throws `RangeError` on a heartbeat that is no URL.
+ * Secrets by the name of their file. They are root's, and only the group of the job's user can read them, which the
+ * host finds out. Throws `RangeError` on a heartbeat that is no URL.
  */
 export function credentialsStep(credentials: Record<string, string>, user: string, server: ServerPlan): StepContent {
   checkHeartbeat(credentials[heartbeatName]);

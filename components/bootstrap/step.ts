@@ -15,5 +15,9 @@ export function bootstrapStep(plan: BootstrapPlan): StepContent {
 
 /** What the step that restores a new host is told. */
 export function bootstrapPlan(hostName: string, source: BootstrapSource): BootstrapPlan {
-  return { host: source.host ?? hostName, backup: source.backup ?? bootstrapDefaults.backup, repository: source.repository ?? "" };
+  return {
+    host: source.host ?? hostName,
+    backup: source.backup ?? bootstrapDefaults.backup,
+    repository: source.repository ?? "",
+  };
 }

@@ -64,7 +64,10 @@ function clock(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(11, 16);
 }
 
-/** Cron runs a job of a time that is left out as soon as the clock has changed; a timer waits for the next day that has it. */
+/**
+ * Cron runs a job of a time that is left out as soon as the clock has changed; a timer waits for the next day that has
+ * it.
+ */
 function refuseMissingTimes(line: Fields, { hour, minute }: Values, timeZone: string, changes: ClockChange[]): void {
   const days = new Set(daysOf(line));
   const times = hour.flatMap(h => minute.map(m => (h * 60 + m) * 60));
@@ -74,7 +77,8 @@ function refuseMissingTimes(line: Fields, { hour, minute }: Values, timeZone: st
     if (missing !== undefined && days.has(day)) {
       const date = new Date(day * DAY * 1000).toISOString().slice(0, 10);
       throw new ScheduleError(
-        `runs at ${clock(missing)}, which does not exist in ${timeZone} when clocks go forward (${date}), and a systemd timer ` +
+        `runs at ${clock(missing)}, which does not exist in ${timeZone} when clocks go forward (${date}), and a ` +
+        `systemd timer ` +
           `leaves that day out. Choose a time outside of ${clock(from)} to ${clock(to)}, or \`scheduler: cron\`.`,
       );
     }
@@ -82,9 +86,10 @@ function refuseMissingTimes(line: Fields, { hour, minute }: Values, timeZone: st
 }
 
 /**
- * When a systemd timer elapses that is to run what cron runs by this line, as values of `OnCalendar=`, in the given zone. Where
- * both day fields are restricted, cron runs on days that match either of them: two lines. A job of every hour follows the
- * running clock, so that it is in UTC where clocks change. Throws `ScheduleError` on what a timer cannot do.
+ * When a systemd timer elapses that is to run what cron runs by this line, as values of `OnCalendar=`, in the given
+ * zone. Where both day fields are restricted, cron runs on days that match either of them: two lines. A job of every
+ * hour follows the running clock, so that it is in UTC where clocks change. Throws `ScheduleError` on what a timer
+ * cannot do.
  */
 export function calendarLines(schedule: string, timeZone: string): string[] {
   const line = split(schedule);
@@ -92,7 +97,8 @@ export function calendarLines(schedule: string, timeZone: string): string[] {
   const { hour, dayOfMonth, month, dayOfWeek } = values;
   const everyHour = hour.length === 24 && dayOfMonth.length === 31 && month.length === 12 && dayOfWeek.length === 7;
   const changes = clockChanges(timeZone);
-  const wholeHours = changes.every(({ from, to }) => (to - from) % 3600 === 0) && offsetOf(timeZone)(DAYS.first * DAY) % 3600 === 0;
+  const wholeHours =
+    changes.every(({ from, to }) => (to - from) % 3600 === 0) && offsetOf(timeZone)(DAYS.first * DAY) % 3600 === 0;
   const inUtc = changes.length > 0 && everyHour && wholeHours;
   if (!inUtc) {
     refuseMissingTimes(line, values, timeZone, changes);

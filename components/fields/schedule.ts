@@ -16,7 +16,9 @@ export interface ScheduleFacts {
 /** Why a schedule cannot be used; the message is a sentence for the user, without the path. */
 export class ScheduleError extends Error {}
 
-/** Fields as Debian's cron reads them; the library knows more (`L`, `#`, `H`, seconds) that cron would ignore or refuse. */
+/**
+ * Fields as Debian's cron reads them; the library knows more (`L`, `#`, `H`, seconds) that cron would ignore or refuse.
+ */
 const ELEMENT = String.raw`(\*|[0-9]{1,2}|[0-9]{1,2}-[0-9]{1,2}|[A-Za-z]{3}(-[A-Za-z]{3})?)`;
 const STEP = String.raw`((?<=[*]|-[0-9A-Za-z]{1,3})/[1-9][0-9]?)?`;
 const FIELD = new RegExp(`^${ELEMENT}${STEP}(,${ELEMENT}${STEP})*$`);
@@ -53,7 +55,8 @@ export function split(schedule: string): Fields {
   const fields = { minute, hour, dayOfMonth, month, dayOfWeek };
   if (Object.values(fields).some(field => !FIELD.test(field))) {
     throw new ScheduleError(
-      "uses a form that Debian's cron does not know; it takes numbers, names, `*`, lists, ranges, and steps after `*` or a range. " +
+      "uses a form that Debian's cron does not know; it takes numbers, names, `*`, lists, ranges, and steps after " +
+      "`*` or a range. " +
         'Write for example "0 */6 * * *" for every six hours.',
     );
   }
@@ -77,8 +80,8 @@ function sentence(error: unknown): string {
 export const DAYS = { first: Date.UTC(2024, 0, 1) / 1000 / DAY, last: Date.UTC(2029, 2, 2) / 1000 / DAY };
 
 /**
- * Whether a day must match both day fields. Cron runs on days that match either of them when both are restricted, but on days
- * that match both when one of them starts with `*` (such as `*\/2`).
+ * Whether a day must match both day fields. Cron runs on days that match either of them when both are restricted, but
+ * on days that match both when one of them starts with `*` (such as `*\/2`).
  */
 export function mustMatchBoth({ dayOfMonth, dayOfWeek }: Fields): boolean {
   return dayOfMonth.startsWith("*") || dayOfWeek.startsWith("*");
@@ -100,7 +103,9 @@ export function daysOf(line: Fields): number[] {
 export function clockStepSeconds(timeZone: string): number {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset", year: "numeric" });
   const offset = (day: number): number => {
-    const name = format.formatToParts(new Date((19_723 + day) * DAY * 1000)).find(part => part.type === "timeZoneName")?.value ?? "GMT";
+    const name =
+      format.formatToParts(new Date((19_723 + day) * DAY * 1000)).find(part => part.type === "timeZoneName")?.value ??
+      "GMT";
     const [, sign, hours, minutes] = /GMT([+-])(\d+):(\d+)/.exec(name) ?? [];
     return sign ? (sign === "-" ? -1 : 1) * (Number(hours) * 3600 + Number(minutes) * 60) : 0;
   };
@@ -164,16 +169,21 @@ export function spreadSchedule(schedule: string, spreadMinutes: number, hostName
     return plain;
   }
   if (!/^[0-9]+$/.test(fields.minute)) {
-    throw new ScheduleError("runs several times an hour, so `spreadMinutes` cannot move it. Remove `spreadMinutes` or use one fixed minute.");
+    throw new ScheduleError(
+      "runs several times an hour, so `spreadMinutes` cannot move it. Remove `spreadMinutes` or use one fixed minute.",
+    );
   }
   if (spreadMinutes * 60 > scheduleFacts(schedule, "UTC").smallestGapSeconds) {
-    throw new ScheduleError("runs more often than `spreadMinutes` is long. Lower `spreadMinutes` below the time between two runs.");
+    throw new ScheduleError(
+      "runs more often than `spreadMinutes` is long. Lower `spreadMinutes` below the time between two runs.",
+    );
   }
   const hours = parse(`0 ${fields.hour} * * *`).fields.hour.values.map(Number);
   const everyDay = fields.dayOfMonth === "*" && fields.month === "*" && fields.dayOfWeek === "*";
   if (!everyDay && Math.max(...hours) * 60 + Number(fields.minute) + spreadMinutes > 24 * 60) {
     throw new ScheduleError(
-      "would pass midnight when moved by `spreadMinutes`, into a day that the line does not name. Start earlier or lower `spreadMinutes`.",
+      "would pass midnight when moved by `spreadMinutes`, into a day that the line does not name. Start earlier or " +
+      "lower `spreadMinutes`.",
     );
   }
   const total = Number(fields.minute) + stableOffset(hostName, spreadMinutes);

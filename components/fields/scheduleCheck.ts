@@ -12,7 +12,12 @@ export const timeZoneCheck: Check = value => {
 };
 
 /** What is wrong with a schedule for a host; with a zone, as timers of systemd in that zone. */
-export function scheduleCheck(schedule: string, spreadMinutes: number, hostName: string, timerZone?: string): string | undefined {
+export function scheduleCheck(
+  schedule: string,
+  spreadMinutes: number,
+  hostName: string,
+  timerZone?: string,
+): string | undefined {
   try {
     scheduleFacts(schedule, "UTC");
     const moved = spreadSchedule(schedule, spreadMinutes, hostName);

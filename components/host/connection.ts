@@ -40,7 +40,10 @@ export interface SshConnection {
    * A host that shows another key is refused. Required unless `insecureHostKey` is set.
    */
   hostKey?: pulumi.Input<string>;
-  /** Accept whatever key the host shows. Defaults to false; only for throw-away hosts, because anybody in between can then read and change what is sent. */
+  /**
+   * Accept whatever key the host shows. Defaults to false; only for throw-away hosts, because anybody in between can
+   * then read and change what is sent.
+   */
   insecureHostKey?: boolean;
   /** Host through which this one is reached. */
   bastion?: SshBastion;

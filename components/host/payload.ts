@@ -4,7 +4,10 @@ import { paths } from "./paths";
 import { StepName } from "./stepName";
 import { carriedPath, renderToolkit } from "./toolkit";
 
-/** What a step is told: settings by name (an empty one is left out, a list is one line for each value), files by path, and files that the toolkit carries. */
+/**
+ * What a step is told: settings by name (an empty one is left out, a list is one line for each value), files by path,
+ * and files that the toolkit carries.
+ */
 export interface StepContent {
   settings: Record<string, string | string[]>;
   files?: HostFiles;
@@ -48,8 +51,9 @@ function carriedLine([path, file]: [string, HostFile]): string {
 }
 
 /**
- * Finds the toolkit on the host (installed by an earlier step, or just copied to the host at `place`), takes the program of the
- * step out of it and hands over to it. bash reads this from the pipe byte by byte, so the program finds the rest there.
+ * Finds the toolkit on the host (installed by an earlier step, or just copied to the host at `place`), takes the
+ * program of the step out of it and hands over to it. bash reads this from the pipe byte by byte, so the program finds
+ * the rest there.
  */
 function loader(step: StepName, place: string): string[] {
   const toolkit = renderToolkit();
@@ -68,7 +72,8 @@ function loader(step: StepName, place: string): string[] {
     '  toolkit="$(mktemp)"',
     '  if ! gzip -dc -- "$carried" >"$toolkit" || ! is_whole "$toolkit"; then',
     '    rm -f -- "$toolkit"',
-    `    echo "prometheus-backup: error: the toolkit was copied to this host once, but is neither at $carried nor installed; run: pulumi up --replace '**-toolkit'" >&2`,
+    `    echo "prometheus-backup: error: the toolkit was copied to this host once, but is neither at $carried nor ` +
+    `installed; run: pulumi up --replace '**-toolkit'" >&2`,
     "    exit 3",
     "  fi",
     "fi",
@@ -84,9 +89,9 @@ export function installationName(resource: string): string {
 }
 
 /**
- * What a step gets on its standard input on the host at `place` (`address:port`): how to find its program, then settings and files as readable lines. The
- * program refuses to change anything unless the last line `end` arrived. Throws `RangeError` on text that this form
- * cannot carry.
+ * What a step gets on its standard input on the host at `place` (`address:port`): how to find its program, then
+ * settings and files as readable lines. The program refuses to change anything unless the last line `end` arrived.
+ * Throws `RangeError` on text that this form cannot carry.
  */
 export function renderStep(step: StepName, content: StepContent, place: string, installation: string): string {
   return [

@@ -29,8 +29,8 @@ let hostCommand: string | undefined;
 export const ROOMS = ["shell", "watch", "server", "repository", "data", "backup", "restore", "command"] as const;
 
 /**
- * The command that runs on every host: entry header, the functions of `scripts/lib`, room by room, help and options, the
- * entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that
+ * The command that runs on every host: entry header, the functions of `scripts/lib`, room by room, help and options,
+ * the entry's own functions and its call of `main`. The same text for every host, and read once, as the toolkit is that
  * carries it: in a program that lives long, both must be of one version.
  */
 export function renderHostCommand(): string {
@@ -45,7 +45,11 @@ function joinHostCommand(): string {
   const files = ROOMS.flatMap(room => libraries(`lib/${room}`).map(name => [`lib/${room}`, name] as const));
   const joined = files.map(([room, name]) => `# --- ${room}/${name}\n\n${libraryText(room, name)}`);
   const help = `# --- components/host/command/help.ts\n\n${renderHelpLibrary().replace(LIBRARY_HEADER, "").trim()}`;
-  return [header.trimEnd(), ...joined, help, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join("\n\n") + "\n";
+  return (
+    [header.trimEnd(), ...joined, help, `# --- prometheus-backup.sh\n\n${entry.slice(header.length).trim()}`].join(
+      "\n\n",
+    ) + "\n"
+  );
 }
 
 /** Names of the shared parts that a step asks for in its header. */
@@ -63,7 +67,10 @@ function sharedPart(part: string): string {
   return libraryText(directory, `${part}.sh`);
 }
 
-/** One host step: the shared parts it asks for, its own parts in lexical order, then the step, whose last line calls `main`. */
+/**
+ * One host step: the shared parts it asks for, its own parts in lexical order, then the step, whose last line calls
+ * `main`.
+ */
 export function renderStepProgram(step: string): string {
   const ownDirectory = path.join("steps", step);
   const own = fs.existsSync(path.join(scriptsDirectory, ownDirectory)) ? libraries(ownDirectory) : [];

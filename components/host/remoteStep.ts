@@ -31,10 +31,14 @@ function installText(timeoutSeconds: number): string {
  */
 function removeText(step: StepName, installation: string, timeoutSeconds: number): string {
   const program = `${paths.steps}/${step}.sh`;
-  return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} remove ${installation} </dev/null; fi'`;
+  return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} ` +
+    `remove ${installation} </dev/null; fi'`;
 }
 
-/** A retired host is forgotten as it is: changes that it has missed, such as those of a new version, would be sent to it. */
+/**
+ * A retired host is forgotten as it is: changes that it has missed, such as those of a new version, would be sent to
+ * it.
+ */
 function retiring(host: HostArgs, options: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions {
   return host.retired === true ? { ...options, retainOnDelete: true, ignoreChanges: ["*"] } : options;
 }
@@ -64,10 +68,14 @@ function toolkitFile(): string {
 }
 
 /**
- * Copies the toolkit to a host. A file that is copied is known to the state by its checksum; everything that needs root,
- * checks or undoing is done by the steps. `destroy` has nothing to do here: the last step removes it.
+ * Copies the toolkit to a host. A file that is copied is known to the state by its checksum; everything that needs
+ * root, checks or undoing is done by the steps. `destroy` has nothing to do here: the last step removes it.
  */
-export function carryToolkit(name: string, host: HostArgs, options: pulumi.CustomResourceOptions): command.remote.CopyToRemote {
+export function carryToolkit(
+  name: string,
+  host: HostArgs,
+  options: pulumi.CustomResourceOptions,
+): command.remote.CopyToRemote {
   return new command.remote.CopyToRemote(
     name,
     {
@@ -80,10 +88,13 @@ export function carryToolkit(name: string, host: HostArgs, options: pulumi.Custo
 }
 
 /**
- * Options for a component itself: all but what it waits for, which is left to its first step. When that fails, an engine
- * that goes on with other hosts skips whatever waits for it, and breaks off if a component is among the skipped ones.
+ * Options for a component itself: all but what it waits for, which is left to its first step. When that fails, an
+ * engine that goes on with other hosts skips whatever waits for it, and breaks off if a component is among the skipped
+ * ones.
  */
-export function componentOptions(options: pulumi.ComponentResourceOptions | undefined): pulumi.ComponentResourceOptions {
+export function componentOptions(
+  options: pulumi.ComponentResourceOptions | undefined,
+): pulumi.ComponentResourceOptions {
   const { dependsOn: _left, ...rest } = options ?? {};
   return rest;
 }
@@ -121,7 +132,9 @@ export function hostStep(
       create: installText(timeoutSeconds),
       update: installText(timeoutSeconds),
       delete: removeText(step, installationName(name), timeoutSeconds),
-      stdin: pulumi.all([content, placeOf(host.connection)]).apply(([plain, place]) => renderStep(step, plain as StepContent, place, installationName(name))),
+      stdin: pulumi
+        .all([content, placeOf(host.connection)])
+        .apply(([plain, place]) => renderStep(step, plain as StepContent, place, installationName(name))),
       // The server of the host would have to accept these as environment variables.
       addPreviousOutputInEnv: false,
     },

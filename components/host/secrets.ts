@@ -2,11 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { SecretFault } from "../fields/secretText";
 
 /**
- * A secret that may come from elsewhere, and is then checked as soon as it is known; `path` says which one it is. A plain
- * one has been checked.
+ * A secret that may come from elsewhere, and is then checked as soon as it is known; `path` says which one it is. A
+ * plain one has been checked.
  *
- * What is wrong is logged as an error, which fails a preview or an `up` in the end. A rejected output would leave a program
- * of the Automation API waiting for ever.
+ * What is wrong is logged as an error, which fails a preview or an `up` in the end. A rejected output would leave a
+ * program of the Automation API waiting for ever.
  */
 export function checkedSecret(
   value: pulumi.Input<string>,
@@ -64,7 +64,9 @@ export function sealed<T extends Sealable>(args: T): T {
     ...(connection === undefined ? {} : { connection: sealedConnection(connection) }),
     ...(prometheus === undefined ? {} : { prometheus: withSecret(prometheus, "apiCredentials") }),
     ...(textfile === undefined ? {} : { textfile: withSecret(textfile, "exporterCredentials") }),
-    ...(repositories === undefined ? {} : { repositories: repositories.map(repository => withSecret(repository, "credentials")) }),
+    ...(repositories === undefined
+      ? {}
+      : { repositories: repositories.map(repository => withSecret(repository, "credentials")) }),
     ...(remoteWrite === undefined ? {} : { remoteWrite: remoteWrite.map(sealedTarget) }),
   };
 }

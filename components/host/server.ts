@@ -6,11 +6,16 @@ import { apiCredentialsName, paths } from "./paths";
 
 /** The server that is backed up. */
 export interface PrometheusServer {
-  /** Base URL as seen from the host itself, with the route prefix if there is one. Defaults to `http://127.0.0.1:9090`. */
+  /**
+   * Base URL as seen from the host itself, with the route prefix if there is one. Defaults to `http://127.0.0.1:9090`.
+   */
   url?: string;
   /** The server's systemd unit. Defaults to `prometheus.service`. */
   unit?: string;
-  /** User that runs the backups: the server's own, because the data belongs to it. Defaults to `prometheus`. With the source `cold` it is root, whatever is set here. */
+  /**
+   * User that runs the backups: the server's own, because the data belongs to it. Defaults to `prometheus`. With the
+   * source `cold` it is root, whatever is set here.
+   */
   user?: string;
   /** Data directory. Defaults to what the server itself says; a value that differs from it fails every backup. */
   dataDirectory?: string;

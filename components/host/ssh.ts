@@ -29,7 +29,9 @@ function proxyArgs(bastion: SshBastion, connection: SshConnection): command.type
   };
 }
 
-/** Field by field: the provider prints a whole connection, private key included, when it meets a key it does not know. */
+/**
+ * Field by field: the provider prints a whole connection, private key included, when it meets a key it does not know.
+ */
 export function connectionArgs(connection: SshConnection): command.types.input.remote.ConnectionArgs {
   const { privateKeyPassword } = connection;
   return {

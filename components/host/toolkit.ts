@@ -19,7 +19,10 @@ const MARK = "#== ";
 
 function section(name: string, content: string): string {
   if (content.split("\n").some(line => line.startsWith(MARK)) || !content.endsWith("\n")) {
-    throw new RangeError(`${name} cannot be a section of the toolkit: it holds a line of the form "${MARK}NAME" or ends without a line break`);
+    throw new RangeError(
+      `${name} cannot be a section of the toolkit: it holds a line of the form "${MARK}NAME" or ends without a line ` +
+      `break`,
+    );
   }
   return `${MARK}${name}\n${content}`;
 }
@@ -30,7 +33,9 @@ let made: Toolkit | undefined;
 export function renderToolkit(): Toolkit {
   if (made === undefined) {
     const programs = Object.values(StepName).map(step => section(step, renderStepProgram(step)));
-    const carried = Object.entries(carriedFiles()).map(([path, { content }]) => section(path.split("/").at(-1) ?? "", content));
+    const carried = Object.entries(carriedFiles()).map(([path, { content }]) =>
+      section(path.split("/").at(-1) ?? "", content),
+    );
     const text = [...programs, ...carried].join("");
     made = { text, digest: createHash("sha256").update(text).digest("hex") };
   }
@@ -52,5 +57,6 @@ export function packToolkit({ text, digest }: Toolkit): Buffer {
  * change, and another machine behind the same resource has not got it.
  */
 export function carriedPath(toolkit: Toolkit, place: string): string {
-  return `/tmp/prometheus-backup-${toolkit.digest.slice(0, 16)}-${createHash("sha256").update(place).digest("hex").slice(0, 8)}.gz`;
+  const digestOfPlace = createHash("sha256").update(place).digest("hex");
+  return `/tmp/prometheus-backup-${toolkit.digest.slice(0, 16)}-${digestOfPlace.slice(0, 8)}.gz`;
 }

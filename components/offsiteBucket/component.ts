@@ -28,7 +28,11 @@ export class OffsiteBucket extends pulumi.ComponentResource {
       throw componentError(problems, this, name);
     }
     const kept = { parent: this, protect: true, retainOnDelete: true };
-    const bucket = new s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: args.objectLock !== undefined }, kept);
+    const bucket = new s3.Bucket(
+      name,
+      { bucket: args.bucketName, objectLockEnabled: args.objectLock !== undefined },
+      kept,
+    );
     guard(name, bucket, args, kept);
     const policies = args.hosts.map(host => [host.hostName, hostPolicy(args, host, bucket.arn)] as const);
     args.hosts.forEach((host, index) => {
@@ -44,21 +48,43 @@ export class OffsiteBucket extends pulumi.ComponentResource {
   }
 }
 
-function hostPolicy(args: OffsiteBucketArgs, host: OffsiteHost, bucketArn: pulumi.Input<string>): pulumi.Output<string> {
+function hostPolicy(
+  args: OffsiteBucketArgs,
+  host: OffsiteHost,
+  bucketArn: pulumi.Input<string>,
+): pulumi.Output<string> {
   const { prefix, hostsMayPrune = true, kmsKey } = args;
   return pulumi
     .output({ bucketArn, kmsKey })
-    .apply(known => renderHostPolicy({ ...known, prefix, hostName: host.hostName, mayRead: host.mayRead ?? [], mayPrune: hostsMayPrune }));
+    .apply(known =>
+      renderHostPolicy({
+        ...known,
+        prefix,
+        hostName: host.hostName,
+        mayRead: host.mayRead ?? [],
+        mayPrune: hostsMayPrune,
+      }),
+    );
 }
 
 /** Everything that keeps the bucket private and its contents recoverable. */
 function guard(name: string, bucket: s3.Bucket, args: OffsiteBucketArgs, options: pulumi.CustomResourceOptions): void {
   const block = new s3.BucketPublicAccessBlock(
     `${name}-public-access`,
-    { bucket: bucket.bucket, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true },
+    {
+      bucket: bucket.bucket,
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
+    },
     options,
   );
-  new s3.BucketOwnershipControls(`${name}-ownership`, { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, options);
+  new s3.BucketOwnershipControls(
+    `${name}-ownership`,
+    { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
+    options,
+  );
   const versioning = new s3.BucketVersioning(
     `${name}-versioning`,
     { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
@@ -68,7 +94,10 @@ function guard(name: string, bucket: s3.Bucket, args: OffsiteBucketArgs, options
     args.kmsKey === undefined ? { sseAlgorithm: "AES256" } : { sseAlgorithm: "aws:kms", kmsMasterKeyId: args.kmsKey };
   new s3.BucketServerSideEncryptionConfiguration(
     `${name}-encryption`,
-    { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: args.kmsKey !== undefined }] },
+    {
+      bucket: bucket.bucket,
+      rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: args.kmsKey !== undefined }],
+    },
     options,
   );
   new s3.BucketPolicy(

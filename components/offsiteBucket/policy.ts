@@ -44,7 +44,12 @@ export function renderHostPolicy(plan: HostPolicyPlan): string {
   const directory = (host: string): string => (plan.prefix === undefined ? host : `${plan.prefix}/${host}`);
   const readable = [plan.hostName, ...plan.mayRead].map(directory);
   const own = `${plan.bucketArn}/${directory(plan.hostName)}/*`;
-  const writes = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", ...(plan.mayPrune ? ["s3:DeleteObject"] : [])];
+  const writes = [
+    "s3:PutObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    ...(plan.mayPrune ? ["s3:DeleteObject"] : []),
+  ];
   return document([
     {
       Sid: "ListOwnDirectory",
@@ -54,19 +59,32 @@ export function renderHostPolicy(plan: HostPolicyPlan): string {
       // With the slash: `prom-1` alone would list what lies below `prom-10/` as well.
       Condition: { StringLike: { "s3:prefix": readable.map(path => `${path}/*`) } },
     },
-    { Sid: "Read", Effect: "Allow", Action: "s3:GetObject", Resource: readable.map(path => `${plan.bucketArn}/${path}/*`) },
+    {
+      Sid: "Read",
+      Effect: "Allow",
+      Action: "s3:GetObject",
+      Resource: readable.map(path => `${plan.bucketArn}/${path}/*`),
+    },
     { Sid: "Write", Effect: "Allow", Action: writes, Resource: own },
     {
       Sid: "KeepVersions",
       Effect: "Deny",
-      Action: ["s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration", "s3:BypassGovernanceRetention"],
+      Action: [
+        "s3:DeleteObjectVersion",
+        "s3:PutBucketVersioning",
+        "s3:PutLifecycleConfiguration",
+        "s3:BypassGovernanceRetention",
+      ],
       Resource: [plan.bucketArn, `${plan.bucketArn}/*`],
     },
     ...(plan.kmsKey === undefined ? [] : [keyStatement(plan.kmsKey)]),
   ]);
 }
 
-/** S3 asks for the key in the name of the host: a new data key for what is written (parts of one upload also read), and the old ones for what is read. */
+/**
+ * S3 asks for the key in the name of the host: a new data key for what is written (parts of one upload also read), and
+ * the old ones for what is read.
+ */
 function keyStatement(key: string): Statement {
   const alias = /(?:^|:)(alias\/.+)$/.exec(key)?.[1];
   const isArn = key.startsWith("arn:");
@@ -76,7 +94,10 @@ function keyStatement(key: string): Statement {
     Effect: "Allow",
     Action: ["kms:GenerateDataKey", "kms:Decrypt"],
     // A policy names no alias as a resource, only as a condition.
-    Resource: alias === undefined && isArn ? key : `arn:${partition}:kms:${region}:${account}:key/${alias === undefined ? key : "*"}`,
+    Resource:
+      alias === undefined && isArn
+        ? key
+        : `arn:${partition}:kms:${region}:${account}:key/${alias === undefined ? key : "*"}`,
     Condition: {
       StringLike: { "kms:ViaService": "s3.*.amazonaws.com*" },
       ...(alias === undefined ? {} : { "ForAnyValue:StringEquals": { "kms:ResourceAliases": alias } }),

@@ -7,7 +7,9 @@ import { Findings, Problem } from "../fields/problems";
 export interface ObjectLock {
   /** Who may shorten it. */
   mode: LockMode;
-  /** Days for which each version is locked. Keep it below the backup retention, or pruning only hides what it deletes. */
+  /**
+   * Days for which each version is locked. Keep it below the backup retention, or pruning only hides what it deletes.
+   */
   days: number;
 }
 
@@ -18,21 +20,28 @@ export interface OffsiteBucketSettings {
    * change by itself.
    */
   bucketName: string;
-  /** Directory in the bucket under which hosts have theirs, without slashes at its ends. Defaults to the bucket itself. */
+  /**
+   * Directory in the bucket under which hosts have theirs, without slashes at its ends. Defaults to the bucket itself.
+   */
   prefix?: string;
   /** Days for which deleted or overwritten versions can be brought back. Defaults to 30. */
   noncurrentVersionDays?: number;
-  /** Days after which unfinished uploads are removed. Defaults to 7; shorter than the longest upload loses that upload. */
+  /**
+   * Days after which unfinished uploads are removed. Defaults to 7; shorter than the longest upload loses that upload.
+   */
   abortUploadDays?: number;
   /** Object Lock. Only possible from the creation of the bucket on. */
   objectLock?: ObjectLock;
-  /** Key for encryption, as ARN or alias. Defaults to a key of S3 itself. The hosts' policies let them use a KMS key; its own policy must leave that to IAM. */
+  /**
+   * Key for encryption, as ARN or alias. Defaults to a key of S3 itself. The hosts' policies let them use a KMS key;
+   * its own policy must leave that to IAM.
+   */
   kmsKey?: pulumi.Input<string>;
   /**
    * Whether hosts may delete objects in their own directory, which `prune` does. Defaults to true.
    *
-   * Versions stay for `noncurrentVersionDays` either way. With false the hosts of a fleet leave retention there to somebody else, and
-   * every backup stays until that one deletes it.
+   * Versions stay for `noncurrentVersionDays` either way. With false the hosts of a fleet leave retention there to
+   * somebody else, and every backup stays until that one deletes it.
    */
   hostsMayPrune?: boolean;
 }

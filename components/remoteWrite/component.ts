@@ -12,12 +12,16 @@ import { hasTargetSecrets, RemoteWriteArgs, RemoteWriteTarget } from "./settings
 import { remoteWriteCredentialsStep, remoteWriteStep } from "./step";
 import { endpointUrl } from "./yaml";
 
-/** Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before. */
+/**
+ * Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before.
+ */
 const timeoutSeconds = 1200;
 
 function secretContent(args: RemoteWriteArgs, plan: pulumi.Output<RemoteWritePlan>): pulumi.Output<StepContent> {
   const secrets = pulumi.secret({ targets: targetSecrets(args.remoteWrite), api: args.prometheus?.apiCredentials });
-  return pulumi.all([plan, secrets]).apply(([plain, known]) => remoteWriteCredentialsStep(plain, known.targets as KnownSecrets, known.api));
+  return pulumi
+    .all([plan, secrets])
+    .apply(([plain, known]) => remoteWriteCredentialsStep(plain, known.targets as KnownSecrets, known.api));
 }
 
 /**
@@ -49,14 +53,32 @@ export class RemoteWrite extends pulumi.ComponentResource {
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
-    const plan = pulumi.output(args.remoteWrite.map(withoutSecrets)).apply(targets => remoteWritePlan(args.prometheus, targets as PlainTarget[]));
+    const plan = pulumi
+      .output(args.remoteWrite.map(withoutSecrets))
+      .apply(targets => remoteWritePlan(args.prometheus, targets as PlainTarget[]));
     const content = plan.apply((plain): StepContent => remoteWriteStep(plain));
     let before = stepOrder(name, args, this, opts);
     if (hasTargetSecrets(args)) {
-      before = hostStep(StepName.remoteWriteCredentials, `${name}-credentials`, args, secretContent(args, plan), { parent: this, dependsOn: before }, timeoutSeconds);
+      before = hostStep(
+        StepName.remoteWriteCredentials,
+        `${name}-credentials`,
+        args,
+        secretContent(args, plan),
+        { parent: this, dependsOn: before },
+        timeoutSeconds,
+      );
     }
-    const install = hostStep(StepName.remoteWrite, `${name}-install`, args, content, { parent: this, dependsOn: before }, timeoutSeconds);
-    this.urls = plan.apply(({ targets }) => Object.fromEntries(targets.map(target => [target.name, endpointUrl(target)])));
+    const install = hostStep(
+      StepName.remoteWrite,
+      `${name}-install`,
+      args,
+      content,
+      { parent: this, dependsOn: before },
+      timeoutSeconds,
+    );
+    this.urls = plan.apply(({ targets }) =>
+      Object.fromEntries(targets.map(target => [target.name, endpointUrl(target)])),
+    );
     this.report = install.stdout;
     this.registerOutputs({ urls: this.urls, report: this.report });
   }

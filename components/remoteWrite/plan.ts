@@ -60,7 +60,11 @@ export interface RemoteWriteSecrets {
 }
 
 type OpenTls = Omit<RemoteWriteTls, "key"> & { hasKey: boolean };
-type OpenTarget = Omit<RemoteWriteTarget, "basicAuth" | "bearerToken" | "tls"> & { username?: string; hasBearerToken: boolean; tls?: OpenTls };
+type OpenTarget = Omit<RemoteWriteTarget, "basicAuth" | "bearerToken" | "tls"> & {
+  username?: string;
+  hasBearerToken: boolean;
+  tls?: OpenTls;
+};
 
 /** A target without its secrets; one secret leaf would make the whole payload unreadable in the preview. */
 export function withoutSecrets({ basicAuth, bearerToken, tls, ...rest }: RemoteWriteTarget): OpenTarget {

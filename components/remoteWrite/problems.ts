@@ -11,7 +11,8 @@ export const targetNameCheck = pattern(
 /** With a query, because some receivers are told the tenant there; never with a user or a password. */
 export const remoteUrlCheck = pattern(
   /^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(\/[A-Za-z0-9._~/%:-]*)?(\?[A-Za-z0-9._~/%:&=+-]*)?$/,
-  "must be a URL with `http://` or `https://` and a host; no user and no password. Move credentials to `basicAuth` or `bearerToken`.",
+  "must be a URL with `http://` or `https://` and a host; no user and no password. Move credentials to `basicAuth` " +
+  "or `bearerToken`.",
 );
 export const tenantCheck = pattern(
   /^[A-Za-z0-9!_.*'()-]{1,150}$/,
@@ -22,13 +23,23 @@ export const vmTenantCheck = pattern(
   "must be the number of an account, with `:` and that of a project if there is one. Write for example `0` or `42:7`.",
 );
 const reservedHeaders =
-  "content-encoding content-length content-type x-prometheus-remote-write-version user-agent connection keep-alive proxy-authenticate proxy-authorization www-authenticate accept-encoding host";
+  "content-encoding content-length content-type x-prometheus-remote-write-version user-agent connection keep-alive " +
+  "proxy-authenticate proxy-authorization www-authenticate accept-encoding host";
 export const headerNameCheck = both(
   pattern(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "is not the name of an HTTP header. Correct it."),
-  value => (value.toLowerCase() === "authorization" ? "would show its secret to everybody who reads the configuration. Use `basicAuth` or `bearerToken`." : undefined),
-  value => (reservedHeaders.split(" ").includes(value.toLowerCase()) ? "is a header that Prometheus sets itself. Remove it." : undefined),
+  value =>
+    value.toLowerCase() === "authorization"
+      ? "would show its secret to everybody who reads the configuration. Use `basicAuth` or `bearerToken`."
+      : undefined,
+  value =>
+    reservedHeaders.split(" ").includes(value.toLowerCase())
+      ? "is a header that Prometheus sets itself. Remove it."
+      : undefined,
 );
-export const headerValueCheck = both(lineCheck, pattern(/^[\x20-\x7e]*$/, "holds characters that an HTTP header cannot carry. Use plain ASCII."));
+export const headerValueCheck = both(
+  lineCheck,
+  pattern(/^[\x20-\x7e]*$/, "holds characters that an HTTP header cannot carry. Use plain ASCII."),
+);
 export const pemCheck = pattern(
   /^\s*(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$/,
   "must be certificates as PEM text, with their BEGIN and END lines and nothing else. Paste the file.",
@@ -40,12 +51,22 @@ function tenantProblems(found: Findings, path: string, target: RemoteWriteTarget
     return;
   }
   if (preset === undefined) {
-    found.add(`${path}.tenant`, "needs a `preset`, which says how the receiver is told. Set one, or write the header into `headers`.");
+    found.add(
+      `${path}.tenant`,
+      "needs a `preset`, which says how the receiver is told. Set one, or write the header into `headers`.",
+    );
     return;
   }
   found.text(`${path}.tenant`, tenant, preset === RemoteWritePreset.VictoriaMetrics ? vmTenantCheck : tenantCheck);
-  if (preset === RemoteWritePreset.VictoriaMetrics && typeof url === "string" && /\/api\/v1\/write\/?$|\/insert\//.test(url)) {
-    found.add(`${path}.tenant`, "is part of the path of a cluster, and `url` has a path already. Give only one of the two.");
+  if (
+    preset === RemoteWritePreset.VictoriaMetrics &&
+    typeof url === "string" &&
+    /\/api\/v1\/write\/?$|\/insert\//.test(url)
+  ) {
+    found.add(
+      `${path}.tenant`,
+      "is part of the path of a cluster, and `url` has a path already. Give only one of the two.",
+    );
   }
 }
 
@@ -84,8 +105,15 @@ function queueProblems(found: Findings, path: string, queue: RemoteWriteQueue | 
   found.whole(`${path}.maxSamplesPerSend`, queue?.maxSamplesPerSend, 1, 1_000_000);
   found.whole(`${path}.batchSendDeadlineSeconds`, queue?.batchSendDeadlineSeconds, 1, 3600);
   found.whole(`${path}.maxBackoffSeconds`, queue?.maxBackoffSeconds, 1, 3600);
-  if (queue?.capacity !== undefined && queue.maxSamplesPerSend !== undefined && queue.capacity < queue.maxSamplesPerSend) {
-    found.add(`${path}.capacity`, "is smaller than `maxSamplesPerSend`, so that no request can ever be full. Three to ten times as much is usual.");
+  if (
+    queue?.capacity !== undefined &&
+    queue.maxSamplesPerSend !== undefined &&
+    queue.capacity < queue.maxSamplesPerSend
+  ) {
+    found.add(
+      `${path}.capacity`,
+      "is smaller than `maxSamplesPerSend`, so that no request can ever be full. Three to ten times as much is usual.",
+    );
   }
   if (queue?.minShards !== undefined && queue.maxShards !== undefined && queue.minShards > queue.maxShards) {
     found.add(`${path}.minShards`, "is larger than `maxShards`. Correct one of them.");
@@ -108,7 +136,9 @@ function targetProblems(found: Findings, path: string, target: RemoteWriteTarget
   headerProblems(found, path, target);
   authProblems(found, path, target);
   queueProblems(found, `${path}.queue`, target.queue);
-  target.writeRelabelConfigs?.forEach((rule, index) => relabelProblems(found, `${path}.writeRelabelConfigs[${index}]`, rule));
+  target.writeRelabelConfigs?.forEach((rule, index) =>
+    relabelProblems(found, `${path}.writeRelabelConfigs[${index}]`, rule),
+  );
   found.whole(`${path}.timeoutSeconds`, target.timeoutSeconds, 1, 600);
   found.whole(`${path}.arrivalTimeoutSeconds`, target.arrivalTimeoutSeconds, 1, 300);
 }
@@ -120,7 +150,11 @@ export function remoteWriteProblems(targets: RemoteWriteTarget[] | undefined): P
   targets?.forEach((target, index) => targetProblems(found, `remoteWrite[${index}]`, target));
   for (const name of new Set(names.filter((candidate, index) => names.indexOf(candidate) !== index))) {
     const where = names.flatMap((candidate, index) => (candidate === name ? [`remoteWrite[${index}].name`] : []));
-    found.add(where.join(", "), `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because metrics and files carry them. Give each a \`name\` of its own.`);
+    found.add(
+      where.join(", "),
+      `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because metrics and files carry ` +
+      `them. Give each a \`name\` of its own.`,
+    );
   }
   return found.problems;
 }
@@ -134,6 +168,8 @@ export function targetNameProblems(names: string[] | undefined): Problem[] {
 
 /** The component by itself needs somewhere to send to. */
 export function missingTargets(targets: RemoteWriteTarget[]): Problem[] {
-  const text = "is missing. Say where samples go, for example `[ { name: long-term, preset: thanos, url: http://thanos-receiver:19291 } ]`.";
+  const text =
+    "is missing. Say where samples go, for example `[ { name: long-term, preset: thanos, url: " +
+    "http://thanos-receiver:19291 } ]`.";
   return targets.length === 0 ? [{ path: "remoteWrite", text }] : [];
 }

@@ -3,7 +3,9 @@ import { amount, choice, flag, group, list, text, texts } from "../fields/group"
 import { HostArgs } from "../host/connection";
 import { PrometheusServer } from "../host/server";
 
-/** How much a target may hold and send at once. What is left out is up to Prometheus, whose defaults suit most servers. */
+/**
+ * How much a target may hold and send at once. What is left out is up to Prometheus, whose defaults suit most servers.
+ */
 export interface RemoteWriteQueue {
   /** Samples that one shard holds before reading of the WAL waits for it. */
   capacity?: number;
@@ -17,7 +19,10 @@ export interface RemoteWriteQueue {
   batchSendDeadlineSeconds?: number;
   /** Seconds between two attempts at most. */
   maxBackoffSeconds?: number;
-  /** Whether a request that the receiver answers with 429 (too many requests) is tried again. Prometheus drops it otherwise. */
+  /**
+   * Whether a request that the receiver answers with 429 (too many requests) is tried again. Prometheus drops it
+   * otherwise.
+   */
   retryOnRateLimit?: boolean;
 }
 
@@ -31,15 +36,24 @@ export interface RemoteWriteBasicAuth {
 
 /** How a receiver proves who it is, and the server in turn. */
 export interface RemoteWriteTls {
-  /** Certificates of the authorities that may have signed the receiver's, as PEM text. Defaults to those of the host's system. */
+  /**
+   * Certificates of the authorities that may have signed the receiver's, as PEM text. Defaults to those of the host's
+   * system.
+   */
   ca?: pulumi.Input<string>;
   /** Certificate that the server shows, as PEM text. Needs `key`. */
   certificate?: pulumi.Input<string>;
-  /** Private key for `certificate`, as PEM text; always kept secret, on the host in a file that only root and the server can read. */
+  /**
+   * Private key for `certificate`, as PEM text; always kept secret, on the host in a file that only root and the server
+   * can read.
+   */
   key?: pulumi.Input<string>;
   /** Name in the receiver's certificate, where it differs from that in the URL. */
   serverName?: string;
-  /** Accept any certificate. Defaults to false; whoever is in between can then read and change what is sent, password included. */
+  /**
+   * Accept any certificate. Defaults to false; whoever is in between can then read and change what is sent, password
+   * included.
+   */
   insecureSkipVerify?: boolean;
 }
 
@@ -82,7 +96,10 @@ export interface RemoteWriteTarget {
   headers?: Record<string, string>;
   /** Name and password, if the receiver asks for them. */
   basicAuth?: RemoteWriteBasicAuth;
-  /** Token for the header `Authorization: Bearer`; always kept secret, on the host in a file that only root and the server can read. */
+  /**
+   * Token for the header `Authorization: Bearer`; always kept secret, on the host in a file that only root and the
+   * server can read.
+   */
   bearerToken?: pulumi.Input<string>;
   /** Settings of TLS. */
   tls?: RemoteWriteTls;
@@ -96,9 +113,15 @@ export interface RemoteWriteTarget {
   sendExemplars?: boolean;
   /** Whether native histograms are sent, too. Defaults to false; needs Prometheus 2.40. */
   sendNativeHistograms?: boolean;
-  /** What happens if no samples arrive after a change. Defaults to `required`: everything is put back, and the step fails. */
+  /**
+   * What happens if no samples arrive after a change. Defaults to `required`: everything is put back, and the step
+   * fails.
+   */
   arrival?: Arrival;
-  /** Seconds to wait for the first samples. Defaults to 120, up to 300 is allowed; it must be longer than the scrape interval. */
+  /**
+   * Seconds to wait for the first samples. Defaults to 120, up to 300 is allowed; it must be longer than the scrape
+   * interval.
+   */
   arrivalTimeoutSeconds?: number;
 }
 
@@ -196,7 +219,11 @@ export const remoteWriteSchema = group({
 
 /** Whether any file of secrets is needed on the host; known before any Output is. */
 export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {
-  const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [basicAuth?.password, bearerToken, tls?.key]);
+  const secrets = args.remoteWrite.flatMap(({ basicAuth, bearerToken, tls }) => [
+    basicAuth?.password,
+    bearerToken,
+    tls?.key,
+  ]);
   return [args.prometheus?.apiCredentials, ...secrets].some(secret => secret !== undefined);
 }
 

@@ -37,13 +37,18 @@ function settings(plan: RemoteWritePlan): Record<string, string | string[]> {
     UNIT: plan.unit,
     URL: plan.url,
     API_CURL_CONFIG: plan.hasApiCredentials ? apiCredentials : "",
-    TARGET: plan.targets.map(target => [target.name, target.arrival, target.arrivalTimeoutSeconds, endpointUrl(target)].join(" ")),
+    TARGET: plan.targets.map(target =>
+      [target.name, target.arrival, target.arrivalTimeoutSeconds, endpointUrl(target)].join(" "),
+    ),
     SECRET_FILE: plan.targets.flatMap(target => Object.values(secretFiles(target))),
   };
 }
 
 export function remoteWriteStep(plan: RemoteWritePlan): StepContent {
-  return { settings: settings(plan), files: { [paths.remoteWrite]: publicFile(renderRemoteWrite(plan.targets)), ...publicFiles(plan.targets) } };
+  return {
+    settings: settings(plan),
+    files: { [paths.remoteWrite]: publicFile(renderRemoteWrite(plan.targets)), ...publicFiles(plan.targets) },
+  };
 }
 
 /** Prometheus takes the blanks off what it reads, and a second line would end up in a header. */
@@ -61,7 +66,11 @@ function checkKey(text: string, what: string): void {
 }
 
 /** Secrets as files for the server, by name of the target. Throws `RangeError` on one that Prometheus could not use. */
-export function remoteWriteCredentialsStep(plan: RemoteWritePlan, secrets: Record<string, RemoteWriteSecrets>, apiSecret: string | undefined): StepContent {
+export function remoteWriteCredentialsStep(
+  plan: RemoteWritePlan,
+  secrets: Record<string, RemoteWriteSecrets>,
+  apiSecret: string | undefined,
+): StepContent {
   const files: HostFiles = {};
   if (apiSecret !== undefined) {
     files[apiCredentials] = { content: lines(apiSecret), mode: "0600", owner: "root:root" };

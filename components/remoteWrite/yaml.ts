@@ -25,7 +25,8 @@ export function endpointUrl(target: Pick<RemoteWriteTargetPlan, "preset" | "url"
   if (base.endsWith(endpoint.path)) {
     return base;
   }
-  const cluster = endpoint.tenantHeader === undefined && target.tenant !== undefined ? `/insert/${target.tenant}/prometheus` : "";
+  const cluster =
+    endpoint.tenantHeader === undefined && target.tenant !== undefined ? `/insert/${target.tenant}/prometheus` : "";
   return `${base}${cluster}${endpoint.path}`;
 }
 
@@ -34,7 +35,9 @@ export function endpointUrl(target: Pick<RemoteWriteTargetPlan, "preset" | "url"
  * password gets another file, and the configuration in force keeps its own until the new one is proven.
  */
 export function targetFile(target: RemoteWriteTargetPlan, kind: string): string {
-  const destination = sha256(JSON.stringify([endpointUrl(target), target.username ?? "", target.tls?.certificate ?? ""])).slice(0, 8);
+  const destination = sha256(
+    JSON.stringify([endpointUrl(target), target.username ?? "", target.tls?.certificate ?? ""]),
+  ).slice(0, 8);
   return `${paths.remoteWriteFiles}/${target.name}.${destination}.${kind}`;
 }
 
@@ -93,21 +96,34 @@ function item(target: RemoteWriteTargetPlan): Record<string, unknown> {
       url: endpointUrl(target),
       remote_timeout: seconds(target.timeoutSeconds),
       headers: group({ ...tenant, ...target.headers }),
-      basic_auth: target.username === undefined ? undefined : { username: target.username, password_file: targetFile(target, "password") },
+      basic_auth:
+        target.username === undefined
+          ? undefined
+          : { username: target.username, password_file: targetFile(target, "password") },
       authorization,
       tls_config: group(tlsConfig(target)),
       queue_config: group(queueConfig(target.queue)),
-      write_relabel_configs: target.relabel.length === 0 ? undefined : target.relabel.map(rule => group(relabelConfig(rule)) ?? {}),
+      write_relabel_configs:
+        target.relabel.length === 0 ? undefined : target.relabel.map(rule => group(relabelConfig(rule)) ?? {}),
       send_exemplars: target.sendExemplars,
       send_native_histograms: target.sendNativeHistograms,
     }),
   };
 }
 
-const header = "# What prometheus-backup puts into prometheus.yml, between its marks. A change here changes nothing there.\n";
+const header =
+  "# What prometheus-backup puts into prometheus.yml, between its marks. A change here changes nothing there.\n";
 
-/** The targets in the words of Prometheus, as they stand in its configuration. Every text is quoted, so that none of them is read as something else. */
+/**
+ * The targets in the words of Prometheus, as they stand in its configuration. Every text is quoted, so that none of
+ * them is read as something else.
+ */
 export function renderRemoteWrite(targets: RemoteWriteTargetPlan[]): string {
-  const options = { lineWidth: 0, defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", singleQuote: false } as const;
+  const options = {
+    lineWidth: 0,
+    defaultStringType: "QUOTE_DOUBLE",
+    defaultKeyType: "PLAIN",
+    singleQuote: false,
+  } as const;
   return header + stringify({ remote_write: targets.map(item) }, options);
 }

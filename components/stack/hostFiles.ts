@@ -50,12 +50,25 @@ function steps(host: FleetHost, environment: string): Partial<Record<StepName, S
   const repositories = hostRepositories(host);
   return {
     ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
-    ...(host.textfile?.enabled === false ? {} : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
-    [StepName.backupJob]: backupJobStep(backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories), jobPackages),
-    ...(host.bootstrapFrom === undefined ? {} : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
-    ...(host.alerts?.enabled === false ? {} : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
-    ...(wantsVictoriaMetrics(host) ? { [StepName.victoriaMetrics]: victoriaMetricsStep(victoriaMetricsPlan(host.victoriaMetrics)) } : {}),
-    ...(sendsSamples(host) ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) } : {}),
+    ...(host.textfile?.enabled === false
+      ? {}
+      : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
+    [StepName.backupJob]: backupJobStep(
+      backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories),
+      jobPackages,
+    ),
+    ...(host.bootstrapFrom === undefined
+      ? {}
+      : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
+    ...(host.alerts?.enabled === false
+      ? {}
+      : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
+    ...(wantsVictoriaMetrics(host)
+      ? { [StepName.victoriaMetrics]: victoriaMetricsStep(victoriaMetricsPlan(host.victoriaMetrics)) }
+      : {}),
+    ...(sendsSamples(host)
+      ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) }
+      : {}),
   };
 }
 
@@ -74,7 +87,12 @@ function sendsSamples(host: FleetHost): boolean {
 
 /** Whether the host gets files of secrets. */
 function hasSecrets(host: FleetHost): boolean {
-  const secrets = [...(host.repositories ?? []).map(repository => repository.credentials), host.prometheus?.apiCredentials, host.textfile?.exporterCredentials, host.heartbeat];
+  const secrets = [
+    ...(host.repositories ?? []).map(repository => repository.credentials),
+    host.prometheus?.apiCredentials,
+    host.textfile?.exporterCredentials,
+    host.heartbeat,
+  ];
   return secrets.some(secret => secret !== undefined);
 }
 
@@ -88,11 +106,17 @@ function notes(host: FleetHost): string[] {
   const rulesPath = host.alerts?.rulesPath ?? alertDefaults.rulesPath;
   return [
     ...(wantsAdminApi(host)
-      ? [`/etc/systemd/system/${unit}.d/zz-prometheus-backup-admin-api.conf is made from the ExecStart in force on the host, with --web.enable-admin-api added. Not at all if the API is on already.`]
+      ? [
+          `/etc/systemd/system/${unit}.d/zz-prometheus-backup-admin-api.conf is made from the ExecStart in force on ` +
+          `the host, with --web.enable-admin-api added. Not at all if the API is on already.`,
+        ]
       : []),
     ...(host.textfile?.enabled === false
       ? []
-      : [`${paths.configDirectory}/textfile-directory names the directory that node_exporter is found to read; a drop-in for its unit only if it reads none.`]),
+      : [
+          `${paths.configDirectory}/textfile-directory names the directory that node_exporter is found to read; a ` +
+          `drop-in for its unit only if it reads none.`,
+        ]),
     ...(host.alerts?.enabled === false
       ? []
       : [`The prometheus.yml in force gets an entry in rule_files that covers ${rulesPath}, unless one does already.`]),
@@ -100,24 +124,35 @@ function notes(host: FleetHost): string[] {
       ? []
       : [bootstrapNote(bootstrapPlan(host.name, host.bootstrapFrom).backup, host.bootstrapFrom.host ?? host.name)]),
     ...(sendsSamples(host)
-      ? [`The prometheus.yml in force gets the targets of ${paths.remoteWrite} as a marked part in remote_write; every other byte of it stays.`]
+      ? [
+          `The prometheus.yml in force gets the targets of ${paths.remoteWrite} as a marked part in remote_write; ` +
+          `every other byte of it stays.`,
+        ]
       : []),
-    ...(hasRemoteWriteSecrets(host) ? [`${paths.remoteWriteFiles}/ holds the secrets of these targets; they are not written here.`] : []),
+    ...(hasRemoteWriteSecrets(host)
+      ? [`${paths.remoteWriteFiles}/ holds the secrets of these targets; they are not written here.`]
+      : []),
     ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
-    `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept when the host leaves the stack.`,
+    `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept ` +
+    `when the host leaves the stack.`,
     ...(wantsVictoriaMetrics(host) ? [victoriaMetricsNote(host)] : []),
     `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
   ];
 }
 
 function bootstrapNote(backup: string, source: string): string {
-  return `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished block yet; ${paths.bootstrapped} says what became of it, for good.`;
+  return `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished ` +
+    `block yet; ${paths.bootstrapped} says what became of it, for good.`;
 }
 
 function victoriaMetricsNote(host: FleetHost): string {
   const { download, dataDirectory } = victoriaMetricsPlan(host.victoriaMetrics);
-  const program = download === undefined ? "The package victoria-metrics is installed" : `${paths.victoriaMetrics} is fetched from ${download.url} and checked`;
-  return `${program}, and ${dataDirectory} is made for its user _victoria-metrics if it is missing. Data and user are kept when the host leaves the stack.`;
+  const program =
+    download === undefined
+      ? "The package victoria-metrics is installed"
+      : `${paths.victoriaMetrics} is fetched from ${download.url} and checked`;
+  return `${program}, and ${dataDirectory} is made for its user _victoria-metrics if it is missing. Data and user ` +
+    `are kept when the host leaves the stack.`;
 }
 
 /** The hosts of a fleet with everything that they share filled in. */
@@ -127,17 +162,25 @@ export function mergedHosts(fleet: PrometheusBackupFleetArgs): FleetHost[] {
 
 /** What the alert rules of every host are made from, by name of the host; also where no rules are installed. */
 export function fleetAlertRules(fleet: PrometheusBackupFleetArgs): Record<string, AlertRulesPlan> {
-  return Object.fromEntries(mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.name, host.alerts, host, targetNames(host)).rules]));
+  return Object.fromEntries(
+    mergedHosts(fleet).map(host => [host.name, alertRulesPlan(host.name, host.alerts, host, targetNames(host)).rules]),
+  );
 }
 
-/** Where a server that watches the whole fleet finds the node_exporter of each host, if all are where their hosts are reached. */
+/**
+ * Where a server that watches the whole fleet finds the node_exporter of each host, if all are where their hosts are
+ * reached.
+ */
 export function fleetTargets(fleet: PrometheusBackupFleetArgs): ExporterTarget[] {
   return mergedHosts(fleet).map(host => {
     const { port } = new URL(host.textfile?.exporterUrl ?? textfileDefaults.exporterUrl);
     const [interval] = alertRulesPlan(host.name, host.alerts, host).rules.intervals;
     const { address } = host.connection;
     const name = typeof address === "string" ? address : host.name;
-    return { address: `${name.includes(":") ? `[${name}]` : name}:${port === "" ? 80 : port}`, intervalSeconds: interval?.seconds ?? 0 };
+    return {
+      address: `${name.includes(":") ? `[${name}]` : name}:${port === "" ? 80 : port}`,
+      intervalSeconds: interval?.seconds ?? 0,
+    };
   });
 }
 

@@ -12,7 +12,10 @@ export function textsIn(value: unknown): string[] {
 
 /** Paths as the user typed them. */
 export function joined(root: string, path: PropertyKey[]): string {
-  return path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`), root);
+  return path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
+    root,
+  );
 }
 
 /** In the configuration a connection's settings stand beside the others; where one differs, this names it. */

@@ -64,7 +64,13 @@ export class Reader {
 
   private addAll(root: string, problems: Problem[]): void {
     for (const { path, text } of problems) {
-      this.add(path.split(", ").map(part => configPath(root, part)).join(", "), text);
+      this.add(
+        path
+          .split(", ")
+          .map(part => configPath(root, part))
+          .join(", "),
+        text,
+      );
     }
   }
 
@@ -94,13 +100,22 @@ export class Reader {
   private hostConfigs(): (HostConfig | undefined)[] {
     const { hosts } = this.plain;
     if (!Array.isArray(hosts)) {
-      this.add("hosts", hosts === undefined ? "is missing. List the hosts, or write `[]` while there are none." : "must be a list. Correct it.");
+      this.add(
+        "hosts",
+        hosts === undefined
+          ? "is missing. List the hosts, or write `[]` while there are none."
+          : "must be a list. Correct it.",
+      );
       return [];
     }
     const list: unknown[] = hosts;
     const configs = list.map((host, index) => this.shape(hostSchema, host, `hosts[${index}]`));
     // A host whose other settings are wrong still takes its name; a missing name is no duplicate of another.
-    this.problems.push(...duplicateNames(list.map((host, index) => ({ name: typeof nameOf(host) === "string" ? String(nameOf(host)) : `#${index}` }))));
+    this.problems.push(
+      ...duplicateNames(
+        list.map((host, index) => ({ name: typeof nameOf(host) === "string" ? String(nameOf(host)) : `#${index}` })),
+      ),
+    );
     return configs;
   }
 
@@ -144,7 +159,10 @@ export class Reader {
     const value = this.secret(name);
     const store = `\`pulumi config set --secret ${namespace}:${name} < FILE\``;
     if (value === undefined) {
-      const near = nearest(name, (this.facts.keys ?? []).map(key => key.name));
+      const near = nearest(
+        name,
+        (this.facts.keys ?? []).map(key => key.name),
+      );
       const way = near === undefined ? ". Store it" : `; there is \`${near}\`. Write that name, or store it`;
       this.add(path, `names the secret \`${name}\`, which this stack does not have${way}: ${store}.`);
     }
@@ -163,11 +181,17 @@ export class Reader {
       ...optional("heartbeat", this.secretOf(config.heartbeat, `${root}.heartbeat`)),
     };
     if (prometheus !== undefined) {
-      settings.prometheus = { ...prometheus, ...optional("apiCredentials", this.secretOf(prometheus.apiCredentials, `${root}.prometheus.apiCredentials`)) };
+      settings.prometheus = {
+        ...prometheus,
+        ...optional("apiCredentials", this.secretOf(prometheus.apiCredentials, `${root}.prometheus.apiCredentials`)),
+      };
     }
     if (textfile !== undefined) {
       const { exporterCredentials, ...plain } = textfile;
-      settings.textfile = { ...plain, ...optional("exporterCredentials", this.secretOf(exporterCredentials, `${root}.textfile.exporterCredentials`)) };
+      settings.textfile = {
+        ...plain,
+        ...optional("exporterCredentials", this.secretOf(exporterCredentials, `${root}.textfile.exporterCredentials`)),
+      };
     }
     if (repositories !== undefined) {
       settings.repositories = repositories.map((repository, index): Repository => {
@@ -222,7 +246,8 @@ export class Reader {
 
   /** The connection with its secrets; named once a host, so that a missing one is reported where it is named. */
   private sealedConnection(merged: HostConfig, own: HostConfig, root: string): SshConnection {
-    const place = (key: "privateKey" | "privateKeyPassword" | "bastion"): string => (own[key] === undefined ? "defaults" : root);
+    const place = (key: "privateKey" | "privateKeyPassword" | "bastion"): string =>
+      own[key] === undefined ? "defaults" : root;
     const connection = this.connection(merged, merged.address ?? merged.name);
     const keyOf = (name: string | undefined, path: string): pulumi.Input<string> | undefined =>
       this.secretOf(name, path, privateKeyFault);
@@ -230,30 +255,60 @@ export class Reader {
     return {
       ...connection,
       ...optional("privateKey", keyOf(merged.privateKey, `${place("privateKey")}.privateKey`)),
-      ...optional("privateKeyPassword", this.secretOf(merged.privateKeyPassword, `${place("privateKeyPassword")}.privateKeyPassword`)),
-      ...optional("bastion", connection.bastion === undefined ? undefined : { ...connection.bastion, ...optional("privateKey", bastionKey) }),
+      ...optional(
+        "privateKeyPassword",
+        this.secretOf(merged.privateKeyPassword, `${place("privateKeyPassword")}.privateKeyPassword`),
+      ),
+      ...optional(
+        "bastion",
+        connection.bastion === undefined ? undefined : { ...connection.bastion, ...optional("privateKey", bastionKey) },
+      ),
     };
   }
 
-  private host(own: HostConfig | undefined, shared: SharedConfig | undefined, defaults: BackupSettings | undefined, root: string): FleetHost[] {
+  private host(
+    own: HostConfig | undefined,
+    shared: SharedConfig | undefined,
+    defaults: BackupSettings | undefined,
+    root: string,
+  ): FleetHost[] {
     if (own === undefined) {
       return [];
     }
     const settings = this.settings(own, root);
     const merged: HostConfig = { ...shared, ...own };
     const connection = this.sealedConnection(merged, own, root);
-    const host: HostArgs = { hostName: own.name, connection: { ...this.connection(own, own.address ?? own.name), insecureHostKey: true } };
+    const host: HostArgs = {
+      hostName: own.name,
+      connection: { ...this.connection(own, own.address ?? own.name), insecureHostKey: true },
+    };
     const complete = mergeSettings(defaults ?? {}, settings);
-    this.addAll(root, [...hostProblems(host), ...settingsProblems(settings), ...bootstrapProblems(own.bootstrapFrom, complete.repositories)]);
+    this.addAll(root, [
+      ...hostProblems(host),
+      ...settingsProblems(settings),
+      ...bootstrapProblems(own.bootstrapFrom, complete.repositories),
+    ]);
     if (!this.incomplete.has(root) && !this.incomplete.has("defaults")) {
-      this.addAll(root, [...missingHostKey(connection), ...missingRepositories(complete), ...uselessProxy(complete.adminApi)]);
+      this.addAll(root, [
+        ...missingHostKey(connection),
+        ...missingRepositories(complete),
+        ...uselessProxy(complete.adminApi),
+      ]);
     }
     // A schedule of the defaults stays their problem unless the host has a part in it.
-    const ownSchedule = own.schedule !== undefined || own.drill?.schedule !== undefined || own.spreadMinutes !== undefined || own.timeZone !== undefined ||
+    const ownSchedule =
+      own.schedule !== undefined ||
+      own.drill?.schedule !== undefined ||
+      own.spreadMinutes !== undefined ||
+      own.timeZone !== undefined ||
       own.scheduler !== undefined;
     this.addAll(ownSchedule ? root : "defaults", scheduleProblems(complete, own.name));
     const { retired, awsRole, mayRead, bootstrapFrom } = own;
-    const grants = { ...optional("awsRole", awsRole), ...optional("mayRead", mayRead), ...optional("bootstrapFrom", bootstrapFrom) };
+    const grants = {
+      ...optional("awsRole", awsRole),
+      ...optional("mayRead", mayRead),
+      ...optional("bootstrapFrom", bootstrapFrom),
+    };
     return [{ ...complete, name: own.name, connection, ...optional("retired", retired), ...grants }];
   }
 
@@ -281,8 +336,29 @@ function rest<T extends z.ZodType>(schema: T, error: z.ZodError, input: unknown)
 
 /** What of a host's configuration has the same form in code. */
 function backupSettings(config: SharedConfig): BackupSettings {
-  const { schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention } = config;
-  const { orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics } = config;
+  const {
+    schedule,
+    spreadMinutes,
+    timeZone,
+    scheduler,
+    source,
+    format,
+    archiveCompression,
+    skipHead,
+    holdBlocks,
+    retention,
+  } = config;
+  const {
+    orphanGraceHours,
+    suspectBelowPercent,
+    companions,
+    adminApi,
+    textfile,
+    alerts,
+    drill,
+    limits,
+    victoriaMetrics,
+  } = config;
   const all: BackupSettings = {
     schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention,
     orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics,

@@ -15,7 +15,8 @@ function unknownText(group: z.ZodType, name: string): string {
   if (meant.length > 0) {
     return `is not a setting here. Did you mean ${quoted(meant).join(" or ")}?`;
   }
-  const list = here.length > namesToList ? "docs/settings.md has all that there are" : `There are ${quoted(here).join(", ")}`;
+  const list =
+    here.length > namesToList ? "docs/settings.md has all that there are" : `There are ${quoted(here).join(", ")}`;
   return `is not a setting here. ${list}.`;
 }
 
@@ -32,7 +33,12 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) {
     return "a list";
   }
-  const kinds: Record<string, string> = { string: "a text", number: "a number", boolean: "true or false", object: "a group of settings" };
+  const kinds: Record<string, string> = {
+    string: "a text",
+    number: "a number",
+    boolean: "true or false",
+    object: "a group of settings",
+  };
   return kinds[typeof value] ?? "something else";
 }
 
@@ -72,7 +78,11 @@ function remove(input: unknown, path: PropertyKey[]): void {
 }
 
 function valueAt(input: unknown, path: PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined), input);
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
 }
 
 function shapeText(issue: z.core.$ZodIssue, input: unknown): string {

@@ -21,12 +21,20 @@ export class TextfileDirectory extends pulumi.ComponentResource {
 
   constructor(name: string, args: TextfileDirectoryArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:TextfileDirectory", name, sealed(args), componentOptions(opts));
-    const problems = [...hostProblems(args), ...serverProblems(args.prometheus), ...textfileProblems(args.textfile), ...missingHostKey(args.connection)];
+    const problems = [
+      ...hostProblems(args),
+      ...serverProblems(args.prometheus),
+      ...textfileProblems(args.textfile),
+      ...missingHostKey(args.connection),
+    ];
     if (problems.length > 0) {
       throw componentError(problems, this, name);
     }
     const plan = textfilePlan(args.textfile, args.prometheus);
-    const install = hostStep(StepName.textfileDirectory, `${name}-install`, args, textfileStep(plan), { parent: this, dependsOn: stepOrder(name, args, this, opts) });
+    const install = hostStep(StepName.textfileDirectory, `${name}-install`, args, textfileStep(plan), {
+      parent: this,
+      dependsOn: stepOrder(name, args, this, opts),
+    });
     this.directory = pulumi.output(plan.directory);
     this.report = install.stdout;
     this.registerOutputs({ directory: this.directory, report: this.report });

@@ -9,15 +9,19 @@ import { PrometheusServer } from "../host/server";
 export interface TextfileSettings {
   /** Whether metrics are provided. Defaults to true; without them no alert can work. */
   enabled?: boolean;
-  /** Directory of the textfile collector. Defaults to the one that the exporter reads; an exporter that reads none gets `/var/lib/node_exporter/textfile_collector`. */
+  /**
+   * Directory of the textfile collector. Defaults to the one that the exporter reads; an exporter that reads none gets
+   * `/var/lib/node_exporter/textfile_collector`.
+   */
   directory?: string;
   /** The exporter's systemd unit. Defaults to the one that is found on the host. */
   exporterUnit?: string;
   /** Where the exporter answers, as seen from the host. Defaults to `http://127.0.0.1:9100/metrics`. */
   exporterUrl?: string;
   /**
-   * curl configuration that gets at an exporter behind a password or a certificate of your own, such as `user = "name:password"` and
-   * `cacert = "/etc/node_exporter/ca.pem"`, a line each. Always kept secret; on the host it lies beside the job's credentials.
+   * curl configuration that gets at an exporter behind a password or a certificate of your own, such as `user =
+   * "name:password"` and `cacert = "/etc/node_exporter/ca.pem"`, a line each. Always kept secret; on the host it lies
+   * beside the job's credentials.
    */
   exporterCredentials?: pulumi.Input<string>;
 }

@@ -32,7 +32,10 @@ export function textfileDirectory(textfile: TextfileSettings | undefined): strin
 }
 
 /** What the step for the textfile directory is told; the job's user owns the directory. */
-export function textfilePlan(textfile: TextfileSettings | undefined, prometheus: PrometheusServer | undefined): TextfilePlan {
+export function textfilePlan(
+  textfile: TextfileSettings | undefined,
+  prometheus: PrometheusServer | undefined,
+): TextfilePlan {
   return {
     directory: textfile?.directory ?? textfileDefaults.directory,
     exporterUnit: textfile?.exporterUnit ?? textfileDefaults.exporterUnit,

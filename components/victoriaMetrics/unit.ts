@@ -99,7 +99,10 @@ function unit(plan: VictoriaMetricsPlan): string[] {
   ];
 }
 
-/** The package's unit with our command line; its settings in `/etc/default` would add flags that newer versions take twice. */
+/**
+ * The package's unit with our command line; its settings in `/etc/default` would add flags that newer versions take
+ * twice.
+ */
 function dropIn(plan: VictoriaMetricsPlan): string[] {
   return [
     "# Written by prometheus-backup. Goes when the component goes; the data stay.",
@@ -115,6 +118,7 @@ function dropIn(plan: VictoriaMetricsPlan): string[] {
 
 /** The unit of a downloaded release, or the drop-in for the unit of the package. */
 export function renderVictoriaMetrics(plan: VictoriaMetricsPlan): HostFiles {
-  const [path, lines] = plan.download === undefined ? [paths.victoriaMetricsDropIn, dropIn(plan)] : [paths.victoriaMetricsUnit, unit(plan)];
+  const [path, lines] =
+    plan.download === undefined ? [paths.victoriaMetricsDropIn, dropIn(plan)] : [paths.victoriaMetricsUnit, unit(plan)];
   return { [path]: publicFile(`${lines.join("\n")}\n`) };
 }

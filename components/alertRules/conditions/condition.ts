@@ -52,7 +52,8 @@ export function duration(seconds: number): string {
 
 /** A metric of the same host, for texts: `{{ ... }}` that prints its value as a time. */
 export function valueOf(metric: string): string {
-  return `{{ with printf "${metric}{instance=%q,host=%q}" $labels.instance $labels.host | query }}{{ . | first | value | humanizeDuration }}{{ else }}an unknown time{{ end }}`;
+  return `{{ with printf "${metric}{instance=%q,host=%q}" $labels.instance $labels.host | query }}{{ . | first | ` +
+    `value | humanizeDuration }}{{ else }}an unknown time{{ end }}`;
 }
 
 /** Shortest interval of all hosts; what waits because of it waits long enough for nobody to be hurt. */
@@ -83,11 +84,16 @@ export interface Share {
   labels: Record<string, string>;
 }
 
-/** Hosts by interval, for what a rule cannot take from metrics: how long a condition holds and how far it looks back. */
+/**
+ * Hosts by interval, for what a rule cannot take from metrics: how long a condition holds and how far it looks back.
+ */
 export function shares(intervals: IntervalPlan[]): Share[] {
   return intervals.map((plan, index): Share => {
     const above = intervals[index - 1];
-    const bounds = [...(above === undefined ? [] : [` > ${above.seconds}`]), ...(index === intervals.length - 1 ? [] : [` <= ${plan.seconds}`])];
+    const bounds = [
+      ...(above === undefined ? [] : [` > ${above.seconds}`]),
+      ...(index === intervals.length - 1 ? [] : [` <= ${plan.seconds}`]),
+    ];
     return {
       plan,
       filter: bounds.length === 0 ? "" : ` and on (instance, host) (${interval}${bounds.join("")})`,

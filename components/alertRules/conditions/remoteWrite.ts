@@ -16,7 +16,9 @@ export function remoteWriteConditions({ remoteWriteTargets: targets = [] }: Aler
       forSeconds: 5 * 60,
       severity: "critical",
       summary: "A long-term storage refuses samples of Prometheus, and they are lost to it.",
-      description: "{{ $labels.remote_name }} refuses {{ $value | humanize }} samples a second of {{ $labels.instance }}. They are not sent again; backups hold them.",
+      description:
+        "{{ $labels.remote_name }} refuses {{ $value | humanize }} samples a second of {{ $labels.instance }}. They " +
+        "are not sent again; backups hold them.",
     },
     {
       name: "PrometheusBackupRemoteWriteBehind",
@@ -25,7 +27,9 @@ export function remoteWriteConditions({ remoteWriteTargets: targets = [] }: Aler
       forSeconds: 10 * 60,
       severity: "critical",
       summary: "A long-term storage of Prometheus does not get the newest samples.",
-      description: `The newest sample that {{ $labels.instance }} has sent to {{ $labels.remote_name }} is more than ${BEHIND_SECONDS / 60} minutes old. What waits for more than about two hours is lost to it; backups hold it.`,
+      description: `The newest sample that {{ $labels.instance }} has sent to {{ $labels.remote_name }} is more ` +
+        `than ${BEHIND_SECONDS / 60} minutes old. What waits for more than about two hours is lost to it; backups ` +
+        `hold it.`,
     },
   ];
 }

@@ -13,7 +13,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: upToAnHour(plan.intervals),
       severity: "critical",
       summary: "Prometheus has had no successful backup for longer than its schedule allows.",
-      description: `The last successful backup of ${host} is {{ $value | humanizeDuration }} old; it should run at least every ${valueOf(interval)}.`,
+      description: `The last successful backup of ${host} is {{ $value | humanizeDuration }} old; it should run at ` +
+        `least every ${valueOf(interval)}.`,
     },
     {
       name: "PrometheusBackupLastRunFailed",
@@ -21,7 +22,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The last backup run of Prometheus failed.",
-      description: `The last backup run of ${host} ended with exit code {{ $value }}; on the host, \`prometheus-backup.sh explain {{ $value }}\` says what that means. Older backups are untouched.`,
+      description: `The last backup run of ${host} ended with exit code {{ $value }}; on the host, ` +
+        `\`prometheus-backup.sh explain {{ $value }}\` says what that means. Older backups are untouched.`,
     },
     {
       name: "PrometheusBackupTooSlow",
@@ -29,7 +31,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The last backup run of Prometheus took too long.",
-      description: `The last backup run of ${host} took {{ $value | humanizeDuration }}; the limit is ${valueOf("prometheus_backup_duration_limit_seconds")}.`,
+      description: `The last backup run of ${host} took {{ $value | humanizeDuration }}; the limit is ` +
+        `${valueOf("prometheus_backup_duration_limit_seconds")}.`,
     },
     ...neverRan(plan),
     {
@@ -46,7 +49,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: 0,
       severity: "critical",
       summary: "The admin API of Prometheus can be reached from other machines.",
-      description: `The last backup run found the server of ${host} listening on more than loopback with its admin API on: whoever reaches it can delete series.`,
+      description: `The last backup run found the server of ${host} listening on more than loopback with its admin ` +
+        `API on: whoever reaches it can delete series.`,
     },
   ];
 }
@@ -54,7 +58,10 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
 /** Targets of node_exporter on hosts that should be backed up, as their labels say. */
 export function markedTargets(plan: AlertRulesPlan, more = ""): string {
   const [job = ""] = plan.exporterJobs;
-  const jobs = plan.exporterJobs.length === 1 ? `job=${JSON.stringify(job)}` : `job=~${JSON.stringify(plan.exporterJobs.map(escapeRegex).join("|"))}`;
+  const jobs =
+    plan.exporterJobs.length === 1
+      ? `job=${JSON.stringify(job)}`
+      : `job=~${JSON.stringify(plan.exporterJobs.map(escapeRegex).join("|"))}`;
   return `up{${jobs},prometheus_backup="enabled"${more}}`;
 }
 
@@ -62,7 +69,10 @@ function escapeRegex(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-/** Nobody can ask a metric that is not there, so this asks the list of targets, and on a host of its own the host's name. */
+/**
+ * Nobody can ask a metric that is not there, so this asks the list of targets, and on a host of its own the host's
+ * name.
+ */
 function neverRan(plan: AlertRulesPlan): Condition[] {
   const condition = (expr: string, forSeconds: number, labels: Record<string, string> = {}): Condition => ({
     name: "PrometheusBackupNeverRan",
@@ -72,13 +82,21 @@ function neverRan(plan: AlertRulesPlan): Condition[] {
     severity: "critical",
     labels,
     summary: "A Prometheus host that should be backed up reports no successful backup.",
-    description: "{{ if $labels.host }}{{ $labels.host }}{{ else }}{{ $labels.instance }}{{ end }} should be backed up, but this server sees no successful backup of it.",
+    description:
+      "{{ if $labels.host }}{{ $labels.host }}{{ else }}{{ $labels.instance }}{{ end }} should be backed up, but " +
+      "this server sees no successful backup of it.",
   });
   const marked = (more = ""): string => `${markedTargets(plan, more)} == 1 unless on (instance) ${success}`;
   const waits = plan.intervals.map(({ seconds, tooSlowSeconds }) => seconds + tooSlowSeconds);
   const longest = Math.max(...waits);
   if (plan.hostName !== undefined) {
-    return [condition(`${marked()} or label_replace(vector(1), "host", ${JSON.stringify(plan.hostName)}, "", "") unless on (host) ${success}`, longest)];
+    return [
+      condition(
+        `${marked()} or label_replace(vector(1), "host", ${JSON.stringify(plan.hostName)}, "", "") unless on (host) ` +
+        `${success}`,
+        longest,
+      ),
+    ];
   }
   if (plan.intervals.length === 1) {
     return [condition(marked(), longest)];

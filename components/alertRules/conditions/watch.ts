@@ -8,11 +8,14 @@ export function watchConditions(plan: AlertRulesPlan): Condition[] {
   return [
     {
       name: "PrometheusBackupTextfileStale",
-      expr: `(time() - node_textfile_mtime_seconds{file=~"(.*/)?prometheus_backup[.]prom"}) > on (instance) group_left () (2 * ${interval})`,
+      expr: `(time() - node_textfile_mtime_seconds{file=~"(.*/)?prometheus_backup[.]prom"}) > on (instance) ` +
+        `group_left () (2 * ${interval})`,
       forSeconds: settleSeconds(plan.intervals),
       severity: "critical",
       summary: "The metrics of the Prometheus backup are no longer written.",
-      description: "The metrics file on {{ $labels.instance }} is {{ $value | humanizeDuration }} old: the job does not run, or crashes before it can say so.",
+      description:
+        "The metrics file on {{ $labels.instance }} is {{ $value | humanizeDuration }} old: the job does not run, " +
+        "or crashes before it can say so.",
     },
     {
       name: "PrometheusBackupTextfileBroken",
@@ -20,7 +23,9 @@ export function watchConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The textfile collector of node_exporter cannot read its files.",
-      description: "node_exporter on {{ $labels.instance }} reports an error in its textfile directory; backup metrics may be missing.",
+      description:
+        "node_exporter on {{ $labels.instance }} reports an error in its textfile directory; backup metrics may be " +
+        "missing.",
     },
     {
       name: "PrometheusBackupExporterDown",
@@ -29,7 +34,8 @@ export function watchConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: Math.min(15 * 60, shortest(plan.intervals)),
       severity: "warning",
       summary: "The node_exporter that serves the backup metrics is down.",
-      description: "Nothing is known about the backups of {{ $labels.instance }}, because its node_exporter does not answer.",
+      description:
+        "Nothing is known about the backups of {{ $labels.instance }}, because its node_exporter does not answer.",
     },
   ];
 }

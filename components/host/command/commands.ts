@@ -43,7 +43,11 @@ const repository: CommandOption = { name: "repository", value: "NAME", text: "on
 const host: CommandOption = { name: "host", value: "NAME", text: "the backups of another host (reads only)" };
 const yes: CommandOption = { name: "yes", text: "do not ask" };
 const plan: CommandOption = { name: "plan", alias: "dry-run", text: "print the plan and stop" };
-const from: CommandOption = { name: "from", value: "TIME", text: "only blocks that hold something of this time or later" };
+const from: CommandOption = {
+  name: "from",
+  value: "TIME",
+  text: "only blocks that hold something of this time or later",
+};
 const to: CommandOption = { name: "to", value: "TIME", text: "only blocks that hold something before this time" };
 const directory: CommandOption = {
   name: "directory", value: "DIR", text: "put the restored copy below DIR, where there is more space",
@@ -69,13 +73,17 @@ export const timeForms: readonly { form: string; text: string }[] = [
 /** The one list of commands; parser, help, completion, man page and docs/commands.md are made from it. */
 export const hostCommands: readonly HostCommand[] = [
   {
-    name: "run", summary: "take a backup now; what the schedule calls",
-    about: "Sends what the repositories lack, writes the manifest last, and then removes what retention does not keep. " +
+    name: "run",
+    summary: "take a backup now; what the schedule calls",
+    about:
+      "Sends what the repositories lack, writes the manifest last, and then removes what retention does not keep. " +
       "What is called without a command and without a terminal is a run, too.",
     options: [
       { name: "accept-smaller", text: "a server that lost most of its samples is right like that" },
       {
-        name: "accept-loss", value: "ULID[,ULID...]", again: true,
+        name: "accept-loss",
+        value: "ULID[,ULID...]",
+        again: true,
         text: "these blocks, which a run called lost, may be gone",
       },
       { name: "pin", text: "keep this backup whatever retention says" },
@@ -89,12 +97,16 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "list", summary: "backups of this host in every repository", anywhere: true,
+    name: "list",
+    summary: "backups of this host in every repository",
+    anywhere: true,
     about: "Newest first, one line for each repository that has it.",
     options: [
       { name: "last", value: "N", text: "only the newest N backups" },
       { name: "since", value: "TIME", text: "only backups that were taken at that time or later" },
-      json, repository, host,
+      json,
+      repository,
+      host,
     ],
     examples: [
       { line: "list --last 5", text: "the five newest" },
@@ -102,7 +114,10 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "show", word: OPTIONAL, summary: "what one backup holds", anywhere: true,
+    name: "show",
+    word: OPTIONAL,
+    summary: "what one backup holds",
+    anywhere: true,
     about: "What it covers, what it misses, its blocks; --json prints its manifest.",
     options: [json, repository, host],
     examples: [
@@ -111,26 +126,38 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "restore", word: NEEDED, summary: "bring the data back; says what will happen and asks first", anywhere: true,
-    about: "Prints a plan, asks, downloads while the server runs, stops it for the switch only, and puts the old data " +
+    name: "restore",
+    word: NEEDED,
+    summary: "bring the data back; says what will happen and asks first",
+    anywhere: true,
+    about:
+      "Prints a plan, asks, downloads while the server runs, stops it for the switch only, and puts the old data " +
       "back if anything fails. With --at it needs --target.",
     options: [
-      plan, yes, { ...json, text: "the plan for programs, with --plan" },
+      plan,
+      yes,
+      { ...json, text: "the plan for programs, with --plan" },
       { ...from, text: `${from.text}; with --target or --merge` },
       { ...to, text: `${to.text}; with --target or --merge` },
       { name: "block", value: "ULID", again: true, text: "only this block; with --target or --merge" },
       { name: "target", value: "DIR", text: "into a new or empty directory; no server is touched" },
       { name: "merge", text: "into the running server, without a restart" },
-      host, repository,
+      host,
+      repository,
       { name: "allow-retention-loss", text: "even if the server's retention will delete some of it again" },
     ],
     examples: [
       { line: "restore latest --plan", text: "what would happen; nothing is touched" },
-      { line: "restore latest --merge --from '6h' --to '2h'", text: "four hours that are missing, into the running server" },
+      {
+        line: "restore latest --merge --from '6h' --to '2h'",
+        text: "four hours that are missing, into the running server",
+      },
     ],
   },
   {
-    name: "verify", word: OPTIONAL, summary: "checksums of every object of a backup",
+    name: "verify",
+    word: OPTIONAL,
+    summary: "checksums of every object of a backup",
     anywhere: true,
     about: "Reads every object of the backup where it lies and compares checksums.",
     options: [{ name: "sample", value: "N/T", text: "only the N-th of T parts" }, json, repository],
@@ -140,12 +167,16 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "drill", word: OPTIONAL, anywhere: true,
+    name: "drill",
+    word: OPTIONAL,
+    anywhere: true,
     summary: "restore to scratch, boot a throw-away Prometheus, compare every block",
     about: "The proof that a backup comes back: a server on loopback counts the samples of every block.",
     options: [
       { name: "sample", value: "N/T", text: "only the N-th of T parts of the blocks; T alone: the next part in turn" },
-      json, repository, directory,
+      json,
+      repository,
+      directory,
     ],
     examples: [
       { line: "drill", text: "the newest backup, whole" },
@@ -153,7 +184,10 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "browse", word: OPTIONAL, summary: "look into a backup through a throw-away Prometheus", anywhere: true,
+    name: "browse",
+    word: OPTIONAL,
+    summary: "look into a backup through a throw-away Prometheus",
+    anywhere: true,
     about: "Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.",
     options: [from, to, repository, directory],
     examples: [
@@ -162,8 +196,12 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "companions", word: NEEDED, summary: "prometheus.yml, rules and so on, as they were", anywhere: true,
-    about: "The files that travel with a backup: lists them, or puts them below DIR in the tree they had, and says how " +
+    name: "companions",
+    word: NEEDED,
+    summary: "prometheus.yml, rules and so on, as they were",
+    anywhere: true,
+    about:
+      "The files that travel with a backup: lists them, or puts them below DIR in the tree they had, and says how " +
       "they differ from those in force.",
     options: [{ name: "target", value: "DIR", text: "into a new or empty directory" }, repository, host],
     examples: [
@@ -172,35 +210,56 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "export", word: NEEDED, summary: "blocks for the bucket of Thanos", anywhere: true,
-    about: "Puts the blocks of a backup into DIR, checked, with the meta.json that `thanos tools bucket upload-blocks` " +
+    name: "export",
+    word: NEEDED,
+    summary: "blocks for the bucket of Thanos",
+    anywhere: true,
+    about:
+      "Puts the blocks of a backup into DIR, checked, with the meta.json that `thanos tools bucket upload-blocks` " +
       "takes. No server is touched.",
     options: [
       { name: "thanos", value: "DIR", text: "a new or empty directory" },
       {
-        name: "label", value: "NAME=VALUE", again: true,
-        text: "an external label beside those that the backup recorded, or another value; an empty value leaves a " +
+        name: "label",
+        value: "NAME=VALUE",
+        again: true,
+        text:
+          "an external label beside those that the backup recorded, or another value; an empty value leaves a " +
           "recorded one out",
       },
-      from, to, host, repository,
+      from,
+      to,
+      host,
+      repository,
       { name: "with-deleted", text: "even if deleted series come back: Thanos reads no tombstones" },
     ],
     examples: [
       { line: "export latest --thanos /srv/thanos", text: "all its blocks" },
-      { line: "export latest --thanos /srv/thanos --label replica=a --from 2026-11-01", text: "from a day on, with a label" },
+      {
+        line: "export latest --thanos /srv/thanos --label replica=a --from 2026-11-01",
+        text: "from a day on, with a label",
+      },
     ],
   },
   {
-    name: "heal", summary: "bring back just the damaged or missing blocks of the live server",
+    name: "heal",
+    summary: "bring back just the damaged or missing blocks of the live server",
     about: "From the newest backup that has them. The damaged ones are kept beside.",
-    options: [plan, yes, { name: "quick", text: "compare sizes, not contents" }, { ...json, text: "for programs, with --plan or --yes" }, repository],
+    options: [
+      plan,
+      yes,
+      { name: "quick", text: "compare sizes, not contents" },
+      { ...json, text: "for programs, with --plan or --yes" },
+      repository,
+    ],
     examples: [
       { line: "heal --plan", text: "what is damaged, and what would come back" },
       { line: "heal --yes", text: "without the question" },
     ],
   },
   {
-    name: "prune", summary: "remove what retention does not keep",
+    name: "prune",
+    summary: "remove what retention does not keep",
     about: "And objects that no kept backup names. Shows it first and asks.",
     options: [{ name: "dry-run", text: "show it and stop" }, yes, json, repository],
     examples: [
@@ -209,7 +268,9 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "pin", word: NEEDED, summary: "keep one backup whatever retention says",
+    name: "pin",
+    word: NEEDED,
+    summary: "keep one backup whatever retention says",
     about: "In every repository that has it.",
     options: [],
     examples: [
@@ -218,7 +279,9 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "unpin", word: NEEDED, summary: "let a pinned backup go again",
+    name: "unpin",
+    word: NEEDED,
+    summary: "let a pinned backup go again",
     about: "Retention decides about it from the next run on.",
     options: [],
     examples: [
@@ -227,8 +290,10 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "hold", summary: "set new blocks aside for the next run; what the schedule calls between runs",
-    about: "Links new two-hour blocks aside until the next run, which sends them instead of what the server merges from " +
+    name: "hold",
+    summary: "set new blocks aside for the next run; what the schedule calls between runs",
+    about:
+      "Links new two-hour blocks aside until the next run, which sends them instead of what the server merges from " +
       "them. Silent when there is nothing new.",
     options: [],
     examples: [
@@ -237,19 +302,30 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "check", summary: "prove the whole chain without taking a backup",
-    about: "Settings, tools, schedule, server, space, a probe object in each repository, metrics, alert rules and the " +
+    name: "check",
+    summary: "prove the whole chain without taking a backup",
+    about:
+      "Settings, tools, schedule, server, space, a probe object in each repository, metrics, alert rules and the " +
       "Alertmanager that would tell somebody. Ends with the code of the first that failed, after all were tried.",
-    options: [json, { name: "repositories", text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks" }],
+    options: [
+      json,
+      {
+        name: "repositories",
+        text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks",
+      },
+    ],
     examples: [
       { line: "check", text: "after a change, or after an alert" },
       { line: "explain 8", text: "what its exit code means" },
     ],
   },
   {
-    name: "status", summary: "whether this host is protected, the last and the next run, the server",
+    name: "status",
+    summary: "whether this host is protected, the last and the next run, the server",
     about:
-      "The verdict first, then what it is taken from: what this host has noted of its runs and repositories, and whether each repository answers now. They are asked side by side, and one from which nothing comes for 20 seconds does not answer.",
+      "The verdict first, then what it is taken from: what this host has noted of its runs and repositories, and " +
+      "whether each repository answers now. They are asked side by side, and one from which nothing comes for 20 " +
+      "seconds does not answer.",
     options: [json],
     examples: [
       { line: "status", text: "where the host stands" },
@@ -257,7 +333,10 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "explain", word: "[CODE]", summary: "what an exit code means, and what to do", alone: true,
+    name: "explain",
+    word: "[CODE]",
+    summary: "what an exit code means, and what to do",
+    alone: true,
     about: "Without a code: all of them.",
     options: [],
     examples: [
@@ -266,8 +345,12 @@ export const hostCommands: readonly HostCommand[] = [
     ],
   },
   {
-    name: "bootstrap", word: NEEDED, summary: "what bootstrapFrom calls on a new host", internal: true,
-    about: "Restores a server that has no finished block, running or never started, and starts it; once, and never again " +
+    name: "bootstrap",
+    word: NEEDED,
+    summary: "what bootstrapFrom calls on a new host",
+    internal: true,
+    about:
+      "Restores a server that has no finished block, running or never started, and starts it; once, and never again " +
       "on this host.",
     options: [host, repository],
     examples: [

@@ -25,7 +25,9 @@ function columns(pairs: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...pairs.map(([left]) => left.length).filter(length => length <= LEFT)) + 4;
   return pairs.flatMap(([left, right]) => {
     const [first = "", ...rest] = wrapped(right, width);
-    return left.length > width - 4 ? [`  ${left}`, first, ...rest] : [`  ${left}`.padEnd(width) + first.slice(width), ...rest];
+    return left.length > width - 4
+      ? [`  ${left}`, first, ...rest]
+      : [`  ${left}`.padEnd(width) + first.slice(width), ...rest];
   });
 }
 
@@ -98,7 +100,10 @@ export function overview(): string {
     `More, with examples: ${programName} help COMMAND`,
     "",
     ...wrapped("BACKUP is a name such as 20261122T020000Z, or its beginning if no other one begins like that.", 0),
-    ...wrapped(`On any other machine, with access to a repository: --at PLACE --host NAME, for ${listed(anywhere)}.`, 0),
+    ...wrapped(
+      `On any other machine, with access to a repository: --at PLACE --host NAME, for ${listed(anywhere)}.`,
+      0,
+    ),
     "",
   ].join("\n");
 }

@@ -35,17 +35,26 @@ export function renderManPage(): string {
     `.B ${roff(programName)}`,
     "COMMAND [OPTION...]",
     ".SH DESCRIPTION",
-    roff("BACKUP is the name of a backup, or its beginning if no other one begins like that. latest is the newest one that is " +
-      "complete, not suspect and not dated in the future. Results go to standard output, everything else to standard error."),
+    roff(
+      "BACKUP is the name of a backup, or its beginning if no other one begins like that. latest is the newest one " +
+      "that is " +
+        "complete, not suspect and not dated in the future. Results go to standard output, everything else to " +
+        "standard error.",
+    ),
     ".PP",
-    roff("The bare command prints an overview on a terminal, and is a run without one. On any other machine, with access to a " +
-      "repository, --at PLACE --host NAME name the repository and the host whose backups they are."),
+    roff(
+      "The bare command prints an overview on a terminal, and is a run without one. On any other machine, with " +
+      "access to a " +
+        "repository, --at PLACE --host NAME name the repository and the host whose backups they are.",
+    ),
     ".SH COMMANDS",
     ...commandsOfPeople().flatMap(section),
     ".SH TIMES",
     ...timeForms.flatMap(({ form, text }) => tagged(form, text)),
     ".SH EXIT STATUS",
-    ...exitCodes.flatMap(({ code, meaning, first }) => tagged(String(code), first === "" ? meaning : `${meaning}. First: ${first}`)),
+    ...exitCodes.flatMap(({ code, meaning, first }) =>
+      tagged(String(code), first === "" ? meaning : `${meaning}. First: ${first}`),
+    ),
     ".SH FILES",
     ...tagged(paths.settings, "the settings, written by pulumi up"),
     ...tagged(paths.log, "what the scheduled jobs said"),
@@ -58,32 +67,51 @@ function completionCase(command: HostCommand): string {
   const options = optionsOf(command).flatMap(({ name, alias }) => [name, ...(alias === undefined ? [] : [alias])]);
   // With --at, every command takes the host.
   const all = new Set([...options, ...(command.anywhere === true ? ["host"] : []), "help"]);
-  const word = command.word === undefined ? "" : command.word.includes("BACKUP") ? "latest" : command.word.includes("CODE") ? exitCodes.map(({ code }) => code).join(" ") : "";
+  const word =
+    command.word === undefined
+      ? ""
+      : command.word.includes("BACKUP")
+        ? "latest"
+        : command.word.includes("CODE")
+          ? exitCodes.map(({ code }) => code).join(" ")
+          : "";
   return `    ${command.name}) options='${[...all].map(option => `--${option}`).join(" ")}' words='${word}' ;;`;
 }
 
 function valued(value: string): string {
-  const names = commandsOfPeople().flatMap(command => optionsOf(command).filter(option => option.value === value).map(({ name }) => `--${name}`));
+  const names = commandsOfPeople().flatMap(command =>
+    optionsOf(command)
+      .filter(option => option.value === value)
+      .map(({ name }) => `--${name}`),
+  );
   return [...new Set(names)].join(" | ");
 }
 
 function otherValues(): string {
   const known = ["DIR", "PLACE"];
   const names = commandsOfPeople().flatMap(command =>
-    optionsOf(command).filter(({ value }) => value !== undefined && !known.includes(value)).map(({ name }) => `--${name}`));
+    optionsOf(command)
+      .filter(({ value }) => value !== undefined && !known.includes(value))
+      .map(({ name }) => `--${name}`),
+  );
   return [...new Set(names)].join(" | ");
 }
 
-/** Completion for bash: commands, their options, folders where one is named. It reads no settings and asks no repository. */
+/**
+ * Completion for bash: commands, their options, folders where one is named. It reads no settings and asks no
+ * repository.
+ */
 export function renderCompletion(): string {
   const shown = commandsOfPeople();
   return [
     `# bash completion for ${programName}. Made from components/host/command/commands.ts.`,
     "_prometheus_backup() {",
-    '  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} options="" words=""',
+    '  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} ' +
+    'options="" words=""',
     "  COMPREPLY=()",
     "  if (( COMP_CWORD == 1 )); then",
-    `    mapfile -t COMPREPLY < <(compgen -W '${shown.map(({ name }) => name).join(" ")} help --help --version' -- "$current")`,
+    `    mapfile -t COMPREPLY < <(compgen -W '${shown.map(({ name }) => name).join(" ")} help --help --version' -- ` +
+    `"$current")`,
     "    return 0",
     "  fi",
     '  case "$before" in',

@@ -32,11 +32,15 @@ export function renderCommandsPage(): string {
   return [
     "# Commands",
     "",
-    `What \`${programName}\` takes on a host. This page is made by \`npm run commands\` from the table that parser, help,`,
-    "completion and man page are made from: `components/host/command/commands.ts`. On the host: `help COMMAND`, or `man prometheus-backup.sh`.",
+    `What \`${programName}\` takes on a host. This page is made by \`npm run commands\` from the table that parser, ` +
+    `help,`,
+    "completion and man page are made from: `components/host/command/commands.ts`. On the host: `help COMMAND`, or " +
+    "`man prometheus-backup.sh`.",
     "",
-    "BACKUP is the name of a backup, or its beginning if no other one begins like that; `latest` is the newest one that is",
-    "complete, not suspect and not dated in the future. Results go to standard output, everything else to standard error.",
+    "BACKUP is the name of a backup, or its beginning if no other one begins like that; `latest` is the newest one " +
+    "that is",
+    "complete, not suspect and not dated in the future. Results go to standard output, everything else to standard " +
+    "error.",
     "What its exit codes mean: [exit-codes.md](exit-codes.md).",
     ...commandsOfPeople().flatMap(section),
     "",
