@@ -1,7 +1,7 @@
 // Keys of an S3 server that lack one right, on a server that enforces it: what is missing is named in its words, and no
 // backup is called damaged, foreign or gone because it could not be read.
 import * as fs from "node:fs";
-import { CreateBucketCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Proof } from "../../components/backupJob/repository";
 import { renderRclone } from "../../components/backupJob/rclone";
@@ -72,4 +72,21 @@ describe.each(NAMED)("a key without %s", (right, what) => {
     expect(await stored()).toEqual(expect.arrayContaining(before));
     expect(fs.existsSync(data.at("state/damaged/offsite")) ? fs.readFileSync(data.at("state/damaged/offsite"), "utf8") : "").toBe("");
   });
+});
+
+test("many objects that may not be read are refused in the server's words, and not waited for", async () => {
+  await useKeysWithout("s3:GetObject");
+  const names = Array.from({ length: 20 }, (_, index) => `blocks/01M7VW2GC07R5ZX6V25SJJ00${10 + index}.tar.zst`);
+  await Promise.all(names.map(name => minio.client().send(new PutObjectCommand({ Bucket: bucket, Key: `prom-9/${name}`, Body: name }))));
+  // Of more than a few names of objects that it may not ask about, rclone 1.60 never comes to the end.
+  const settings = `RCLONE_CONFIG_FILE="$1" TRANSFER_TIMEOUT_SECONDS=30 REPOSITORY_NAMES=(offsite) REPOSITORY_TYPES=(rclone) REPOSITORY_LOCATIONS=(offsite:${bucket})`;
+  const { stdout } = data.shell.run(
+    `${settings}; shift; STATE_DIR="$PWD" clean_environment; select_repository 0 prom-9; printf '%s\\n' "$@" >names; STAGE_OWNER=""
+    B_OBJECT=("$@"); mapfile -t B_OBJECT_BYTES < <(printf '%.0s10\\n' "$@")
+    hash_rclone <names || printf 'hash: %s\\n' "$REPOSITORY_ERROR"
+    bring_batch fetched "\${!B_OBJECT[@]}" || printf 'fetch: %s\\n' "$REPOSITORY_ERROR"`,
+    data.at("rclone.conf"),
+    ...names,
+  );
+  expect(stdout).toMatch(/^hash: .*(AccessDenied|Access Denied|Forbidden|403).*\nfetch: .*(AccessDenied|Access Denied|Forbidden|403).*\n$/);
 });

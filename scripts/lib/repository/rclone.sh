@@ -144,11 +144,12 @@ sweep_rclone() {
   if [[ -s $SCRATCH/swept ]]; then delete_rclone "$SCRATCH/swept" || true; fi
 }
 
-# hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end.
+# hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end. Listed, not asked for one by one
+# (--no-traverse): some servers refuse to be asked, and before 1.63 rclone never comes to the end of a list when that has ended all its checkers.
 hash_rclone() {
   local wanted="$SCRATCH/names.$BASHPID" output="$SCRATCH/sums.$BASHPID" status=0
   cat >"$wanted"
-  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" --no-traverse -- "$REPOSITORY_ROOT/" >"$output" || status=$?
+  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" -- "$REPOSITORY_ROOT/" >"$output" || status=$?
   sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#' "$output"
   return "$status"
 }

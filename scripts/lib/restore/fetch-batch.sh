@@ -59,6 +59,7 @@ owner_reads() {
 }
 
 # bring_batch DIR INDEX...: the objects of these blocks from the selected remote into DIR. False otherwise, and for a block that is too large for that.
+# Listed, and nothing is asked about any of them, not even its time: see hash_rclone.
 bring_batch() {
   local directory=$1 index wanted="$SCRATCH/batch.$2.wanted"
   shift
@@ -67,7 +68,7 @@ bring_batch() {
     check_object "${B_OBJECT[index]}" || return 1
     printf '%s\n' "${B_OBJECT[index]}"
   done >"$wanted"
-  run_rclone copy --files-from-raw - --no-traverse --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
+  run_rclone copy --files-from-raw - --use-server-modtime --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
 }
 
 # unpack_batch_path and unpack_batch_rclone DIR SOURCE INDEX...: from where the objects lie; after bringing them there.
