@@ -37,7 +37,7 @@ function pack(letter: string, { tombstones = "", recorded = {}, chunk = Buffer.f
 const REMOTE = `REPOSITORY_TYPES=(rclone path) REPOSITORY_LOCATIONS=("disk:$PWD/local" "$PWD/second") RCLONE_CONFIG_FILE="$PWD/rclone.conf"
     printf '[disk]\\ntype = local\\n' >rclone.conf
     eval "said_$(declare -f run_rclone)"; run_rclone() { printf '%s\\n' "$1" >>calls; said_run_rclone "$@"; }`;
-const calls = () => fs.readFileSync(at("calls"), "utf8").trim().split("\n").filter(call => call !== "lsf").sort();
+const calls = () => fs.readFileSync(at("calls"), "utf8").trim().split("\n").filter(call => call !== "lsjson").sort();
 
 /** Fetches the blocks and says how that ended. */
 function fetchAll(blocks: object[], settings = "", remote = false) {

@@ -120,7 +120,7 @@ await_precedence() {
   local deadline=$(( SECONDS + MARK_PATIENCE_SECONDS )) strange
   while true; do
     at_repository marks >"$SCRATCH/marks.all" || return 1
-    take_listing "$SCRATCH/marks.all" "" >"$SCRATCH/marks" || return 1
+    take_listing "$SCRATCH/marks.all" >"$SCRATCH/marks" || return 1
     strange="$(strange_marks "$SCRATCH/marks" | sed 1q)"
     if [[ -z $strange ]]; then return 0; fi
     if [[ $strange < $MARK ]] || (( SECONDS >= deadline )); then break; fi

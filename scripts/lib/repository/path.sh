@@ -18,16 +18,17 @@ list_path() {
     REPOSITORY_ERROR="$REPOSITORY_ROOT is no directory and no link to one (is its file system mounted?)"
     return 1
   fi
-  if as_backup_user find "$REPOSITORY_ROOT/" -type f ! -name '.partial-*' ! -path $'*\n*' \
-    -printf '%s\t%P\t%TY-%Tm-%Td %TH:%TM:%.2TS\n' 2>"$SCRATCH/error"; then return 0; fi
-  path_failed
-  return 1
+  lines_path ""
 }
 
-# marks_path: "bytes<TAB>marks/MARK" lines, as the repository has them now.
-marks_path() {
-  if as_backup_user find "$REPOSITORY_ROOT/marks/" -type f ! -name '.partial-*' ! -path $'*\n*' \
-    -printf '%s\tmarks/%P\n' 2>"$SCRATCH/error"; then return 0; fi
+# marks_path: the same of marks/, as the repository has it now.
+marks_path() { lines_path marks/; }
+
+# lines_path FOLDER: a line for each file below it: bytes, name and time, with tabs. A line end in a name is there as an
+# octet that no name of ours has.
+lines_path() {
+  if as_backup_user find "$REPOSITORY_ROOT/$1" -type f ! -name '.partial-*' \
+    -printf "%s\\t$1%P\\t%TY-%Tm-%Td %TH:%TM:%.2TS\\0" 2>"$SCRATCH/error" | tr '\n\0' '\001\n'; then return 0; fi
   path_failed
   return 1
 }

@@ -62,7 +62,7 @@ rclone_failed() {
 # list_rclone: see repository_open. A folder of this host that does not exist yet is empty, not an error; a place for it that does not exist is one.
 list_rclone() {
   rm -f -- "$SCRATCH/beside"
-  if run_rclone lsf --recursive --files-only --fast-list --use-server-modtime --format spt --separator $'\t' -- "$REPOSITORY_ROOT/"; then return 0; fi
+  if lines_rclone "" --recursive --fast-list; then return 0; fi
   if [[ $REPOSITORY_ERROR != *"directory not found"* ]]; then return 1; fi
   if run_rclone lsf --max-depth 1 -- "${REPOSITORY_ROOT%/*}/" >"$SCRATCH/beside"; then REPOSITORY_ERROR=""; return 0; fi
   if [[ $REPOSITORY_ERROR == *"directory not found"* ]]; then
@@ -71,10 +71,19 @@ list_rclone() {
   return 1
 }
 
-# marks_rclone: "bytes<TAB>marks/MARK" lines, as the repository has them now.
-marks_rclone() {
-  run_rclone lsf --files-only --format sp --separator $'\t' -- "$REPOSITORY_ROOT/marks/" >"$SCRATCH/marks.there" || return 1
-  sed $'s#\t#\tmarks/#' "$SCRATCH/marks.there"
+# marks_rclone: the same of marks/, as the repository has it now.
+marks_rclone() { lines_rclone marks/; }
+
+# lines_rclone FOLDER [OPTION...]: a line for each object below it: bytes, name and time, with tabs. A key of a bucket may
+# hold tabs and line ends, which only JSON tells from those around it; here they become two signs each.
+lines_rclone() {
+  local below=$1 listed="$SCRATCH/listed.$BASHPID"
+  run_rclone lsjson --files-only --use-server-modtime --no-mimetype "${@:2}" -- "$REPOSITORY_ROOT/$below" >"$listed" ||
+    return 1
+  if jq --raw-output --arg below "$below" '.[] | [.Size, $below + .Path, (.ModTime | .[:10] + " " + .[11:19])] | @tsv' \
+    "$listed" 2>/dev/null; then return 0; fi
+  REPOSITORY_ERROR="its list is none that rclone makes"
+  return 1
 }
 
 # is_bare_rclone: whether list_rclone had to look for a place, and found nothing in it. A bucket is a place of its own.
@@ -106,7 +115,8 @@ fetch_manifests() {
   if [[ ! -s $SCRATCH/manifests.there ]]; then as_backup_user rm -f -- "$MANIFESTS"/*.json; return 0; fi
   as_backup_user find "$MANIFESTS" -type f -printf '%s\t%f\n' | sort >"$SCRATCH/manifests.here"
   if cmp --silent -- "$SCRATCH/manifests.there" "$SCRATCH/manifests.here"; then return 0; fi
-  run_rclone sync --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" --include '/*.json' -- \
+  run_rclone sync --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" \
+    --include '/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z.json' -- \
     "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }
 
@@ -139,7 +149,7 @@ delete_rclone() { run_rclone delete --checkers 8 --files-from-raw "$1" -- "$REPO
 sweep_rclone() {
   local limit
   printf -v limit '%(%Y-%m-%d %H:%M:%S)T' $(( EPOCHSECONDS - 3600 ))
-  awk -F '\t' -v limit="$limit" '$3 < limit { print $2 }' "$SCRATCH/listing" |
+  awk -F '\t' -v limit="$limit" 'NF == 3 && $3 < limit { print $2 }' "$SCRATCH/listing" |
     { grep --extended-regexp "^($OBJECT_NAMES|owner\.json|${CATALOG//./\\.})\.partial-[0-9]+-[0-9]+\$" || true; } >"$SCRATCH/swept"
   if [[ -s $SCRATCH/swept ]]; then delete_rclone "$SCRATCH/swept" || true; fi
 }

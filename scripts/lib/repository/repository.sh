@@ -42,21 +42,35 @@ repository_open() {
 # with tabs). A place that is not the one where this host has stored its backups did not answer.
 repository_list() {
   at_repository list >"$SCRATCH/listing" || return 1
-  take_listing "$SCRATCH/listing" $'\t[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}' >"$OBJECT_LIST" || return 1
+  take_listing "$SCRATCH/listing" >"$OBJECT_LIST" || return 1
+  tell_odd_names "$SCRATCH/listing"
   require_place
 }
 
-# take_listing FILE TIME: the lines of a list that are about objects of this format, sorted by their names. Files that
-# others have put there, such as those that a NAS makes for itself, are none of ours. An object of ours without a size or
-# without what matches TIME is not absent: False then, and REPOSITORY_ERROR says which.
+# take_listing FILE: the lines of a list (bytes, object and time, with tabs) that are about objects of this format, sorted
+# by their names. A list has one line for each object, whatever its name; a name with a tab has more fields. What others
+# have put there, such as the files that a NAS makes for itself, is none of ours. An object of ours without a size or time
+# is not absent: False then, and REPOSITORY_ERROR says which.
 take_listing() {
-  local ours="$OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN" listed=$'^(0|[1-9][0-9]{0,14})\t[^\t]*' odd
-  { LC_ALL=C grep --text --extended-regexp $'^[^\t]*\t'"($ours)"$'(\t|$)' -- "$1" || true; } |
+  local ours="$OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN" listed odd
+  listed=$'^(0|[1-9][0-9]{0,14})\t[^\t]*\t[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$'
+  { LC_ALL=C grep --text --extended-regexp $'^[^\t]*\t'"($ours)"$'(\t[^\t]*)?$' -- "$1" || true; } |
     LC_ALL=C sort -k 2 -t $'\t' >"$1.own"
-  odd="$(LC_ALL=C grep --text --invert-match --extended-regexp --max-count=1 "$listed$2\$" -- "$1.own" | cut -f 2)" || odd=""
+  odd="$(LC_ALL=C grep --text --invert-match --extended-regexp --max-count=1 "$listed" -- "$1.own" | cut -f 2)" || odd=""
   if [[ -z $odd ]]; then cat -- "$1.own"; return 0; fi
   REPOSITORY_ERROR="it lists $odd with a size or time that is none (look at that object there)"
   return 1
+}
+
+# tell_odd_names FILE: names of a list with control characters in them, which a NAS gives to none of its own files either.
+tell_odd_names() {
+  local odd first
+  # rclone's list has "\n" and the like for them.
+  odd="$(LC_ALL=C awk -F '\t' 'NF > 3 || /[\001-\010\012-\037\177]|\\[nrt\\]/' "$1")"
+  if [[ -z $odd ]]; then return 0; fi
+  first="$(head -n 1 <<<"$odd" | cut -f 2 | head -c 100 | tr --complement '[:print:]\n' '?')"
+  warn "repository $REPOSITORY: $(wc -l <<<"$odd") objects there have names with line ends or the like, such as \
+'$first'; they are none of ours and left alone"
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.
