@@ -23,11 +23,12 @@ beforeEach(() => {
 });
 
 /** A full restore up to its download. */
-const restore = (question: string) =>
+const restore = (question: string, more = "") =>
   shell.run(
     `COMMAND=restore RESTORE_HOST=prom-1 BACKUP=${BACKUP} RESTORE_MODE=full PLAN_ONLY=false DATA_DIRECTORY="$PWD/data" UNIT_KNOWN=false
     read_server_facts() { :; }; require_stoppable() { :; }; mount_of() { printf same; }; plan_full() { :; }
-    stop_after_plan() { ${question}; }; fetch_selected() { exit 0; }; restore_full`,
+    stop_after_plan() { ${question}; }; fetch_selected() { exit 0; }; ${more}
+    restore_full`,
   ).code;
 
 test("a restore that is not confirmed leaves the download of another backup", () => {
@@ -89,4 +90,8 @@ test("the plan counts what then comes free", () => {
   const saved = needed("") - needed('"$PWD/data/restore-"');
   expect(saved).toBeGreaterThanOrEqual(5_000_000);
   expect(saved).toBeLessThan(5_100_000);
+});
+
+test("data that lie in the root directory have their staging there", () => {
+  expect(restore(":", 'choose_staging() { STAGING="/prometheus-backup-none.restore-$BACKUP" ASIDE=/prometheus-backup-none.before; }; STAGE_OWNER=""')).toBe(0);
 });

@@ -59,7 +59,8 @@ prepare_switch() {
 # make_directories PATH: the directory, and what is missing above it, as the server's user and for it. Where that user may not make it,
 # root does, if the settings or the unit name the place and nobody else can change the way there.
 make_directories() {
-  local path=$1 owner=$STAGE_OWNER parent first
+  # Of what lies in the root directory, nothing stands before the last slash.
+  local path=${1:-/} owner=$STAGE_OWNER parent first
   if [[ -d $path ]]; then return 0; fi
   parent="$(nearest_directory "$path")"
   if ! as_owner test -w "$parent"; then
