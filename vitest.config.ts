@@ -1,9 +1,11 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { defineConfig } from "vitest/config";
 
 // `.ci/run` names a directory and counts what each run of Vitest reports there.
 const reports = process.env.TEST_REPORTS;
+const jsonReport: [string, object][] = reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }]];
 
 /** Needs no host, but other programs for most of its time. */
 const PROGRAMS = ["test/{alerts,backup,package,restore,steps}/**/*.test.ts"];
@@ -18,9 +20,15 @@ const WITHOUT_HOST = {
   hookTimeout: 120_000,
 };
 
+/** Files in which something is left to `npm run test:slow`. */
+const WITH_SLOW_TESTS = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter(name => name.endsWith(".test.ts"))
+  .map(name => path.join("test", name))
+  .filter(name => readFileSync(name, "utf8").includes("/runner/pace\""));
+
 export default defineConfig({
   test: {
-    reporters: ["default", "./test/runner/slowestFiles.ts", ...(reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }] as [string, object]])],
+    reporters: ["default", "./test/runner/slowestFiles.ts", ...jsonReport],
     projects: [
       {
         test: {
@@ -55,13 +63,13 @@ export default defineConfig({
       },
       {
         test: {
-          // What takes too long for every change: `npm run test:slow`. Files of the gate that do more then: test/hostCommand/pace.ts.
+          // What takes too long for every change: `npm run test:slow`.
           name: "slow",
-          include: ["test/hostCommand/**/*.slow.ts", "test/hostCommand/{coldReturn,damage,heartbeat,hotAndArchive,interruption,places,repository,restoreKilled,restoreRefused,server,sources,space,upkeep,waysBack}.test.ts"],
-          env: { PROMETHEUS_BACKUP_TEST_SLOW: "1" },
-          globalSetup: ["test/hosts/globalSetup.ts"],
+          include: ["test/**/*.slow.ts", ...WITH_SLOW_TESTS],
+          env: { ...WITHOUT_HOST.env, PROMETHEUS_BACKUP_TEST_SLOW: "1" },
+          globalSetup: ["test/tools/debianPackages.ts", "test/hosts/globalSetup.ts"],
           setupFiles: ["test/runner/handWaits.ts"],
-          maxWorkers: 3,
+          maxWorkers: 2 * Math.max(2, availableParallelism()),
           testTimeout: 3_600_000,
           hookTimeout: 1_200_000,
         },

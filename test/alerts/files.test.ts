@@ -8,6 +8,7 @@ import { z } from "zod";
 import { alertRules, renderAlertRules, renderPrometheusRule } from "../../components/alertRules/rules";
 import { AlertRulesPlan } from "../../components/alertRules/conditions/condition";
 import { alertRulesPlan, centralAlertRulesPlan } from "../../components/alertRules/step";
+import { variants } from "../runner/pace";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));
 afterAll(() => fs.rmSync(directory, { recursive: true }));
@@ -111,7 +112,7 @@ test.each<[string, string[], string, string, AlertRulesPlan]>([
   expect(renderPrometheusRule(plan)).toBe(text);
 });
 
-test.each(["--operator", "--central"])("`%s` alone is refused", option => {
+test.each(variants(["--operator"], ["--central"]))("`%s` alone is refused", option => {
   const result = spawnSync(process.execPath, ["--import", "tsx", "scripts/tools/render.ts", "--stack", "test", "--config", config, "--out", path.join(directory, "no"), option], { cwd: root });
   expect([result.status, result.stderr.toString().split("\n").find(line => line.startsWith("render:"))]).toEqual([
     2, "render: error: Usage: npm run render -- --stack STACK --out DIR [--alerts [--central] [--operator]] [--config FILE]",

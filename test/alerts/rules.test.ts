@@ -6,6 +6,7 @@ import { AlertSettings } from "../../components";
 import { alertRules, renderAlertRules } from "../../components/alertRules/rules";
 import { AlertRulesPlan, duration } from "../../components/alertRules/conditions/condition";
 import { alertRulesPlan } from "../../components/alertRules/step";
+import { slowTest } from "../runner/pace";
 import { DAY, exporterSeries, firing, firingAlerts, HOUR, hostSeries, MINUTE, promtool, Series, steady } from "./promtool";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));
@@ -44,7 +45,7 @@ test("one missed daily run raises an alert within 27 hours, and not within 25", 
   expect(missed(27 * HOUR)).toEqual(["PrometheusBackupFailed"]);
 });
 
-test("a weekly schedule does not cry on Monday, but after a week and a day", () => {
+slowTest("a weekly schedule does not cry on Monday, but after a week and a day", () => {
   const age = (days: number): string[] => firing(own(weekly), { series: hostSeries({ name, interval: 7 * DAY, at: 20 * DAY, lastSuccess: (20 - days) * DAY }), at: 20 * DAY });
   expect(age(1)).toEqual([]);
   expect(age(6.9)).toEqual([]);
@@ -118,7 +119,7 @@ test("one repository that falls behind the other is named", () => {
   expect(behind(undefined, 0)).toEqual([]);
 });
 
-test("drills that have stopped, never came or never succeeded are missed where they are scheduled", () => {
+slowTest("drills that have stopped, never came or never succeeded are missed where they are scheduled", () => {
   const at = 30 * DAY;
   const drill = (values: Record<string, number>): string[] =>
     firing(own(daily), { series: hostSeries({ name, interval: DAY, at, lastSuccess: at - 20 * HOUR }, { drill_interval_seconds: 7 * DAY, ...values }), at });
@@ -133,7 +134,7 @@ test("drills that have stopped, never came or never succeeded are missed where t
   expect(drill({ verify_last_exit_code: 7, verify_last_success_timestamp_seconds: 28 * DAY })).toEqual([]);
 });
 
-test("F21: a run that crashed leaves old metrics, and their age tells", () => {
+slowTest("F21: a run that crashed leaves old metrics, and their age tells", () => {
   const crashed = (schedule: string, interval: number, age: number): string[] =>
     firing(own(schedule), { series: hostSeries({ name, interval, at: 30 * DAY, lastSuccess: 30 * DAY - age }), at: 30 * DAY });
   expect(crashed(daily, DAY, 50 * HOUR)).toEqual(["PrometheusBackupFailed", "PrometheusBackupTextfileStale"]);

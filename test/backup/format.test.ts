@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packed, readManifest, sealed, unpacked } from "../tools/manifest";
 import { DataDirectory, ulid, type WoundedManifest } from "./dataDirectory";
+import { variants } from "../runner/pace";
 
 const KEEP = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
 const file = (name: string) => `repository/prom-1/backups/${name}.json`;
@@ -153,7 +154,7 @@ const named = (n: number) => `202001${String(n + 1).padStart(2, "0")}T000000Z`;
  */
 const LIMITS = { path: "ulimit -v 1000000 -f 65536 -t 60", rclone: "ulimit -f 65536 -t 60" };
 
-describe.each(["path", "rclone"] as const)("of a repository behind %s, what is no manifest", type => {
+describe.each(variants<"path" | "rclone">(["path"], ["rclone"]))("of a repository behind %s, what is no manifest", type => {
   const data = new DataDirectory();
   afterAll(() => data.shell.remove());
   const within = LIMITS[type];

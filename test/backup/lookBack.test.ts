@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sealed } from "../tools/manifest";
+import { slowTest, variants } from "../runner/pace";
 import { DataDirectory, ulid, type WoundedManifest } from "./dataDirectory";
 
 let data: DataDirectory;
@@ -65,7 +66,7 @@ function putLater(manifest: WoundedManifest, count: number, without: string[]): 
 const forget = () => fs.rmSync(data.at("state/cache"), { recursive: true, force: true });
 const lost = () => data.manifest().lost.map(block => block.ulid);
 
-test.each([["blocks", 60], ["archive", 6]])(
+test.each(variants<[string, number]>([["blocks", 6]], [["blocks", 60], ["archive", 6]]))(
   "a block that only the oldest of many backups of format %s holds, and that went without a reason, is lost (%i since)",
   (format, since) => {
     if (since < 50) {
@@ -100,7 +101,7 @@ function reads(command: "run" | "heal"): string[] {
   return fs.existsSync(data.at("reads")) ? fs.readFileSync(data.at("reads"), "utf8").trim().split("\n") : [];
 }
 
-test("of many backups few are read to know every block that was ever stored, and none a second time", () => {
+slowTest("of many backups few are read to know every block that was ever stored, and none a second time", () => {
   readInFull(3);
   const blocks = Array.from({ length: 60 }, (_, index) => data.block(20 + index));
   expect(data.call("run").code).toBe(0);
@@ -119,7 +120,7 @@ test("of many backups few are read to know every block that was ever stored, and
   expect([reads("run"), reads("heal")]).toEqual([[], []]);
 });
 
-test("what went with a reason long ago is not lost, though no newer backup shows the reason", () => {
+slowTest("what went with a reason long ago is not lost, though no newer backup shows the reason", () => {
   readInFull(3);
   const keep = data.block(90);
   // Cleaned of deleted samples, which gives it other sources, and then merged; and the same between two backups.

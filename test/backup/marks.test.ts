@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { Shell } from "../restore/shell";
 import { sealed, wholeManifest } from "../tools/manifest";
+import { variants } from "../runner/pace";
 
 const shell = new Shell();
 const at = (...names: string[]) => path.join(shell.directory, ...names);
@@ -13,7 +14,7 @@ afterAll(() => shell.remove());
 const OLD = "20260101T020000Z";
 const NEW = "20260102T020000Z";
 type Kind = "path" | "rclone";
-const KINDS: Kind[] = ["path", "rclone"];
+const KINDS = variants<Kind>(["path"], ["rclone"]);
 
 beforeEach(() => {
   for (const name of ["place", "other", "original", "clone"]) {

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { blockEntry } from "../tools/manifest";
+import { slowTest } from "../runner/pace";
 import { DataDirectory } from "./dataDirectory";
 
 let data: DataDirectory;
@@ -246,7 +247,7 @@ test("an archive holds what blocks have and no other file; a segment that is no 
   data.configure();
 });
 
-test("commands go on beside hostile notes and names, execute nothing, print no escape and remove nothing sound", () => {
+slowTest("commands go on beside hostile notes and names, execute nothing, print no escape and remove nothing sound", () => {
   const blocks = [1, 2, 3].map(n => data.block(n));
   litter(blocks.flatMap(block => [`data/${block}`, `data/${block}/chunks`]));
   expect(data.call("run").code).toBe(0);

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sealed } from "../tools/manifest";
+import { slowTest, variants } from "../runner/pace";
 import { DataDirectory } from "./dataDirectory";
 
 let data: DataDirectory;
@@ -61,7 +62,7 @@ test("F31: a stored block that is damaged is told, and taken from the repository
   expect([healed.chosen, healed.hopeless]).toEqual([blocks.slice(0, ways.length), []]);
 });
 
-test.each(["blocks", "archive"])("a new block that is damaged is told; a backup of format %s is made of the others and says what it lacks", format => {
+test.each(variants(["blocks"], ["archive"]))("a new block that is damaged is told; a backup of format %s is made of the others and says what it lacks", format => {
   data.configure({ FORMAT: format });
   const blocks = numbers(1, WAYS.length + 1).map(n => data.block(n));
   WAYS.forEach(([spoil], index) => spoil(`data/${blocks[index]}`));
@@ -122,7 +123,7 @@ test("F32: a block that vanishes is lost until it is back or may go; retention k
   expect(data.call("run --accept-loss everything").code).toBe(2);
 });
 
-test("what was merged, expired, dropped for its size or emptied by a deletion is not lost", () => {
+slowTest("what was merged, expired, dropped for its size or emptied by a deletion is not lost", () => {
   // 90 blocks of two hours: more than a week.
   const old = numbers(1, 6).map(n => data.block(n));
   numbers(30, 40).forEach(n => data.block(n));
@@ -162,7 +163,7 @@ test("what was merged, expired, dropped for its size or emptied by a deletion is
   expect([data.call("run", `${retention.replace("RETENTION_SIZE=0B", "RETENTION_SIZE=1GB")}`).code, lost()]).toEqual([0, []]);
 });
 
-test("after the restore of an older backup, what is newer than that is not lost; what is gone of it is", () => {
+slowTest("after the restore of an older backup, what is newer than that is not lost; what is gone of it is", () => {
   const [, gone = ""] = numbers(1, 6).map(n => data.block(n));
   data.call("run");
   const [older = ""] = backups();
@@ -176,7 +177,7 @@ test("after the restore of an older backup, what is newer than that is not lost;
   expect([data.call("run").code, lost()]).toEqual([9, [gone]]);
 });
 
-test.each([["of the next week", 200], ["that no date can hold", 250_000_000]])("samples %s stop no backup, are named, and do not pass for fresh ones", (_, end) => {
+test.each(variants([["that no date can hold", 250_000_000]], [["of the next week", 200]]))("samples %s stop no backup, are named, and do not pass for fresh ones", (_, end) => {
   data.block(97);
   const late = data.block(98, {}, [98, end]);
   const { code, stderr } = data.call("run");

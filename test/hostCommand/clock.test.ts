@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sealed } from "../tools/manifest";
 import { sleep } from "../tools/process";
+import { slowTest } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
@@ -63,7 +64,7 @@ describe.concurrent("F29: the clock of the host", () => {
     await site.good("verify");
   });
 
-  test("a clock that runs behind by forty days does not delete the backup that was just made", async () => {
+  slowTest("a clock that runs behind by forty days does not delete the backup that was just made", async () => {
     const site = await Site.create(setting, { name: "behind", prometheusUrl: server.url, repositories: ["local"], settings: STRICT });
     const before = await goodBackups(site, 2);
     await site.good("run", { environment: shifted("-40d") });
@@ -73,7 +74,7 @@ describe.concurrent("F29: the clock of the host", () => {
     await site.good(`verify ${past}`);
   });
 
-  test("names are UTC and sort by time, whatever the time zone of the caller", async () => {
+  slowTest("names are UTC and sort by time, whatever the time zone of the caller", async () => {
     const site = await Site.create(setting, { name: "zones", prometheusUrl: server.url, repositories: ["local"] });
     for (const zone of ["Asia/Tokyo", "America/Los_Angeles", "Europe/Berlin"]) {
       await site.good("run", { environment: `TZ=${zone}` });

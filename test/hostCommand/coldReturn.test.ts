@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { waitForPrometheus } from "../hosts/host";
 import { COMMAND } from "./install";
 import { COLD, guardianOf, stages, startOwnSite, type OwnSite } from "./ownSite";
-import { kills, representatives } from "./pace";
+import { kills, representatives, slowTest } from "../runner/pace";
 import { chance } from "./random";
 import { lines } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -147,7 +147,7 @@ describe("what a cold run leaves that is killed while it links", () => {
     await waitForPrometheus(setting.host, 60, own.server.url);
   });
 
-  test("is removed by a later run of the server's own user, if the guardian was killed too", async () => {
+  slowTest("is removed by a later run of the server's own user, if the guardian was killed too", async () => {
     const { site, server } = own;
     await setting.host.run(killed(`pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid`));
     expect(await stages(own)).toHaveLength(1);

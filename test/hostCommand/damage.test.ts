@@ -1,7 +1,7 @@
 // F8: what lies in the repository is not what was put there. verify names it, the next run mends it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packed, unpacked } from "../tools/manifest";
-import { variants } from "./pace";
+import { variants } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
@@ -50,7 +50,7 @@ async function write(site: Site, place: Place, object: string, body: Buffer | un
 
 const damagedLines = (stdout: string) => lines(stdout).filter(line => line.startsWith("  ✘ ")).sort();
 
-describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository %s", place => {
+describe.concurrent.each(variants<Place>(["local"], ["offsite"]))("F8 in the repository %s", place => {
   /** What a listing tells is compared in the same way wherever it comes from. */
   const listed = place === "local" ? [place] : variants<Place>([], [place]);
 
@@ -129,7 +129,7 @@ describe.concurrent.each(["local", "offsite"] as Place[])("F8 in the repository 
     expect(await blocks()).toEqual(before);
   });
 
-  test.each(place === "local" ? variants(["emptied", "another checksum"], ["a byte flipped", "cut off"]) : ["cut off"])("a manifest with %s stops no run, and nothing that it says gets into the next one", async way => {
+  test.each(place === "local" ? variants(["another checksum"], ["emptied", "a byte flipped", "cut off"]) : ["cut off"])("a manifest with %s stops no run, and nothing that it says gets into the next one", async way => {
     const site = await Site.create(setting, { name: `poisoned-${place}-${way.replaceAll(" ", "-")}`, prometheusUrl: server.url, repositories: [place] });
     await site.good();
     const first = await site.manifest();

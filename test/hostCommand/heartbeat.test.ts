@@ -4,7 +4,7 @@ import { startSilentServer } from "../servers/prometheusStub";
 import { startWatcher, type Watcher } from "../servers/watcher";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
-import { representatives } from "./pace";
+import { representatives } from "../runner/pace";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site } from "./site";

@@ -1,6 +1,7 @@
 // F9 to F11: series that are deleted, blocks that are compacted or dropped, and servers that shrink between two backups.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitUntil } from "../tools/process";
+import { slowTest } from "../runner/pace";
 import { historyIn, servedHistory } from "./served";
 import { startOwnServer, untilCompacted, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, HISTORY_SERIES, openSetting, type Setting } from "./setting";
@@ -77,7 +78,7 @@ test.concurrent("F9: each backup holds what was visible when it was taken, with 
   await server.stop();
 });
 
-test.concurrent("F9: a compaction that drops deleted samples is not covered by the blocks from before", async () => {
+slowTest.concurrent("F9: a compaction that drops deleted samples is not covered by the blocks from before", async () => {
   const server = await startOwnServer(setting.host, { name: "dropping", port: 9362 });
   const site = await Site.create(setting, { name: "dropping", prometheusUrl: server.url, repositories: ["local"] });
   const shown: Shown = new Map();
@@ -167,7 +168,7 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
     await server.stop();
   });
 
-  test("empty: a failure with a suspect backup kept apart; a host that is declared new may be empty", async () => {
+  slowTest("empty: a failure with a suspect backup kept apart; a host that is declared new may be empty", async () => {
     const server = await startOwnServer(setting.host, { name: "empty", port: 9365, history: false });
     const site = await Site.create(setting, { name: "empty", prometheusUrl: server.url, settings: { SKIP_HEAD: "true", COMPANIONS: "false" } });
     const finished = await site.command("run");

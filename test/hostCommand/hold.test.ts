@@ -4,6 +4,7 @@ import { historyIn, servedHistory } from "./served";
 import { lines, startOwnServer, untilCompacted, type OwnServer } from "./server";
 import { HISTORY, HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
+import { slowTest } from "../runner/pace";
 
 let setting: Setting;
 
@@ -104,7 +105,7 @@ describe.concurrent("held blocks", () => {
     await server.stop();
   });
 
-  test("that are damaged are done without, and a failed run keeps the others", async () => {
+  slowTest("that are damaged are done without, and a failed run keeps the others", async () => {
     const { server, site } = await dayAfterBackup("holding-damaged", 9473);
     await site.good("hold");
     const [first = ""] = await heldOf(server);

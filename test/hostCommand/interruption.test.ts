@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
-import { kills, representatives, variants } from "./pace";
+import { kills, representatives, slowTest, variants } from "../runner/pace";
 import { chance } from "./random";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -105,7 +105,7 @@ test.each(variants(["offsite"] as const, ["local"] as const))("F5: a run that is
   await server.stop();
 });
 
-test("F5: jobs that outlive a run that was killed are ended before they can collide with the next one", async () => {
+slowTest("F5: jobs that outlive a run that was killed are ended before they can collide with the next one", async () => {
   const name = "orphans";
   const server = await startOwnServer(setting.host, { name, port: 9330 });
   const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: ["offsite"] });

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { finished, SCRAPE_SECONDS, startLiveServer } from "./liveServer";
 import { sleep } from "../tools/process";
+import { slowTest } from "../runner/pace";
 import { servedHistory } from "./served";
 import { lines } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -103,7 +104,7 @@ describe.concurrent("on a running server", () => {
     await server.stop();
   });
 
-  test("F18: a server that a spoiled index keeps from starting is healed and started, and what no backup has is named", async () => {
+  slowTest("F18: a server that a spoiled index keeps from starting is healed and started, and what no backup has is named", async () => {
     const live = await startLiveServer(setting, "refusing-to-start", 9424);
     const { server, site, backup, history } = live;
     const [ulid = "", other = ""] = finished(backup);
@@ -128,7 +129,7 @@ describe.concurrent("on a running server", () => {
     await server.stop();
   });
 
-  test("F18: a heal that is cut off leaves block and server as they were, or what the next one sets right; a block without a copy never leaves its place", async () => {
+  slowTest("F18: a heal that is cut off leaves block and server as they were, or what the next one sets right; a block without a copy never leaves its place", async () => {
     const live = await startLiveServer(setting, "half-healed", 9437);
     const { server, site, backup, history } = live;
     const [, ulid = "", lost = "", other = ""] = finished(backup);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { COLD, stages, startOwnSite } from "./ownSite";
-import { variants } from "./pace";
+import { variants } from "../runner/pace";
 import { servedHistory } from "./served";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";

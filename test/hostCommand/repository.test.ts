@@ -4,7 +4,7 @@ import { startMinio } from "../servers/minio";
 import { startS3Proxy, type FaultRule, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND, writeS3Remote } from "./install";
-import { representatives } from "./pace";
+import { representatives, slowTest } from "../runner/pace";
 import { startOwnServer, type OwnServer } from "./server";
 import { BUCKET, HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, expectFailure, Site } from "./site";
@@ -98,7 +98,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
     },
   ];
 
-  const always = ["manifest", "cut", "hidden"];
+  const always = ["manifest", "cut"];
   test.for(representatives(failing, ({ name }) => always.includes(name)))("$title", async ({ name, rules, message, sentAgain = 0 }) => {
     const broken = await behindProxy(name);
     broken.proxy.setRules(rules);
@@ -127,7 +127,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
     await expectResumed(broken, 2);
   });
 
-  test("a manifest that is stored although every answer says it is not: a complete backup, and a failed run", async () => {
+  slowTest("a manifest that is stored although every answer says it is not: a complete backup, and a failed run", async () => {
     const { site, proxy } = await behindProxy("stored-manifest");
     proxy.setRules([{ method: "PUT", path: /\/stored-manifest\/backups\//, fault: { kind: "answerAfter", status: 500, code: "InternalError" } }]);
     const finished = await site.command("run");
@@ -137,7 +137,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
     await proxy.stop();
   });
 
-  test("a connection that breaks while verify reads is no damage", async () => {
+  slowTest("a connection that breaks while verify reads is no damage", async () => {
     const { site, proxy } = await behindProxy("cut-verify");
     await site.good();
     proxy.setRules([{ method: "GET", path: /\/cut-verify\/blocks\//, fault: { kind: "answer", status: 503, code: "SlowDown" } }]);
@@ -163,7 +163,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
     await proxy.stop();
   });
 
-  test("slowness alone is no fault", async () => {
+  slowTest("slowness alone is no fault", async () => {
     const { site, proxy } = await behindProxy("slow");
     proxy.setRules([{ method: "PUT", path: /\/blocks\//, from: 1, to: 2, fault: { kind: "throttle", bytesPerSecond: 8000 } }]);
     await site.good();
@@ -194,7 +194,7 @@ describe.concurrent("F7: the repository fails in the middle", () => {
     expect(stderr).not.toContain(secret);
   });
 
-  test("the server dies in the middle, is down, and comes back", async () => {
+  slowTest("the server dies in the middle, is down, and comes back", async () => {
     const minio = await startMinio();
     const own: Setting = { ...setting, minio };
     const site = await Site.create(own, { name: "dying", prometheusUrl: server.url, repositories: ["offsite"] });
@@ -226,7 +226,7 @@ describe.concurrent("F12: the prefix belongs to another machine", () => {
     `prometheus-backup: error: ${place} belongs to another machine named '${name}' (owner.json), and two writers would mix their blocks; ` +
     "give this host another name; if it replaces that machine for good, run once: prometheus-backup.sh run --take-over\n";
 
-  test("a clone is refused in both repositories and writes nothing; --take-over moves the prefix for good", async () => {
+  slowTest("a clone is refused in both repositories and writes nothing; --take-over moves the prefix for good", async () => {
     const name = "cloned";
     const site = await Site.create(setting, { name, prometheusUrl: server.url });
     await site.good();

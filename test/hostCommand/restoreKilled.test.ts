@@ -4,7 +4,7 @@ import { waitForPrometheus } from "../hosts/host";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
-import { kills } from "./pace";
+import { kills, slowTest } from "../runner/pace";
 import { chance, type Chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
 import { lines, makeDocile, makeStubborn, processOf, secondServers, startOwnServer, untilGivenUp, type OwnServer } from "./server";
@@ -146,7 +146,7 @@ test("F17: a restore that is killed at a random moment leaves the old data serve
   await server.stop();
 });
 
-test("F17: a restore that is cut off while the server takes longer to stop than systemd waits starts no second server", async () => {
+slowTest("F17: a restore that is cut off while the server takes longer to stop than systemd waits starts no second server", async () => {
   const name = "slow";
   const server = await startOwnServer(setting.host, { name, port: 9403, lasting: true });
   const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service` } });
@@ -167,7 +167,7 @@ test("F17: a restore that is cut off while the server takes longer to stop than 
   await server.stop();
 });
 
-test("F17: a restore that fails while a process has the data open moves nothing back before that process has ended", async () => {
+slowTest("F17: a restore that fails while a process has the data open moves nothing back before that process has ended", async () => {
   const { host } = setting;
   const name = "held-open";
   const server = await startOwnServer(host, { name, port: 9438, lasting: true });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startS3Proxy, type S3Proxy } from "../servers/s3Proxy";
 import { waitUntil } from "../tools/process";
-import { variants } from "./pace";
+import { slowTest, variants } from "../runner/pace";
 import { historyIn, servedHistory } from "./served";
 import { lines, processOf, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
@@ -133,7 +133,7 @@ test.concurrent.each(variants([["size", "--storage.tsdb.retention.size="]], [["t
   await small.stop();
 });
 
-test.concurrent("F15: blocks that end in the future are refused with the reason, and can be had elsewhere", async () => {
+slowTest.concurrent("F15: blocks that end in the future are refused with the reason, and can be had elsewhere", async () => {
   const name = "ahead-of-time";
   const config = `/srv/sites/${name}`;
   await setting.host.run(`
@@ -195,7 +195,7 @@ test.concurrent("F16: without space for blocks beside today's data nothing is do
   await own.stop();
 });
 
-test.concurrent("F16: a data directory that is a file system of its own is restored inside it, and --target goes to any other", async () => {
+slowTest.concurrent("F16: a data directory that is a file system of its own is restored inside it, and --target goes to any other", async () => {
   const { own, reader, room } = await cramped("mounted", 9416, "data", "300m");
   await reader.good(`restore ${backup.name} --host ${site.name} --yes`, asRoot);
   const history = await servedHistory(setting.host, server.url);

@@ -5,6 +5,7 @@ import { renderKnownHosts, type RepositoryPlan } from "../../components/backupJo
 import type { Host } from "../hosts/host";
 import { newKey } from "../hosts/sshKey";
 import type { Finished } from "../tools/process";
+import { slowTest } from "../runner/pace";
 import { createRemoteSite } from "./remoteSite";
 import { historyIn, servedHistory } from "./served";
 import { lines, startOwnServer, type OwnServer } from "./server";
@@ -93,7 +94,7 @@ test("there and back: check, backups, verify, pin, retention, restore and drill"
   await site.good("verify latest");
 });
 
-test("what rclone does not keep in memory before it sends is streamed, whole and cut off", async () => {
+slowTest("what rclone does not keep in memory before it sends is streamed, whole and cut off", async () => {
   await site.configure({ FORMAT: "archive", KEEP_LAST: "5" });
   await site.good();
   const [archive] = (await objects()).filter(object => object.startsWith("archives/"));
@@ -109,7 +110,7 @@ test("what rclone does not keep in memory before it sends is streamed, whole and
   await site.good();
 });
 
-test("a manifest that is cut off has no name yet, and a later run removes what was left of it", async () => {
+slowTest("a manifest that is cut off has no name yet, and a later run removes what was left of it", async () => {
   const before = (await site.list()).map(({ name }) => name);
   await site.configure({ BANDWIDTH_LIMIT: "1k:off", SKIP_HEAD: "true", KEEP_LAST: "9" });
   expect(await cutOff("run", "backups")).toMatchObject({ code: 8, stderr: expect.stringContaining("the manifest: backups/") as string });
@@ -148,7 +149,7 @@ test("a server with another key, one that refuses ours, and one that is gone: re
   await site.good();
 });
 
-test("a connection that breaks in the middle leaves no backup, and the next run sends what was cut off", async () => {
+slowTest("a connection that breaks in the middle leaves no backup, and the next run sends what was cut off", async () => {
   await host.run(`rm -rf ${FILES}/${NAME}`);
   await site.configure({ BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
   expect(await cutOff("run --take-over", "blocks")).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: blocks\/\S+: rclone: /) as string });

@@ -4,7 +4,7 @@ import { waitForPrometheus } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
 import { COLD, guardianOf, stages, startOwnSite } from "./ownSite";
-import { kills, variants } from "./pace";
+import { kills, slowTest, variants } from "../runner/pace";
 import { chance } from "./random";
 import { scrapesUntil, servedHistory } from "./served";
 import { lines, makeDocile, makeStubborn, processOf, secondServers, untilGivenUp, type OwnServer } from "./server";
@@ -130,7 +130,7 @@ describe("cold: the server runs again", () => {
     await server.stop();
   });
 
-  test("although the inodes run out while it is down, or the repository is gone", async () => {
+  slowTest("although the inodes run out while it is down, or the repository is gone", async () => {
     const name = "cold-cramped";
     const data = `/srv/sites/${name}/data`;
     await setting.host.run(`mkdir -p ${data} && mount -t tmpfs -o size=100m,nr_inodes=300,mode=0755,uid=prometheus,gid=prometheus tmpfs ${data}`);
@@ -153,7 +153,7 @@ describe("cold: the server runs again", () => {
     await server.stop();
   });
 
-  test("once, although systemd gives up on a server that takes long to stop, as Debian's unit does, and run and guardian may be killed then", async () => {
+  slowTest("once, although systemd gives up on a server that takes long to stop, as Debian's unit does, and run and guardian may be killed then", async () => {
     const { server, site } = await serverAndSite("cold-slow", 9437, COLD);
     await makeStubborn(setting.host, server);
     const first = await processOf(setting.host, server);

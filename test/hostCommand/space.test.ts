@@ -1,6 +1,6 @@
 // F30: file systems of the host that are full, of bytes or of inodes. (The server's own: F4 in server.test.ts.)
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { representatives, variants } from "./pace";
+import { representatives, variants } from "../runner/pace";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { expectFailure, Site } from "./site";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { sealed } from "../tools/manifest";
 import { COMMAND } from "./install";
-import { variants } from "./pace";
+import { slowTest, variants } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site, type Manifest } from "./site";
@@ -44,7 +44,7 @@ async function typed(site: Site, words: string, answer: string): Promise<{ code:
 }
 
 describe.concurrent("prune", () => {
-  test("asks at a terminal, and does what the answer says", async () => {
+  slowTest("asks at a terminal, and does what the answer says", async () => {
     const site = await create("asked");
     await newest(site);
     await newest(site);
@@ -82,7 +82,7 @@ describe.concurrent("prune", () => {
     expect((await site.metrics()).get('repository_damaged_backups{repository="local"}')).toBe(1);
   });
 
-  test("keeps the newest backup of each of the last hours", async () => {
+  slowTest("keeps the newest backup of each of the last hours", async () => {
     const site = await create("hourly");
     const pattern = await newest(site);
     const end = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 60_000;
@@ -105,7 +105,7 @@ describe.concurrent("prune", () => {
     expect((await site.command("check")).stdout).toContain("write, read; nothing is deleted there");
   });
 
-  test("that fails at the end of a run does not undo the backup: it counts, and the run is red", async () => {
+  slowTest("that fails at the end of a run does not undo the backup: it counts, and the run is red", async () => {
     const site = await create("undeletable", ONE);
     const first = await newest(site);
     const manifest = `${folder(site)}/backups/${first.name}.json`;
@@ -123,7 +123,7 @@ describe.concurrent("prune", () => {
   });
 });
 
-test("an object that only a manifest of long ago names is not written over", async () => {
+slowTest("an object that only a manifest of long ago names is not written over", async () => {
   const site = await create("ancient");
   const { name, blocks } = await newest(site);
   const ancient = await site.manifest();
@@ -140,7 +140,7 @@ test("an object that only a manifest of long ago names is not written over", asy
 });
 
 describe.concurrent("a place that is not as it was left", () => {
-  test("files that a NAS or a person has put there harm no run, no verify and no retention", async () => {
+  slowTest("files that a NAS or a person has put there harm no run, no verify and no retention", async () => {
     const site = await create("foreign", ONE);
     await newest(site);
     await setting.host.run(`cd ${folder(site)} && mkdir blocks/@eaDir && touch -d '9 days ago' blocks/.nfs0001 blocks/@eaDir/x backups/.DS_Store backups/Thumbs.db backups/notes.json README && chown -R prometheus: .`);
@@ -178,7 +178,7 @@ describe.concurrent("a place that is not as it was left", () => {
     expect((await site.list()).every(({ complete }) => complete)).toBe(true);
   });
 
-  test("damaged companions are sent again", async () => {
+  slowTest("damaged companions are sent again", async () => {
     const site = await create("companion", { COMPANIONS: "true" });
     await newest(site);
     const [object] = [...(await site.localObjects()).keys()].filter(key => key.startsWith("companions/"));
@@ -208,7 +208,7 @@ describe.concurrent("what a run says of itself", () => {
     await site.good("verify");
   });
 
-  test("its programs have the priority that the settings give", async () => {
+  slowTest("its programs have the priority that the settings give", async () => {
     const site = await create("polite", { NICE: "13", IONICE_CLASS: "3", IONICE_LEVEL: "0" });
     await setting.host.run(`mkdir -p /srv/polite && printf '#!/bin/sh\\nps -o ni= -p $$ >>/tmp/polite; ionice -p $$ >>/tmp/polite\\nexec /usr/bin/zstd "$@"\\n' >/srv/polite/zstd && chmod 755 /srv/polite/zstd`);
     await site.good("run", { environment: "PATH=/srv/polite:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
@@ -232,7 +232,7 @@ describe.concurrent("what a run says of itself", () => {
     expect(after.get('repository_last_success_timestamp_seconds{repository="local"}')).toBe(before.get('repository_last_success_timestamp_seconds{repository="local"}'));
   });
 
-  test("at a terminal, it shows how far it is", async () => {
+  slowTest("at a terminal, it shows how far it is", async () => {
     // What takes less than two seconds is not shown.
     const site = await create("watched-run", { BANDWIDTH_LIMIT: "16k" }, ["offsite"]);
     const { code, shown } = await typed(site, "run", "");
@@ -257,7 +257,7 @@ describe.concurrent("what a run says of itself", () => {
     expect([metrics.get("last_exit_code"), metrics.get("verify_last_exit_code")]).toEqual([4, 0]);
   });
 
-  test("a backup is suspect if one of its repositories has something to compare it with", async () => {
+  slowTest("a backup is suspect if one of its repositories has something to compare it with", async () => {
     const site = await create("compared", {}, ["local", "offsite"]);
     await newest(site);
     await setting.host.run(`cd ${folder(site)}/backups && rm *.json; rm -rf ${site.stateDirectory}/cache`);
@@ -269,7 +269,7 @@ describe.concurrent("what a run says of itself", () => {
     expect((await site.metrics()).get("suspect")).toBe(1);
   });
 
-  test("a full file system under the state is told by the metrics too", async () => {
+  slowTest("a full file system under the state is told by the metrics too", async () => {
     const name = "stateless";
     await setting.host.run(`mkdir -p /srv/sites/${name}/state && mount -t tmpfs -o size=40m,mode=0755,uid=prometheus,gid=prometheus tmpfs /srv/sites/${name}/state`);
     const site = await create(name);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { COMMAND } from "./install";
-import { representatives } from "./pace";
+import { representatives, slowTest } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { BUCKET, HISTORY_SERIES, openSetting, type Setting } from "./setting";
 import { errorOf, Site, type ListedBackup, type Manifest } from "./site";
@@ -97,7 +97,7 @@ test("companions come back beside those in force: secrets masked, rules with the
   expect([again.code, errorOf(again)]).toEqual([12, `${target} is not empty; name a new or empty directory, for nothing is mixed with what is there`]);
 });
 
-test("a directory with something in it, and deleted series, are refused before anything is written", async () => {
+slowTest("a directory with something in it, and deleted series, are refused before anything is written", async () => {
   const full = await site.command("export latest --thanos /srv/sites/ways/part", { user: "root" });
   expect([full.code, errorOf(full)]).toEqual([12, "/srv/sites/ways/part is not empty; name a new or empty directory, for nothing is mixed with what is there"]);
 
@@ -124,7 +124,7 @@ function someParts(blocks: { ulid: string }[]): { sample: number; filled: number
   }
 }
 
-test("drills in parts take turns, and the next backup knows of them", async () => {
+slowTest("drills in parts take turns, and the next backup knows of them", async () => {
   const { sample, filled } = someParts(whole.blocks);
   const said = [];
   const parts = [...Array.from({ length: filled }, (_, index) => index + 1), 1];
@@ -163,7 +163,7 @@ describe("a machine without settings and without a running server", () => {
     expect(await setting.host.run("ls -d /tmp/prometheus-backup* 2>/dev/null; pgrep -u deploy prometheus; true")).toBe("");
   });
 
-  test("a drill of one part reads that part, and all parts are the backup", async () => {
+  slowTest("a drill of one part reads that part, and all parts are the backup", async () => {
     const drilled = [];
     const { sample, filled } = someParts(whole.blocks);
     for (let part = 1; part <= filled; part++) {

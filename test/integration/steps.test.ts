@@ -6,6 +6,7 @@ import { quote, startHost, waitForPrometheus, type Host } from "../hosts/host";
 import { renderHostCommand } from "../../components/host/programs";
 import { adminApi, alertRules, all, backupJob, credentials, hostile, jobOf, rules, rulesPath, textfile, url } from "./stepContents";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
+import { slowTest } from "../runner/pace";
 
 describe.each(["debian", "course"] as const)("on a host in the layout %s", layout => {
   let host: Host;
@@ -92,7 +93,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
   });
 
-  test("a repository that the job cannot use fails the step, unless it may be away; then it is said", async () => {
+  (layout === "debian" ? test : slowTest)("a repository that the job cannot use fails the step, unless it may be away; then it is said", async () => {
     const seen = await inventory(host, true);
     const away = (proof: string) => {
       const job = backupJob();
@@ -109,7 +110,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
   });
 
-  test("timers in place of the cron entry: the same jobs with few rights; switching back leaves nothing of them", async () => {
+  (layout === "debian" ? test : slowTest)("timers in place of the cron entry: the same jobs with few rights; switching back leaves nothing of them", async () => {
     const settings = { repositories: [{ path: "/backup/timer" }], prometheus: { newHost: true }, drill: { schedule: "0 5 * * 0" } };
     const units = ["prometheus-backup", "prometheus-backup-drill", "prometheus-backup-hold"];
     const known = "systemctl list-units --all --plain --no-legend 'prometheus-backup*' | awk '{ print $1 }' | sort; ls /etc/systemd/system/timers.target.wants /var/lib/systemd/timers | grep prometheus-backup || true";

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { sealed, wholeManifest } from "../tools/manifest";
+import { slowTest } from "../runner/pace";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -175,7 +176,7 @@ test("verify with one repository says no more than that", () => {
 const healed = `COMMAND=heal DATA_DIRECTORY="$PWD/data" B_ULID=() HOPELESS=(${ULID}); : >"$SCRATCH/wounds"
   open_repositories prom-1; judge_live_blocks "\${OPEN_REPOSITORIES[@]}"\n`;
 
-test("heal claims no more than the backups tell that could be read", () => {
+slowTest("heal claims no more than the backups tell that could be read", () => {
   put("offsite");
   const way = `move such a block out of ${at("data")} if it keeps the server from starting`;
   const hopeless = (who: string) => error(`${who}; ${way}`);

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DataDirectory } from "../backup/dataDirectory";
 import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
+import { slowTest } from "../runner/pace";
 
 let data: DataDirectory;
 beforeAll(() => {
@@ -164,7 +165,7 @@ beforeAll(() => {
   visited = new Visited();
 });
 
-test("code at any place of a manifest is refused by name by whoever reads it, or shown as a text, and not executed", () => {
+slowTest("code at any place of a manifest is refused by name by whoever reads it, or shown as a text, and not executed", () => {
   visited.clear();
   const text = `a[$(touch ${visited.mark})]\`touch ${visited.mark}\`'"; touch ${visited.mark} #`;
   const wound = { ulid: OTHER, minTime: 1, maxTime: 2, reason: text };
@@ -208,7 +209,7 @@ test("a manifest is one document: nothing may stand behind the one whose digest 
 /** Every file below a folder. */
 const files = (folder: string) => fs.readdirSync(data.at(folder), { recursive: true, encoding: "utf8" }).map(name => `${folder}/${name}`).filter(name => fs.statSync(data.at(name)).isFile());
 
-test("code in any number and any line of the state, the notes and what lies beside manifests is not executed", () => {
+slowTest("code in any number and any line of the state, the notes and what lies beside manifests is not executed", () => {
   visited.clear();
   data.put("state/restored", "20260101T020000Z 20260101T020000Z\n");
   data.put("state/deletions", "1 1 1 20260101T020000Z 20260101T020000Z\n");

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sealed, wholeManifest } from "../tools/manifest";
+import { representatives, slowTest } from "../runner/pace";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -43,7 +44,7 @@ test.each([
   expect(said("show", words)).toMatchObject({ code: 0, stdout: expect.stringContaining(`Backup ${name} of prom-1`) as string });
 });
 
-test("pin, unpin and verify take the beginning of a name and latest, in every repository that has it", () => {
+slowTest("pin, unpin and verify take the beginning of a name and latest, in every repository that has it", () => {
   expect(said("pin", "latest").stderr).toBe(`${NEW} is pinned in local\n`);
   expect(said("pin", "20260102T0").stderr).toBe(`${MIDDLE} is pinned in local\n${MIDDLE} is pinned in offsite\n`);
   expect(fs.readdirSync(at("local/prom-1/pins"))).toEqual([MIDDLE, NEW]);
@@ -78,7 +79,7 @@ test("where a repository could not be read, it is said that the name may not be 
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(words) as string });
 });
 
-test.each([
+test.each(representatives([
   ["--last 1", [NEW]],
   ["--last 2", [NEW, MIDDLE, MIDDLE]],
   ["--last 2 --repository offsite", [MIDDLE]],
@@ -86,7 +87,7 @@ test.each([
   ["--since 20260102T020001Z", [NEW]],
   ["--since 2026-01-02 --last 1", [NEW]],
   ["", [NEW, MIDDLE, MIDDLE, OLD]],
-])("list %s", (words, names) => {
+], ([words]) => /since.*last|repository/.test(words)))("list %s", (words, names) => {
   const rows = JSON.parse(said("list", `--json ${words}`).stdout) as { name: string }[];
   expect(rows.map(({ name }) => name)).toEqual(names);
   expect(said("list", words).stdout.match(/^2026\w+/gm)).toEqual(names);

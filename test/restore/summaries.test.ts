@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { blockEntry, sealed, wholeManifest } from "../tools/manifest";
+import { slowTest } from "../runner/pace";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -137,7 +138,7 @@ beforeEach(() => {
   range(1, 6).forEach(n => put(n, { blocks: range(n, n + 9) }));
 });
 
-test("what may go is exactly what no kept backup names, whatever came and went since the last look", () => {
+slowTest("what may go is exactly what no kept backup names, whatever came and went since the last look", () => {
   expect(look(3)).toEqual(expected(3));
   put(9, { blocks: [2, 11, ...range(14, 20)] });
   put(7, { blocks: range(40, 42) });
@@ -164,7 +165,7 @@ test("a backup that holds what the newest one calls lost stays, also as an archi
   expect(plan.remove).toEqual([nameOf(2)]);
 });
 
-test("short forms that were damaged on this host's disk decide nothing: the manifests are read again", () => {
+slowTest("short forms that were damaged on this host's disk decide nothing: the manifests are read again", () => {
   const good = look(3);
   const text = fs.readFileSync(cache(), "utf8");
   const lines = text.trimEnd().split("\n");
@@ -188,7 +189,7 @@ test("with one damaged manifest no object may go, and a list shows it as damaged
   expect(look(3)).toMatchObject({ objects: [], blocked: true, complete: { [nameOf(2)]: true } });
 });
 
-test("a year of backups that share a thousand blocks takes a line each", () => {
+slowTest("a year of backups that share a thousand blocks takes a line each", () => {
   range(7, 28).forEach(n => put(n, { blocks: range(n, n + 300) }));
   const known = look(28);
   expect(known).toEqual(expected(28));
