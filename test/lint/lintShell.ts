@@ -6,10 +6,12 @@ import * as path from "path";
 import { renderHostCommand, renderStepProgram, ROOMS, scriptsDirectory } from "../../components/host/programs";
 import { StepName } from "../../components/host/stepName";
 import { ensurePrograms, LOCAL_PROGRAMS } from "../tools/debianPackages";
+import { setNowhere } from "./names";
 import { type RoomFile, upwardCalls } from "./rooms";
 import { violations } from "./shellRules";
 
 const root = path.dirname(scriptsDirectory);
+const HOST_COMMAND = "prometheus-backup";
 
 function shellFiles(directory: string): string[] {
   return fs
@@ -56,10 +58,20 @@ function keepsRooms(): boolean {
   return found.length === 0;
 }
 
+/** What the host command reads is set in it. Steps share parts of which not each calls every function: they count as one. */
+function setsWhatItReads({ [HOST_COMMAND]: hostCommand = "", ...steps }: Record<string, string>): boolean {
+  const programs = { "the host command": hostCommand, "the steps": Object.values(steps).join("\n") };
+  const found = Object.entries(programs).flatMap(([name, text]) =>
+    setNowhere(text).map(variable => `${name}: $${variable} is read and set nowhere\n`),
+  );
+  process.stderr.write(found.join(""));
+  return found.length === 0;
+}
+
 function main(): number {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-lint-"));
   try {
-    const joined = { "prometheus-backup": renderHostCommand() } as Record<string, string>;
+    const joined = { [HOST_COMMAND]: renderHostCommand() } as Record<string, string>;
     for (const step of Object.values(StepName)) {
       joined[`step-${step}`] = renderStepProgram(step);
     }
@@ -72,7 +84,7 @@ function main(): number {
     // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
     const good = shellcheck(alone, []) && shellcheck(files, []);
     const ours = shellFiles(scriptsDirectory);
-    return [numbersReturns(ours), executesNothing(ours), keepsRooms(), good].every(Boolean) ? 0 : 1;
+    return [numbersReturns(ours), executesNothing(ours), keepsRooms(), setsWhatItReads(joined), good].every(Boolean) ? 0 : 1;
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
   }

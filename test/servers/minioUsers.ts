@@ -22,7 +22,9 @@ async function call(access: AdminAccess, operation: string, query: Record<string
   for (const [key, value] of Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1))) {
     url.searchParams.append(key, value);
   }
-  const answer = await fetch(url, { method: "PUT", headers: signedHeaders(access.root, url, body), body: new Uint8Array(body) });
+  // A connection that is kept may be closed by the server just when the next request takes it.
+  const headers = { ...signedHeaders(access.root, url, body), connection: "close" };
+  const answer = await fetch(url, { method: "PUT", headers, body: new Uint8Array(body) });
   if (!answer.ok) {
     throw new Error(`MinIO ${operation}: HTTP ${answer.status} ${await answer.text()}`);
   }

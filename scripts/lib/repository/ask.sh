@@ -91,9 +91,11 @@ end_asking() {
   done
 }
 
-# end_unwaited PID: ends a job and what it has started, without waiting for either.
+# end_unwaited PID: ends a job and what it has started, without waiting for either. The job is stopped first: it must
+# neither start something else nor say in its own words that what it had started has ended.
 end_unwaited() {
   local child
+  kill -STOP "$1" 2>/dev/null || true
   while IFS= read -r child; do
     if [[ -n $child ]]; then end_unwaited "$child"; fi
   done < <(tr ' ' '\n' 2>/dev/null <"/proc/$1/task/$1/children")
