@@ -16,3 +16,10 @@ test.each([
 ])("restored data belong to those of %s", (_, facts, owner) => {
   expect(shell.print(`${facts} BACKUP_USER=root; data_owner`)).toBe(owner);
 });
+
+test.runIf(process.getuid?.() === 0)("root reads what it keeps itself, which is closed to the backup user", () => {
+  const note = '{"dataDirectory":"/data","version":"2.42.0","retentionTime":"30d","retentionSize":"0B"}';
+  const script = `mkdir -p state state-restore; chmod 0700 state-restore; printf '%s' '${note}' >state-restore/server.json; BACKUP_STATE="$PWD/state" STATE_DIR="$PWD/state-restore" BACKUP_USER=nobody
+    cp state-restore/server.json state; take_note server "$STATE_DIR/server.json"`;
+  expect(shell.run(script)).toEqual({ code: 0, stdout: `${note}\n`, stderr: "" });
+});
