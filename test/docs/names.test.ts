@@ -129,8 +129,9 @@ test.each(sources)("%s", file => {
   expect(typescriptTexts(file).texts.flatMap(text => strangers(text, "backticks", declared))).toEqual([]);
 });
 
-/** All but the page for people who change the code: its names are those of functions. */
-const pages = ["README.md", ...filesBelow("docs", ".md")].filter(page => page !== "docs/development.md");
+/** All but the pages for people who write code: names there are those of functions, outputs and options of Pulumi. */
+const ofCode = ["docs/development.md", "docs/modules.md"];
+const pages = ["README.md", ...filesBelow("docs", ".md")].filter(page => !ofCode.includes(page));
 /** Names on pages that are none of a setting: fields of manifests, outputs of the stack, answers and words of other programs. */
 const pageWords = new Set([...fields, ...jsonFields, "hostPolicies", "seriesCountByMetricName", "monitor", "warning", "ssh", "sudo"]);
 

@@ -87,6 +87,24 @@ test("the program in README.md is the example, and makes the steps of its host",
   expect(steps).toEqual(expect.arrayContaining(["prom-1-admin-api-install", "prom-1-backup-job-install"]));
 });
 
+test("the program in docs/modules.md is the example, and makes the steps of its host", async () => {
+  const [, block = ""] = /^```ts\n(.*?)^```/ms.exec(read("docs/modules.md")) ?? [];
+  expect(block.replace('"prometheus-backup"', '"../../components"')).toBe(read("test/examples/fleet.ts"));
+  const { all } = await recordResources(() => import("../examples/fleet"));
+  const steps = all.map(({ name }) => name);
+  expect(steps).toEqual(expect.arrayContaining(["prom-1-admin-api-install", "prom-1-backup-job-install"]));
+});
+
+test("docs/modules.md has every component with its outputs", () => {
+  const rows = [...read("docs/modules.md").matchAll(/^\| `(\w+)` \| .* \| (.*) \|$/gm)];
+  const told = rows.map(([, name, outputs = ""]) => [name, [...outputs.matchAll(/`(\w+)`/g)].map(([, output]) => output).sort()]);
+  const files = readdirSync(path.join(root, "components"), { recursive: true, encoding: "utf8" });
+  const sources = files.filter(file => file.endsWith(".ts")).map(file => read(`components/${file}`));
+  const classes = sources.flatMap(text => [...text.matchAll(/^export class (\w+) extends pulumi\.ComponentResource \{(.*?)^\}/gms)]);
+  const outputsOf = (body: string) => [...body.matchAll(/^ {2}public readonly (\w+): pulumi\.Output</gm)].map(([, output]) => output).sort();
+  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(classes.map(([, name, body = ""]) => [name, outputsOf(body)])));
+});
+
 test("the ways out for a server that listens on all addresses are the same in README, settings and the refusal", () => {
   const block = /^```yaml\n(adminApi: .*?)^```/ms;
   const blocks = ["README.md", "docs/settings.md"].map(page => block.exec(read(page))?.[1] ?? page);
