@@ -50,6 +50,7 @@ end_cold() {
 # head_max_time: the newest sample of the running server in ms, or nothing if its head is empty.
 head_max_time() {
   api GET /metrics
+  if [[ $API_STATUS != 200 ]]; then return 0; fi
   awk '$1 == "prometheus_tsdb_head_max_time" && $2 ~ /^[0-9][0-9.e+]*$/ && $2 > 0 && $2 < 9.2e18 { printf "%.0f", $2; exit }' "$API_BODY"
 }
 

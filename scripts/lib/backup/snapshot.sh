@@ -11,7 +11,7 @@ take_snapshot() {
   CLEANUP_HOOKS+=(remove_own_snapshot)
   ask_for_snapshot
   if [[ $API_STATUS != 200 ]]; then snapshot_failed; return 0; fi
-  answer="$(api_value '.name | select(type == "string")')" || answer=""
+  answer="$(api_value snapshot .name)" || answer=""
   if [[ ! $answer =~ $SNAPSHOT_PATTERN ]]; then
     die "$EXIT_SNAPSHOT" "Prometheus at $PROMETHEUS_URL named no snapshot (its answer has no name of the form 20261122T020000Z-0123456789abcdef)" \
       "check that the URL is a Prometheus and look at: journalctl -u $PROMETHEUS_UNIT"

@@ -57,7 +57,8 @@ check_served() {
   if [[ -z $TEXTFILE_DIR ]]; then not_checked "no directory for node_exporter is set"; fi
   if [[ -z $last ]]; then not_checked "there was no run yet"; fi
   api GET /api/v1/query --get --data-urlencode "query=max(prometheus_backup_last_run_timestamp_seconds{host=\"$HOST_NAME\"})"
-  served="$(api_value '.result[0].value[1] // "none"')" || die "$EXIT_SERVER" "Prometheus does not answer a query (HTTP $API_STATUS $API_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  served="$(api_value query '.result[0].value[1] // "none"')" ||
+    die "$EXIT_SERVER" "Prometheus does not answer a query ($(answer_words))" "look at: journalctl -u $PROMETHEUS_UNIT"
   served="$(printf '%.0f' "$served" 2>/dev/null)" || served=0
   if [[ ! $served =~ ^[0-9]{1,15}$ ]]; then served=0; fi
   if (( served >= ${last%.*} )); then printf 'Prometheus has those of the last run, %s' "$(ago "$served")"; return 0; fi
@@ -71,7 +72,7 @@ check_served() {
 # count_rules: "loaded failing": our alert rules in this server, and those that it cannot evaluate.
 count_rules() {
   api GET '/api/v1/rules?type=alert'
-  api_value '[.groups[].rules[] | select(.name | startswith("PrometheusBackup"))] | "\(length) \(map(select(.health == "err")) | length)"' || printf '0 0'
+  api_value rules '[.groups[].rules[] | select(.name | startswith("PrometheusBackup"))] | "\(length) \(map(select(.health == "err")) | length)"' || printf '0 0'
 }
 
 # check_alerts: rules are loaded, and an Alertmanager answers to whom the server would tell.
@@ -83,7 +84,7 @@ check_alerts() {
   if (( failing > 0 )); then die "$EXIT_CONFIGURATION" "$failing of $loaded rules cannot be evaluated" "look at: $PROMETHEUS_URL/rules"; fi
   api GET /api/v1/alertmanagers
   # Printed and asked: an address, and nothing that a terminal or curl obeys.
-  api_value '.activeAlertmanagers[].url | strings | select(test("\\Ahttps?://[A-Za-z0-9._~:/%@\\[\\]-]{1,500}\\z"))' | mapfile -t urls || true
+  api_value alertmanagers '.activeAlertmanagers[].url | strings | select(test("\\Ahttps?://[A-Za-z0-9._~:/%@\\[\\]-]{1,500}\\z"))' | mapfile -t urls || true
   if (( ${#urls[@]} == 0 )); then
     die "$EXIT_CONFIGURATION" "$loaded rules loaded, but no Alertmanager is configured: nobody will be told" "name one under alerting: in the configuration of Prometheus"
   fi

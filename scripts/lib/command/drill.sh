@@ -157,7 +157,7 @@ count_samples() {
   range=$(( at - B_MIN[index] + open ))
   if (( range < 1 )); then range=1; fi
   API_LIMIT=600 api GET /api/v1/label/__name__/values --get --data-urlencode "start=$(decimal "${B_MIN[index]}")" --data-urlencode "end=$(decimal "$at")"
-  if ! api_value '.[] | @json' >"$SCRATCH/names" && [[ "$(api_value length)" != 0 ]]; then
+  if ! api_value values '.[] | @json' >"$SCRATCH/names" && [[ "$(api_value values length)" != 0 ]]; then
     explain_api_failure
     return 1
   fi
@@ -177,7 +177,7 @@ count_names() {
     query+="${query:+ or }label_replace(sum(count_over_time({__name__=$name}[${range}ms])),\"n\",\"$number\",\"\",\"\")"
   done
   API_LIMIT=3600 api POST /api/v1/query --data-urlencode "query=sum($query)" --data-urlencode "time=$at"
-  if ! answer="$(api_value '.result | if length == 0 then "0" else .[0].value[1] end')" || [[ ! $answer =~ ^[0-9.e+]+$ ]]; then
+  if ! answer="$(api_value query '.result | if length == 0 then "0" else .[0].value[1] end')"; then
     explain_api_failure
     return 1
   fi
@@ -186,8 +186,8 @@ count_names() {
 
 # explain_api_failure: sets DRILL_ERROR to the server's words, or to what is known without.
 explain_api_failure() {
-  DRILL_ERROR="$(jq --raw-output '.error // empty' "$API_BODY" 2>/dev/null | head -c 300)"
-  DRILL_ERROR="${DRILL_ERROR:-no answer (HTTP $API_STATUS $API_ERROR)}"
+  DRILL_ERROR="$(jq --raw-output '.error? | strings' "$API_BODY" 2>/dev/null | head -c 300)"
+  DRILL_ERROR="${DRILL_ERROR:-no answer ($(answer_words))}"
 }
 
 # decimal MILLISECONDS: seconds with three decimals, as the API takes them.

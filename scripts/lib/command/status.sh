@@ -113,5 +113,6 @@ status_of_server() {
     --argjson dataBytes "$(bytes_below "$DATA_DIRECTORY" --exclude snapshots)" \
     --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
   api GET /api/v1/status/tsdb
-  api_value '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"
+  api_value tsdb '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' \
+    >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"
 }

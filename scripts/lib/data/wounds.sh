@@ -91,7 +91,7 @@ note_deletions() {
   if [[ ! -s $note ]]; then printf '0 0 0 - -\n' >"$note" || return 0; fi
   awk -v name="$BACKUP" '
     FILENAME == ARGV[1] { split($0, old, " "); next }
-    $1 == "process_start_time_seconds" { start = $2 }
+    $1 == "process_start_time_seconds" && $2 ~ /^[0-9][0-9.e+]*$/ { start = $2 }
     /^prometheus_http_requests_total\{/ && /code="2/ && /\/admin\/tsdb\/delete_series"/ { deletions += $2 }
     /^prometheus_http_requests_total\{/ && /code="2/ && /\/admin\/tsdb\/clean_tombstones"/ { cleanings += $2 }
     END {

@@ -54,7 +54,7 @@ blocks_of_server() {
 # head_start: time (ms) where the head begins, or nothing if it is empty.
 head_start() {
   api GET /api/v1/status/tsdb
-  api_value ".headStats.minTime | select(. > 0 and . < $(( (EPOCHSECONDS + 86400) * 1000 ))) | floor" || true
+  api_value tsdb ".headStats.minTime | select(. > 0 and . < $(( (EPOCHSECONDS + 86400) * 1000 ))) | floor" || true
 }
 
 # leave_out_held_blocks: drops from the selection what the server holds already, and what overlaps its head. Sets HELD (count),

@@ -141,8 +141,8 @@ check_series() {
   jq --raw-output 'map(select(.numTombstones == 0 and .numSeries > 0 and .numSeries <= 50000)) | min_by(.numSeries) // empty
     | "\(.numSeries) \(.minTime / 1000) \((.maxTime - 1) / 1000)"' "$SELECTED" | read -r wanted from to || return 0
   API_LIMIT=60 api GET /api/v1/series --get --data-urlencode 'match[]={__name__!=""}' --data-urlencode "start=$from" --data-urlencode "end=$to"
-  found="$(api_value length)" || found=""
-  if [[ -z $found ]]; then warn "the server did not list series (HTTP $API_STATUS), so they were not counted"; return 0; fi
+  found="$(api_value series length)" || found=""
+  if [[ -z $found ]]; then warn "the server did not list series ($(answer_words)), so they were not counted"; return 0; fi
   if (( found < wanted )) && [[ $ALLOW_RETENTION_LOSS == false ]]; then
     switch_failed "$EXIT_VERIFICATION" "the server finds $found series where the backup has $wanted" "look at: journalctl -u $PROMETHEUS_UNIT"
   fi

@@ -38,13 +38,6 @@ explain_server() {
   explain_answer "$API_STATUS" "$API_BODY" "${API_WORDS:-}" prometheus.url prometheus.apiCredentials "$API_CURL_CONFIG"
 }
 
-# api_value FILTER: prints what jq's FILTER finds in a successful answer; false if the answer is not one.
-api_value() {
-  # jq 1.6 ends with 0 on an empty file even with --exit-status.
-  [[ $API_STATUS == 200 && -s $API_BODY ]] || return 1
-  jq --exit-status --raw-output "select(.status == \"success\") | .data | $1" "$API_BODY" 2>/dev/null
-}
-
 # await_server: a run that a timer makes up for comes while the server that was started with the host replays its WAL. Waits
 # until it does not say so any more, at most READY_TIMEOUT_SECONDS.
 await_server() {
@@ -127,15 +120,16 @@ read_status_pages() {
     read -r WEB_CONFIG && read -r RETENTION_TIME && read -r SERVER_CWD; } <"$SCRATCH/facts"
 }
 
-# status_filter: the jq program of read_status_pages: nine lines, then the configuration. A page that is no well-formed success counts as empty.
+# status_filter: the jq program of read_status_pages: nine lines, then the configuration. A page that is not in its form counts as empty.
 status_filter() {
+  answer_form
   cat <<'JQ'
-  def data(page): (page | fromjson? | objects | select(.status == "success") | .data | objects) // {};
-  def line: if type == "string" then .[:1000] | gsub("[[:cntrl:]\\x{80}-\\x{9f}]"; " ") else "" end;
-  data($flags) as $flags | data($runtimeinfo) as $now
-  | (data($buildinfo).version, $flags["storage.tsdb.path"], $flags["web.enable-admin-api"] // "false", $flags["storage.tsdb.retention.size"] // "0B",
-      $flags["web.listen-address"], $flags["config.file"], $flags["web.config.file"], $now.storageRetention, $now.CWD | line),
-    (data($config).yaml | strings)
+  def data(page; $kind): try ([page | fromjson] | answer($kind)) catch {};
+  data($flags; "flags") as $flags | data($runtimeinfo; "runtimeinfo") as $now
+  | (data($buildinfo; "buildinfo").version, $flags["storage.tsdb.path"], $flags["web.enable-admin-api"] // "false",
+      $flags["storage.tsdb.retention.size"] // "0B", $flags["web.listen-address"], $flags["config.file"],
+      $flags["web.config.file"], $now.storageRetention, $now.CWD | . // ""),
+    (data($config; "config").yaml | strings)
 JQ
 }
 
@@ -211,5 +205,5 @@ require_own_server() {
 server_metric() {
   api GET /metrics
   if [[ $API_STATUS != 200 ]]; then return 0; fi
-  awk -v name="$1" '$1 == name && $2 ~ /^[0-9][0-9.e+]*$/ && $2 < 1e15 { printf "%.0f", $2; exit }' "$API_BODY"
+  awk -v name="$1" '$1 == name && $2 ~ /^[0-9][0-9.e+]*$/ && $2 < 9.2e18 { printf "%.0f", $2; exit }' "$API_BODY"
 }

@@ -38,7 +38,7 @@ start_scratch_server() {
     wait_for sleep 0.2
   done
   api GET /api/v1/status/buildinfo
-  SCRATCH_VERSION="$(api_value .version)" || SCRATCH_VERSION=""
+  SCRATCH_VERSION="$(api_value buildinfo .version)" || SCRATCH_VERSION=""
 }
 
 # run_scratch_server PROGRAM DIR PORT: as a job. It dies with this command, even if that is killed.
