@@ -41,7 +41,7 @@ prove_repositories() {
   local status=0
   as_user "${SETTINGS[BACKUP_USER]}" "$HOST_COMMAND" check --repositories </dev/null >"$WORK/proof" 2>&1 || status=$?
   if ((status != 0)); then
-    die_with "$status" "$WORK/proof" "the backup job of this host cannot use a repository (✘ above). Mend that; for a place that is not there yet, set \`proof: warn\` for it. Then run \`pulumi up\` again"
+    die_with "$status" "$WORK/proof" "the backup job of this host cannot do its work (✘ above). Mend that; for a repository that is not there yet, set \`proof: warn\` for it. Then run \`pulumi up\` again"
   fi
   sed --regexp-extended --quiet 's/^  ! [^ ]+ +/warning: /p' "$WORK/proof"
 }

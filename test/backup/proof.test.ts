@@ -48,3 +48,12 @@ test("rights that take some seconds are waited for, and those that never come ar
   expect(fs.statSync(data.at("asked")).size).toBe(3);
   expect(prove(`PROOF_PATIENCE_SECONDS=0; ${asked(9)}`)).toMatchObject({ code: 8, stderr: expect.stringContaining("✘ local           repository local: list: AccessDenied") as string });
 });
+
+test("credentials of the server that this user cannot use are found now; a server that is not up is no fault", () => {
+  data.configure({ API_CURL_CONFIG: data.at("curl") });
+  const server = (words: string) => `unset -f api; source <(sed -n '/^api() {/,/^}/p' "$PROGRAM"); require_api_credentials() { :; }; curl() { printf 000; echo '${words}' >&2; }`;
+  const key = "curl: (58) unable to set private key file: /etc/prometheus/key.pem type PEM";
+  const closed = prove(server(key));
+  expect([closed.code, closed.stderr]).toEqual([4, expect.stringMatching(/ ✔ local .*\n {2}✘ Prometheus {6}http:\S+ cannot be asked: .*key\.pem.*; correct the path in the secret that prometheus.apiCredentials names/)]);
+  expect(prove(server("curl: (7) Failed to connect")).code).toBe(0);
+});

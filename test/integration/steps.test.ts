@@ -102,7 +102,7 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
       return { ...job, files: { ...job.files, "/etc/prometheus-backup/prometheus-backup.conf": { ...conf, content: `${conf?.content ?? ""}${more}` } } } as ReturnType<typeof backupJob>;
     };
     const red = await install(host, StepName.backupJob, away("required"));
-    const words = / {2}✔ local .*\n {2}✘ nas +repository nas \(nas:\/none\/prom-1\): list: rclone: [^\n]+\nprometheus-backup: error: the backup job of this host cannot use a repository \(✘ above\)\. .*The host is as it was before\.\n$/;
+    const words = / {2}✔ local .*\n {2}✘ nas +repository nas \(nas:\/none\/prom-1\): list: rclone: [^\n]+\nprometheus-backup: error: the backup job of this host cannot do its work \(✘ above\)\. .*The host is as it was before\.\n$/;
     expect([red.code, red.stderr], red.stderr).toEqual([8, expect.stringMatching(words)]);
     expect(await inventory(host, true)).toBe(seen);
     const told = await install(host, StepName.backupJob, away("warn"));

@@ -23,3 +23,9 @@ test.runIf(process.getuid?.() === 0)("root reads what it keeps itself, which is 
     cp state-restore/server.json state; take_note server "$STATE_DIR/server.json"`;
   expect(shell.run(script)).toEqual({ code: 0, stdout: `${note}\n`, stderr: "" });
 });
+
+test.runIf(process.getuid?.() === 0)("without a state directory of the backup user, root's own has the lock", () => {
+  const script = `mkdir -p own-restore; chmod 0700 own-restore; BACKUP_STATE="$PWD/own" STATE_DIR="$PWD/own-restore" BACKUP_USER=nobody COMMAND=restore; take_common_lock
+    grep -o 'restore since' own-restore/lock`;
+  expect(shell.run(script)).toEqual({ code: 0, stdout: "restore since\n", stderr: "" });
+});

@@ -311,7 +311,7 @@ export const hostCommands: readonly HostCommand[] = [
       json,
       {
         name: "repositories",
-        text: "only whether each repository can be written, read and deleted in, which `pulumi up` asks",
+        text: "only whether each repository can be written, read and deleted in, and the server be asked with its credentials: what `pulumi up` asks",
       },
     ],
     examples: [

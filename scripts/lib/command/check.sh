@@ -20,6 +20,7 @@ command_check() {
   if [[ ${OPTIONS[repositories]:-false} == true ]]; then
     require_tools
     for index in "${!REPOSITORY_NAMES[@]}"; do prove_repository "$index"; done
+    prove_credentials
     exit "$FIRST_FAILURE"
   fi
   probe configuration check_configuration
@@ -95,6 +96,17 @@ prove_repository() {
   if [[ ${REPOSITORY_PROOFS[$1]} == warn ]] || (( status == EXIT_REFUSED )); then mark='!'
   elif (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi
   say "$(printf '  %s %-15s %s' "$mark" "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)")"
+}
+
+# prove_credentials: whether this user can ask the server with the credentials that root has given it: files that they name may be closed to it. A server
+# that is not up yet is no fault.
+prove_credentials() {
+  if [[ -z $API_CURL_CONFIG ]]; then return 0; fi
+  api GET /-/ready
+  explain_server
+  if [[ -z $FAULT ]]; then return 0; fi
+  say "  ✘ Prometheus      $PROMETHEUS_URL $FAULT; ${REMEDY,}"
+  if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$EXIT_SERVER; fi
 }
 
 check_configuration() { printf '%s' "$CONFIG_FILE"; }

@@ -30,12 +30,15 @@ remove_private_state() { rm -rf -- "$STATE_DIR"; }
 # longer than 20 s for it, whatever that user puts in the place of a file.
 in_backup_state() { as_backup_user timeout --kill-after=5 20 sh -c "umask 077; $1" sh "${@:2}"; }
 
+# in_root_state SCRIPT ARG...: the same as root, in its own.
+in_root_state() { sh -c "umask 077; $1" sh "${@:2}"; }
+
 # take_common_lock: the lock that backup runs take too, without writing as root into the backup user's directory. Ends with 10.
 take_common_lock() {
-  local lock="$BACKUP_STATE/lock" holder words
-  if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock"; fi
+  local lock="$BACKUP_STATE/lock" writer=in_backup_state holder words
+  if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock" writer=in_root_state; fi
   # shellcheck disable=SC2016  # the inner shell expands it
-  if [[ ! -e $lock ]]; then in_backup_state ': >>"$1"' "$lock" || true; fi
+  if [[ ! -e $lock ]]; then "$writer" ': >>"$1"' "$lock" || true; fi
   if [[ ! -f $lock || -L $lock ]]; then die "$EXIT_REFUSED" "$lock is not a plain file" "look who made it, and remove it"; fi
   exec {LOCK_FD}<"$lock" || die "$EXIT_CONFIGURATION" "$lock cannot be opened" "run 'pulumi up', which sets the owner of $BACKUP_STATE"
   if ! flock --nonblock "$LOCK_FD"; then
@@ -44,5 +47,5 @@ take_common_lock() {
   fi
   printf -v words 'pid %d, %s since %(%H:%M:%S)T UTC' "$$" "$COMMAND" -1
   # shellcheck disable=SC2016  # the inner shell expands it
-  in_backup_state 'printf "%s\n" "$2" >"$1"' "$lock" "$words" 2>/dev/null || true
+  "$writer" 'printf "%s\n" "$2" >"$1"' "$lock" "$words" 2>/dev/null || true
 }
