@@ -1,5 +1,6 @@
 import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
+import { rooms } from "./test/lint/componentRooms.mjs";
 
 export default tseslint.config(
   { ignores: ["bin/**", "node_modules/**", ".work/**", "out/**"] },
@@ -17,5 +18,6 @@ export default tseslint.config(
       "no-console": "off",
     },
   },
+  ...rooms,
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
 );
