@@ -225,7 +225,7 @@ async function previewOfClone(): Promise<{ messages: string[]; registered: strin
 
 slowTest("the program of a clone starts as it was built, and from the sources once one of them has changed", async () => {
   const mark = '\nrequire("@pulumi/pulumi").log.info("as it was built");\n';
-  appendFileSync(path.join(installed.copy, "bin", "program.js"), mark);
+  appendFileSync(path.join(installed.copy, "bin", "stack", "program.js"), mark);
   const built = await previewOfClone();
   const wayIn: unknown = expect.stringMatching(/^no way into prom-1: /);
   expect(built.messages).toEqual(["as it was built", wayIn]);
