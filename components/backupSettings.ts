@@ -1,6 +1,6 @@
 import { adminApiDefaults, adminApiProblems, AdminApiSettings, Exposure } from "./adminApi/settings";
 import { alertProblems, AlertSettings } from "./alertRules/settings";
-import { backupUser, WatchedJob } from "./backupJob/plan";
+import { backupUser } from "./backupJob/plan";
 import { Repository } from "./backupJob/repository";
 import { jobDefaults, jobProblems, JobSettings } from "./backupJob/settings";
 import { BootstrapSource } from "./bootstrap/settings";
@@ -62,16 +62,6 @@ function movedServer(settings: BackupSettings): PrometheusServer | undefined {
   const { pathname } = new URL(settings.prometheus?.url ?? serverDefaults.url);
   const address = settings.adminApi.loopbackListen ?? adminApiDefaults.loopbackListen;
   return { ...settings.prometheus, url: `http://${address}${pathname === "/" ? "" : pathname}` };
-}
-
-/** A host's settings as its job sees them. */
-export function watchedJob(host: BackupSettings): WatchedJob {
-  return {
-    ...host,
-    prometheus: jobServer(host),
-    tooSlowSeconds: host.alerts?.tooSlowSeconds,
-    exposure: host.adminApi?.exposure,
-  };
 }
 
 /** Whether the host gets a VictoriaMetrics server: only where settings for one are given. */

@@ -2,15 +2,32 @@ import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules/component";
 import { BackupJob } from "./backupJob/component";
-import { jobServer, PrometheusBackupArgs, wantsAdminApi, wantsVictoriaMetrics } from "./backupSettings";
+import { PrometheusBackupArgs } from "./backupSettings";
 import { Bootstrap } from "./bootstrap/component";
-import { HostArgs } from "./host/connection";
 import { componentOptions, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
+import { StepName } from "./host/stepName";
+import { HostStepArgs, hostSteps } from "./hostSteps";
 import { RemoteWrite } from "./remoteWrite/component";
 import { TextfileDirectory } from "./textfileDirectory/component";
-import { textfileDirectory } from "./textfileDirectory/step";
 import { VictoriaMetrics } from "./victoriaMetrics/component";
+
+/** The component of a step. */
+type StepComponent<Args> = new (
+  name: string,
+  args: Args,
+  options: pulumi.ComponentResourceOptions,
+) => pulumi.ComponentResource;
+
+const components: { [K in keyof HostStepArgs]: StepComponent<HostStepArgs[K]> } = {
+  [StepName.adminApi]: AdminApi,
+  [StepName.textfileDirectory]: TextfileDirectory,
+  [StepName.backupJob]: BackupJob,
+  [StepName.bootstrap]: Bootstrap,
+  [StepName.alertRules]: AlertRules,
+  [StepName.victoriaMetrics]: VictoriaMetrics,
+  [StepName.remoteWrite]: RemoteWrite,
+};
 
 /**
  * The whole backup of one Prometheus host: admin API, metrics, job and alerts, each a step of its own; on request also
@@ -31,94 +48,14 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
-    const {
-      hostName,
-      connection,
-      retired,
-      carriesToolkit: _carried,
-      adminApi,
-      textfile,
-      alerts,
-      victoriaMetrics,
-      remoteWrite,
-      environment,
-      bootstrapFrom,
-      ...job
-    } = args;
-    const host: HostArgs = { hostName, connection, retired, carriesToolkit: false };
-    const prometheus = jobServer(args);
-    const order = new Steps(this, stepOrder(name, args, this, opts));
-    // Before anything is changed on a host that guards its admin API badly; but after the job where that brings the
-    // credentials of the server, and where the server is not to start before its data are there.
-    const adminApiFirst = args.prometheus?.apiCredentials === undefined && bootstrapFrom === undefined;
-    const installAdminApi = (): void => {
-      if (wantsAdminApi(args)) {
-        order.after(
-          options => new AdminApi(`${name}-admin-api`, { ...host, prometheus: args.prometheus, adminApi }, options),
-        );
-      }
-    };
-    if (adminApiFirst) {
-      installAdminApi();
-    }
-    // After the job where that brings the credentials of the exporter.
-    const exporterCredentials = textfile?.enabled === false ? undefined : textfile?.exporterCredentials;
-    const installTextfile = (): void => {
-      if (textfile?.enabled !== false) {
-        order.after(
-          options => new TextfileDirectory(`${name}-textfile-directory`, { ...host, prometheus, textfile }, options),
-        );
-      }
-    };
-    if (exporterCredentials === undefined) {
-      installTextfile();
-    }
-    const stated = {
-      tooSlowSeconds: alerts?.tooSlowSeconds,
-      exposure: adminApi?.exposure,
-      ...(exporterCredentials === undefined ? {} : { exporterCredentials }),
-    };
-    const backupJob = order.after(
-      options =>
-        new BackupJob(
-          `${name}-backup-job`,
-          { ...job, ...host, prometheus, environment, ...stated, textfileDirectory: textfileDirectory(textfile) },
-          options,
-        ),
-    );
-    if (exporterCredentials !== undefined) {
-      installTextfile();
-    }
-    if (bootstrapFrom !== undefined) {
-      const { repositories } = args;
-      order.after(
-        options => new Bootstrap(`${name}-bootstrap`, { ...host, prometheus, repositories, bootstrapFrom }, options),
-      );
-    }
-    if (!adminApiFirst) {
-      installAdminApi();
-    }
-    if (alerts?.enabled !== false) {
-      const watched =
-        remoteWrite === undefined ? {} : { remoteWriteTargets: remoteWrite.map(({ name: target }) => target) };
-      const { schedule, timeZone } = args;
-      order.after(
-        options =>
-          new AlertRules(
-            `${name}-alert-rules`,
-            { ...host, prometheus, alerts, schedule, timeZone, ...watched },
-            options,
-          ),
-      );
-    }
-    // Before what may send to it.
-    if (wantsVictoriaMetrics(args)) {
-      order.after(options => new VictoriaMetrics(`${name}-victoria-metrics`, { ...host, victoriaMetrics }, options));
-    }
-    // Last, because a receiver that is down must keep nothing of the backup from being installed.
-    if (remoteWrite !== undefined && remoteWrite.length > 0) {
-      order.after(options => new RemoteWrite(`${name}-remote-write`, { ...host, prometheus, remoteWrite }, options));
-    }
+    let before = stepOrder(name, args, this, opts);
+    // One after another; two at once would get in each other's way on the host.
+    const made = hostSteps(args).map(({ step, args: own }) => {
+      const component = new components[step](`${name}-${step}`, own as never, { parent: this, dependsOn: before });
+      before = component;
+      return component;
+    });
+    const backupJob = made.find(component => component instanceof BackupJob) as BackupJob;
     this.installedDigest = backupJob.installedDigest;
     this.schedule = backupJob.schedule;
     this.expectedIntervalSeconds = backupJob.expectedIntervalSeconds;
@@ -127,19 +64,5 @@ export class PrometheusBackup extends pulumi.ComponentResource {
       schedule: this.schedule,
       expectedIntervalSeconds: this.expectedIntervalSeconds,
     });
-  }
-}
-
-/** Makes components one after another on one host; two at once would get in each other's way there. */
-class Steps {
-  constructor(
-    private readonly parent: pulumi.Resource,
-    private before: pulumi.ResourceOptions["dependsOn"],
-  ) {}
-
-  after<T extends pulumi.Resource>(make: (options: pulumi.ComponentResourceOptions) => T): T {
-    const made = make({ parent: this.parent, dependsOn: this.before });
-    this.before = made;
-    return made;
   }
 }

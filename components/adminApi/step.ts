@@ -1,6 +1,8 @@
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, PrometheusServer, serverDefaults } from "../host/server";
-import { adminApiDefaults, AdminApiSettings } from "./settings";
+import { Step, stepTimeoutSeconds } from "../host/step";
+import { StepName } from "../host/stepName";
+import { AdminApiArgs, adminApiDefaults, adminApiProblems, AdminApiSettings, uselessProxy } from "./settings";
 
 /** What the step for the admin API is told. */
 export interface AdminApiPlan {
@@ -42,3 +44,13 @@ export function adminApiPlan(
     hasApiCredentials: prometheus?.apiCredentials !== undefined,
   };
 }
+
+/** Turns on the admin API. */
+export const adminApi: Step<AdminApiArgs> = {
+  name: StepName.adminApi,
+  problems: args => [...adminApiProblems(args.adminApi), ...uselessProxy(args.adminApi)],
+  content: args => adminApiStep(adminApiPlan(args.adminApi, args.prometheus)),
+  // Longer than the wait, so that there is time to put the unit back.
+  timeoutSeconds: args =>
+    Math.max(stepTimeoutSeconds, adminApiPlan(args.adminApi, args.prometheus).readyTimeoutSeconds + 120),
+};

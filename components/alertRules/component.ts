@@ -1,13 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { scheduleProblems } from "../backupJob/settings";
-import { hostProblems, missingHostKey } from "../host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { serverProblems } from "../host/server";
-import { StepName } from "../host/stepName";
-import { targetNameProblems } from "../remoteWrite/problems";
-import { alertProblems, AlertRulesArgs } from "./settings";
-import { alertRulesPlan, alertRulesStep } from "./step";
+import { alertDefaults, AlertRulesArgs } from "./settings";
+import { alertRules } from "./step";
 
 /**
  * Alerts about the backups of a host, loaded by the server itself.
@@ -24,23 +19,8 @@ export class AlertRules extends pulumi.ComponentResource {
 
   constructor(name: string, args: AlertRulesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:AlertRules", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...serverProblems(args.prometheus),
-      ...scheduleProblems(args, args.hostName),
-      ...alertProblems(args.alerts),
-      ...targetNameProblems(args.remoteWriteTargets),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
-    const plan = alertRulesPlan(args.hostName, args.alerts, args, args.remoteWriteTargets);
-    const install = hostStep(StepName.alertRules, `${name}-install`, args, alertRulesStep(plan), {
-      parent: this,
-      dependsOn: stepOrder(name, args, this, opts),
-    });
-    this.rulesPath = pulumi.output(plan.rulesPath);
+    const install = installStep(this, name, alertRules, args, opts);
+    this.rulesPath = pulumi.output(args.alerts?.rulesPath ?? alertDefaults.rulesPath);
     this.report = install.stdout;
     this.registerOutputs({ rulesPath: this.rulesPath, report: this.report });
   }

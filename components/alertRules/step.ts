@@ -1,11 +1,14 @@
-import { jobDefaults, JobSettings } from "../backupJob/settings";
+import { jobDefaults, JobSettings, scheduleProblems } from "../backupJob/settings";
 import { scheduleFacts } from "../fields/schedule";
 import { publicFile } from "../host/files";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, serverDefaults } from "../host/server";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
+import { targetNameProblems } from "../remoteWrite/problems";
 import { AlertRulesPlan, IntervalPlan } from "./conditions/condition";
 import { renderAlertRules, ruleGroup } from "./rules";
-import { alertDefaults, AlertSettings } from "./settings";
+import { alertDefaults, alertProblems, AlertRulesArgs, AlertSettings } from "./settings";
 
 /** What the step for the alert rules is told, and the rules. */
 export interface AlertRulesFilePlan {
@@ -89,3 +92,14 @@ export function centralAlertRulesPlan(plans: AlertRulesPlan[]): AlertRulesPlan {
     runbookBase: first?.runbookBase ?? alertDefaults.runbookBase,
   };
 }
+
+/** Has the server load the alerts. */
+export const alertRules: Step<AlertRulesArgs> = {
+  name: StepName.alertRules,
+  problems: args => [
+    ...scheduleProblems(args, args.hostName),
+    ...alertProblems(args.alerts),
+    ...targetNameProblems(args.remoteWriteTargets),
+  ],
+  content: args => alertRulesStep(alertRulesPlan(args.hostName, args.alerts, args, args.remoteWriteTargets)),
+};

@@ -1,26 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { scheduleFacts } from "../fields/schedule";
-import { hostProblems, missingHostKey } from "../host/connection";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "../host/paths";
 import { sha256, StepContent } from "../host/payload";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, refuse, sendStep } from "../host/remoteStep";
 import { checkedSecret, sealed } from "../host/secrets";
-import { serverPlan, serverProblems } from "../host/server";
+import { serverPlan } from "../host/server";
+import { stepProblems } from "../host/step";
 import { StepName } from "../host/stepName";
-import { backupJobPlan, backupUser, repositoryPlan } from "./plan";
-import { RepositoryPlan } from "./rclone";
-import { credentialsFault, PlainRepository, Repository, repositoryName } from "./repository";
-import { BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems } from "./settings";
-import { backupJobStep, credentialsStep, jobPackages } from "./step";
-
-/** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */
-function repositoryPlans(repositories: Repository[]): pulumi.Output<RepositoryPlan[]> {
-  const plain = repositories.map(({ credentials, ...rest }) => ({
-    ...rest,
-    hasCredentials: credentials !== undefined,
-  }));
-  return pulumi.output(plain).apply(all => all.map(repository => repositoryPlan(repository as PlainRepository)));
-}
+import { backupUser } from "./plan";
+import { credentialsFault, PlainRepository, repositoryName, withoutCredentials } from "./repository";
+import { BackupJobArgs } from "./settings";
+import { backupJob, backupJobStep, credentialsStep, jobPackages, jobPlan } from "./step";
 
 /** The secrets of a job by the name of their file, or nothing if it has none. */
 function credentialTexts(args: BackupJobArgs): Record<string, pulumi.Input<string>> | undefined {
@@ -61,35 +51,22 @@ export class BackupJob extends pulumi.ComponentResource {
 
   constructor(name: string, args: BackupJobArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:BackupJob", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...serverProblems(args.prometheus),
-      ...scheduleProblems(args, args.hostName),
-      ...jobProblems(args),
-      ...missingRepositories(args),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
-    const environment = args.environment ?? jobDefaults.environment;
-    const plan = repositoryPlans(args.repositories ?? []).apply(repositories =>
-      backupJobPlan(args.hostName, environment, args, args.textfileDirectory, repositories),
-    );
+    refuse(stepProblems(backupJob, args), this, name);
+    const plan = pulumi
+      .output((args.repositories ?? []).map(withoutCredentials))
+      .apply(repositories => jobPlan(args, repositories as PlainRepository[]));
     const texts = credentialTexts(args);
-    let before = stepOrder(name, args, this, opts);
-    if (texts !== undefined) {
-      const content = pulumi
-        .secret(texts)
-        .apply((plain): StepContent => credentialsStep(plain, backupUser(args), serverPlan(args.prometheus)));
-      const credentials = hostStep(StepName.credentials, `${name}-credentials`, args, content, {
-        parent: this,
-        dependsOn: before,
-      });
-      before = credentials;
-    }
+    const secrets =
+      texts === undefined
+        ? undefined
+        : {
+            step: StepName.credentials,
+            content: pulumi
+              .secret(texts)
+              .apply((plain): StepContent => credentialsStep(plain, backupUser(args), serverPlan(args.prometheus))),
+          };
     const content = plan.apply((plain): StepContent => backupJobStep(plain, jobPackages));
-    const install = hostStep(StepName.backupJob, `${name}-install`, args, content, { parent: this, dependsOn: before });
+    const install = sendStep(this, name, backupJob, args, opts, { content, secrets });
     // From the payload, not from what the host prints, so that the preview knows it.
     this.installedDigest = install.stdin.apply(payload => `sha256:${sha256(payload ?? "")}`);
     this.schedule = plan.schedule;

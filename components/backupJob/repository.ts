@@ -216,6 +216,14 @@ function foreignSettings(found: Findings, path: string, repository: Repository, 
 /** A repository without its secret, every other leaf known. */
 export type PlainRepository = pulumi.Unwrap<Omit<Repository, "credentials">> & { hasCredentials: boolean };
 
+/** Everything but the secret: one secret leaf would make the whole payload unreadable in the preview. */
+export function withoutCredentials({
+  credentials,
+  ...rest
+}: Repository): Omit<Repository, "credentials"> & { hasCredentials: boolean } {
+  return { ...rest, hasCredentials: credentials !== undefined };
+}
+
 /** What a repository is called when its settings give no name. */
 export function repositoryName(repository: { name?: string; path?: unknown; bucket?: unknown; gcs?: unknown }): string {
   if (repository.name !== undefined) {

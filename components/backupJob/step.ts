@@ -3,9 +3,14 @@ import { HostFiles } from "../host/files";
 import { heartbeatName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
 import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
 import { renderBackupJob } from "./hostFiles";
-import { BackupJobPlan } from "./plan";
-import { Scheduler } from "./settings";
+import { BackupJobPlan, backupJobPlan, repositoryPlan } from "./plan";
+import { PlainRepository, withoutCredentials } from "./repository";
+import {
+  BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems, Scheduler,
+} from "./settings";
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
@@ -51,3 +56,19 @@ export function credentialsStep(credentials: Record<string, string>, user: strin
   }
   return { settings: { BACKUP_USER: user, ...serverSettings(server) }, files };
 }
+
+/** What decides the files of a job whose repositories are known. */
+export function jobPlan(args: BackupJobArgs, repositories: PlainRepository[]): BackupJobPlan {
+  const environment = args.environment ?? jobDefaults.environment;
+  return backupJobPlan(args.hostName, environment, args, args.textfileDirectory, repositories.map(repositoryPlan));
+}
+
+/** Installs the job. */
+export const backupJob: Step<BackupJobArgs> = {
+  name: StepName.backupJob,
+  problems: args => [...scheduleProblems(args, args.hostName), ...jobProblems(args), ...missingRepositories(args)],
+  content: args => {
+    const repositories = (args.repositories ?? []).map(repository => withoutCredentials(repository) as PlainRepository);
+    return backupJobStep(jobPlan(args, repositories), jobPackages);
+  },
+};

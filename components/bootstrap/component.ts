@@ -1,14 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostProblems, missingHostKey } from "../host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { serverProblems } from "../host/server";
-import { StepName } from "../host/stepName";
-import { BootstrapArgs, bootstrapProblems } from "./settings";
-import { bootstrapPlan, bootstrapStep } from "./step";
-
-/** A download may take hours; what was downloaded is kept, and the next `up` goes on from there. */
-const bootstrapTimeoutSeconds = 6 * 3600;
+import { BootstrapArgs } from "./settings";
+import { bootstrap } from "./step";
 
 /**
  * A new host is born from a backup: once, and never again.
@@ -29,18 +23,7 @@ export class Bootstrap extends pulumi.ComponentResource {
 
   constructor(name: string, args: BootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:Bootstrap", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...serverProblems(args.prometheus),
-      ...bootstrapProblems(args.bootstrapFrom, args.repositories),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
-    const content = bootstrapStep(bootstrapPlan(args.hostName, args.bootstrapFrom ?? {}));
-    const order = { parent: this, dependsOn: stepOrder(name, args, this, opts) };
-    const install = hostStep(StepName.bootstrap, `${name}-install`, args, content, order, bootstrapTimeoutSeconds);
+    const install = installStep(this, name, bootstrap, args, opts);
     this.report = install.stdout;
     this.registerOutputs({ report: this.report });
   }

@@ -1,5 +1,7 @@
 import { StepContent } from "../host/payload";
-import { bootstrapDefaults, BootstrapSource } from "./settings";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
+import { BootstrapArgs, bootstrapDefaults, bootstrapProblems, BootstrapSource } from "./settings";
 
 /** What the step that restores a new host is told. */
 export interface BootstrapPlan {
@@ -21,3 +23,12 @@ export function bootstrapPlan(hostName: string, source: BootstrapSource): Bootst
     repository: source.repository ?? "",
   };
 }
+
+/** Restores a new host, once. */
+export const bootstrap: Step<BootstrapArgs> = {
+  name: StepName.bootstrap,
+  problems: args => bootstrapProblems(args.bootstrapFrom, args.repositories),
+  content: args => bootstrapStep(bootstrapPlan(args.hostName, args.bootstrapFrom ?? {})),
+  // A download may take hours; what was downloaded is kept, and the next `up` goes on from there.
+  timeoutSeconds: () => 6 * 3600,
+};

@@ -8,6 +8,7 @@ import { HostArgs } from "./connection";
 import { paths } from "./paths";
 import { installationName, renderStep, StepContent } from "./payload";
 import { connectionArgs, placeOf } from "./ssh";
+import { Step, StepArgs, stepProblems, stepTimeoutSeconds } from "./step";
 import { StepName } from "./stepName";
 import { carriedPath, packToolkit, renderToolkit } from "./toolkit";
 
@@ -15,9 +16,6 @@ import { carriedPath, packToolkit, renderToolkit } from "./toolkit";
 export function componentError(problems: Problem[], resource: pulumi.Resource, name: string): pulumi.ResourceError {
   return new pulumi.ResourceError(problemsText(problems, `of "${name}"`), resource, true);
 }
-
-/** The engine has no time limit of its own. Long enough for packages on a slow line. */
-export const stepTimeoutSeconds = 600;
 
 /** Constant, so that a diff of a step shows its payload and nothing else. */
 function installText(timeoutSeconds: number): string {
@@ -117,7 +115,7 @@ export function stepOrder(
  * One step on one host. The payload is readable in the preview unless its content is secret. A retired host's steps
  * are forgotten instead of undone.
  */
-export function hostStep(
+function hostStep(
   step: StepName,
   name: string,
   host: HostArgs,
@@ -140,4 +138,47 @@ export function hostStep(
     },
     retiring(host, options),
   );
+}
+
+/** Refuses what a component is given, with every problem at once. */
+export function refuse(problems: Problem[], component: pulumi.Resource, name: string): void {
+  if (problems.length > 0) {
+    throw componentError(problems, component, name);
+  }
+}
+
+/** What a step sends to its host, and what goes before it as a step of its own, if there are secrets. */
+export interface Sent {
+  content: pulumi.Input<StepContent>;
+  secrets?: { step: StepName; content: pulumi.Input<StepContent> };
+}
+
+/** Sends a step whose arguments have been checked. */
+export function sendStep<Args extends StepArgs>(
+  component: pulumi.Resource,
+  name: string,
+  step: Step<Args>,
+  args: Args,
+  options: pulumi.ComponentResourceOptions | undefined,
+  { content, secrets }: Sent,
+): command.remote.Command {
+  const timeout = step.timeoutSeconds?.(args);
+  let order = { parent: component, dependsOn: stepOrder(name, args, component, options) };
+  if (secrets !== undefined) {
+    const before = hostStep(secrets.step, `${name}-credentials`, args, secrets.content, order, timeout);
+    order = { parent: component, dependsOn: before };
+  }
+  return hostStep(step.name, `${name}-install`, args, content, order, timeout);
+}
+
+/** The one step of a component: checks the arguments, carries the toolkit and sends the step. */
+export function installStep<Args extends StepArgs>(
+  component: pulumi.Resource,
+  name: string,
+  step: Step<Args>,
+  args: Args,
+  options: pulumi.ComponentResourceOptions | undefined,
+): command.remote.Command {
+  refuse(stepProblems(step, args), component, name);
+  return sendStep(component, name, step, args, options, { content: step.content(args) });
 }

@@ -1,21 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { privateKeyFault } from "../fields/secretText";
-import { hostProblems, missingHostKey } from "../host/connection";
 import { StepContent } from "../host/payload";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, refuse, sendStep } from "../host/remoteStep";
 import { checkedSecret, sealed } from "../host/secrets";
-import { serverProblems } from "../host/server";
+import { stepProblems } from "../host/step";
 import { StepName } from "../host/stepName";
 import { PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, withoutSecrets } from "./plan";
-import { missingTargets, remoteWriteProblems } from "./problems";
 import { hasTargetSecrets, RemoteWriteArgs, RemoteWriteTarget } from "./settings";
-import { remoteWriteCredentialsStep, remoteWriteStep } from "./step";
+import { remoteWrite, remoteWriteCredentialsStep, remoteWriteStep } from "./step";
 import { endpointUrl } from "./yaml";
-
-/**
- * Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before.
- */
-const timeoutSeconds = 1200;
 
 function secretContent(args: RemoteWriteArgs, plan: pulumi.Output<RemoteWritePlan>): pulumi.Output<StepContent> {
   const secrets = pulumi.secret({ targets: targetSecrets(args.remoteWrite), api: args.prometheus?.apiCredentials });
@@ -43,39 +36,15 @@ export class RemoteWrite extends pulumi.ComponentResource {
 
   constructor(name: string, args: RemoteWriteArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:RemoteWrite", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...serverProblems(args.prometheus),
-      ...missingTargets(args.remoteWrite),
-      ...remoteWriteProblems(args.remoteWrite),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
+    refuse(stepProblems(remoteWrite, args), this, name);
     const plan = pulumi
       .output(args.remoteWrite.map(withoutSecrets))
       .apply(targets => remoteWritePlan(args.prometheus, targets as PlainTarget[]));
     const content = plan.apply((plain): StepContent => remoteWriteStep(plain));
-    let before = stepOrder(name, args, this, opts);
-    if (hasTargetSecrets(args)) {
-      before = hostStep(
-        StepName.remoteWriteCredentials,
-        `${name}-credentials`,
-        args,
-        secretContent(args, plan),
-        { parent: this, dependsOn: before },
-        timeoutSeconds,
-      );
-    }
-    const install = hostStep(
-      StepName.remoteWrite,
-      `${name}-install`,
-      args,
-      content,
-      { parent: this, dependsOn: before },
-      timeoutSeconds,
-    );
+    const secrets = hasTargetSecrets(args)
+      ? { step: StepName.remoteWriteCredentials, content: secretContent(args, plan) }
+      : undefined;
+    const install = sendStep(this, name, remoteWrite, args, opts, { content, secrets });
     this.urls = plan.apply(({ targets }) =>
       Object.fromEntries(targets.map(target => [target.name, endpointUrl(target)])),
     );

@@ -1,7 +1,13 @@
 import { HostFiles, publicFile } from "../host/files";
 import { apiCredentialsName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
-import { RemoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan } from "./plan";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
+import {
+  PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan, withoutSecrets,
+} from "./plan";
+import { missingTargets, remoteWriteProblems } from "./problems";
+import { RemoteWriteArgs } from "./settings";
 import { endpointUrl, renderRemoteWrite, targetFile } from "./yaml";
 
 function lines(text: string): string {
@@ -85,3 +91,18 @@ export function remoteWriteCredentialsStep(
   }
   return { settings: settings(plan), files };
 }
+
+/** Has the server send its samples to receivers, too. */
+export const remoteWrite: Step<RemoteWriteArgs> = {
+  name: StepName.remoteWrite,
+  problems: args => [...missingTargets(args.remoteWrite), ...remoteWriteProblems(args.remoteWrite)],
+  content: args =>
+    remoteWriteStep(
+      remoteWritePlan(
+        args.prometheus,
+        args.remoteWrite.map(target => withoutSecrets(target) as PlainTarget),
+      ),
+    ),
+  // Longer than other steps: the reload, the wait for samples and, if they do not come, the reload of what was before.
+  timeoutSeconds: () => 1200,
+};

@@ -1,15 +1,13 @@
-import { adminApiPlan, adminApiStep } from "../adminApi/step";
 import { AlertRulesPlan } from "../alertRules/conditions/condition";
 import { ExporterTarget } from "../alertRules/rules";
 import { alertDefaults } from "../alertRules/settings";
-import { alertRulesPlan, alertRulesStep } from "../alertRules/step";
-import { backupJobPlan, repositoryPlan } from "../backupJob/plan";
+import { alertRulesPlan } from "../alertRules/step";
+import { repositoryPlan } from "../backupJob/plan";
 import { RepositoryPlan } from "../backupJob/rclone";
-import { PlainRepository, Repository } from "../backupJob/repository";
+import { PlainRepository, withoutCredentials } from "../backupJob/repository";
 import { jobDefaults } from "../backupJob/settings";
-import { backupJobStep, jobPackages } from "../backupJob/step";
-import { mergeSettings, wantsAdminApi, wantsVictoriaMetrics, watchedJob, withOffsite } from "../backupSettings";
-import { bootstrapPlan, bootstrapStep } from "../bootstrap/step";
+import { mergeSettings, wantsAdminApi, wantsVictoriaMetrics, withOffsite } from "../backupSettings";
+import { bootstrapPlan } from "../bootstrap/step";
 import { FleetHost, PrometheusBackupFleetArgs } from "../fleetSettings";
 import { HostFiles, publicFile } from "../host/files";
 import { paths } from "../host/paths";
@@ -18,12 +16,10 @@ import { renderStepProgram } from "../host/programs";
 import { serverDefaults } from "../host/server";
 import { StepName } from "../host/stepName";
 import { renderToolkit } from "../host/toolkit";
-import { PlainTarget, remoteWritePlan, withoutSecrets } from "../remoteWrite/plan";
+import { hostSteps } from "../hostSteps";
 import { hasTargetSecrets } from "../remoteWrite/settings";
-import { remoteWriteStep } from "../remoteWrite/step";
 import { textfileDefaults } from "../textfileDirectory/settings";
-import { textfileDirectory, textfilePlan, textfileStep } from "../textfileDirectory/step";
-import { victoriaMetricsPlan, victoriaMetricsStep } from "../victoriaMetrics/step";
+import { victoriaMetricsPlan } from "../victoriaMetrics/step";
 
 /** What `up` puts on one host, known without contacting it. */
 export interface HostArtefacts {
@@ -35,46 +31,14 @@ export interface HostArtefacts {
   notes: string[];
 }
 
-/** Settings that come from a stack's file are plain; only the secret is taken out. */
-function plainRepository({ credentials, ...rest }: Repository): PlainRepository {
-  return { ...rest, hasCredentials: credentials !== undefined } as PlainRepository;
-}
-
-/** The repositories of a host as it sees them. */
+/** The repositories of a host as it sees them. Settings that come from a stack's file are plain. */
 export function hostRepositories(host: FleetHost): RepositoryPlan[] {
-  return (host.repositories ?? []).map(repository => repositoryPlan(plainRepository(repository)));
+  return (host.repositories ?? []).map(repository => repositoryPlan(withoutCredentials(repository) as PlainRepository));
 }
 
-function steps(host: FleetHost, environment: string): Partial<Record<StepName, StepContent>> {
-  const job = watchedJob(host);
-  const repositories = hostRepositories(host);
-  return {
-    ...(wantsAdminApi(host) ? { [StepName.adminApi]: adminApiStep(adminApiPlan(host.adminApi, host.prometheus)) } : {}),
-    ...(host.textfile?.enabled === false
-      ? {}
-      : { [StepName.textfileDirectory]: textfileStep(textfilePlan(host.textfile, job.prometheus)) }),
-    [StepName.backupJob]: backupJobStep(
-      backupJobPlan(host.name, environment, job, textfileDirectory(host.textfile), repositories),
-      jobPackages,
-    ),
-    ...(host.bootstrapFrom === undefined
-      ? {}
-      : { [StepName.bootstrap]: bootstrapStep(bootstrapPlan(host.name, host.bootstrapFrom)) }),
-    ...(host.alerts?.enabled === false
-      ? {}
-      : { [StepName.alertRules]: alertRulesStep(alertRulesPlan(host.name, host.alerts, job, targetNames(host))) }),
-    ...(wantsVictoriaMetrics(host)
-      ? { [StepName.victoriaMetrics]: victoriaMetricsStep(victoriaMetricsPlan(host.victoriaMetrics)) }
-      : {}),
-    ...(sendsSamples(host)
-      ? { [StepName.remoteWrite]: remoteWriteStep(remoteWritePlan(job.prometheus, plainTargets(host))) }
-      : {}),
-  };
-}
-
-/** Settings that come from a stack's file are plain; only the secrets are taken out. */
-function plainTargets(host: FleetHost): PlainTarget[] {
-  return (host.remoteWrite ?? []).map(target => withoutSecrets(target) as PlainTarget);
+function steps({ name: hostName, ...host }: FleetHost, environment: string): Partial<Record<StepName, StepContent>> {
+  const all = hostSteps({ ...host, hostName, environment });
+  return Object.fromEntries(all.map(({ step, content }) => [step, content()]));
 }
 
 function targetNames(host: FleetHost): string[] {

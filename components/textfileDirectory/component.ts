@@ -1,11 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostProblems, missingHostKey } from "../host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { serverProblems } from "../host/server";
-import { StepName } from "../host/stepName";
-import { TextfileDirectoryArgs, textfileProblems } from "./settings";
-import { textfilePlan, textfileStep } from "./step";
+import { textfileDefaults, TextfileDirectoryArgs } from "./settings";
+import { textfileDirectoryStep } from "./step";
 
 /**
  * The directory in which node_exporter finds the metrics of the backup.
@@ -21,21 +18,8 @@ export class TextfileDirectory extends pulumi.ComponentResource {
 
   constructor(name: string, args: TextfileDirectoryArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:TextfileDirectory", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...serverProblems(args.prometheus),
-      ...textfileProblems(args.textfile),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
-    const plan = textfilePlan(args.textfile, args.prometheus);
-    const install = hostStep(StepName.textfileDirectory, `${name}-install`, args, textfileStep(plan), {
-      parent: this,
-      dependsOn: stepOrder(name, args, this, opts),
-    });
-    this.directory = pulumi.output(plan.directory);
+    const install = installStep(this, name, textfileDirectoryStep, args, opts);
+    this.directory = pulumi.output(args.textfile?.directory ?? textfileDefaults.directory);
     this.report = install.stdout;
     this.registerOutputs({ directory: this.directory, report: this.report });
   }

@@ -1,7 +1,9 @@
 import { exporterCredentialsName, paths } from "../host/paths";
 import { StepContent } from "../host/payload";
 import { PrometheusServer, serverDefaults, ServerPlan, serverPlan, serverSettings } from "../host/server";
-import { textfileDefaults, TextfileSettings } from "./settings";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
+import { textfileDefaults, TextfileDirectoryArgs, textfileProblems, TextfileSettings } from "./settings";
 
 /** What the step for the textfile directory is told. */
 export interface TextfilePlan {
@@ -45,3 +47,10 @@ export function textfilePlan(
     server: serverPlan(prometheus),
   };
 }
+
+/** Has node_exporter serve the metrics of the backup. */
+export const textfileDirectoryStep: Step<TextfileDirectoryArgs> = {
+  name: StepName.textfileDirectory,
+  problems: args => textfileProblems(args.textfile),
+  content: args => textfileStep(textfilePlan(args.textfile, args.prometheus)),
+};

@@ -1,10 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostProblems, missingHostKey } from "../host/connection";
-import { componentError, componentOptions, hostStep, stepOrder } from "../host/remoteStep";
+import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { StepName } from "../host/stepName";
-import { VictoriaMetricsArgs, victoriaMetricsProblems } from "./settings";
-import { victoriaMetricsPlan, victoriaMetricsStep } from "./step";
+import { VictoriaMetricsArgs } from "./settings";
+import { victoriaMetrics, victoriaMetricsPlan } from "./step";
 import { isPublic, victoriaMetricsUrl } from "./unit";
 
 /**
@@ -23,27 +21,16 @@ export class VictoriaMetrics extends pulumi.ComponentResource {
 
   constructor(name: string, args: VictoriaMetricsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:VictoriaMetrics", name, sealed(args), componentOptions(opts));
-    const problems = [
-      ...hostProblems(args),
-      ...victoriaMetricsProblems(args.victoriaMetrics),
-      ...missingHostKey(args.connection),
-    ];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
+    const install = installStep(this, name, victoriaMetrics, args, opts);
     const plan = victoriaMetricsPlan(args.victoriaMetrics);
     if (isPublic(plan)) {
       void pulumi.log.warn(
         `${args.hostName}: VictoriaMetrics listens on ${plan.listen} and asks nobody for credentials. Whoever ` +
-        `reaches it reads, writes and ` +
-          "deletes metrics; make sure that a firewall lets only your Prometheus servers through.",
+          "reaches it reads, writes and deletes metrics; make sure that a firewall lets only your Prometheus servers " +
+          "through.",
         this,
       );
     }
-    const install = hostStep(StepName.victoriaMetrics, `${name}-install`, args, victoriaMetricsStep(plan), {
-      parent: this,
-      dependsOn: stepOrder(name, args, this, opts),
-    });
     this.url = pulumi.output(victoriaMetricsUrl(plan));
     this.report = install.stdout;
     this.registerOutputs({ url: this.url, report: this.report });

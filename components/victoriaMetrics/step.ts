@@ -1,5 +1,9 @@
 import { StepContent } from "../host/payload";
-import { victoriaMetricsDefaults, VictoriaMetricsSettings } from "./settings";
+import { Step } from "../host/step";
+import { StepName } from "../host/stepName";
+import {
+  VictoriaMetricsArgs, victoriaMetricsDefaults, victoriaMetricsProblems, VictoriaMetricsSettings,
+} from "./settings";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./unit";
 
 export function victoriaMetricsStep(plan: VictoriaMetricsPlan): StepContent {
@@ -25,3 +29,10 @@ export function victoriaMetricsPlan(settings: VictoriaMetricsSettings | undefine
     flags: settings?.flags ?? [],
   };
 }
+
+/** Installs a VictoriaMetrics server. */
+export const victoriaMetrics: Step<VictoriaMetricsArgs> = {
+  name: StepName.victoriaMetrics,
+  problems: args => victoriaMetricsProblems(args.victoriaMetrics),
+  content: args => victoriaMetricsStep(victoriaMetricsPlan(args.victoriaMetrics)),
+};
