@@ -1,12 +1,12 @@
-import { adminApiDefaults, adminApiProblems, AdminApiSettings, Exposure } from "./adminApi/settings";
+import { adminApiDefaults, adminApiProblems, AdminApiSettings, Exposure, uselessProxy } from "./adminApi/settings";
 import { alertProblems, AlertSettings } from "./alertRules/settings";
 import { backupUser } from "./backupJob/plan";
 import { Repository } from "./backupJob/repository";
-import { jobDefaults, jobProblems, JobSettings } from "./backupJob/settings";
-import { BootstrapSource } from "./bootstrap/settings";
+import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./backupJob/settings";
+import { bootstrapProblems, BootstrapSource } from "./bootstrap/settings";
 import { given } from "./fields/given";
 import { Problem } from "./fields/problems";
-import { HostArgs } from "./host/connection";
+import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
 import { PrometheusServer, serverDefaults, serverProblems } from "./host/server";
 import { OffsiteBucketSettings } from "./offsiteBucket/settings";
 import { remoteWriteProblems } from "./remoteWrite/problems";
@@ -111,4 +111,17 @@ export interface PrometheusBackupArgs extends HostArgs, BackupSettings {
   environment?: string;
   /** The backup that this host is born from, once: see `Bootstrap`. Defaults to none. */
   bootstrapFrom?: BootstrapSource;
+}
+
+/** Everything that is wrong with a host and with any of its steps. */
+export function backupProblems(args: PrometheusBackupArgs): Problem[] {
+  return [
+    ...hostProblems(args),
+    ...scheduleProblems(args, args.hostName),
+    ...settingsProblems(args),
+    ...bootstrapProblems(args.bootstrapFrom, args.repositories),
+    ...missingRepositories(args),
+    ...uselessProxy(args.adminApi),
+    ...missingHostKey(args.connection),
+  ];
 }

@@ -1,9 +1,9 @@
-import { BackupSettings } from "./backupSettings";
+import { backupProblems, BackupSettings, mergeSettings, PrometheusBackupArgs, withOffsite } from "./backupSettings";
 import { BootstrapSource } from "./bootstrap/settings";
 import { addressCheck } from "./fields/patterns";
 import { Problem } from "./fields/problems";
 import { connectionDefaults, SshConnection } from "./host/connection";
-import { OffsiteBucketSettings } from "./offsiteBucket/settings";
+import { bucketProblems, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
 
 /** One host of a fleet; what it does not set is taken from the fleet's `defaults`. */
 export interface FleetHost extends BackupSettings {
@@ -43,7 +43,7 @@ export interface PrometheusBackupFleetArgs {
 }
 
 /** Whose backups a host may read; nothing rather than an empty list. */
-export function readable(host: FleetHost): string[] | undefined {
+function readable(host: FleetHost): string[] | undefined {
   const source = host.bootstrapFrom?.host;
   const names = new Set([...(host.mayRead ?? []), ...(source === undefined || source === host.name ? [] : [source])]);
   return names.size > 0 || host.mayRead !== undefined ? [...names] : undefined;
@@ -126,4 +126,86 @@ export function offsiteProblems(fleet: {
     "`offsite` means the bucket that this stack creates, and none is described. Describe it, for example " +
     "`offsiteBucket: { bucketName: NAME }`; bucket names are global, so you choose it.";
   return found.length > 0 ? [{ path: found.join(", "), text }] : [];
+}
+
+/** The hosts as the bucket knows them. */
+export function bucketHosts({ hosts }: Pick<PrometheusBackupFleetArgs, "hosts">): OffsiteHost[] {
+  return hosts.map(host => ({ hostName: host.name, roleName: host.awsRole, mayRead: readable(host) }));
+}
+
+/** A host with everything that the fleet says of it; its bucket lies in `region` unless settings name another. */
+export function fleetHost(
+  fleet: PrometheusBackupFleetArgs,
+  { name: hostName, connection, retired, awsRole: _role, mayRead: _mayRead, ...own }: FleetHost,
+  region: string | undefined,
+): PrometheusBackupArgs {
+  const settings = withOffsite(mergeSettings(fleet.defaults ?? {}, own), fleet.offsiteBucket, region);
+  return { ...settings, hostName, connection, retired, environment: fleet.environment };
+}
+
+/** What stands at a path such as `repositories[0].sftp.port`. */
+function valueAt(settings: unknown, path: string): unknown {
+  const keys = path.split(/[.[\]]+/).filter(key => key !== "");
+  return keys.reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined),
+    settings,
+  );
+}
+
+/** Where in the arguments of a fleet a setting of a host comes from. */
+function fleetPath(path: string, host: FleetHost, shared: BackupSettings, index: number): string {
+  if (path === "environment") {
+    return path;
+  }
+  const [group = ""] = path.split(/[.[]/);
+  const isShared =
+    valueAt(host, path) === undefined &&
+    (valueAt(shared, path) !== undefined ||
+      (valueAt(host, group) === undefined && valueAt(shared, group) !== undefined));
+  return isShared ? `defaults.${path}` : `hosts[${index}].${path === "hostName" ? "name" : path}`;
+}
+
+/** Whether a repository has this setting from the fleet's bucket, where it is a complaint already. */
+function isOfBucket(path: string, host: FleetHost, shared: BackupSettings, placed: PrometheusBackupArgs): boolean {
+  const own = valueAt(host.repositories === undefined ? shared : host, path);
+  return /^repositories\[\d+\]\.(bucket|prefix)$/.test(path) && own !== valueAt(placed, path);
+}
+
+function hostsProblems(fleet: PrometheusBackupFleetArgs, region: string | undefined): Problem[] {
+  const shared = fleet.defaults ?? {};
+  return fleet.hosts.flatMap((host, index) => {
+    const placed = fleetHost(fleet, host, region);
+    return backupProblems(placed)
+      .filter(({ path }) => !isOfBucket(path, host, shared, placed))
+      .map(({ path, text }) => {
+        const parts = path.split(", ").map(part => fleetPath(part, host, shared, index));
+        return { path: parts.join(", "), text };
+      });
+  });
+}
+
+/** Names of hosts are checked with the hosts. */
+function fleetBucketProblems(fleet: PrometheusBackupFleetArgs): Problem[] {
+  if (fleet.offsiteBucket === undefined) {
+    return [];
+  }
+  return bucketProblems({ ...fleet.offsiteBucket, hosts: bucketHosts(fleet) })
+    .filter(({ path }) => !path.endsWith(".hostName"))
+    .map(({ path, text }) => ({
+      path: path.startsWith("hosts[") ? path.replace(/roleName$/, "awsRole") : `offsiteBucket.${path}`,
+      text,
+    }));
+}
+
+/** Everything that is wrong with a fleet; what hosts share is said once. */
+export function fleetProblems(fleet: PrometheusBackupFleetArgs, region: string | undefined): Problem[] {
+  const all = [
+    ...duplicateNames(fleet.hosts),
+    ...sharedMachines(fleet.hosts),
+    ...offsiteProblems(fleet),
+    ...fleetBucketProblems(fleet),
+    ...hostsProblems(fleet, region),
+  ];
+  const texts = all.map(({ path, text }) => `${path}: ${text}`);
+  return all.filter((_, index) => texts.indexOf(texts[index] ?? "") === index);
 }

@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules/component";
 import { BackupJob } from "./backupJob/component";
-import { PrometheusBackupArgs } from "./backupSettings";
+import { backupProblems, PrometheusBackupArgs } from "./backupSettings";
 import { Bootstrap } from "./bootstrap/component";
-import { componentOptions, stepOrder } from "./host/remoteStep";
+import { componentOptions, refuse, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { StepName } from "./host/stepName";
 import { HostStepArgs, hostSteps } from "./hostSteps";
@@ -48,6 +48,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
+    refuse(backupProblems(args), this, name);
     let before = stepOrder(name, args, this, opts);
     // One after another; two at once would get in each other's way on the host.
     const made = hostSteps(args).map(({ step, args: own }) => {

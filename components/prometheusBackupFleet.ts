@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { mergeSettings, withOffsite } from "./backupSettings";
-import { duplicateNames, offsiteProblems, PrometheusBackupFleetArgs, readable, sharedMachines } from "./fleetSettings";
-import { componentError } from "./host/remoteStep";
+import { bucketHosts, fleetHost, fleetProblems, PrometheusBackupFleetArgs } from "./fleetSettings";
+import { refuse } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
 import { noWayIn } from "./host/wayIn";
 import { OffsiteBucket } from "./offsiteBucket/component";
 import { stackRegion } from "./offsiteBucket/region";
-import { OffsiteHost } from "./offsiteBucket/settings";
 import { PrometheusBackup } from "./prometheusBackup";
 
 /**
@@ -25,30 +23,21 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusBackupFleetArgs, opts?: pulumi.ComponentResourceOptions) {
     super("prometheus-backup:index:PrometheusBackupFleet", name, sealedFleet(args), opts);
-    const problems = [...duplicateNames(args.hosts), ...sharedMachines(args.hosts), ...offsiteProblems(args)];
-    if (problems.length > 0) {
-      throw componentError(problems, this, name);
-    }
+    const region = stackRegion();
+    refuse(fleetProblems(args, region), this, name);
     const locked = noWayIn(args.hosts);
     if (locked !== undefined) {
       void pulumi.log.warn(locked, this);
     }
     const offsite = args.offsiteBucket;
-    const bucketHosts = args.hosts.map((host): OffsiteHost => ({
-      hostName: host.name,
-      roleName: host.awsRole,
-      mayRead: readable(host),
-    }));
     const bucket =
       offsite === undefined
         ? undefined
-        : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts }, { parent: this });
+        : new OffsiteBucket(`${name}-offsite`, { ...offsite, hosts: bucketHosts(args) }, { parent: this });
     const schedules: Record<string, pulumi.Output<string>> = {};
-    for (const { name: hostName, connection, retired, awsRole: _role, mayRead: _mayRead, ...own } of args.hosts) {
-      const settings = withOffsite(mergeSettings(args.defaults ?? {}, own), offsite, stackRegion());
-      const host = { ...settings, hostName, connection, retired, environment: args.environment };
+    for (const host of args.hosts) {
       const options = { parent: this, ...(bucket === undefined ? {} : { dependsOn: bucket }) };
-      schedules[hostName] = new PrometheusBackup(hostName, host, options).schedule;
+      schedules[host.name] = new PrometheusBackup(host.name, fleetHost(args, host, region), options).schedule;
     }
     this.schedules = pulumi.output(schedules);
     this.bucketName = bucket?.bucketName ?? pulumi.output("");

@@ -97,6 +97,39 @@ test("hosts into which no way is known are named in every preview, once", async 
   expect(said).toEqual([expect.stringMatching(/^no way into prom-a: `privateKey` is not set, and there is no SSH agent either /)]);
 });
 
+test("what is wrong with any host, with what hosts share and with the bucket is said at once, before any resource exists", async () => {
+  const defaults = { repositories: [{ bucket: "offsite", region: "eu-central-1" }], schedule: "never", limits: { nice: 20, parallel: 2 } };
+  const hosts = [
+    host("prom-a", { alerts: { rulesPath: "/etc/rules.txt" }, limits: { parallel: 65 }, awsRole: "arn:aws:iam::1:role/x" }),
+    host("prom-b", { connection: { address: "10.0.0.2" }, textfile: { directory: "relative" }, mayRead: ["Prom C"] }),
+    host("prom-c", { repositories: [] }),
+  ];
+  let message = "";
+  const { all } = await recordResources(() => {
+    try {
+      fleet(hosts, { defaults, offsiteBucket: { bucketName: "No Bucket", prefix: "/" } })();
+    } catch (error) {
+      message = (error as Error).message;
+    }
+  });
+  expect(message).toMatch(/^prometheus-backup: \d+ settings of "fleet" need a change\. No resource was touched\./);
+  const paths = [...message.matchAll(/^ {2}- (\S+): /gm)].map(([, path]) => path).sort();
+  expect(paths).toEqual([
+    "defaults.limits.nice",
+    "defaults.schedule",
+    "hosts[0].alerts.rulesPath",
+    "hosts[0].awsRole",
+    "hosts[0].limits.parallel",
+    "hosts[1].connection.hostKey",
+    "hosts[1].mayRead[0]",
+    "hosts[1].textfile.directory",
+    "hosts[2].repositories",
+    "offsiteBucket.bucketName",
+    "offsiteBucket.prefix",
+  ]);
+  expect(all.filter(({ type }) => !type.endsWith(":PrometheusBackupFleet"))).toEqual([]);
+});
+
 test("hosts with one name, and `offsite` without a bucket, are refused", () => {
   const twice = fleet([host("prom-a"), host("prom-b"), host("prom-a")], { offsiteBucket: undefined });
   expect(twice).toThrow(

@@ -213,15 +213,45 @@ test("a bastion is reached with a pinned key of its own", async () => {
   });
 });
 
+test("what is wrong with several steps is said at once, under the host's own name, before any resource exists", async () => {
+  const wrong: [string, Partial<PrometheusBackupArgs>][] = [
+    ["adminApi.proxyListen", { adminApi: { proxyListen: "nowhere" } }],
+    ["textfile.directory", { textfile: { directory: "relative" } }],
+    ["limits.nice", { limits: { nice: 20 } }],
+    ["bootstrapFrom.backup", { bootstrapFrom: { backup: "yesterday" } }],
+    ["alerts.rulesPath", { alerts: { rulesPath: "/etc/rules.txt" } }],
+    ["victoriaMetrics.listen", { victoriaMetrics: { listen: "8428" } }],
+    ["remoteWrite[0].name", { remoteWrite: [{ name: "Long Term", url: "http://thanos:19291" }] }],
+  ];
+  const settings = Object.assign({}, ...wrong.map(([, more]) => more)) as Partial<PrometheusBackupArgs>;
+  let message = "";
+  const { all } = await recordResources(() => {
+    try {
+      new PrometheusBackup("prom-a", host(settings));
+    } catch (error) {
+      message = (error as Error).message;
+    }
+  });
+  expect(message).toMatch(/^prometheus-backup: 8 settings of "prom-a" need a change\. No resource was touched\./);
+  const paths = [...message.matchAll(/^ {2}- (\S+): /gm)].map(([, path]) => path);
+  expect([...new Set(paths)].sort()).toEqual(wrong.map(([path]) => path).sort());
+  expect(all.filter(({ type }) => !type.endsWith(":PrometheusBackup"))).toEqual([]);
+});
+
 test("a component refuses what the configuration would refuse, all at once", () => {
   const wrong = host({ hostName: "Prom A", connection: { address: "10.0.0.11" }, schedule: "never", repositories: [] });
-  expect(() => new PrometheusBackup("prom-a", { ...wrong, adminApi: { enabled: false }, textfile: { enabled: false } })).toThrow(
+  expect(() => new PrometheusBackup("prom-a", wrong)).toThrow(
     [
-      'prometheus-backup: 4 settings of "prom-a-backup-job" need a change. No resource was touched.',
+      'prometheus-backup: 4 settings of "prom-a" need a change. No resource was touched.',
       "  - hostName: must be lower case letters, digits, `.` and `-`, at most 63, with a letter or digit at both ends, because resources and directories carry it. Rename the host.",
       '  - schedule: must be a cron line of five fields (minute, hour, day of month, month, day of week) or one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly. Write for example "0 2 * * *" for every day at 02:00.',
       "  - repositories: is missing. Say where backups go, for example `[ { path: /backup/prometheus } ]`.",
       "  - connection.hostKey: is missing. Paste the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address in front.",
     ].join("\n"),
   );
+});
+
+test("a server behind a proxy whose URL is wrong is a complaint, and no crash", () => {
+  const wrong = host({ adminApi: { exposure: "reverse-proxy" }, prometheus: { url: "nowhere" } });
+  expect(() => new PrometheusBackup("prom-a", wrong)).toThrow(/^prometheus-backup: 1 setting of "prom-a" needs a change/);
 });
