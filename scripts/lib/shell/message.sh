@@ -2,7 +2,7 @@
 # What people read: one line an event in the log, one line an error. A log that cannot be written, as on a full file
 # system, is no reason to go without a backup, so nothing here fails for that.
 
-# Where the runs of the schedule write (components/render/paths.ts).
+# Where the runs of the schedule write (components/host/paths.ts).
 LOG_FILE=/var/log/prometheus-backup.log
 
 # plain TEXT: sets PLAIN to it without what a terminal would obey: control characters, but for tab and end of line. Texts

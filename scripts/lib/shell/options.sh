@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The command line: one parser for all commands, by the table that help, completion and man page are made from too
-# (components/render/commands.ts), and words for calls that make no sense.
+# (components/host/command/commands.ts), and words for calls that make no sense.
 
 # Of read_options.
 declare -gA OPTIONS=()
@@ -92,7 +92,7 @@ did_you_mean() {
   if [[ -n $near ]]; then printf "did you mean '%s'?" "$near"; fi
 }
 
-# nearest WORD NAME...: the name that was most likely meant, as components/nearest.ts has it: one that differs in case, or in a
+# nearest WORD NAME...: the name that was most likely meant, as components/fields/nearest.ts has it: one that differs in case, or in a
 # third of its letters at most. Nothing if there is none.
 nearest() {
   local word=$1

@@ -34,7 +34,7 @@ check_config_file() {
   fi
 }
 
-# set_config_defaults: the same defaults as components/config.ts, for settings that an older file lacks.
+# set_config_defaults: the same defaults as components/backupJob/settings.ts, for settings that an older file lacks.
 set_config_defaults() {
   HOST_NAME="" ENVIRONMENT="" PROMETHEUS_URL=http://127.0.0.1:9090 PROMETHEUS_UNIT=prometheus.service
   BACKUP_USER=prometheus SCHEDULER=cron RUN_CALENDAR="" DRILL_CALENDAR="" DATA_DIR="" API_CURL_CONFIG="" SOURCE=snapshot FORMAT=blocks ARCHIVE_COMPRESSION=gzip

@@ -8,7 +8,7 @@
 readonly EXIT_UNEXPECTED=1 EXIT_USAGE=2 EXIT_CONFIGURATION=3 EXIT_SERVER=4 EXIT_ADMIN_API=5 EXIT_SPACE=7 \
   EXIT_VERIFICATION=9 EXIT_BUSY=10 EXIT_REFUSED=12
 readonly LIBRARY="${STEP_LIBRARY:-/usr/local/lib/prometheus-backup}"
-# Where the loader (components/render/steps.ts) found the toolkit: installed before, or unpacked to a temporary file.
+# Where the loader (components/host/payload.ts) found the toolkit: installed before, or unpacked to a temporary file.
 readonly TOOLKIT="${PROMETHEUS_BACKUP_TOOLKIT:-$LIBRARY/toolkit}"
 readonly LOCK_FILE="${STEP_LOCK_FILE:-/run/prometheus-backup-steps.lock}"
 
