@@ -181,7 +181,7 @@ check_manifest() {
 # whose digest was right are noted, because comparing them costs a fiftieth of working out a digest.
 find_sound_manifests() {
   local notes="$STATE_DIR/cache/formed/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
-  local -A sums=() known=()
+  local -A known=()
   SOUND=() UNSOUND=()
   # Of versions that looked at less.
   if [[ -d $STATE_DIR/cache/sound ]]; then rm -rf -- "$STATE_DIR/cache/sound"; fi
@@ -192,16 +192,12 @@ find_sound_manifests() {
   if (( ${#names[@]} == 0 )); then return 0; fi
   if [[ -f $notes ]]; then while read -r sum name samples; do if [[ $samples =~ ^([0-9]+|-)$ ]]; then known["$sum $name"]=$samples; fi; done <"$notes"; fi
   files=("${names[@]/#/"$MANIFESTS/"}")
-  # One that cannot be read, or is too large, has no line.
-  {
-    as_backup_user find "${files[@]}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
-      -exec openssl dgst -sha256 -r {} + 2>/dev/null || true
-  } | while read -r sum name; do sums[${name##*/}]=$sum; done
+  manifest_sums "${files[@]}"
+  read_refused
   for name in "${names[@]}"; do
-    sum="${sums[$name]:-}"
-    REPOSITORY_ERROR="backups/$name cannot be read"
+    sum="${SUMS[$name]:-}"
     if [[ -n ${known["$sum $name"]:-} ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
-    elif copy_manifest "${name%.json}" "$copy" && check_manifest "${name%.json}" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
+    elif judge_manifest "$name" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
     else
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
       UNSOUND+=("${name%.json}")
@@ -212,6 +208,58 @@ find_sound_manifests() {
   done >"$SCRATCH/sound.notes"
   REPOSITORY_ERROR=""
   keep_sound_notes "$notes"
+}
+
+# manifest_sums FILE...: SUMS, the checksum of each of these manifests by its file name, a thousand of them with one start.
+# One that cannot be read, or is too large, has none.
+manifest_sums() {
+  local sum name
+  declare -gA SUMS=()
+  while (( $# > 0 )); do
+    {
+      as_backup_user find "${@:1:1000}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
+        -exec openssl dgst -sha256 -r {} + 2>/dev/null || true
+    } | while read -r sum name; do SUMS[${name##*/}]=$sum; done
+    shift "$(( $# < 1000 ? $# : 1000 ))"
+  done
+}
+
+# read_refused: REFUSED, by checksum and file name with a blank between, what spoke against a manifest of the selected
+# repository when it was looked at earlier today. Another host of a bucket may put thousands of such there, and each costs
+# half a second. The next day looks at them anew: whatever was the reason, it may have been this host's.
+read_refused() {
+  local version sum name words
+  declare -gA REFUSED=()
+  printf -v REFUSED_NOTES '%s/cache/refused/%s.%s.%(%Y%m%d)T' "$STATE_DIR" "$REPOSITORY" "$REPOSITORY_HOST" -1
+  if [[ ! -f $REFUSED_NOTES ]]; then
+    { rm -f -- "${REFUSED_NOTES%.*}".* && mkdir -p -- "${REFUSED_NOTES%/*}"; } 2>/dev/null || true
+    return 0
+  fi
+  while read -r version sum name words; do
+    if [[ $version == "$TOOL_VERSION" && $sum =~ ^[0-9a-f]{64}$ && $name =~ ^[0-9TZ]{16}\.json$ && $words =~ ^[12]\ . ]]; then
+      REFUSED["$sum $name"]=$words
+    fi
+  done <"$REFUSED_NOTES"
+}
+
+# note_refused NAME STATUS: that check_manifest gave STATUS for the manifest in that file, with REPOSITORY_ERROR.
+note_refused() {
+  local sum=${SUMS[$1]:-}
+  if [[ -z $sum || ! $2 =~ ^[12]$ ]]; then return 0; fi
+  { printf '%s %s %s %d %s\n' "$TOOL_VERSION" "$sum" "$1" "$2" "${REPOSITORY_ERROR//[^[:print:]]/?}" >>"$REFUSED_NOTES"
+  } 2>/dev/null || true
+}
+
+# judge_manifest NAME FILE: check_manifest for the manifest in that file of MANIFESTS, of which FILE gets a copy, unless it
+# was refused earlier today. Needs manifest_sums and read_refused.
+judge_manifest() {
+  local earlier="${REFUSED["${SUMS[$1]:-} $1"]:-}" status=0
+  if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
+  REPOSITORY_ERROR="backups/$1 cannot be read"
+  copy_manifest "${1%.json}" "$2" || return 1
+  check_manifest "${1%.json}" "$2" || status=$?
+  if (( status != 0 )); then note_refused "$1" "$status"; fi
+  return "$status"
 }
 
 # keep_sound_notes FILE: SCRATCH/sound.notes under its name. Without it the next run works out the digests again.

@@ -33,7 +33,9 @@ read_summaries() {
   cut -f 1 "$SCRATCH/summaries" | sed 's/ unchecked$//' | sort | comm -23 "$SCRATCH/keys" - >"$SCRATCH/keys.fresh"
   while read -r name _; do fresh+=("$MANIFESTS/$name"); done <"$SCRATCH/keys.fresh"
   if (( ${#fresh[@]} > 0 )); then
-    "summarize_$kind" "${fresh[@]}" >"$SCRATCH/fresh"
+    leave_out_refused "${fresh[@]}"
+    "summarize_$kind" "${UNREFUSED[@]}" >"$SCRATCH/fresh"
+    cat -- "$SCRATCH/refused.newer" >>"$SCRATCH/fresh"
     awk -F '\t' -v kind="$kind" "$(ranges_program; number_program)" \
       "$SCRATCH/keys.fresh" "$SCRATCH/summaries" "$SCRATCH/fresh" | sort >"$SCRATCH/numbered"
     mv -fT -- "$SCRATCH/numbered" "$SCRATCH/summaries"
@@ -159,18 +161,35 @@ number_program() {
 AWK
 }
 
+# leave_out_refused FILE...: UNREFUSED, those of these manifests that were not refused earlier today; SCRATCH/refused.newer
+# gets the line of each that a newer version wrote.
+leave_out_refused() {
+  local file base words
+  UNREFUSED=("$@")
+  : >"$SCRATCH/refused.newer"
+  read_refused
+  if (( ${#REFUSED[@]} == 0 )); then return 0; fi
+  manifest_sums "$@"
+  UNREFUSED=()
+  for file in "$@"; do
+    base="${file##*/}"
+    words=${REFUSED["${SUMS[$base]:-} $base"]:-}
+    if [[ -z $words ]]; then UNREFUSED+=("$file")
+    elif [[ $words == "2 "* ]]; then printf '%s\tnewer\n' "$base" >>"$SCRATCH/refused.newer"; fi
+  done
+}
+
 # summarize_checked FILE...: of each manifest whose digest matches a line for each of its objects (tab, size, tab,
 # name) and one with its file name, tab, and its short form; of those that a newer version wrote the file name, tab,
 # "newer".
 summarize_checked() {
   local file base copy="$SCRATCH/summarized.json" status
   : >"$SCRATCH/summarized.newer"
+  manifest_sums "$@"
+  read_refused
   for file in "$@"; do
-    base="${file##*/}" status=1
-    if copy_manifest "${base%.json}" "$copy"; then
-      status=0
-      check_manifest "${base%.json}" "$copy" || status=$?
-    fi
+    base="${file##*/}" status=0
+    judge_manifest "$base" "$copy" || status=$?
     case "$status" in
       0) tail -n 1 -- "$copy.facts" ;;
       2) printf '%s\tnewer\n' "$base" >>"$SCRATCH/summarized.newer" ;;

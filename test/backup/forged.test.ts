@@ -1,0 +1,63 @@
+// Manifests that another host of the bucket has put there: each is judged once a day, not once in every command.
+import * as fs from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DataDirectory } from "./dataDirectory";
+
+let data: DataDirectory;
+beforeAll(() => {
+  data = new DataDirectory();
+  [1, 2].forEach(n => data.block(n));
+  expect(data.call("run").code).toBe(0);
+});
+afterAll(() => data.shell.remove());
+
+const FORGED = 20;
+const at = (index: number) => `repository/prom-1/backups/20260101T0000${String(index).padStart(2, "0")}Z.json`;
+
+/** Starts of jq, which cost nearly all of it, and how the command ends. */
+function starts(words: string): { jq: number; code: number | null; stderr: string; stdout: string } {
+  data.put("calls", "");
+  const { code, stdout, stderr } = data.call(words, 'jq() { echo >>"$CALLS"; command jq "$@"; }; CALLS="$PWD/calls"');
+  return { jq: fs.readFileSync(data.at("calls"), "utf8").length, code, stdout, stderr };
+}
+
+test.each(["list", "prune --dry-run", "run"])("%s does not judge forged manifests again", words => {
+  const before = starts(words);
+  expect(before.code).toBe(0);
+  // Digests are wrong, forms are wrong, and one is no JSON at all.
+  for (let index = 0; index < FORGED; index++) {
+    const forged = index === 0 ? "x" : index === 1 ? '{"format":99}' : JSON.stringify({ ...data.manifest(), name: index });
+    data.put(at(index), forged);
+  }
+  fs.rmSync(data.at("state/cache/refused"), { recursive: true, force: true });
+  const first = starts(words);
+  const second = starts(words);
+  expect([second.code, second.stdout.replace(/\d/g, ""), second.stderr.replace(/\d/g, "")])
+    .toEqual([first.code, first.stdout.replace(/\d/g, ""), first.stderr.replace(/\d/g, "")]);
+  expect(first.jq - before.jq).toBeGreaterThan(FORGED - 3);
+  expect(second.jq - before.jq).toBeLessThan(3);
+  for (let index = 0; index < FORGED; index++) {
+    data.remove(at(index));
+  }
+}, 60_000);
+
+test("one that is whole again counts at once, and another day looks anew", () => {
+  const name = `${data.manifest().name}.json`;
+  const whole = fs.readFileSync(data.at(`repository/prom-1/backups/${name}`));
+  const broken = Buffer.from(whole);
+  broken[broken.length - 8] = (broken[broken.length - 8] ?? 0) ^ 1;
+  const damaged = () => (data.call("list --json").stdout.match(/"damaged": ?true|DAMAGED/g) ?? []).length;
+  expect(damaged()).toBe(0);
+  data.remove("state/cache");
+  data.put(`repository/prom-1/backups/${name}`, broken);
+  expect(damaged()).toBe(1);
+  const notes = fs.readdirSync(data.at("state/cache/refused"));
+  expect(notes.length).toBe(1);
+  data.put(`repository/prom-1/backups/${name}`, whole);
+  expect(damaged()).toBe(0);
+  data.remove("state/cache/summaries-4");
+  fs.renameSync(data.at(`state/cache/refused/${notes[0]}`), data.at("state/cache/refused/local.prom-1.20260101"));
+  data.put(`repository/prom-1/backups/${name}`, broken);
+  expect(damaged()).toBe(1);
+  expect(fs.readdirSync(data.at("state/cache/refused"))).toEqual(notes);
+});
