@@ -19,7 +19,7 @@ find_promtool() {
   read_server_unit
   PROMTOOL="$(server_program promtool)"
   if [[ -z $PROMTOOL ]]; then
-    die "$EXIT_CONFIGURATION" "there is no promtool beside the program of $UNIT nor on PATH that nobody but root can change, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus"
+    die "$EXIT_CONFIGURATION" "there is no promtool beside the program of $UNIT nor on PATH that nobody but root can change, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus, in /usr/local/bin, say; of one that is there, give file and directories to root"
   fi
 }
 
