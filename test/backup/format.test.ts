@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { madeUp } from "../bench/yearMaker";
 import { packed, readManifest, sealed, unpacked } from "../tools/manifest";
 import { DataDirectory, ulid, type WoundedManifest } from "./dataDirectory";
 import { variants } from "../runner/pace";
@@ -225,4 +226,19 @@ describe.each(variants<"path" | "rclone">(["path"], ["rclone"]))("of a repositor
     expect([data.manifest().blocks.length, objects(data)[1]?.length]).toEqual([2, SPOILED.length + 1]);
     expect(data.heal(within)).toMatchObject({ wounds: [], chosen: [] });
   });
+});
+
+test("a year of backups every two hours, of 90 days of blocks each, has 5 % of manifests at most", () => {
+  const RUNS = 4380;
+  const blocks = Array.from({ length: 1080 }, (_, number) => madeUp(number * 7_200_000));
+  const manifest = packed(sealed({ format: 2, blocks })).length;
+  // Each run stores a block and a head; the first one the blocks that were there.
+  const block = Math.min(...blocks.map(({ objectBytes }) => objectBytes));
+  const data = (2 * RUNS + blocks.length) * block;
+  expect(manifest * RUNS / data).toBeLessThan(0.005);
+  // What docs/decisions/015-packed-manifests.md says: bytes a block, and how small block and head may be together.
+  expect(manifest / blocks.length).toBeLessThan(115);
+  expect(manifest * RUNS / (2_400_000 * (RUNS + blocks.length / 2))).toBeLessThan(0.05);
+  // Unpacked, as format 1 has it, they would take more than three times as much.
+  expect(sealed({ format: 1, blocks }).length * RUNS / data).toBeGreaterThan(0.015);
 });

@@ -33,7 +33,7 @@ function ulid(time: number): string {
 }
 
 /** The entry of a block from `minTime` on, with numbers as a large server has them. */
-function madeUp(minTime: number, head?: string): Block {
+export function madeUp(minTime: number, head?: string): Block {
   const name = ulid(minTime + 3 * HOUR + randomInt(60_000));
   const maxTime = minTime + 2 * HOUR;
   const numSamples = SAMPLES + randomInt(3000);
