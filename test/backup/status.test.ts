@@ -39,15 +39,24 @@ beforeEach(() => {
 describe("status begins with a verdict", () => {
   const status = (more = "") => data.call("status", cron + more).stdout.split("\n");
 
-  test("PROTECTED, with ages, the next run and the last drill", () => {
+  test("PROTECTED, with ages, the next run and the last good drill", () => {
     const [verdict, ...rows] = status();
     expect(verdict).toBe("prom-1: PROTECTED: the last good backup is 7 h 30 min old");
     expect(rows.slice(0, 5)).toEqual([
       expect.stringMatching(/^ {2}last good {3}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 7 h 30 min ago$/),
       expect.stringMatching(/^ {2}last run {4}\S+ \S+ UTC, 7 h 30 min ago, good, took 12 s$/),
       expect.stringMatching(/^ {2}next run {4}\S+ \d\d:00:00 UTC, in .+$/),
-      expect.stringMatching(/^ {2}last drill {2}\S+ \S+ UTC, 3 d ago; the next: \S+ \S+ UTC, in .+$/),
-      "  last verify never, as far as this host knows",
+      expect.stringMatching(/^ {2}good drill {2}\S+ \S+ UTC, 3 d ago; the next: \S+ \S+ UTC, in .+$/),
+      "  good verify never, as far as this host knows",
+    ]);
+  });
+
+  test("a drill that failed is not passed over: what is shown is the last good one", () => {
+    const ages = { last_run_timestamp_seconds: HOUR, last_success_timestamp_seconds: HOUR };
+    noted({ ...GOOD, verify_last_exit_code: 9 }, ages);
+    expect(status().filter(row => row.includes("drill"))).toEqual([
+      expect.stringMatching(/^prom-1: NOT PROTECTED: the last verification or drill failed /),
+      expect.stringMatching(/^ {2}good drill {2}never, as far as this host knows; /),
     ]);
   });
 
