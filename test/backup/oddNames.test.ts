@@ -4,6 +4,10 @@ import * as fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
 
+/** What a terminal obeys, but for tabs and line ends. */
+// eslint-disable-next-line no-control-regex -- these are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+
 const NEXT = "20990101T000000Z";
 const ULID = "01M7VW2GC07R5ZX6V25SJJYAAA";
 const TIME = "2026-01-01 00:00:00";
@@ -46,8 +50,7 @@ describe.each(["path", "rclone"])("of a repository behind %s", type => {
       const { code, stdout, stderr } = data.call(words);
       expect([words, code, stderr]).toEqual([words, 0, expect.anything()]);
       expect([words, stdout + stderr]).toEqual([words, expect.not.stringContaining(NEXT)]);
-      // eslint-disable-next-line no-control-regex -- these are what is looked for
-      expect([words, stdout + stderr]).toEqual([words, expect.not.stringMatching(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)]);
+      expect([words, stdout + stderr]).toEqual([words, expect.not.stringMatching(CONTROLS)]);
       expect([words, added.filter(name => !fs.existsSync(name))]).toEqual([words, []]);
       if (words !== "list") {
         expect([words, stderr]).toEqual([words, expect.stringMatching(/repository local: [0-9]+ objects there have names/)]);

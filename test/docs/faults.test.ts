@@ -10,7 +10,7 @@ const FOLDERS = ["test/alerts", "test/backup", "test/hostCommand", "test/integra
 function tested(): string[] {
   const files = FOLDERS.flatMap(folder => readdirSync(path.join(root, folder)).filter(name => name.endsWith(".ts")).map(name => `${folder}/${name}`));
   return files.flatMap(file => {
-    const titles = readFileSync(path.join(root, file), "utf8").matchAll(/\("(F\d+)[: ]/g);
+    const titles = readFileSync(path.join(root, file), "utf8").matchAll(/\(\s*"(F\d+)[: ]/g);
     return [...new Set([...titles].map(([, fault]) => fault))].map(fault => `${fault}: ${file}`);
   });
 }

@@ -147,7 +147,7 @@ named_snapshot() {
   local names
   names="$(jq --raw-output 'objects | if .status == "success" then .data.name? else .error? end | strings' "$1" 2>/dev/null |
     sed --regexp-extended 's#^([0-9]{8}T[0-9]{6}Z-[0-9a-f]{16})$#/snapshots/\1/#' |
-    grep --only-matching --extended-regexp '/snapshots/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}/' | cut -d / -f 3 | sort --unique)" || return 1
+    grep -oE '/snapshots/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}/' | cut -d / -f 3 | sort --unique)" || return 1
   [[ $names =~ $SNAPSHOT_PATTERN ]] && printf '%s' "$names"
 }
 

@@ -144,9 +144,11 @@ read_public_listeners() {
 
 # require_reload UNIT: refuses a server that cannot be told to load its configuration without a signal that might end it.
 require_reload() {
+  local main way_out
   if find_reload "$1"; then return 0; fi
-  die "$EXIT_REFUSED" "$1 cannot be told to load its configuration: its main process is not the server but $(program_name "$(unit_property "$1" MainPID)"), \
-which a signal could end, and no other process of it is known to be the server; nothing was changed. Add --web.enable-lifecycle to the server, or let the script that starts it end with: exec prometheus"
+  main="$(program_name "$(unit_property "$1" MainPID)")"
+  way_out="Add --web.enable-lifecycle to the server, or let the script that starts it end with: exec prometheus"
+  die "$EXIT_REFUSED" "$1 cannot be told to load its configuration: its main process is not the server but $main, which a signal could end, and no other process of it is known to be the server; nothing was changed. $way_out"
 }
 
 # find_reload UNIT: sets RELOAD to unit (its ExecReload=, which may send a signal to the main process, so that must be the server), lifecycle (an HTTP

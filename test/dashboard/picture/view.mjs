@@ -1,6 +1,6 @@
 // Draws the dashboard in a browser with the parts that Grafana itself is made of: its table, its graph, its tiles, its
-// transformations, units and colours. Plain JavaScript, because these packages are fetched only where a picture is drawn.
-// The layout of the page, and the timeline of states, which Grafana does not publish as a part, are drawn here.
+// transformations, units and colours. Plain JavaScript, because these packages are fetched only where a picture is
+// drawn. The layout of the page, and the timeline of states, which Grafana does not publish as a part, are drawn here.
 import * as data from "@grafana/data";
 import * as ui from "@grafana/ui";
 import { TableNG } from "@grafana/ui/unstable";
