@@ -15,10 +15,12 @@ import {
 import { HostArgs, hostProblems, missingHostKey, SshConnection } from "../host/connection";
 import { bucketProblems, offsiteBucketSchema } from "../offsiteBucket/settings";
 import { RemoteWriteTarget } from "../remoteWrite/settings";
-import { configPath, joined, nameOf, textsIn } from "./paths";
+import { configPath, joined, nameOf } from "./paths";
+import { optional, plainConnection, plainSettings, rest } from "./pieces";
 import { HostConfig, hostSchema, OffsiteBucketConfig, SharedConfig, sharedSchema, TargetConfig } from "./schema";
-import { shapeProblems, storeSecret, withoutWrongForms } from "./shape";
-import { namespace, SecretLookup, StackConfig, StackFacts, structures } from "./stackConfig";
+import { shapeProblems, storeSecret } from "./shape";
+import { namespace, SecretLookup, StackConfig, StackFacts } from "./stackConfig";
+import { unknownKeys } from "./unknownKeys";
 
 export const secretNameCheck = pattern(
   /^[A-Za-z][A-Za-z0-9_-]{0,63}$/,
@@ -51,7 +53,9 @@ export class Reader {
     const settings = configs.map((config): BackupSettings => ({ repositories: config?.repositories }));
     this.problems.push(...offsiteProblems({ defaults, hosts: settings, offsiteBucket: described }));
     this.reachedHosts(configs, shared);
-    this.unknownKeys();
+    const unknown = unknownKeys(this.plain, this.facts.keys ?? []);
+    this.problems.push(...unknown.problems);
+    this.warnings.push(...unknown.warnings);
     return { environment, hosts, ...(offsiteBucket === undefined ? {} : { offsiteBucket }) };
   }
 
@@ -124,25 +128,10 @@ export class Reader {
     const hosts = configs.map((own, index) => {
       const merged: HostConfig = { ...shared, ...own, name: own?.name ?? "" };
       const address = own === undefined || this.incomplete.has(`hosts[${index}]`) ? "" : (own.address ?? own.name);
-      return { name: merged.name, connection: this.connection(merged, address), retired: own?.retired };
+      return { name: merged.name, connection: plainConnection(merged, address), retired: own?.retired };
     });
     for (const { path, text } of sharedMachines(hosts)) {
       this.add(path.replaceAll(".connection.", "."), text);
-    }
-  }
-
-  /** Keys of the stack that are neither a structure nor named by one: a slip of the pen, which must not be ignored. */
-  private unknownKeys(): void {
-    const named = new Set(textsIn([this.plain.defaults, this.plain.hosts]));
-    for (const { name, secret } of (this.facts.keys ?? []).filter(key => !named.has(key.name))) {
-      if (secret) {
-        this.warnings.push(`the secret \`${name}\` of this stack is named by no setting of ${namespace}`);
-        continue;
-      }
-      const near = nearest(name, structures);
-      const known = structures.map(structure => `\`${structure}\``).join(", ");
-      const meant = near === undefined ? `There are ${known}, and secrets that they name` : `Did you mean \`${near}\``;
-      this.add(name, `is not a setting of ${namespace}. ${meant}${near === undefined ? "." : "?"}`);
     }
   }
 
@@ -177,7 +166,7 @@ export class Reader {
   private settings(config: SharedConfig, root: string): BackupSettings {
     const { repositories, prometheus, textfile, remoteWrite } = config;
     const settings: BackupSettings = {
-      ...backupSettings(config),
+      ...plainSettings(config),
       ...optional("heartbeat", this.secretOf(config.heartbeat, `${root}.heartbeat`)),
     };
     if (prometheus !== undefined) {
@@ -226,29 +215,15 @@ export class Reader {
 
   /** Every value by itself, where it stands. */
   private values(config: SharedConfig, settings: BackupSettings, root: string): void {
-    const connection = this.connection(config, "192.0.2.1");
+    const connection = plainConnection(config, "192.0.2.1");
     this.addAll(root, [...hostProblems({ hostName: "host", connection }), ...settingsProblems(settings)]);
-  }
-
-  private connection(config: SharedConfig & { hostKey?: string }, address: string): SshConnection {
-    const { port, user, hostKey, insecureHostKey, bastion } = config;
-    return {
-      address,
-      ...optional("port", port),
-      ...optional("user", user),
-      ...optional("hostKey", hostKey),
-      ...optional("insecureHostKey", insecureHostKey),
-      ...optional("attempts", config.connectAttempts),
-      ...optional("attemptTimeoutSeconds", config.connectTimeoutSeconds),
-      ...optional("bastion", bastion === undefined ? undefined : { ...bastion, privateKey: undefined }),
-    };
   }
 
   /** The connection with its secrets; named once a host, so that a missing one is reported where it is named. */
   private sealedConnection(merged: HostConfig, own: HostConfig, root: string): SshConnection {
     const place = (key: "privateKey" | "privateKeyPassword" | "bastion"): string =>
       own[key] === undefined ? "defaults" : root;
-    const connection = this.connection(merged, merged.address ?? merged.name);
+    const connection = plainConnection(merged, merged.address ?? merged.name);
     const keyOf = (name: string | undefined, path: string): pulumi.Input<string> | undefined =>
       this.secretOf(name, path, privateKeyFault);
     const bastionKey = keyOf(merged.bastion?.privateKey, `${place("bastion")}.bastion.privateKey`);
@@ -280,7 +255,7 @@ export class Reader {
     const connection = this.sealedConnection(merged, own, root);
     const host: HostArgs = {
       hostName: own.name,
-      connection: { ...this.connection(own, own.address ?? own.name), insecureHostKey: true },
+      connection: { ...plainConnection(own, own.address ?? own.name), insecureHostKey: true },
     };
     const complete = mergeSettings(defaults ?? {}, settings);
     this.addAll(root, [
@@ -322,50 +297,4 @@ export class Reader {
     }
     return bucket;
   }
-}
-
-/** What a schema accepts of an input once its wrong parts are gone; a group that then lacks something goes next. */
-function rest<T extends z.ZodType>(schema: T, error: z.ZodError, input: unknown): z.output<T> | undefined {
-  const smaller = withoutWrongForms(error, input);
-  const result = schema.safeParse(smaller);
-  if (result.success) {
-    return result.data;
-  }
-  return JSON.stringify(smaller) === JSON.stringify(input) ? undefined : rest(schema, result.error, smaller);
-}
-
-/** What of a host's configuration has the same form in code. */
-function backupSettings(config: SharedConfig): BackupSettings {
-  const {
-    schedule,
-    spreadMinutes,
-    timeZone,
-    scheduler,
-    source,
-    format,
-    archiveCompression,
-    skipHead,
-    holdBlocks,
-    retention,
-  } = config;
-  const {
-    orphanGraceHours,
-    suspectBelowPercent,
-    companions,
-    adminApi,
-    textfile,
-    alerts,
-    drill,
-    limits,
-    victoriaMetrics,
-  } = config;
-  const all: BackupSettings = {
-    schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention,
-    orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }

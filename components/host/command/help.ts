@@ -1,6 +1,7 @@
 import { paths } from "../paths";
-import { at, CommandOption, HostCommand, hostCommands, timeForms } from "./commands";
+import { hostCommands } from "./commands";
 import { ExitCode, exitCodes } from "./exitCodes";
+import { at, CommandOption, HostCommand, timeForms } from "./forms";
 
 const WIDTH = 80;
 

@@ -1,6 +1,6 @@
 import { paths } from "../paths";
-import { HostCommand, timeForms } from "./commands";
 import { exitCodes } from "./exitCodes";
+import { HostCommand, timeForms } from "./forms";
 import { commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime } from "./help";
 
 /** A text of a man page: what troff would take for its own is escaped. */

@@ -1,5 +1,5 @@
-import { HostCommand, timeForms } from "./commands";
 import { ExitCode, exitCodes } from "./exitCodes";
+import { HostCommand, timeForms } from "./forms";
 import {
   commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime, usageLine,
 } from "./help";
