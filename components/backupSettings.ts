@@ -1,18 +1,24 @@
-import { adminApiDefaults, adminApiProblems, AdminApiSettings, Exposure, uselessProxy } from "./adminApi/settings";
-import { alertProblems, AlertSettings } from "./alertRules/settings";
+import {
+  adminApiDefaults, adminApiProblems, adminApiSchema, AdminApiSettings, Exposure, uselessProxy,
+} from "./adminApi/settings";
+import { alertProblems, alertSchema, AlertSettings } from "./alertRules/settings";
+import { jobForm } from "./backupJob/form";
 import { backupUser } from "./backupJob/plan";
 import { Repository } from "./backupJob/repository";
-import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./backupJob/settings";
+import {
+  jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems,
+} from "./backupJob/settings";
 import { bootstrapProblems, BootstrapSource } from "./bootstrap/settings";
 import { given } from "./fields/given";
+import { list } from "./fields/group";
 import { Problem } from "./fields/problems";
 import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
 import { PrometheusServer, serverDefaults, serverProblems } from "./host/server";
 import { OffsiteBucketSettings } from "./offsiteBucket/settings";
 import { remoteWriteProblems } from "./remoteWrite/problems";
-import { RemoteWriteTarget } from "./remoteWrite/settings";
-import { textfileProblems, TextfileSettings } from "./textfileDirectory/settings";
-import { victoriaMetricsProblems, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
+import { remoteWriteSchema, RemoteWriteTarget } from "./remoteWrite/settings";
+import { textfileProblems, textfileSchema, TextfileSettings } from "./textfileDirectory/settings";
+import { victoriaMetricsProblems, victoriaMetricsSchema, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 
 /** Everything that hosts share or set for themselves. */
 export interface BackupSettings extends JobSettings {
@@ -27,6 +33,16 @@ export interface BackupSettings extends JobSettings {
   /** Receivers that get a copy of every new sample. A host's list replaces a shared one as a whole. */
   remoteWrite?: RemoteWriteTarget[];
 }
+
+/** The form of these settings. */
+export const backupForm = {
+  ...jobForm,
+  adminApi: adminApiSchema.optional(),
+  textfile: textfileSchema.optional(),
+  alerts: alertSchema.optional(),
+  victoriaMetrics: victoriaMetricsSchema.optional(),
+  remoteWrite: list(remoteWriteSchema).optional(),
+};
 
 /** All values that hosts share or set for themselves, each by itself. */
 export function settingsProblems(settings: BackupSettings): Problem[] {

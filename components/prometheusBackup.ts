@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { AdminApi } from "./adminApi/component";
 import { AlertRules } from "./alertRules/component";
 import { BackupJob } from "./backupJob/component";
-import { backupProblems, PrometheusBackupArgs } from "./backupSettings";
+import { backupForm, backupProblems, PrometheusBackupArgs } from "./backupSettings";
 import { Bootstrap } from "./bootstrap/component";
 import { componentOptions, refuse, stepOrder } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
@@ -47,7 +47,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
   public readonly expectedIntervalSeconds: pulumi.Output<number>;
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:PrometheusBackup", name, sealed(args), componentOptions(opts));
+    super("prometheus-backup:index:PrometheusBackup", name, sealed(args, backupForm), componentOptions(opts));
     refuse(backupProblems(args), this, name);
     let before = stepOrder(name, args, this, opts);
     // One after another; two at once would get in each other's way on the host.

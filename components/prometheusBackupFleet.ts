@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { backupForm } from "./backupSettings";
 import { bucketHosts, fleetHost, fleetProblems, PrometheusBackupFleetArgs } from "./fleetSettings";
 import { refuse } from "./host/remoteStep";
 import { sealed } from "./host/secrets";
@@ -49,7 +50,7 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
 function sealedFleet(args: PrometheusBackupFleetArgs): PrometheusBackupFleetArgs {
   return {
     ...args,
-    ...(args.defaults === undefined ? {} : { defaults: sealed(args.defaults) }),
-    hosts: args.hosts.map(sealed),
+    ...(args.defaults === undefined ? {} : { defaults: sealed(args.defaults, backupForm) }),
+    hosts: args.hosts.map(host => sealed(host, backupForm)),
   };
 }

@@ -7,6 +7,7 @@ import { checkedSecret, sealed } from "../host/secrets";
 import { serverPlan } from "../host/server";
 import { stepProblems } from "../host/step";
 import { StepName } from "../host/stepName";
+import { jobArgsForm } from "./form";
 import { backupUser } from "./plan";
 import { credentialsFault, PlainRepository, repositoryName, withoutCredentials } from "./repository";
 import { BackupJobArgs } from "./settings";
@@ -50,7 +51,7 @@ export class BackupJob extends pulumi.ComponentResource {
   public readonly expectedIntervalSeconds: pulumi.Output<number>;
 
   constructor(name: string, args: BackupJobArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:BackupJob", name, sealed(args), componentOptions(opts));
+    super("prometheus-backup:index:BackupJob", name, sealed(args, jobArgsForm), componentOptions(opts));
     refuse(stepProblems(backupJob, args), this, name);
     const plan = pulumi
       .output((args.repositories ?? []).map(withoutCredentials))

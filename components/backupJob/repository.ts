@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, choice, flag, group, text } from "../fields/group";
+import { amount, choice, flag, group, secret, text } from "../fields/group";
 import {
   addressCheck, both, bucketCheck, Check, directoryCheck, hostKeyCheck, lineCheck, loginCheck, pattern, prefixCheck,
   urlCheck,
@@ -99,7 +99,7 @@ export const repositorySchema = group({
   gcs: text.optional(),
   prefix: text.optional(),
   sftp: sftpSchema.optional(),
-  credentials: text.optional(),
+  credentials: secret.optional(),
   prune: flag.optional(),
   proof: choice(Proof).optional(),
 });

@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { repositorySchema } from "../backupJob/repository";
+import { list } from "../fields/group";
 import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
 import { BootstrapArgs } from "./settings";
@@ -22,7 +24,12 @@ export class Bootstrap extends pulumi.ComponentResource {
   public readonly report: pulumi.Output<string>;
 
   constructor(name: string, args: BootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:Bootstrap", name, sealed(args), componentOptions(opts));
+    super(
+      "prometheus-backup:index:Bootstrap",
+      name,
+      sealed(args, { repositories: list(repositorySchema) }),
+      componentOptions(opts),
+    );
     const install = installStep(this, name, bootstrap, args, opts);
     this.report = install.stdout;
     this.registerOutputs({ report: this.report });

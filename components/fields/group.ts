@@ -9,6 +9,8 @@ export function group<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T,
 }
 
 export const text = z.string();
+/** A text that is kept secret wherever it goes: this form in a table is all that has to be said. */
+export const secret = z.string();
 export const amount = z.number();
 export const flag = z.boolean();
 /** One word of several. */
@@ -18,3 +20,11 @@ export const list = z.array;
 export const texts = z.record(text, text);
 /** A value that may be written in another form, which is turned into the usual one first. */
 export const rewritten = z.preprocess;
+
+/** The schema of a value that may be left out, or is made from another form. */
+export function bare(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodOptional) {
+    return bare(schema.unwrap() as z.ZodType);
+  }
+  return schema instanceof z.ZodPipe ? bare(schema.out as z.ZodType) : schema;
+}

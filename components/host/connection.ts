@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, group, text } from "../fields/group";
+import { amount, group, secret, text } from "../fields/group";
 import { addressCheck, hostKeyCheck, hostNameCheck, loginCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { privateKeyFault, secretCheck } from "../fields/secretText";
@@ -111,6 +111,13 @@ export const bastionSchema = group({
   address: text,
   port: amount.optional(),
   user: text.optional(),
-  privateKey: text.optional(),
+  privateKey: secret.optional(),
   hostKey: text,
+});
+
+/** What of a connection is secret, as it is given in code. */
+export const connectionForm = group({
+  privateKey: secret.optional(),
+  privateKeyPassword: secret.optional(),
+  bastion: bastionSchema.optional(),
 });

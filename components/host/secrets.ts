@@ -1,5 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { group } from "../fields/group";
+import { changeSecrets } from "../fields/secrets";
 import { SecretFault } from "../fields/secretText";
+import { connectionForm } from "./connection";
+import { serverSchema } from "./server";
 
 /**
  * A secret that may come from elsewhere, and is then checked as soon as it is known; `path` says which one it is. A
@@ -26,68 +30,12 @@ export function checkedSecret(
   });
 }
 
-type Secret = pulumi.Input<string>;
-
-/** What of a connection is secret. */
-interface SealableConnection {
-  privateKey?: Secret;
-  privateKeyPassword?: Secret;
-  bastion?: { privateKey?: Secret };
-}
-
-/** What of a target of remote_write is secret. */
-interface SealableTarget {
-  bearerToken?: Secret;
-  basicAuth?: { password: Secret };
-  tls?: { key?: Secret };
-}
-
-/** Whatever of a component's arguments may hold secrets. */
-interface Sealable {
-  connection?: SealableConnection;
-  prometheus?: { apiCredentials?: Secret };
-  repositories?: { credentials?: Secret }[];
-  heartbeat?: Secret;
-  textfile?: { exporterCredentials?: Secret };
-  exporterCredentials?: Secret;
-  remoteWrite?: SealableTarget[];
-}
+const hostForm = { connection: connectionForm, prometheus: serverSchema };
 
 /**
- * Arguments with their secrets marked. Arguments of components end up in the state, and a component cannot say
- * afterwards which of them are secret.
+ * Arguments with their secrets marked, those of host and server and what else `form` calls secret. Arguments of
+ * components end up in the state, and a component cannot say afterwards which of them are secret.
  */
-export function sealed<T extends Sealable>(args: T): T {
-  const { connection, prometheus, repositories, textfile, remoteWrite } = args;
-  return {
-    ...withSecret(withSecret(args, "heartbeat"), "exporterCredentials"),
-    ...(connection === undefined ? {} : { connection: sealedConnection(connection) }),
-    ...(prometheus === undefined ? {} : { prometheus: withSecret(prometheus, "apiCredentials") }),
-    ...(textfile === undefined ? {} : { textfile: withSecret(textfile, "exporterCredentials") }),
-    ...(repositories === undefined
-      ? {}
-      : { repositories: repositories.map(repository => withSecret(repository, "credentials")) }),
-    ...(remoteWrite === undefined ? {} : { remoteWrite: remoteWrite.map(sealedTarget) }),
-  };
-}
-
-function sealedConnection<T extends SealableConnection>(connection: T): T {
-  const { bastion } = connection;
-  return {
-    ...withSecret(withSecret(connection, "privateKey"), "privateKeyPassword"),
-    ...(bastion === undefined ? {} : { bastion: withSecret(bastion, "privateKey") }),
-  };
-}
-
-function sealedTarget<T extends SealableTarget>(target: T): T {
-  const { basicAuth, tls } = target;
-  return {
-    ...withSecret(target, "bearerToken"),
-    ...(basicAuth === undefined ? {} : { basicAuth: withSecret(basicAuth, "password") }),
-    ...(tls === undefined ? {} : { tls: withSecret(tls, "key") }),
-  };
-}
-
-function withSecret<T extends object, K extends keyof T>(holder: T, key: K): T {
-  return holder[key] === undefined ? holder : { ...holder, [key]: pulumi.secret(holder[key]) };
+export function sealed<T extends object>(args: T, form: Parameters<typeof group>[0] = {}): T {
+  return changeSecrets(group({ ...hostForm, ...form }), args, leaf => pulumi.secret(leaf)) as T;
 }

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, flag, group, text } from "../fields/group";
+import { amount, flag, group, secret, text } from "../fields/group";
 import { directoryCheck, unitCheck, urlCheck, userCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { apiCredentialsName, paths } from "./paths";
@@ -50,7 +50,7 @@ export const serverSchema = group({
   unit: text.optional(),
   user: text.optional(),
   dataDirectory: text.optional(),
-  apiCredentials: text.optional(),
+  apiCredentials: secret.optional(),
   newHost: flag.optional(),
   readyTimeoutSeconds: amount.optional(),
 });

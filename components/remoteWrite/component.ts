@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { list } from "../fields/group";
 import { privateKeyFault } from "../fields/secretText";
 import { StepContent } from "../host/payload";
 import { componentOptions, refuse, sendStep } from "../host/remoteStep";
@@ -6,7 +7,7 @@ import { checkedSecret, sealed } from "../host/secrets";
 import { stepProblems } from "../host/step";
 import { StepName } from "../host/stepName";
 import { PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, withoutSecrets } from "./plan";
-import { hasTargetSecrets, RemoteWriteArgs, RemoteWriteTarget } from "./settings";
+import { hasTargetSecrets, RemoteWriteArgs, remoteWriteSchema, RemoteWriteTarget } from "./settings";
 import { remoteWrite, remoteWriteCredentialsStep, remoteWriteStep } from "./step";
 import { endpointUrl } from "./yaml";
 
@@ -35,7 +36,12 @@ export class RemoteWrite extends pulumi.ComponentResource {
   public readonly report: pulumi.Output<string>;
 
   constructor(name: string, args: RemoteWriteArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:RemoteWrite", name, sealed(args), componentOptions(opts));
+    super(
+      "prometheus-backup:index:RemoteWrite",
+      name,
+      sealed(args, { remoteWrite: list(remoteWriteSchema) }),
+      componentOptions(opts),
+    );
     refuse(stepProblems(remoteWrite, args), this, name);
     const plan = pulumi
       .output(args.remoteWrite.map(withoutSecrets))

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, choice, flag, group, list, text, texts } from "../fields/group";
+import { amount, choice, flag, group, list, secret, text, texts } from "../fields/group";
 import { HostArgs } from "../host/connection";
 import { PrometheusServer } from "../host/server";
 
@@ -183,12 +183,12 @@ export const remoteWriteSchema = group({
   url: text,
   tenant: text.optional(),
   headers: texts.optional(),
-  basicAuth: group({ username: text, password: text }).optional(),
-  bearerToken: text.optional(),
+  basicAuth: group({ username: text, password: secret }).optional(),
+  bearerToken: secret.optional(),
   tls: group({
     ca: text.optional(),
     certificate: text.optional(),
-    key: text.optional(),
+    key: secret.optional(),
     serverName: text.optional(),
     insecureSkipVerify: flag.optional(),
   }).optional(),

@@ -1,51 +1,21 @@
 import { z } from "zod";
-import { adminApiSchema } from "../adminApi/settings";
-import { alertSchema } from "../alertRules/settings";
-import { limitSchema } from "../backupJob/limits";
-import { repositorySchema } from "../backupJob/repository";
-import { retentionSchema } from "../backupJob/retention";
-import { Compression, drillSchema, Format, Scheduler, skipHeadSchema, Source } from "../backupJob/settings";
+import { backupForm } from "../backupSettings";
 import { bootstrapSchema } from "../bootstrap/settings";
-import { amount, choice, flag, group, list, text } from "../fields/group";
+import { amount, bare, flag, group, list, secret, text } from "../fields/group";
 import { bastionSchema } from "../host/connection";
-import { serverSchema } from "../host/server";
 import { offsiteBucketSchema } from "../offsiteBucket/settings";
 import { remoteWriteSchema } from "../remoteWrite/settings";
-import { textfileSchema } from "../textfileDirectory/settings";
-import { victoriaMetricsSchema } from "../victoriaMetrics/settings";
 
 const shared = {
   user: text.optional(),
   port: amount.optional(),
-  privateKey: text.optional(),
-  privateKeyPassword: text.optional(),
+  privateKey: secret.optional(),
+  privateKeyPassword: secret.optional(),
   insecureHostKey: flag.optional(),
   bastion: bastionSchema.optional(),
   connectAttempts: amount.optional(),
   connectTimeoutSeconds: amount.optional(),
-  prometheus: serverSchema.optional(),
-  adminApi: adminApiSchema.optional(),
-  schedule: text.optional(),
-  spreadMinutes: amount.optional(),
-  timeZone: text.optional(),
-  scheduler: choice(Scheduler).optional(),
-  source: choice(Source).optional(),
-  format: choice(Format).optional(),
-  archiveCompression: choice(Compression).optional(),
-  skipHead: skipHeadSchema.optional(),
-  holdBlocks: flag.optional(),
-  retention: retentionSchema.optional(),
-  orphanGraceHours: amount.optional(),
-  suspectBelowPercent: amount.optional(),
-  companions: flag.optional(),
-  heartbeat: text.optional(),
-  repositories: list(repositorySchema).optional(),
-  textfile: textfileSchema.optional(),
-  alerts: alertSchema.optional(),
-  drill: drillSchema.optional(),
-  limits: limitSchema.optional(),
-  remoteWrite: list(remoteWriteSchema).optional(),
-  victoriaMetrics: victoriaMetricsSchema.optional(),
+  ...backupForm,
 };
 
 /** `prometheus-backup:defaults`: what hosts share. */
@@ -62,14 +32,6 @@ export const hostSchema = group({
   bootstrapFrom: bootstrapSchema.optional(),
   ...shared,
 });
-
-/** The schema of a value that may be left out, or is made from another form. */
-function bare(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodOptional) {
-    return bare(schema.unwrap() as z.ZodType);
-  }
-  return schema instanceof z.ZodPipe ? bare(schema.out as z.ZodType) : schema;
-}
 
 /** The names of the settings in a group; none for anything else. */
 export function namesIn(schema: z.ZodType): [string, z.ZodType][] {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { textfileDefaults, TextfileDirectoryArgs } from "./settings";
+import { textfileDefaults, TextfileDirectoryArgs, textfileSchema } from "./settings";
 import { textfileDirectoryStep } from "./step";
 
 /**
@@ -17,7 +17,12 @@ export class TextfileDirectory extends pulumi.ComponentResource {
   public readonly report: pulumi.Output<string>;
 
   constructor(name: string, args: TextfileDirectoryArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:TextfileDirectory", name, sealed(args), componentOptions(opts));
+    super(
+      "prometheus-backup:index:TextfileDirectory",
+      name,
+      sealed(args, { textfile: textfileSchema }),
+      componentOptions(opts),
+    );
     const install = installStep(this, name, textfileDirectoryStep, args, opts);
     this.directory = pulumi.output(args.textfile?.directory ?? textfileDefaults.directory);
     this.report = install.stdout;

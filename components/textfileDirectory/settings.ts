@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { flag, group, text } from "../fields/group";
+import { flag, group, secret, text } from "../fields/group";
 import { filePathCheck, unitCheck, urlCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -39,7 +39,7 @@ export const textfileSchema = group({
   directory: text.optional(),
   exporterUnit: text.optional(),
   exporterUrl: text.optional(),
-  exporterCredentials: text.optional(),
+  exporterCredentials: secret.optional(),
 });
 
 /** What is wrong with the textfile settings. */
