@@ -120,11 +120,13 @@ restart_and_confirm() {
       CHANGING=false
       die "$EXIT_SERVER" "$UNIT has the admin API on but still replays its WAL after $READY_TIMEOUT s; it was left to it. Run \`pulumi up\` again when it is ready, or raise adminApi.readyTimeoutSeconds"
     fi
-    die_with "$EXIT_SERVER" "$WORK/journal" "$UNIT did not become ready at $BASE_URL within $READY_TIMEOUT s with $ADMIN_FLAG, its last words are above"
+    die_with "$EXIT_SERVER" "$WORK/journal" \
+      "$UNIT did not become ready at $BASE_URL within $READY_TIMEOUT s with $ADMIN_FLAG, its last words are above"
   fi
   server_flag web.enable-admin-api
   if [[ $VALUE != true ]]; then
-    die "$EXIT_ADMIN_API" "$UNIT came up without the admin API although its command has $ADMIN_FLAG; is $BASE_URL another server?"
+    die "$EXIT_ADMIN_API" \
+      "$UNIT came up without the admin API although its command has $ADMIN_FLAG; is $BASE_URL another server?"
   fi
 }
 
@@ -156,7 +158,8 @@ step_remove() {
   if ! restart_unit "$unit" || ! follow_address "$unit" ||
     ! wait_ready "$unit" "${STATE_VALUES[ready_timeout]:-300}"; then
     keep_journal "$unit" "$WORK/journal"
-    die_with "$EXIT_SERVER" "$WORK/journal" "$unit was restored and restarted, but is not ready at $BASE_URL. Look at: systemctl status $unit"
+    die_with "$EXIT_SERVER" "$WORK/journal" \
+      "$unit was restored and restarted, but is not ready at $BASE_URL. Look at: systemctl status $unit"
   fi
 }
 

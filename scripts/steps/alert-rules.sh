@@ -11,7 +11,8 @@ step_install() {
   require_setting URL '^https?://[^[:space:]]+$' 'an http or https URL'
   UNIT="${SETTINGS[UNIT]}"
   if ((${#FILE_PATHS[@]} != 1)) || [[ ! ${FILE_PATHS[0]} =~ ^(/[A-Za-z0-9._@+-]+)+\.ya?ml$ ]]; then
-    die "$EXIT_CONFIGURATION" "the rules file needs one plain absolute path that ends in .yml, not '${FILE_PATHS[*]}'; nothing was changed"
+    die "$EXIT_CONFIGURATION" \
+      "the rules file needs one plain absolute path that ends in .yml, not '${FILE_PATHS[*]}'; nothing was changed"
   fi
   RULES="${FILE_PATHS[0]}"
   ensure_tools curl jq
@@ -63,7 +64,8 @@ compose_config() {
   fi
 }
 
-# forget_lost_entry: takes our entry out of TEXT. What was recorded and is not there any more is nobody's: others write that file, too.
+# forget_lost_entry: takes our entry out of TEXT. What was recorded and is not there any more is nobody's: others write
+# that file, too.
 forget_lost_entry() {
   ENTRY="${STATE_VALUES[entry]:-}"
   if [[ -n $ENTRY && -z $OTHER_VIEW ]] && ! remove_entry "$ENTRY"; then
@@ -75,11 +77,13 @@ forget_lost_entry() {
 reload_and_confirm() {
   load_config "$RULES"
   if ! groups_are_loaded; then
-    die "$EXIT_VERIFICATION" "$UNIT has reloaded, but $BASE_URL/api/v1/rules does not show group ${SETTINGS[GROUP]//$'\n'/, } from $RULES"
+    die "$EXIT_VERIFICATION" \
+      "$UNIT has reloaded, but $BASE_URL/api/v1/rules does not show group ${SETTINGS[GROUP]//$'\n'/, } from $RULES"
   fi
 }
 
-# groups_are_loaded: true if the API shows every expected group from our file, under whatever name the configuration gives it.
+# groups_are_loaded: true if the API shows every expected group from our file, under whatever name the configuration
+# gives it.
 groups_are_loaded() {
   local group
   http_get '/api/v1/rules?type=alert'

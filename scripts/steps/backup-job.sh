@@ -8,7 +8,8 @@
 readonly STEP=backup-job
 readonly STEP_SETTINGS='BACKUP_USER UNIT URL API_CURL_CONFIG PACKAGES SCHEDULER'
 readonly LOG=/var/log/prometheus-backup.log STATE_DIRECTORY="${STEP_STATE_DIRECTORY:-/var/lib/prometheus-backup}"
-readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
+readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}" \
+  UNITS_DIRECTORY="${STEP_UNITS_DIRECTORY:-/etc/systemd/system}"
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
 RUN_PATIENCE_SECONDS=300
 
@@ -41,7 +42,8 @@ prove_repositories() {
   local status=0
   as_user "${SETTINGS[BACKUP_USER]}" "$HOST_COMMAND" check --repositories </dev/null >"$WORK/proof" 2>&1 || status=$?
   if ((status != 0)); then
-    die_with "$status" "$WORK/proof" "the backup job of this host cannot do its work (✘ above). Mend that; for a repository that is not there yet, set \`proof: warn\` for it. Then run \`pulumi up\` again"
+    die_with "$status" "$WORK/proof" \
+      "the backup job of this host cannot do its work (✘ above). Mend that; for a repository that is not there yet, set \`proof: warn\` for it. Then run \`pulumi up\` again"
   fi
   sed --regexp-extended --quiet 's/^  ! [^ ]+ +/warning: /p' "$WORK/proof"
 }
@@ -56,7 +58,8 @@ require_names() {
   done
 }
 
-# find_timers: sets TIMERS to the timers of the payload, and OTHER_TIMERS to those that were installed before and are not in it.
+# find_timers: sets TIMERS to the timers of the payload, and OTHER_TIMERS to those that were installed before and are
+# not in it.
 find_timers() {
   local path
   TIMERS=() OTHER_TIMERS=()
@@ -77,7 +80,8 @@ require_calendar() {
     find_payload_file "$UNITS_DIRECTORY/$timer"
     while IFS= read -r line; do
       systemd-analyze calendar -- "${line#OnCalendar=}" >"$WORK/calendar" 2>&1 ||
-        die_with "$EXIT_CONFIGURATION" "$WORK/calendar" "systemd on this host does not understand the schedule '${line#OnCalendar=}'; nothing was changed. Is the zone of \`timeZone\` installed (package tzdata)? Otherwise use \`scheduler: cron\`"
+        die_with "$EXIT_CONFIGURATION" "$WORK/calendar" \
+        "systemd on this host does not understand the schedule '${line#OnCalendar=}'; nothing was changed. Is the zone of \`timeZone\` installed (package tzdata)? Otherwise use \`scheduler: cron\`"
     done < <(grep '^OnCalendar=' -- "$FOUND")
   done
 }
@@ -108,9 +112,13 @@ settle_timers() {
   if ((${#TIMERS[@]} + ${#OTHER_TIMERS[@]} == 0)); then return 0; fi
   if [[ $CHANGED == true ]]; then systemctl daemon-reload; fi
   for timer in "${TIMERS[@]}"; do
-    if [[ $CHANGED == false && "$(systemctl is-enabled -- "$timer" 2>/dev/null)" == enabled ]] && systemctl is-active --quiet -- "$timer"; then continue; fi
+    if [[ $CHANGED == false && "$(systemctl is-enabled -- "$timer" 2>/dev/null)" == enabled ]] &&
+      systemctl is-active --quiet -- "$timer"; then
+      continue
+    fi
     CHANGING=true CHANGED=true TOUCHED_TIMERS=true
-    systemd-analyze verify --man=no -- "$UNITS_DIRECTORY/$timer" "$UNITS_DIRECTORY/${timer%.timer}.service" >"$WORK/verify" 2>&1 ||
+    systemd-analyze verify --man=no -- "$UNITS_DIRECTORY/$timer" \
+      "$UNITS_DIRECTORY/${timer%.timer}.service" >"$WORK/verify" 2>&1 ||
       die_with "$EXIT_CONFIGURATION" "$WORK/verify" "systemd does not take $timer and its service, see above"
     { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >"$WORK/enable" 2>&1 ||
       die_with "$EXIT_CONFIGURATION" "$WORK/enable" "$timer cannot be started, see above"
@@ -124,7 +132,8 @@ step_roll_back() {
   systemctl daemon-reload || status=1
   for timer in "${TIMERS[@]}" "${OTHER_TIMERS[@]}"; do
     if [[ ! -e $UNITS_DIRECTORY/$timer ]]; then stop_timers "$timer"; continue; fi
-    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >/dev/null 2>&1 || { note "$timer could not be started again"; status=1; }
+    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >/dev/null 2>&1 ||
+      { note "$timer could not be started again"; status=1; }
   done
   return "$status"
 }
@@ -145,7 +154,8 @@ ensure_local_repositories() {
     ensure_own_directory "${path%/}" 0750
     if [[ -n $host ]]; then hand_over "${path%/}/$host"; fi
     if ! as_user "$user" test -w "$path" -a -x "$path"; then
-      die "$EXIT_CONFIGURATION" "user $user cannot write to $path. Run: chown $user $path (and let the user pass the directories above)"
+      die "$EXIT_CONFIGURATION" \
+        "user $user cannot write to $path. Run: chown $user $path (and let the user pass the directories above)"
     fi
   done
 }
@@ -154,7 +164,8 @@ ensure_local_repositories() {
 ensure_own_directory() {
   local path="$1" index
   if [[ -d $path ]]; then return 0; fi
-  # On a mount that takes no chown, what the user makes is the user's anyway; on one that takes nothing from root, root could not.
+  # On a mount that takes no chown, what the user makes is the user's anyway; on one that takes nothing from root, root
+  # could not.
   if made_by_user "$path" "$2"; then return 0; fi
   ensure_directory "$path" "${SETTINGS[BACKUP_USER]}:$(id -gn -- "${SETTINGS[BACKUP_USER]}")" "$2"
   for index in "${!STATE_DIRECTORIES[@]}"; do
@@ -173,8 +184,9 @@ made_by_user() {
   CHANGED=true
 }
 
-# hand_over PATH: what root wrote there belongs to the backup user from now on: runs with the source cold are root's, and after a change
-# to another source nobody else could go on from their results. Of files with several names, one could be a stranger's.
+# hand_over PATH: what root wrote there belongs to the backup user from now on: runs with the source cold are root's,
+# and after a change to another source nobody else could go on from their results. Of files with several names, one
+# could be a stranger's.
 hand_over() {
   local path="$1" user="${SETTINGS[BACKUP_USER]}" found
   if [[ ! -d $path || -L $path ]]; then return 0; fi
@@ -184,7 +196,8 @@ hand_over() {
   fi
   found="$(find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -print -quit)"
   if [[ -z $found ]]; then return 0; fi
-  if ! find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown -h -- "$user:$(id -gn -- "$user")" {} + 2>"$WORK/chown"; then
+  if ! find "$path" -xdev -user root \( -type d -o -type f -links 1 \) -execdir chown \
+    -h -- "$user:$(id -gn -- "$user")" {} + 2>"$WORK/chown"; then
     # A file system without owners, where the mount says who may write.
     if ! as_user "$user" test -w "$path"; then warn "$path cannot be given to $user ($(tail -n 1 -- "$WORK/chown"))"; fi
     return 0
@@ -192,8 +205,9 @@ hand_over() {
   CHANGED=true
 }
 
-# take_over PATH: what another user wrote there belongs to root from now on, who would follow what that user could still put there. Folders first,
-# until there is none in which anybody else can write; then what is no file with one name goes, and files follow.
+# take_over PATH: what another user wrote there belongs to root from now on, who would follow what that user could still
+# put there. Folders first, until there is none in which anybody else can write; then what is no file with one name
+# goes, and files follow.
 take_over() {
   local path="$1" others=(! -user root)
   if [[ -z "$(find "$path" -xdev "${others[@]}" -print -quit)" ]]; then return 0; fi
@@ -217,7 +231,8 @@ ensure_log() {
   if [[ ! -e $LOG ]]; then
     : >"$WORK/log"
     replace_file "$WORK/log" "$owner" 0644 "$LOG"
-  elif ! as_user "${SETTINGS[BACKUP_USER]}" test -w "$LOG" || [[ $owner == root:* && "$(stat --format %u -- "$LOG")" != 0 ]]; then
+  elif ! as_user "${SETTINGS[BACKUP_USER]}" test -w "$LOG" ||
+    [[ $owner == root:* && "$(stat --format %u -- "$LOG")" != 0 ]]; then
     # The course's log belongs to root, and one of before a change of the user to that user.
     chown -- "$owner" "$LOG"
     chmod -- 0644 "$LOG"
@@ -230,10 +245,13 @@ await_timers() {
   local try
   if [[ "$(setting SCHEDULER cron)" == systemd || ${CRON_UNIT:-} != cron.target ]]; then return 0; fi
   for ((try = 0; try < 60; try++)); do
-    if [[ "$(systemctl list-units --no-legend --state=active 'cron-prometheus-backup-*.timer')" != '' ]]; then return 0; fi
+    if [[ "$(systemctl list-units --no-legend --state=active 'cron-prometheus-backup-*.timer')" != '' ]]; then
+      return 0
+    fi
     sleep 0.5
   done
-  die "$EXIT_VERIFICATION" "systemd-cron has made no timer of /etc/cron.d/prometheus-backup, so no backup would start. Look at: systemctl status cron-update.service"
+  die "$EXIT_VERIFICATION" \
+    "systemd-cron has made no timer of /etc/cron.d/prometheus-backup, so no backup would start. Look at: systemctl status cron-update.service"
 }
 
 # look_for_second_entry: hosts set up by hand have the job in root's crontab, which would now run ours as root.
@@ -253,8 +271,8 @@ step_remove() {
   remove_held
 }
 
-# await_run: a run that is at work would go on without the command and write its metrics once they are removed. From here
-# on none begins by itself.
+# await_run: a run that is at work would go on without the command and write its metrics once they are removed. From
+# here on none begins by itself.
 await_run() {
   local lock="$STATE_DIRECTORY/lock" user status=0
   stop_other_timers
@@ -263,7 +281,8 @@ await_run() {
   if [[ ! -f $lock ]]; then return 0; fi
   user="$(stat --format %U -- "$STATE_DIRECTORY")"
   # Only a lock that is held speaks of a run: the user may be gone, and the file be anything.
-  as_user "$user" timeout $((RUN_PATIENCE_SECONDS + 10)) flock --conflict-exit-code 75 --wait "$RUN_PATIENCE_SECONDS" "$lock" true 2>/dev/null || status=$?
+  as_user "$user" timeout $((RUN_PATIENCE_SECONDS + 10)) flock --conflict-exit-code 75 \
+    --wait "$RUN_PATIENCE_SECONDS" "$lock" true 2>/dev/null || status=$?
   if ((status != 75)); then return 0; fi
   die "$EXIT_REFUSED" "a run is at work on this host \
 ($(as_user "$user" timeout 5 head -c 100 -- "$lock" | tr --complement --delete '[:print:]')) \
@@ -277,12 +296,13 @@ forget_units() {
   systemctl reset-failed -- "${OTHER_TIMERS[@]}" "${OTHER_TIMERS[@]/%.timer/.service}" >/dev/null 2>&1 || true
 }
 
-# end_restore: a restore that was cut off is taken back while the command is there that can do it. Then the guard of its unit goes, without which
-# the unit could not start as soon as that command is gone.
+# end_restore: a restore that was cut off is taken back while the command is there that can do it. Then the guard of its
+# unit goes, without which the unit could not start as soon as that command is gone.
 end_restore() {
   local journal="$STATE_DIRECTORY-restore/switch/journal" guard
   if [[ -e $journal ]] && ! "$HOST_COMMAND" recover --serve "$journal" >"$WORK/recover" 2>&1; then
-    die_with "$EXIT_REFUSED" "$WORK/recover" "a restore on this host was cut off and cannot be taken back; nothing was removed. Mend what is said above, or remove $journal if the data are right"
+    die_with "$EXIT_REFUSED" "$WORK/recover" \
+      "a restore on this host was cut off and cannot be taken back; nothing was removed. Mend what is said above, or remove $journal if the data are right"
   fi
   for guard in "$UNITS_DIRECTORY"/*.d/90-prometheus-backup-restore.conf; do
     if ! grep -qF -e "recover --before-start $journal" -- "$guard" 2>/dev/null; then continue; fi
@@ -292,11 +312,13 @@ end_restore() {
   done
 }
 
-# remove_held: links that pin blocks which the server has deleted. The job names their place, so they go with its user's rights.
+# remove_held: links that pin blocks which the server has deleted. The job names their place, so they go with its user's
+# rights.
 remove_held() {
   local directory='' note="$STATE_DIRECTORY/hold"
   if [[ -f $note ]]; then
-    directory="$(as_user "$(stat --format %U -- "$note")" timeout 5 head -c 5000 -- "$note" | head -n 1)" || directory=''
+    directory="$(as_user "$(stat --format %U -- "$note")" timeout 5 head -c 5000 -- "$note" | head -n 1)" ||
+      directory=''
   fi
   if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return 0; fi
   as_user "$(stat --format %U -- "$note")" rm -rf -- "$directory/prometheus-backup-held" ||

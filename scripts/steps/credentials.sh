@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # parts: core payload files users packages systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
-# Host step credentials: secret files of root, which the backup user can read and nobody but root can change: curl, rclone and
-# AWS's libraries do what such a file says. A step of its own because one secret makes a whole payload unreadable in the preview.
+# Host step credentials: secret files of root, which the backup user can read and nobody but root can change: curl,
+# rclone and
+# AWS's libraries do what such a file says. A step of its own because one secret makes a whole payload unreadable in the
+# preview.
 # Nothing of them is ever printed.
 
 readonly STEP=credentials STEP_SETTINGS='BACKUP_USER SERVER_UNIT SERVER_URL API_CURL_CONFIG' STEP_IS_SECRET=true
@@ -23,7 +25,8 @@ step_install() {
   put_payload_files
 }
 
-# close_directory GROUP: only root changes what is in there, and only GROUP reads it. Installations from before let everybody in.
+# close_directory GROUP: only root changes what is in there, and only GROUP reads it. Installations from before let
+# everybody in.
 close_directory() {
   ensure_directory "$SECRETS_DIRECTORY" "root:$1" 0750
   if [[ "$(stat --format '%U:%G 0%a' -- "$SECRETS_DIRECTORY")" == "root:$1 0750" ]]; then return 0; fi

@@ -25,7 +25,8 @@ step_install() {
 give_to_server() {
   local index user group
   if [[ "$(unit_property "$UNIT" LoadState)" != loaded ]]; then
-    die "$EXIT_CONFIGURATION" "this host has no unit $UNIT; install Prometheus first, or name its unit in the configuration"
+    die "$EXIT_CONFIGURATION" \
+      "this host has no unit $UNIT; install Prometheus first, or name its unit in the configuration"
   fi
   user="$(unit_property "$UNIT" User)"
   group="$(unit_property "$UNIT" Group)"
@@ -34,7 +35,8 @@ give_to_server() {
     case "${FILE_MODES[index]}" in
       0640) FILE_OWNERS[index]="root:$group" ;;
       0600) FILE_OWNERS[index]=root:root ;;
-      *) die "$EXIT_REFUSED" "${FILE_PATHS[index]} holds a secret and must have mode 0640, not ${FILE_MODES[index]}; nothing was changed" ;;
+      *) die "$EXIT_REFUSED" \
+        "${FILE_PATHS[index]} holds a secret and must have mode 0640, not ${FILE_MODES[index]}; nothing was changed" ;;
     esac
   done
 }
@@ -55,7 +57,9 @@ find_files_in_use() {
   for index in "${!FILE_PATHS[@]}"; do
     path="${FILE_PATHS[index]}" name="${FILE_PATHS[index]##*/}"
     name="${name%%.*}"
-    if [[ ! -v ENDPOINT[$name] || " ${KEPT_FILES[*]} " != *" $path "* ]] || cmp -s -- "$WORK/files/$index" "$path"; then continue; fi
+    if [[ ! -v ENDPOINT[$name] || " ${KEPT_FILES[*]} " != *" $path "* ]] || cmp -s -- "$WORK/files/$index" "$path"; then
+      continue
+    fi
     ROTATED+=("$name")
   done
 }

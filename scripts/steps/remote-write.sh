@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # parts: core payload files packages users systemd lib/server/process lib/server/answer-fault prometheus lib/server/unit-command lib/server/port parsed-config server-config remote-storage
-# Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and proof
+# Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and
+# proof
 # by the server's metrics that samples arrive. promtool sees everything first; every other byte of the file stays.
 
 readonly STEP=remote-write
@@ -39,7 +40,8 @@ require_secret_files() {
   local path
   while IFS= read -r path; do
     if [[ -n $path && ! -f $path ]]; then
-      die "$EXIT_CONFIGURATION" "$path is missing, which the step for the credentials of remote_write installs; nothing was changed. Run \`pulumi up --replace '**remote-write-credentials'\`"
+      die "$EXIT_CONFIGURATION" \
+        "$path is missing, which the step for the credentials of remote_write installs; nothing was changed. Run \`pulumi up --replace '**remote-write-credentials'\`"
     fi
   done <<<"$(setting SECRET_FILE '')"
 }
@@ -77,7 +79,8 @@ compose_config() {
   if [[ $fits == false ]]; then
     refuse_part "remote_write in $CONFIG has its value on the line of the key, which cannot be extended without rewriting it"
   fi
-  check_text "the targets ${TARGETS[*]} in remote_write" 'If remote_write has targets of its own there, move them to the configuration of this module'
+  check_text "the targets ${TARGETS[*]} in remote_write" \
+    'If remote_write has targets of its own there, move them to the configuration of this module'
   if ! adds_exactly "$WORK/base.parsed" "$WORK/wanted.parsed" remote_write "$WORK/items"; then
     refuse_part "remote_write in $CONFIG is written in a form to which no lines can be added that change nothing else"
   fi
@@ -91,7 +94,8 @@ refuse_part() {
 
 # has_items PARSED: true if the parsed configuration sends to our targets already: each of them, as it is.
 has_items() {
-  awk 'function keep() { if (item != "") { if (!wanted) have[item] = 1; else if (!(item in have)) lacks = 1 } item = "" }
+  awk 'function keep() { if (item != "") { if (!wanted) have[item] = 1;
+    else if (!(item in have)) lacks = 1 } item = "" }
     /^- / || FNR == 1 { keep(); wanted = ours + 0 } { item = item $0 "\n" } END { keep(); exit lacks + 0 }' \
     <(section "$1" remote_write) ours=1 "$WORK/items"
 }
@@ -102,7 +106,9 @@ find_changed_files() {
   files_changed=false
   for index in "${!FILE_PATHS[@]}"; do
     if [[ ${FILE_PATHS[index]} == "$PART_FILE" ]]; then continue; fi
-    if ! is_installed "$WORK/files/$index" "${FILE_OWNERS[index]}" "${FILE_MODES[index]}" "${FILE_PATHS[index]}"; then files_changed=true; fi
+    if ! is_installed "$WORK/files/$index" "${FILE_OWNERS[index]}" "${FILE_MODES[index]}" "${FILE_PATHS[index]}"; then
+      files_changed=true
+    fi
   done
 }
 

@@ -45,8 +45,8 @@ step_install() {
   prove_directory
 }
 
-# find_exporter: sets UNIT to the configured unit, or to the one that runs under a usual name. None is needed where the directory is named: an
-# exporter in a container has none of its own, and the probe tells whether it reads that.
+# find_exporter: sets UNIT to the configured unit, or to the one that runs under a usual name. None is needed where the
+# directory is named: an exporter in a container has none of its own, and the probe tells whether it reads that.
 find_exporter() {
   local unit
   if [[ -z $UNIT ]]; then
@@ -59,20 +59,23 @@ find_exporter() {
   if [[ -n $UNIT ]]; then
     require_unit "$UNIT" node_exporter
   elif [[ -z $DIRECTORY ]]; then
-    die "$EXIT_CONFIGURATION" 'this host has no node_exporter (prometheus-node-exporter.service or node_exporter.service), which serves the metrics of the backup; install it, or name its unit in textfile.exporterUnit; of one in a container, name the directory that is mounted into it in textfile.directory. Nothing was changed'
+    die "$EXIT_CONFIGURATION" \
+      'this host has no node_exporter (prometheus-node-exporter.service or node_exporter.service), which serves the metrics of the backup; install it, or name its unit in textfile.exporterUnit; of one in a container, name the directory that is mounted into it in textfile.directory. Nothing was changed'
   fi
 }
 
 # require_directory: one that only the configuration names is never made: nobody might read it.
 require_directory() {
   if [[ ! -d $DIRECTORY ]]; then
-    die "$EXIT_CONFIGURATION" "$DIRECTORY is no directory on this host, so no exporter reads it; nothing was changed. Make it, or correct textfile.directory"
+    die "$EXIT_CONFIGURATION" \
+      "$DIRECTORY is no directory on this host, so no exporter reads it; nothing was changed. Make it, or correct textfile.directory"
   fi
 }
 
-# read_exporter_flags: sets IN_FORCE to the directory of the exporter, FROM_FLAG to whether a flag gave it, and CONFIRMED to whether its unit says so.
-# Without a flag it is the default of the build, which Debian sets and upstream leaves empty. Of a start script the unit does not tell what it adds;
-# there the running process is asked, which may say what it likes.
+# read_exporter_flags: sets IN_FORCE to the directory of the exporter, FROM_FLAG to whether a flag gave it, and
+# CONFIRMED to whether its unit says so. Without a flag it is the default of the build, which Debian sets and upstream
+# leaves empty. Of a start script the unit does not tell what it adds; there the running process is asked, which may say
+# what it likes.
 read_exporter_flags() {
   local argument previous='' program
   IN_FORCE='' FROM_FLAG=false COLLECTOR_OFF=false CONFIRMED=true
@@ -100,7 +103,10 @@ read_exporter_flags() {
   if [[ $COLLECTOR_OFF == true ]]; then
     die "$EXIT_REFUSED" "the textfile collector of $UNIT is switched off by its flags; nothing was changed. Take --no-collector.textfile away, or add --collector.textfile"
   fi
-  if [[ $FROM_FLAG == false && "$(owning_package "$program")" == prometheus-node-exporter && -e /etc/debian_version ]]; then IN_FORCE="$DEBIAN_DIRECTORY"; fi
+  if [[ $FROM_FLAG == false && "$(owning_package "$program")" == prometheus-node-exporter &&
+    -e /etc/debian_version ]]; then
+    IN_FORCE="$DEBIAN_DIRECTORY"
+  fi
   # A default that was never made serves nothing; on a host set up by hand it may even lie in somebody's data.
   if [[ $FROM_FLAG == false && ! -d $IN_FORCE ]]; then IN_FORCE=''; fi
   IN_FORCE="${IN_FORCE%/}"
@@ -115,7 +121,8 @@ settle_directory() {
     return 0
   fi
   if [[ $FROM_FLAG == true && ! -v STATE_FILES[$DROP_IN] ]]; then
-    # It may be the same by another path: mounted into a container or into the unit, a link, or one of a pattern. The probe tells.
+    # It may be the same by another path: mounted into a container or into the unit, a link, or one of a pattern. The
+    # probe tells.
     MISMATCH="$UNIT reads $IN_FORCE, not $DIRECTORY"
     if [[ ! -d $DIRECTORY ]]; then
       die "$EXIT_REFUSED" "$MISMATCH; nothing was changed. Leave textfile.directory unset to use that one, or change the flag of the unit"
@@ -134,7 +141,8 @@ settle_directory() {
   CONFIRMED=true NEEDS_FLAG=true
 }
 
-# make_writable: a directory of root goes to the backup user; one of somebody else's gets its group, if nobody loses anything by that.
+# make_writable: a directory of root goes to the backup user; one of somebody else's gets its group, if nobody loses
+# anything by that.
 make_writable() {
   local owner group mode real
   if [[ ! -d $DIRECTORY ]]; then
@@ -224,7 +232,8 @@ prove_directory() {
   for try in 1 2 3 4 5 6 7 8 9 10; do
     http_get ''
     if [[ $HTTP_STATUS == 200 ]] &&
-      awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' "$WORK/body"; then
+      awk -v want="$value" '$1 == "prometheus_backup_probe" && $2 + 0 == want + 0 { found = 1 } END { exit !found }' \
+      "$WORK/body"; then
       rm -f -- "$PROBE"
       return 0
     fi
@@ -239,14 +248,17 @@ prove_directory() {
 explain_exporter() {
   local words FAULT REMEDY
   words="$(curl_words "$WORK/curl")"
-  explain_answer "$HTTP_STATUS" "$WORK/body" "$words" textfile.exporterUrl textfile.exporterCredentials "${SETTINGS[EXPORTER_CURL_CONFIG]:-}"
+  explain_answer "$HTTP_STATUS" "$WORK/body" "$words" textfile.exporterUrl textfile.exporterCredentials \
+    "${SETTINGS[EXPORTER_CURL_CONFIG]:-}"
   if [[ -n $FAULT ]]; then
     die "$EXIT_VERIFICATION" "$EXPORTER_URL $FAULT. $REMEDY"
   elif [[ $HTTP_STATUS != 200 ]]; then
-    die "$EXIT_VERIFICATION" "$EXPORTER_URL does not answer as node_exporter does (HTTP $HTTP_STATUS${words:+, $words}). Correct textfile.exporterUrl"
+    die "$EXIT_VERIFICATION" \
+      "$EXPORTER_URL does not answer as node_exporter does (HTTP $HTTP_STATUS${words:+, $words}). Correct textfile.exporterUrl"
   fi
   if [[ -n $UNIT ]]; then keep_journal "$UNIT" "$WORK/journal"; else : >"$WORK/journal"; fi
-  die_with "$EXIT_VERIFICATION" "$WORK/journal" "$EXPORTER_URL does not serve a metric written to $DIRECTORY${MISMATCH:+ ($MISMATCH)}. May the user of ${UNIT:-that exporter} read it, and is the URL that of this exporter? One in a container reads it under another name: textfile.directory is its name on this host"
+  die_with "$EXIT_VERIFICATION" "$WORK/journal" \
+    "$EXPORTER_URL does not serve a metric written to $DIRECTORY${MISMATCH:+ ($MISMATCH)}. May the user of ${UNIT:-that exporter} read it, and is the URL that of this exporter? One in a container reads it under another name: textfile.directory is its name on this host"
 }
 
 step_roll_back() {

@@ -74,7 +74,9 @@ refuse_taken_address() {
 # container lets root see which file a process runs, so a release is also known by its checksum.
 runs_as_told() {
   local pid running
-  if [[ -n "$(setting DOWNLOAD_URL '')" && ${STATE_VALUES[started]:-} != "${STATE_VALUES[program]:-}" ]]; then return 1; fi
+  if [[ -n "$(setting DOWNLOAD_URL '')" && ${STATE_VALUES[started]:-} != "${STATE_VALUES[program]:-}" ]]; then
+    return 1
+  fi
   pid="$(unit_property "$UNIT" MainPID)"
   if [[ "$(unit_property "$UNIT" ActiveState)" != active || ! -r /proc/$pid/cmdline ]]; then return 1; fi
   running="$(tr '\0' ' ' <"/proc/$pid/cmdline")"
@@ -86,7 +88,8 @@ check_flags() {
   local flag name
   as_user "$SERVER_USER" timeout 30 "$BINARY" -help >"$WORK/help" 2>&1 || true
   if ! grep -qE '^  -storageDataPath( |$)' -- "$WORK/help"; then
-    die_with "$EXIT_CONFIGURATION" "$WORK/help" "$BINARY does not say which flags it has; is it VictoriaMetrics, for a $(uname -m) processor?"
+    die_with "$EXIT_CONFIGURATION" "$WORK/help" \
+      "$BINARY does not say which flags it has; is it VictoriaMetrics, for a $(uname -m) processor?"
   fi
   for flag in ${COMMAND#"$BINARY"}; do
     name="${flag%%=*}"
@@ -105,7 +108,8 @@ settle_unit() {
   if [[ "$(systemctl is-enabled -- "$UNIT" 2>/dev/null)" != enabled ]]; then
     TOUCHED_UNIT=true ENABLED=true CHANGED=true
     remember_value enabled true
-    systemctl enable --quiet -- "$UNIT" >"$WORK/enable" 2>&1 || die_with "$EXIT_CONFIGURATION" "$WORK/enable" "$UNIT cannot be enabled, see above"
+    systemctl enable --quiet -- "$UNIT" >"$WORK/enable" 2>&1 ||
+      die_with "$EXIT_CONFIGURATION" "$WORK/enable" "$UNIT cannot be enabled, see above"
   fi
   if ! runs_as_told; then
     TOUCHED_UNIT=true CHANGED=true
@@ -170,7 +174,9 @@ step_remove() {
   if [[ -n $data && "$(unit_property "$UNIT" LoadState)" == loaded ]]; then
     # Stopping writes what is in memory to the data directory, which takes its time.
     systemctl stop -- "$UNIT"
-    if [[ ${STATE_VALUES[enabled]:-false} == true ]]; then systemctl disable --quiet -- "$UNIT" 2>/dev/null || rm -f -- "$START_LINK"; fi
+    if [[ ${STATE_VALUES[enabled]:-false} == true ]]; then
+      systemctl disable --quiet -- "$UNIT" 2>/dev/null || rm -f -- "$START_LINK"
+    fi
   fi
   take_back_all
   if [[ ${STATE_VALUES[package]:-} == installed ]]; then drop_package; fi

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The cold source: the server is stopped, everything with WAL and head is hard-linked, and the server starts again before
-# anything is sent. Staged as in hot.sh.
+# The cold source: the server is stopped, everything with WAL and head is hard-linked, and the server starts again
+# before anything is sent. Staged as in hot.sh.
 
 readonly STAGE_PREFIX=prometheus-backup-stage
 
-# source_cold: see above. The server is started again whatever happens: by a cleanup hook, by the guardian if this run is killed, by the
-# next run if that was killed as well.
+# source_cold: see above. The server is started again whatever happens: by a cleanup hook, by the guardian if this run
+# is killed, by the next run if that was killed as well.
 source_cold() {
   if (( EUID != 0 )); then
     die "$EXIT_CONFIGURATION" "a cold backup stops and starts $PROMETHEUS_UNIT, which needs root" \
@@ -18,18 +18,23 @@ source_cold() {
   fi
   read_unit
   if [[ $UNIT_CAN_STOP == false ]]; then
-    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" "take that out of the unit, or choose source snapshot or hot"
+    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" \
+      "take that out of the unit, or choose source snapshot or hot"
   fi
   open_stage
   CLEANUP_HOOKS+=(start_after_cold)
-  start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped" "$SOURCE_DIR"
-  printf '%s\n' "$UNIT_PID" >"$STATE_DIR/cold.stopped" || die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
+  start_guardian "$STATE_DIR/cold" recover --after-cold "$PROMETHEUS_UNIT" "$UNIT_PID" "$STATE_DIR/cold.stopped" \
+    "$SOURCE_DIR"
+  printf '%s\n' "$UNIT_PID" >"$STATE_DIR/cold.stopped" ||
+    die "$EXIT_SPACE" "$STATE_DIR/cold.stopped cannot be written" "free space there; the server was not stopped"
   STOPPED_AT=$EPOCHREALTIME
   SERVER_STOPPED=true
-  unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  unit_stop || die "$EXIT_SNAPSHOT" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" \
+    "look at: journalctl -u $PROMETHEUS_UNIT"
   if ! link_blocks || ! link_head; then
     if no_room_to_link; then links_lack_room; fi
-    die "$EXIT_SNAPSHOT" "the data of the stopped server could not be linked ($(tail -n 1 -- "$SCRATCH/error"))" "look at $DATA_DIRECTORY; all of it has to be on one file system for a cold backup, not so for source snapshot or hot; no new backup was recorded"
+    die "$EXIT_SNAPSHOT" "the data of the stopped server could not be linked ($(tail -n 1 -- "$SCRATCH/error"))" \
+      "look at $DATA_DIRECTORY; all of it has to be on one file system for a cold backup, not so for source snapshot or hot; no new backup was recorded"
   fi
   if ! unit_start; then
     end_cold
@@ -51,7 +56,8 @@ end_cold() {
 head_max_time() {
   api GET /metrics
   if [[ $API_STATUS != 200 ]]; then return 0; fi
-  awk '$1 == "prometheus_tsdb_head_max_time" && $2 ~ /^[0-9][0-9.e+]*$/ && $2 > 0 && $2 < 9.2e18 { printf "%.0f", $2; exit }' "$API_BODY"
+  awk '$1 == "prometheus_tsdb_head_max_time" && $2 ~ /^[0-9][0-9.e+]*$/ && $2 > 0 && $2 < 9.2e18 { printf "%.0f", $2;
+    exit }' "$API_BODY"
 }
 
 # server_stays_down: ends with 4. The unit has been started; whatever keeps it down, another start will not mend.
@@ -60,8 +66,8 @@ server_stays_down() {
     "look at: journalctl -u $PROMETHEUS_UNIT. When that is mended: systemctl start $PROMETHEUS_UNIT"
 }
 
-# start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the guardian, who waits for it;
-# one that was interrupted does not wait until the server is ready.
+# start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the
+# guardian, who waits for it; one that was interrupted does not wait until the server is ready.
 start_after_cold() {
   if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
   # First, because its links may hold the last inodes, without which the server does not come up.
@@ -70,12 +76,15 @@ start_after_cold() {
     warn "$PROMETHEUS_UNIT is not up again yet; it is tried once more when its old process has ended. Look at: systemctl status $PROMETHEUS_UNIT"
     return 0
   fi
-  if (( $1 < 128 )) && ! await_start; then warn "$PROMETHEUS_UNIT does not come up again ($START_ERROR). Look at: journalctl -u $PROMETHEUS_UNIT"; fi
+  if (( $1 < 128 )) && ! await_start; then
+    warn "$PROMETHEUS_UNIT does not come up again ($START_ERROR). Look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
   end_cold
 }
 
-# guard_cold UNIT PID NOTE STAGE: the guardian of a cold backup. It waits for the end of its standard input; unless the run said that all is
-# well, it starts the server as soon as the process that the run had stopped is gone. After an hour it leaves that to the next run.
+# guard_cold UNIT PID NOTE STAGE: the guardian of a cold backup. It waits for the end of its standard input; unless the
+# run said that all is well, it starts the server as soon as the process that the run had stopped is gone. After an hour
+# it leaves that to the next run.
 guard_cold() {
   local note=$3 stage=$4 deadline=$(( EPOCHSECONDS + 3600 ))
   PROMETHEUS_UNIT=$1 UNIT_PID=$2
@@ -89,7 +98,8 @@ guard_cold() {
   systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }
 
-# stays_up: whether the unit is up and nobody is about to stop it: a "systemctl stop" of a run that was killed may still be under way.
+# stays_up: whether the unit is up and nobody is about to stop it: a "systemctl stop" of a run that was killed may still
+# be under way.
 stays_up() {
   local looks=10
   while (( looks-- > 0 )); do
@@ -101,8 +111,8 @@ stays_up() {
 # process_of_note FILE: the process that a cold backup was about to stop, or 0.
 process_of_note() { sed --quiet '1 { s/^\([0-9][0-9]*\)$/\1/p }' -- "$1" 2>/dev/null | grep . || printf 0; }
 
-# start_left_stopped: what a cold backup left that was killed together with its guardian, as when the power fails. Ends with 4 while the
-# process that it had stopped is still at work.
+# start_left_stopped: what a cold backup left that was killed together with its guardian, as when the power fails. Ends
+# with 4 while the process that it had stopped is still at work.
 start_left_stopped() {
   if [[ ! -e $STATE_DIR/cold.stopped ]] || (( EUID != 0 )); then return 0; fi
   read_unit
@@ -147,7 +157,9 @@ store_head() {
   printf 'null\n' >"$plan.wal"
   if [[ $SOURCE != cold || ! -d $SOURCE_DIR/wal ]]; then return 0; fi
   send "$object" pack_head || return 1
-  raw=$(( $(bytes_below "$SOURCE_DIR/wal") + $(bytes_below "$SOURCE_DIR/wbl") + $(bytes_below "$SOURCE_DIR/chunks_head") ))
-  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" --argjson rawBytes "$raw" \
+  raw=$(( $(bytes_below "$SOURCE_DIR/wal") + $(bytes_below "$SOURCE_DIR/wbl") +
+    $(bytes_below "$SOURCE_DIR/chunks_head") ))
+  jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
+    --argjson rawBytes "$raw" \
     --argjson newestSample "${COLD_NEWEST:-null}" '$ARGS.named' >"$plan.wal"
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Companions: what one needs to start the server elsewhere (prometheus.yml, rules, file_sd, web config, the unit in force).
-# A backup is read by more people than a server's disk, so they travel masked (masking.sh); password files never go
-# along. What is missing from them is a companion of its own, /left-out.txt.
+# Companions: what one needs to start the server elsewhere (prometheus.yml, rules, file_sd, web config, the unit in
+# force). A backup is read by more people than a server's disk, so they travel masked (masking.sh); password files never
+# go along. What is missing from them is a companion of its own, /left-out.txt.
 
-# collect_companions: puts the files into SCRATCH/companions, under their absolute paths, and notes mode and owner of each in
-# SCRATCH/companion.modes. Never fails a backup.
+# collect_companions: puts the files into SCRATCH/companions, under their absolute paths, and notes mode and owner of
+# each in SCRATCH/companion.modes. Never fails a backup.
 collect_companions() {
   local kind path target="$SCRATCH/companions" masked
   mkdir -p -- "$target"
@@ -52,13 +52,16 @@ copy_companion() {
   return 1
 }
 
-# mask_companion KIND FILE COPY SHOWN: false, with the reason in SCRATCH/companion.error, if FILE cannot be judged. What is missing
-# in COPY is noted.
+# mask_companion KIND FILE COPY SHOWN: false, with the reason in SCRATCH/companion.error, if FILE cannot be judged. What
+# is missing in COPY is noted.
 mask_companion() {
   local notes="$SCRATCH/companion.notes" mask=(mask_yaml "$1")
   if [[ $1 == unit ]]; then mask=(mask_unit); fi
   # awk reads no zero bytes.
-  if [[ "$(tr -cd '\000' <"$2" | wc -c)" != 0 ]]; then printf 'it holds zero bytes\n' >"$SCRATCH/companion.error"; return 1; fi
+  if [[ "$(tr -cd '\000' <"$2" | wc -c)" != 0 ]]; then
+    printf 'it holds zero bytes\n' >"$SCRATCH/companion.error"
+    return 1
+  fi
   if ! "${mask[@]}" "$2" >"$3" 2>"$SCRATCH/companion.error" 3>"$notes"; then return 1; fi
   sort --numeric-sort --key 1,1 --stable -- "$notes" | uniq | awk -F '\t' -v shown="$4" '
     $1 == 0 { print shown ": comments (" $2 ")"; next }
@@ -66,8 +69,8 @@ mask_companion() {
     END { if (NR > 500) print shown ": and " NR - 500 " more" }' >>"$SCRATCH/companion.left"
 }
 
-# companion_paths: "KIND<TAB>PATH" of the files that the configuration in force names. The API prints it in one canonical
-# form of YAML, so its lists can be read by lines; paths are relative to the configuration file.
+# companion_paths: "KIND<TAB>PATH" of the files that the configuration in force names. The API prints it in one
+# canonical form of YAML, so its lists can be read by lines; paths are relative to the configuration file.
 companion_paths() {
   local base=${CONFIG_IN_FORCE%/*} kind pattern
   printf '%s\t%s\n' config "$CONFIG_IN_FORCE" web "$WEB_CONFIG"
@@ -81,20 +84,23 @@ companion_paths() {
   done
 }
 
-# store_companions PLAN: sends them as one object named by its own hash, if the repository lacks it; PLAN.companions gets
-# the manifest's list.
+# store_companions PLAN: sends them as one object named by its own hash, if the repository lacks it; PLAN.companions
+# gets the manifest's list.
 store_companions() {
   local plan=$1 packed="$SCRATCH/companions.$REPOSITORY.tar.zst" sha256 object
   printf '[]\n' >"$plan.companions"
   if [[ ! -d $SCRATCH/companions ]]; then return 0; fi
-  tar --create --directory "$SCRATCH/companions" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 -- . |
+  tar --create --directory "$SCRATCH/companions" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
+    --mode=u=rwX,go=rX --mtime=@0 -- . |
     zstd --quiet "-$COMPRESSION_LEVEL" >"$packed" || { REPOSITORY_ERROR="they cannot be packed"; return 1; }
   sha256="$(openssl dgst -sha256 -r "$packed" | cut -c 1-64)" || return 1
   object="companions/$sha256.tar.zst"
   if [[ "$(object_bytes "$object")" != "$(stat --format %s -- "$packed")" ]] ||
-    grep --quiet --line-regexp --fixed-strings --regexp="$object" -- "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null; then send "$object" cat -- "$packed" || return 1; fi
+    grep --quiet --line-regexp --fixed-strings --regexp="$object" -- \
+    "$STATE_DIR/damaged/$REPOSITORY" 2>/dev/null; then send "$object" cat -- "$packed" || return 1; fi
   find "$SCRATCH/companions" -type f -printf '/%P\n' | sort | jq --raw-input . |
-    jq --slurp --arg object "$object" --arg sha256 "$sha256" --argjson bytes "$(stat --format %s -- "$packed")" --rawfile modes "$SCRATCH/companion.modes" '
+    jq --slurp --arg object "$object" --arg sha256 "$sha256" --argjson bytes "$(stat --format %s -- "$packed")" \
+    --rawfile modes "$SCRATCH/companion.modes" '
       ($modes | split("\n") | map(select(. != "") | split("\t")) | map({key: .[0], value: {mode: .[1], user: .[2], group: .[3]}}) | from_entries) as $known
       | map({path: ., $object, objectBytes: $bytes, objectSha256: $sha256} + ($known[.] // {}))' >"$plan.companions"
 }

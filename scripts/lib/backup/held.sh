@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Blocks that are held between two runs: links of the backup user's own to the server's two-hour blocks. The run sends those,
-# and a block that the server has merged from them is covered (docs/decisions/008-held-blocks.md). Only bytes are at stake:
-# without a held block the run sends the merged one whole.
+# Blocks that are held between two runs: links of the backup user's own to the server's two-hour blocks. The run sends
+# those, and a block that the server has merged from them is covered (docs/decisions/008-held-blocks.md). Only bytes are
+# at stake: without a held block the run sends the merged one whole.
 
 readonly HELD_FOLDER=prometheus-backup-held
 # A held block takes space of its own from the moment when the server has merged it: these are the limits of that.
@@ -11,15 +11,19 @@ readonly HOLD_FREE_PERCENT=10
 # hold_blocks ULID...: links those that come from the head, and notes all of them as seen.
 hold_blocks() {
   local ulid error count=0 left
-  if [[ ! -d $HELD_DIRECTORY/.new ]]; then error="$(as_owner mkdir -p -- "$HELD_DIRECTORY/.new" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"; fi
+  if [[ ! -d $HELD_DIRECTORY/.new ]]; then
+    error="$(as_owner mkdir -p -- "$HELD_DIRECTORY/.new" 2>&1)" || hold_failed "$HELD_DIRECTORY cannot be made" "$error"
+  fi
   left=("$HELD_DIRECTORY"/.new/*)
   if [[ -e ${left[0]} ]]; then as_owner rm -rf -- "${left[@]}"; fi
   for ulid in "$@"; do
-    # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks properly.
+    # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks
+    # properly.
     if ! grep --quiet '"level": 1,' -- "$DATA_DIRECTORY/$ulid/meta.json" 2>/dev/null; then continue; fi
     if hold_block "$ulid"; then count=$(( count + 1 )); fi
   done
-  printf '%s\n' "$@" >>"$STATE_DIR/hold" || die "$EXIT_SPACE" "$STATE_DIR/hold cannot be written" "free space there; the next run sends merged blocks whole"
+  printf '%s\n' "$@" >>"$STATE_DIR/hold" || die "$EXIT_SPACE" "$STATE_DIR/hold cannot be written" \
+    "free space there; the next run sends merged blocks whole"
   if (( count > 0 )); then log "hold blocks=$count"; fi
 }
 
@@ -38,7 +42,8 @@ hold_block() {
 
 # hold_failed WHAT WORDS: ends with 7 and the last line of the system's words.
 hold_failed() {
-  die "$EXIT_SPACE" "$1 (${2##*$'\n'})" "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
+  die "$EXIT_SPACE" "$1 (${2##*$'\n'})" \
+    "free space or inodes there and check the owner; until then runs send merged blocks whole, and nothing is lost"
 }
 
 # lock_hold: hold and the end of a run change the same folder and note. False if the other one does not end.
@@ -46,7 +51,8 @@ lock_hold() { { exec {HOLD_FD}>>"$STATE_DIR/hold.lock"; } 2>/dev/null && flock -
 
 # require_hold_lock: the same, or the end with 10.
 require_hold_lock() {
-  lock_hold || die "$EXIT_LOCKED" "$STATE_DIR/hold.lock cannot be had" "look for another prometheus-backup.sh with 'ps', and at the space there; the next run sends merged blocks whole"
+  lock_hold || die "$EXIT_LOCKED" "$STATE_DIR/hold.lock cannot be had" \
+    "look for another prometheus-backup.sh with 'ps', and at the space there; the next run sends merged blocks whole"
 }
 
 # is_nearly_full: whether less than HOLD_FREE_PERCENT of the file system are free; sets FREE_PERCENT.
@@ -57,8 +63,8 @@ is_nearly_full() {
   (( FREE_PERCENT < HOLD_FREE_PERCENT ))
 }
 
-# let_go_of_old [CONDITION OF FIND...]: a run that has not come for two days, or a file system that gets full, is no reason to pin more. Not
-# during a run, which may be reading them.
+# let_go_of_old [CONDITION OF FIND...]: a run that has not come for two days, or a file system that gets full, is no
+# reason to pin more. Not during a run, which may be reading them.
 let_go_of_old() {
   local run_lock ulid old=()
   while IFS= read -r ulid; do
@@ -77,18 +83,21 @@ let_go_of_old() {
 let_go() {
   local ulid links=("$HELD_DIRECTORY"/.new*)
   for ulid in "$@"; do links+=("${HELD_DIRECTORY:?}/${ulid:?}"); done
-  as_owner rm -rf -- "${links[@]}" || warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
+  as_owner rm -rf -- "${links[@]}" ||
+    warn "held blocks in $HELD_DIRECTORY could not be removed, and keep the space of merged blocks; remove them as root"
   as_owner rmdir -- "$HELD_DIRECTORY" 2>/dev/null || true
 }
 
-# read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. If one of them is damaged, the run does without all.
+# read_held: the blocks of HELD_DIRECTORY as JSON in HELD_BLOCKS, as describe_blocks has them. If one of them is
+# damaged, the run does without all.
 read_held() {
   local words
   printf '[]\n' >"$HELD_BLOCKS"
   : >"$HELD_BLOCKS.ulids"
   if [[ ! -d $HELD_DIRECTORY ]]; then return 0; fi
   if describe_blocks "$HELD_DIRECTORY" "$HELD_BLOCKS"; then
-    words="$(jq --raw-output '.[0] // empty | "block \(.ulid) " + (if .block then ": " + .reason else "has no readable meta.json" end)' "$HELD_BLOCKS.damaged")"
+    words="$(jq --raw-output '.[0] // empty | "block \(.ulid) "
+      + (if .block then ": " + .reason else "has no readable meta.json" end)' "$HELD_BLOCKS.damaged")"
     if [[ -z $words ]]; then return 0; fi
   else words=$BLOCK_ERROR; fi
   warn "the held blocks in $HELD_DIRECTORY cannot be used (${words/ : /: }); merged blocks are sent whole"

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The name of a run: its time to the second. Two runs never have one.
 
-# name_run: a backup is named by the second in which its run begins, and no two have one name, however a run ends: each name is noted
-# before it is used. Without the note (the first run, or a state directory that was lost), the repositories tell the last name. Needs the lock.
+# name_run: a backup is named by the second in which its run begins, and no two have one name, however a run ends: each
+# name is noted before it is used. Without the note (the first run, or a state directory that was lost), the
+# repositories tell the last name. Needs the lock.
 name_run() {
   local note="$STATE_DIR/last-name" last="$SCRATCH/last-name" now
   if [[ ! -e $note ]] || ! has_lines "$BACKUP_PATTERN" "$note" || ! cp -- "$note" "$last" 2>/dev/null; then
@@ -13,13 +14,14 @@ name_run() {
   printf -v now '%(%s)T' -1
   printf -v BACKUP '%(%Y%m%dT%H%M%SZ)T' "$now"
   printf -v STARTED_AT '%(%Y-%m-%dT%H:%M:%SZ)T' "$now"
-  if ! { printf '%s\n' "$BACKUP" >"$note.new" && sync -- "$note.new" && mv -fT -- "$note.new" "$note" && sync -- "$STATE_DIR"; } 2>/dev/null; then
+  if ! { printf '%s\n' "$BACKUP" >"$note.new" && sync -- "$note.new" && mv -fT -- "$note.new" "$note" &&
+    sync -- "$STATE_DIR"; } 2>/dev/null; then
     die "$EXIT_SPACE" "$note cannot be written" "free space on that file system and check its owner"
   fi
 }
 
-# newest_name FILE: writes the newest name of a backup of this host in any repository. One that cannot be listed has nothing to say here:
-# nothing is stored there without a list.
+# newest_name FILE: writes the newest name of a backup of this host in any repository. One that cannot be listed has
+# nothing to say here: nothing is stored there without a list.
 newest_name() {
   local index
   for index in "${!REPOSITORY_NAMES[@]}"; do
@@ -28,8 +30,8 @@ newest_name() {
   done | sort | tail -n 1 >"$1"
 }
 
-# pass_name NAME: waits until the clock has passed the second of that name, if that is near. A name from further ahead comes from another
-# clock, and require_new_name looks whether the new one is taken.
+# pass_name NAME: waits until the clock has passed the second of that name, if that is near. A name from further ahead
+# comes from another clock, and require_new_name looks whether the new one is taken.
 pass_name() {
   local given now try
   if [[ ! $1 =~ $BACKUP_PATTERN ]]; then return 0; fi
@@ -44,6 +46,7 @@ pass_name() {
 # require_new_name: no manifest of this name is in the list of the selected repository; ends with 12 if one is.
 require_new_name() {
   if object_bytes "backups/$BACKUP.json" >/dev/null; then
-    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" "the clock has gone back; run again"
+    die "$EXIT_REFUSED" "repository $REPOSITORY has a backup $BACKUP already, and backups are written once" \
+      "the clock has gone back; run again"
   fi
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # One backup in one repository: what is stored, in which form, and its manifest.
 
-# describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, with the files of describe_blocks beside it, and in blocks.json.present the
-# ULIDs of all that are there. Ends with 6 if it cannot be read.
+# describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, with the files of describe_blocks beside it,
+# and in blocks.json.present the ULIDs of all that are there. Ends with 6 if it cannot be read.
 describe_source() {
   local hidden=()
   BLOCKS="$SCRATCH/blocks.json"
@@ -19,8 +19,9 @@ describe_source() {
   log "blocks count=$BLOCKS_COUNT bytes=$BLOCKS_BYTES"
 }
 
-# describe_hidden: blocks that are in the data directory, but not in SOURCE_DIR, because the server skips what has no meta.json. The caller's hidden
-# gets them, SCRATCH/hidden.json.damaged what is wrong with them; one that is sound has come since, and one that is gone again was on its way out.
+# describe_hidden: blocks that are in the data directory, but not in SOURCE_DIR, because the server skips what has no
+# meta.json. The caller's hidden gets them, SCRATCH/hidden.json.damaged what is wrong with them; one that is sound has
+# come since, and one that is gone again was on its way out.
 describe_hidden() {
   local ulid
   live_blocks | while IFS= read -r ulid; do
@@ -29,12 +30,14 @@ describe_hidden() {
   if (( ${#hidden[@]} == 0 )); then return 0; fi
   if ! describe_blocks "$DATA_DIRECTORY" "$SCRATCH/hidden.json" "${hidden[@]}"; then hidden=(); return 0; fi
   live_blocks >"$SCRATCH/hidden.live"
-  jq --compact-output --rawfile live "$SCRATCH/hidden.live" '($live | split("\n")) as $live | map(select(.ulid as $ulid | $live | index($ulid)) | .usable = false)' \
+  jq --compact-output --rawfile live "$SCRATCH/hidden.live" \
+    '($live | split("\n")) as $live | map(select(.ulid as $ulid | $live | index($ulid)) | .usable = false)' \
     "$SCRATCH/hidden.json.damaged" >"$SCRATCH/hidden.json.new"
   mv -fT -- "$SCRATCH/hidden.json.new" "$SCRATCH/hidden.json.damaged"
 }
 
-# store_in_repository INDEX: the job for one repository, in a process of its own; its exit code is the repository's result.
+# store_in_repository INDEX: the job for one repository, in a process of its own; its exit code is the repository's
+# result.
 store_in_repository() {
   local plan started=$SECONDS summary
   select_repository "$1"
@@ -86,15 +89,16 @@ store_pool() {
   store_blocks "$plan" "$SOURCE_DIR" || repository_fault "upload"
 }
 
-# store_archive PLAN: sends the source as one tar, the course's file, without blocks that are damaged; the manifest names
-# its blocks without objects.
+# store_archive PLAN: sends the source as one tar, the course's file, without blocks that are damaged; the manifest
+# names its blocks without objects.
 store_archive() {
   local plan=$1 extension=gz object
   if [[ $ARCHIVE_COMPRESSION == zstd ]]; then extension=zst; fi
   require_room_beside_server "$BLOCKS_BYTES"
   SENDING_BYTES=$BLOCKS_BYTES
   object="archives/prometheus-backup-${BACKUP:0:8}-${BACKUP:9:6}.tar.$extension"
-  jq --compact-output '.heads[], .upload[] | del(.recorded) + {object: null, objectBytes: 0, objectSha256: null}' "$plan" >"$plan.uploaded"
+  jq --compact-output '.heads[], .upload[] | del(.recorded) + {object: null, objectBytes: 0, objectSha256: null}' \
+    "$plan" >"$plan.uploaded"
   jq --raw-output '.lacks[].ulid' "$plan" >"$SCRATCH/left-out.$REPOSITORY"
   send "$object" pack_archive || repository_fault "upload"
   jq --null-input --arg object "$object" --argjson objectBytes "$SENT_BYTES" --arg objectSha256 "$SENT_SHA256" \
@@ -114,8 +118,8 @@ pack_archive() {
       --null --files-from - | "${packer[@]}"
 }
 
-# judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to the
-# reason, or "". Who says that it is right like that says the same of the blocks that are gone: PLAN is made anew.
+# judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to
+# the reason, or "". Who says that it is right like that says the same of the blocks that are gone: PLAN is made anew.
 judge_samples() {
   local samples=$1 before name
   SUSPECT=""
@@ -136,7 +140,10 @@ publish_manifest() {
   repository_open || repository_fault "cannot be listed"
   require_new_name
   missing="$(missing_objects "$file.objects" | head -n 3 | tr '\n' ' ')"
-  if [[ -n $missing ]]; then REPOSITORY_ERROR="missing or of another size: $missing"; repository_fault "check before the manifest"; fi
+  if [[ -n $missing ]]; then
+    REPOSITORY_ERROR="missing or of another size: $missing"
+    repository_fault "check before the manifest"
+  fi
   at_repository settle || repository_fault "check before the manifest"
   send "backups/$BACKUP.json" cat -- "$file" || repository_fault "the manifest"
   at_repository settle || repository_fault "the manifest"
@@ -148,11 +155,13 @@ publish_manifest() {
   rm -f -- "$STATE_DIR/journal/$REPOSITORY"
 }
 
-# note_repaired ENTRIES COMPANIONS: what was sent just now is no longer damaged; what could not be sent again stays noted.
+# note_repaired ENTRIES COMPANIONS: what was sent just now is no longer damaged; what could not be sent again stays
+# noted.
 note_repaired() {
   local damaged="$STATE_DIR/damaged/$REPOSITORY"
   if [[ ! -f $damaged ]]; then return 0; fi
   jq --raw-output 'if type == "array" then .[] else . end | .object // empty' "$1" "$2" >"$SCRATCH/repaired.$REPOSITORY"
-  grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- "$damaged" >"$damaged.new" || true
+  grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- \
+    "$damaged" >"$damaged.new" || true
   mv -fT -- "$damaged.new" "$damaged"
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # The blocks of a backup, each as an object in the repository, several at a time.
 
-# store_blocks PLAN DIR: sends the blocks of PLAN.todo (ULID, recorded object, its checksum, kind, manifest entry), several at
-# a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with REPOSITORY_ERROR set;
-# what was stored stays noted.
+# store_blocks PLAN DIR: sends the blocks of PLAN.todo (ULID, recorded object, its checksum, kind, manifest entry),
+# several at a time; PLAN.uploaded gets their manifest entries, a line each. False after the first failure, with
+# REPOSITORY_ERROR set; what was stored stays noted.
 store_blocks() {
   local plan=$1 directory count jobs index=0 running=0 ulid object sha256 kind entry total=0 SENDING_PLAN=$1
   mkdir -p -- "$STATE_DIR/journal"
@@ -32,10 +32,12 @@ store_blocks() {
 }
 
 # bytes_in FILE: of the manifest entries in it, what their blocks hold.
-bytes_in() { awk 'match($0, /"bytes":[0-9]+/) { n += substr($0, RSTART + 8, RLENGTH - 8) } END { printf "%.0f", n }' "$1"; }
+bytes_in() {
+  awk 'match($0, /"bytes":[0-9]+/) { n += substr($0, RSTART + 8, RLENGTH - 8) } END { printf "%.0f", n }' "$1"
+}
 
-# bytes_packed PID: sets ARRIVED to the bytes of the blocks that are stored, and what is read of those on their way. It is
-# read as fast as it is sent, but for what pipes hold.
+# bytes_packed PID: sets ARRIVED to the bytes of the blocks that are stored, and what is read of those on their way. It
+# is read as fast as it is sent, but for what pipes hold.
 bytes_packed() {
   local process name result
   for result in "$SENDING_PLAN".*.result; do
@@ -47,8 +49,8 @@ bytes_packed() {
   done
 }
 
-# store_block ENTRY-FILE DIR ULID OBJECT SHA256: sends one block, as a job; appends its manifest entry to the journal, so that
-# a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
+# store_block ENTRY-FILE DIR ULID OBJECT SHA256: sends one block, as a job; appends its manifest entry to the journal,
+# so that a run which is cut off later need not send it again. The result ("ok" or the error) goes to ENTRY-FILE.result.
 # OBJECT and SHA256: what the newest manifests recorded of this block, or "-".
 store_block() {
   local file=$1 directory=$2 ulid=$3 object=$4 sha256=$5 entry lock stored=false
@@ -59,7 +61,8 @@ store_block() {
       if is_there "$object" "$directory" "$ulid"; then stored=true; else object="blocks/$ulid.r$BACKUP.tar.zst"; fi
     fi
   elif [[ $sha256 != - && "$(pack_block "$directory" "$ulid" | openssl dgst -sha256 -r)" != "$sha256 "* ]]; then
-    # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to them.
+    # The recorded object is gone or damaged, and a newer zstd writes other bytes: older manifests must not point to
+    # them.
     object="blocks/$ulid.r$BACKUP.tar.zst"
   fi
   if [[ "$(<"$file")" =~ \"bytes\":([0-9]+) ]]; then SENDING_BYTES=${BASH_REMATCH[1]}; fi
@@ -69,7 +72,8 @@ store_block() {
   fi
   # In a job that is called as part of a condition, set -e does not hold.
   entry="$(<"$file")" || exit 1
-  printf -v entry '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s' "$object" "$SENT_BYTES" "$SENT_SHA256" "${entry#\{}"
+  printf -v entry '{"object":"%s","objectBytes":%d,"objectSha256":"%s",%s' "$object" "$SENT_BYTES" "$SENT_SHA256" \
+    "${entry#\{}"
   printf '%s\n' "$entry" >"$file.done" || exit 1
   if [[ $object != heads/* ]]; then
     exec {lock}>>"$STATE_DIR/journal/$REPOSITORY.lock"
@@ -89,7 +93,13 @@ collect_results() {
     if [[ $result == ok ]]; then stored+=("$plan.$index.done")
     elif [[ -z $error ]]; then error="${result:-an upload ended without a result}"; fi
   done
-  if (( ${#stored[@]} == 0 )); then : >"$plan.uploaded"; else cat -- "${stored[@]}" >"$plan.uploaded"; fi || error="${error:-its notes cannot be written}"
-  if [[ -z $error ]] && (( $(wc -l <"$plan.uploaded") != count )); then error="the notes of what was uploaded are not whole"; fi
+  if (( ${#stored[@]} == 0 )); then
+    : >"$plan.uploaded"
+  else
+    cat -- "${stored[@]}" >"$plan.uploaded"
+  fi || error="${error:-its notes cannot be written}"
+  if [[ -z $error ]] && (( $(wc -l <"$plan.uploaded") != count )); then
+    error="the notes of what was uploaded are not whole"
+  fi
   if [[ -n $error ]]; then REPOSITORY_ERROR=$error; return 1; fi
 }

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# A new host is born from a backup: once. What is left to say so lies in root's own state, where the backup user cannot write.
+# A new host is born from a backup: once. What is left to say so lies in root's own state, where the backup user cannot
+# write.
 
-# command_bootstrap BACKUP|latest [--host NAME] [--repository NAME]: restores a server without finished blocks, running or never
-# started, unless that was done before. One line on standard output says what became of it, and another one if there is something
-# to warn about; a server that has data is left alone, which is no failure.
+# command_bootstrap BACKUP|latest [--host NAME] [--repository NAME]: restores a server without finished blocks, running
+# or never started, unless that was done before. One line on standard output says what became of it, and another one if
+# there is something to warn about; a server that has data is left alone, which is no failure.
 command_bootstrap() {
   local marker begun blocks
   parse_bootstrap_options "$@"
@@ -12,7 +13,8 @@ command_bootstrap() {
   open_root_state
   marker="$STATE_DIR/bootstrapped" begun="$STATE_DIR/bootstrap-begun"
   if [[ -e $marker ]]; then
-    printf 'nothing to do: %s. Data that were lost since then come back with: prometheus-backup.sh restore latest\n' "$(head -n 1 -- "$marker")"
+    printf 'nothing to do: %s. Data that were lost since then come back with: prometheus-backup.sh restore latest\n' \
+      "$(head -n 1 -- "$marker")"
     return 0
   fi
   recover_interrupted
@@ -35,17 +37,20 @@ command_bootstrap() {
   finish_bootstrap "bootstrapped from backup $BACKUP of $RESTORE_HOST at"
   cat -- "$marker"
   if [[ "$(systemctl show --property=UnitFileState --value -- "$PROMETHEUS_UNIT" 2>/dev/null)" == disabled ]]; then
-    printf 'warning: %s runs, but will not start when this host boots. Run: systemctl enable %s\n' "$PROMETHEUS_UNIT" "$PROMETHEUS_UNIT"
+    printf 'warning: %s runs, but will not start when this host boots. Run: systemctl enable %s\n' "$PROMETHEUS_UNIT" \
+      "$PROMETHEUS_UNIT"
   fi
 }
 
-# require_startable: a new host is meant to run in the end, so a server that is down needs a unit. Ends with 3 or 12 without one.
+# require_startable: a new host is meant to run in the end, so a server that is down needs a unit. Ends with 3 or 12
+# without one.
 require_startable() {
   if [[ $SERVER_STATE != stopped || $UNIT_KNOWN == true ]]; then return 0; fi
   if [[ $UNIT_LOAD == masked ]]; then
     die "$EXIT_REFUSED" "$PROMETHEUS_UNIT is masked, so it could not be started on the restored data; nothing was done" "run: systemctl unmask $PROMETHEUS_UNIT"
   fi
-  die "$EXIT_CONFIGURATION" "the server does not answer, and there is no unit $PROMETHEUS_UNIT to start it with (systemd: $UNIT_LOAD); nothing was done" \
+  die "$EXIT_CONFIGURATION" \
+    "the server does not answer, and there is no unit $PROMETHEUS_UNIT to start it with (systemd: $UNIT_LOAD); nothing was done" \
     "install Prometheus, or set prometheus.unit to the name of its unit"
 }
 
@@ -66,11 +71,12 @@ finish_bootstrap() {
 
 # restore_named [OPTION...]: restores BACKUP in a process of its own, which opens state and lock like any other restore.
 restore_named() {
-  wait_for "$BASH" "$(self_path)" restore "$BACKUP" --host "$RESTORE_HOST" ${ONLY_REPOSITORY:+--repository "$ONLY_REPOSITORY"} --yes "$@" || exit $?
+  wait_for "$BASH" "$(self_path)" restore "$BACKUP" --host "$RESTORE_HOST" \
+    ${ONLY_REPOSITORY:+--repository "$ONLY_REPOSITORY"} --yes "$@" || exit $?
 }
 
-# bootstrap_beneath COUNT: an earlier try failed, and the server has finished blocks of its own since. They stay; the backup comes
-# beneath them. Ends with 12 while some of it must wait for the server's memory.
+# bootstrap_beneath COUNT: an earlier try failed, and the server has finished blocks of its own since. They stay; the
+# backup comes beneath them. Ends with 12 while some of it must wait for the server's memory.
 bootstrap_beneath() {
   local waiting
   say "prometheus-backup: the server has finished $(blocks_text "$1") since the first try ($(head -n 1 -- "$STATE_DIR/bootstrap-begun")); they stay, and the backup is merged in."
@@ -104,5 +110,6 @@ find_data_directory() {
 
 # finished_blocks DIR: how many blocks lie in it. A WAL alone is what any server has after its first minutes.
 finished_blocks() {
-  find "$1" -mindepth 2 -maxdepth 2 -name meta.json -printf '%h\n' 2>/dev/null | sed 's|.*/||' | grep --count --extended-regexp "$ULID_PATTERN" || true
+  find "$1" -mindepth 2 -maxdepth 2 -name meta.json -printf '%h\n' 2>/dev/null | sed 's|.*/||' |
+    grep --count --extended-regexp "$ULID_PATTERN" || true
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A look into a backup without restoring it: a throw-away server on loopback, gone on Ctrl-C.
 
-# command_browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]: prints the address and serves until it is ended.
+# command_browse BACKUP|latest [--from TIME] [--to TIME] [--repository NAME] [--directory DIR]: prints the address and
+# serves until it is ended.
 command_browse() {
   read_options browse "$@"
   take_scratch_options
@@ -22,7 +23,8 @@ command_browse() {
     die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" \
       "prove the backup with: $(as_typed "drill $BACKUP" "$HOST_NAME")"
   say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
-  printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) | tr ' ' '+'
+  printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) |
+    tr ' ' '+'
   wait "$SCRATCH_PID" || true
 }
 

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # check: the whole chain without a backup.
 
-# How long `check --repositories` waits for rights that the same `up` has given, and what servers say until they know of them.
+# How long `check --repositories` waits for rights that the same `up` has given, and what servers say until they know of
+# them.
 PROOF_PATIENCE_SECONDS=30
 readonly LATE_RIGHTS='AccessDenied|Forbidden|InvalidAccessKeyId|NoSuchBucket|status code: 40[34]'
 
@@ -9,8 +10,8 @@ readonly LATE_RIGHTS='AccessDenied|Forbidden|InvalidAccessKeyId|NoSuchBucket|sta
 readonly NOT_CHECKED=77
 readonly WARNED=78
 
-# command_check [--repositories]: one line a link of the chain; ends with the code of the first that failed, after all were tried. With
-# --repositories it is what `pulumi up` asks.
+# command_check [--repositories]: one line a link of the chain; ends with the code of the first that failed, after all
+# were tried. With --repositories it is what `pulumi up` asks.
 command_check() {
   local index
   read_options check "$@"
@@ -42,7 +43,8 @@ command_check() {
   probe "last drill" check_last_drill
   probe leftovers check_leftovers
   if [[ $JSON == true ]]; then
-    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$FIRST_FAILURE" '{$host, $exitCode, checks: .}' "$SCRATCH/checks" >"$SCRATCH/result"
+    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$FIRST_FAILURE" '{$host, $exitCode, checks: .}' \
+      "$SCRATCH/checks" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
     exit "$FIRST_FAILURE"
   fi
@@ -73,12 +75,15 @@ probe() {
       if (( FIRST_FAILURE == 0 )); then FIRST_FAILURE=$status; fi ;;
   esac
   if [[ $JSON == false ]]; then tell "$(printf '  %s %-15s %s' "$mark" "$name" "$words")"; return 0; fi
-  jq --null-input --compact-output --arg name "$name" --arg state "$mark" --arg words "$words" --argjson exitCode "$status" \
-    '{$name, state: ({"✔": "passed", "!": "warning", "–": "not checked"}[$state] // "failed"), $words, exitCode: (if $exitCode == 77 or $exitCode == 78 then 0 else $exitCode end)}' >>"$SCRATCH/checks"
+  jq --null-input --compact-output --arg name "$name" --arg state "$mark" --arg words "$words" \
+    --argjson exitCode "$status" \
+    '{$name, state: ({"✔": "passed", "!": "warning", "–": "not checked"}[$state] // "failed"), $words,
+      exitCode: (if $exitCode == 77 or $exitCode == 78 then 0 else $exitCode end)}' >>"$SCRATCH/checks"
 }
 
-# prove_repository INDEX: whether this user can write, read and delete there. Rights that the same `up` has given may need some seconds until the
-# server knows of them. A repository of another machine's is there; whose it is to be is not for a step to decide.
+# prove_repository INDEX: whether this user can write, read and delete there. Rights that the same `up` has given may
+# need some seconds until the server knows of them. A repository of another machine's is there; whose it is to be is not
+# for a step to decide.
 prove_repository() {
   local name="${REPOSITORY_NAMES[$1]}" until=$(( SECONDS + PROOF_PATIENCE_SECONDS )) status mark
   while :; do
@@ -98,8 +103,8 @@ prove_repository() {
   say "$(printf '  %s %-15s %s' "$mark" "$name" "$(sed 's/^prometheus-backup: error: //' "$SCRATCH/check.error" | tail -n 1)")"
 }
 
-# prove_credentials: whether this user can ask the server with the credentials that root has given it: files that they name may be closed to it. A server
-# that is not up yet is no fault.
+# prove_credentials: whether this user can ask the server with the credentials that root has given it: files that they
+# name may be closed to it. A server that is not up yet is no fault.
 prove_credentials() {
   if [[ -z $API_CURL_CONFIG ]]; then return 0; fi
   api GET /-/ready
@@ -113,8 +118,11 @@ check_configuration() { printf '%s' "$CONFIG_FILE"; }
 
 check_tools() {
   require_tools
-  printf 'jq %s, zstd %s' "$(jq --version | sed 's/^jq-//')" "$(zstd --version | grep --only-matching --extended-regexp '[0-9]+\.[0-9.]+' | head -n 1)"
-  if command -v rclone >/dev/null; then printf ', rclone %s' "$(rclone --config /dev/null version 2>/dev/null | sed -n '1s/^rclone v//p')"; fi
+  printf 'jq %s, zstd %s' "$(jq --version | sed 's/^jq-//')" \
+    "$(zstd --version | grep --only-matching --extended-regexp '[0-9]+\.[0-9.]+' | head -n 1)"
+  if command -v rclone >/dev/null; then
+    printf ', rclone %s' "$(rclone --config /dev/null version 2>/dev/null | sed -n '1s/^rclone v//p')"
+  fi
 }
 
 check_server() {
@@ -154,7 +162,9 @@ check_live_blocks() {
 # need_data: the same for the data directory.
 need_data() {
   need_server
-  if [[ ! -d $DATA_DIRECTORY ]]; then die "$EXIT_CONFIGURATION" "not checked, because $DATA_DIRECTORY is not to be seen" "see above"; fi
+  if [[ ! -d $DATA_DIRECTORY ]]; then
+    die "$EXIT_CONFIGURATION" "not checked, because $DATA_DIRECTORY is not to be seen" "see above"
+  fi
 }
 
 check_space() {
@@ -171,7 +181,8 @@ check_repository() {
   write_read_delete
 }
 
-# try_repository INDEX: the same, and nothing is left: a place that may not be mounted yet must not pass for one that holds something.
+# try_repository INDEX: the same, and nothing is left: a place that may not be mounted yet must not pass for one that
+# holds something.
 try_repository() {
   local new=false
   select_repository "$1"
@@ -179,7 +190,9 @@ try_repository() {
   if object_bytes owner.json >/dev/null; then require_owner || repository_fault "owner.json"; fi
   if [[ $REPOSITORY_TYPE == path ]] && ! within_limit test -e "$REPOSITORY_ROOT"; then new=true; fi
   write_read_delete
-  if [[ $new == true ]]; then within_limit rmdir --ignore-fail-on-non-empty -- "$REPOSITORY_ROOT" || repository_fault "delete"; fi
+  if [[ $new == true ]]; then
+    within_limit rmdir --ignore-fail-on-non-empty -- "$REPOSITORY_ROOT" || repository_fault "delete"
+  fi
 }
 
 # write_read_delete: a probe object in the selected repository.
@@ -191,8 +204,14 @@ write_read_delete() {
   printf -v text 'probe %(%s)T' -1
   printf '%s' "$text" | repository_put "$object" || repository_fault "write"
   repository_get "$object" >"$back" || repository_fault "read"
-  if [[ "$(<"$back")" != "$text" ]]; then REPOSITORY_ERROR="$object is not what was written"; repository_fault "read"; fi
-  if [[ $REPOSITORY_PRUNE == false ]]; then printf '%s: write, read; nothing is deleted there' "$REPOSITORY_SHOWN"; return 0; fi
+  if [[ "$(<"$back")" != "$text" ]]; then
+    REPOSITORY_ERROR="$object is not what was written"
+    repository_fault "read"
+  fi
+  if [[ $REPOSITORY_PRUNE == false ]]; then
+    printf '%s: write, read; nothing is deleted there' "$REPOSITORY_SHOWN"
+    return 0
+  fi
   repository_delete_one "$object" || repository_fault "delete"
   printf '%s: write, read, delete' "$REPOSITORY_SHOWN"
 }
@@ -200,7 +219,8 @@ write_read_delete() {
 check_textfile() {
   if [[ -z $TEXTFILE_DIR ]]; then not_checked "no directory for node_exporter is set"; fi
   if [[ ! -d $TEXTFILE_DIR || ! -w $TEXTFILE_DIR ]]; then
-    die "$EXIT_CONFIGURATION" "'$(id -un)' cannot write $TEXTFILE_DIR, so no metric reaches node_exporter" "run 'pulumi up', which sets the owner"
+    die "$EXIT_CONFIGURATION" "'$(id -un)' cannot write $TEXTFILE_DIR, so no metric reaches node_exporter" \
+      "run 'pulumi up', which sets the owner"
   fi
   printf '%s' "$TEXTFILE_DIR"
 }
@@ -210,7 +230,8 @@ check_leftovers() {
   need_data
   count="$(list_snapshots | wc -l)"
   if (( count == 0 )); then printf 'none'; return 0; fi
-  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" "those that nobody else made go with: $(removal_of_leftovers)"
+  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" \
+    "those that nobody else made go with: $(removal_of_leftovers)"
 }
 
 # removal_of_leftovers: the command that removes the first snapshots that are left.

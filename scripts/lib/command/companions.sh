@@ -32,20 +32,26 @@ parse_companions_options() {
   if [[ -n $TARGET && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
 }
 
-# read_companions: the arrays C_PATH, C_MODE, C_USER and C_GROUP (- where an older backup did not note them), and C_OBJECT, C_BYTES,
-# C_SHA256. Ends with 11 if there are none. The manifest came from outside, so whatever becomes a path or an owner is checked.
+# read_companions: the arrays C_PATH, C_MODE, C_USER and C_GROUP (- where an older backup did not note them), and
+# C_OBJECT, C_BYTES, C_SHA256. Ends with 11 if there are none. The manifest came from outside, so whatever becomes a
+# path or an owner is checked.
 read_companions() {
   local path mode user group object bytes sha256
   C_PATH=() C_MODE=() C_USER=() C_GROUP=()
   while IFS=$'\t' read -r path mode user group object bytes sha256; do
     if [[ $path != /?* || "$path/" == */../* || $path == *//* || $path == *[[:cntrl:]\\]* || ! $mode =~ ^0?[0-7]{3}$ ||
-      ! $user$group =~ ^[A-Za-z0-9_.-]+$ || ! $object =~ $OBJECT_PATTERN || ! $sha256 =~ $SHA256_PATTERN || ! $bytes =~ ^[0-9]+$ ]]; then
-      die "$EXIT_VERIFICATION" "the manifest of $BACKUP describes the companion '$path' in a way that no backup does" "use another backup or repository"
+      ! $user$group =~ ^[A-Za-z0-9_.-]+$ || ! $object =~ $OBJECT_PATTERN || ! $sha256 =~ $SHA256_PATTERN ||
+        ! $bytes =~ ^[0-9]+$ ]]; then
+      die "$EXIT_VERIFICATION" "the manifest of $BACKUP describes the companion '$path' in a way that no backup does" \
+        "use another backup or repository"
     fi
-    C_PATH+=("$path") C_MODE+=("$mode") C_USER+=("$user") C_GROUP+=("$group") C_OBJECT=$object C_BYTES=$bytes C_SHA256=$sha256
-  done < <(jq --raw-output '.companions[] | [.path, .mode // "640", .user // "-", .group // "-", .object, .objectBytes, .objectSha256] | @tsv' "$MANIFEST")
+    C_PATH+=("$path") C_MODE+=("$mode") C_USER+=("$user") C_GROUP+=("$group") C_OBJECT=$object C_BYTES=$bytes \
+      C_SHA256=$sha256
+  done < <(jq --raw-output '.companions[]
+    | [.path, .mode // "640", .user // "-", .group // "-", .object, .objectBytes, .objectSha256] | @tsv' "$MANIFEST")
   if (( ${#C_PATH[@]} == 0 )); then
-    die "$EXIT_NOT_FOUND" "backup $BACKUP holds no companions" "they were turned off in its host's settings (companions), or could not be read; try an older backup"
+    die "$EXIT_NOT_FOUND" "backup $BACKUP holds no companions" \
+      "they were turned off in its host's settings (companions), or could not be read; try an older backup"
   fi
 }
 
@@ -54,21 +60,28 @@ fetch_companions() {
   local part="$TARGET/.prometheus-backup-companions" index owner entry
   if ! fetch_from_any "$C_OBJECT" "$C_BYTES" "$C_SHA256" "$part" unpack_companions || ! check_companions "$part"; then
     rm -rf -- "$part"
-    die "${FETCH_ERROR%% *}" "the companions of $BACKUP could not be fetched: ${FETCH_ERROR#* }" "use another backup or repository; $TARGET is empty"
+    die "${FETCH_ERROR%% *}" "the companions of $BACKUP could not be fetched: ${FETCH_ERROR#* }" \
+      "use another backup or repository; $TARGET is empty"
   fi
   find "$part" -mindepth 1 -type d -exec chmod 0755 -- {} +
   for index in "${!C_PATH[@]}"; do
     chmod -- "${C_MODE[index]}" "$part${C_PATH[index]}"
     owner="${C_USER[index]}:${C_GROUP[index]}"
     # A host without that user: what is not given away stays with the caller.
-    if (( EUID == 0 )) && [[ $owner != -:- ]]; then chown -- "$owner" "$part${C_PATH[index]}" 2>/dev/null || chmod go= -- "$part${C_PATH[index]}"; fi
+    if (( EUID == 0 )) && [[ $owner != -:- ]]; then
+      chown -- "$owner" "$part${C_PATH[index]}" 2>/dev/null || chmod go= -- "$part${C_PATH[index]}"
+    fi
   done
-  find "$part" -mindepth 1 -maxdepth 1 -print0 | while IFS= read -r -d '' entry; do mv --no-target-directory -- "$entry" "$TARGET/${entry##*/}"; done
+  find "$part" -mindepth 1 -maxdepth 1 -print0 | while IFS= read -r -d '' entry; do
+    mv --no-target-directory -- "$entry" "$TARGET/${entry##*/}"
+  done
   rmdir -- "$part"
 }
 
 # unpack_companions DIR: standard input is their object.
-unpack_companions() { zstd --decompress --stdout --quiet | tar --extract --directory "$1" --no-same-owner --no-same-permissions; }
+unpack_companions() {
+  zstd --decompress --stdout --quiet | tar --extract --directory "$1" --no-same-owner --no-same-permissions
+}
 
 # check_companions DIR: just the files that the manifest names, and no link among them. False sets FETCH_ERROR.
 check_companions() {
@@ -117,8 +130,8 @@ explain_companions() {
   printf '  %s\n' "${commands[@]}" "$(loading_command)" >&2
 }
 
-# loading_command: what lets the server load its configuration. A reload may be a signal to the unit's main process, which would end a shell that
-# has started the server.
+# loading_command: what lets the server load its configuration. A reload may be a signal to the unit's main process,
+# which would end a shell that has started the server.
 loading_command() {
   local verb=reload
   read_unit

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# The drill: proof that a backup comes back. Restored to scratch, served by a throw-away server, every block read to its last sample.
+# The drill: proof that a backup comes back. Restored to scratch, served by a throw-away server, every block read to its
+# last sample.
 
-# command_drill [BACKUP|latest] [--sample N/T | T] [--repository NAME] [--directory DIR]: ends with 9 and names the block if one is not as the manifest says.
+# command_drill [BACKUP|latest] [--sample N/T | T] [--repository NAME] [--directory DIR]: ends with 9 and names the
+# block if one is not as the manifest says.
 command_drill() {
   local started
   parse_drill_options "$@"
@@ -32,13 +34,16 @@ command_drill() {
   stop_scratch_server
 }
 
-# parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY, DRILL_DIRECTORY and DRILL_SAMPLE, and what the functions of restore look at.
+# parse_drill_options ARG...: sets WANTED, ONLY_REPOSITORY, DRILL_DIRECTORY and DRILL_SAMPLE, and what the functions of
+# restore look at.
 parse_drill_options() {
   read_options drill "$@"
   take_scratch_options
   DRILL_SAMPLE=${OPTIONS[sample]:-} JSON=${OPTIONS[json]:-false}
   if [[ $DRILL_SAMPLE == */* ]]; then check_sample "$DRILL_SAMPLE"
-  elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"; fi
+  elif [[ ! $DRILL_SAMPLE =~ ^([1-9][0-9]{0,3})?$ ]]; then
+    usage_error "--sample takes N/T, such as 2/7 for the second of seven parts, or T for the next one in turn"
+  fi
 }
 
 # take_scratch_options: what drill and browse have in common, and what the functions of restore look at.
@@ -49,9 +54,9 @@ take_scratch_options() {
   read_range
 }
 
-# choose_part: keeps one of DRILL_SAMPLE parts of the blocks. A block stays in its part however many come and go; where there are few,
-# empty parts are left out. The turn goes on only after a drill that succeeded, so that a damaged part stays red; with --at nothing
-# is remembered, and the day decides.
+# choose_part: keeps one of DRILL_SAMPLE parts of the blocks. A block stays in its part however many come and go; where
+# there are few, empty parts are left out. The turn goes on only after a drill that succeeded, so that a damaged part
+# stays red; with --at nothing is remembered, and the day decides.
 choose_part() {
   local turn parts count=${#B_ULID[@]} grouped="$SCRATCH/parts.json"
   if [[ -z $DRILL_SAMPLE ]]; then return 0; fi
@@ -61,7 +66,8 @@ choose_part() {
     turn="$(grep --extended-regexp --max-count=1 '^[0-9]{1,9}$' "$STATE_DIR/drill-turn" 2>/dev/null)" || turn=0
     DRILL_TURN=$(( turn + 1 ))
   fi
-  jq --argjson parts "${DRILL_SAMPLE#*/}" 'group_by(reduce (.ulid | explode[]) as $letter (0; (. * 31 + $letter) % 1000003) % $parts)' "$SELECTED" >"$grouped"
+  jq --argjson parts "${DRILL_SAMPLE#*/}" \
+    'group_by(reduce (.ulid | explode[]) as $letter (0; (. * 31 + $letter) % 1000003) % $parts)' "$SELECTED" >"$grouped"
   parts="$(jq length "$grouped")"
   turn=$(( turn % parts ))
   jq --argjson turn "$turn" '.[$turn] | sort_by(-.maxTime, .ulid)' "$grouped" >"$SELECTED"
@@ -74,7 +80,9 @@ choose_part() {
 require_drill_space() {
   REFUSALS=()
   plan_space "$1" 2>/dev/null
-  if (( ${#REFUSALS[@]} > 0 )); then die "${REFUSALS[0]}" "${REFUSALS[1]}" "free space, or name another place with --directory DIR"; fi
+  if (( ${#REFUSALS[@]} > 0 )); then
+    die "${REFUSALS[0]}" "${REFUSALS[1]}" "free space, or name another place with --directory DIR"
+  fi
 }
 
 # record_drill STATUS: the metrics, on success and on failure; the restored copy goes away.
@@ -87,7 +95,9 @@ record_drill() {
     set_metric verify_last_success_timestamp_seconds "$EPOCHSECONDS"
     set_metric drill_last_success_timestamp_seconds "$EPOCHSECONDS"
     # The time of a part says nothing about that of the whole.
-    if [[ -z $DRILL_SAMPLE ]]; then set_metric drill_restore_seconds "$(( DRILL_RESTORE_MS / 1000 )).$(printf '%03d' $(( DRILL_RESTORE_MS % 1000 )))"; fi
+    if [[ -z $DRILL_SAMPLE ]]; then
+      set_metric drill_restore_seconds "$(( DRILL_RESTORE_MS / 1000 )).$(printf '%03d' $(( DRILL_RESTORE_MS % 1000 )))"
+    fi
     if [[ -n $DRILL_TURN ]]; then printf '%s\n' "$DRILL_TURN" >"$STATE_DIR/drill-turn" || true; fi
   fi
   store_metrics || true
@@ -102,7 +112,9 @@ check_blocks() {
     if ! check_samples "$index"; then
       progress_done
       say "  ✘ block ${B_ULID[index]}: $DRILL_ERROR"
-      if [[ $JSON == true ]]; then printf '%s\t%s\n' "${B_ULID[index]}" "${DRILL_ERROR//[$'\t\n']/ }" >>"$SCRATCH/drilled"; fi
+      if [[ $JSON == true ]]; then
+        printf '%s\t%s\n' "${B_ULID[index]}" "${DRILL_ERROR//[$'\t\n']/ }" >>"$SCRATCH/drilled"
+      fi
       bad=$(( bad + 1 ))
     elif [[ -n $DRILL_NOTE ]]; then marked+=("$DRILL_NOTE"); fi
   done
@@ -111,12 +123,14 @@ check_blocks() {
     die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" \
       "choose another backup: $(as_typed list "$HOST_NAME")"
   fi
-  if (( ${#marked[@]} > 0 )); then say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"; fi
+  if (( ${#marked[@]} > 0 )); then
+    say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"
+  fi
   say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says$DRILL_PART; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
 }
 
-# read_expectations: by block, whether counts may differ: MAY_LACK (deleted series, whose marks are not subtracted) and MAY_EXCEED (another
-# block covers part of the same time, and the server answers for both).
+# read_expectations: by block, whether counts may differ: MAY_LACK (deleted series, whose marks are not subtracted) and
+# MAY_EXCEED (another block covers part of the same time, and the server answers for both).
 read_expectations() {
   local ulid lack exceed chunks
   declare -gA MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
@@ -127,10 +141,12 @@ read_expectations() {
     MAY_LACK[$ulid]=$lack
     MAY_EXCEED[$ulid]=$exceed
   done < <(jq --raw-output '. as $all | .[] | . as $block | [.ulid, (.numTombstones > 0 or .tombstones != ""),
-    ([$all[] | select(.ulid != $block.ulid and .minTime < $block.maxTime and .maxTime > $block.minTime)] | length > 0), .numChunks] | join("|")' "$SELECTED")
+    ([$all[] | select(.ulid != $block.ulid and .minTime < $block.maxTime and .maxTime > $block.minTime)] | length > 0),
+      .numChunks] | join("|")' "$SELECTED")
 }
 
-# check_samples INDEX: counts the block's samples through the server. False sets DRILL_ERROR; DRILL_NOTE says what could not be exact.
+# check_samples INDEX: counts the block's samples through the server. False sets DRILL_ERROR; DRILL_NOTE says what could
+# not be exact.
 check_samples() {
   local index=$1 ulid=${B_ULID[$1]} wanted=${B_SAMPLES[$1]}
   DRILL_ERROR="" DRILL_NOTE=""
@@ -142,21 +158,26 @@ check_samples() {
     return 1
   fi
   if [[ ${MAY_LACK[$ulid]} == true ]]; then DRILL_NOTE="hold deleted series"; return 0; fi
-  # Queries skip the markers that end a series, and the manifest's number holds them. Each one ends a chunk's run of samples.
+  # Queries skip the markers that end a series, and the manifest's number holds them. Each one ends a chunk's run of
+  # samples.
   if (( wanted - COUNTED <= BLOCK_CHUNKS[$ulid] )); then DRILL_NOTE="hold markers of ended series"; return 0; fi
   DRILL_ERROR="$COUNTED samples instead of $wanted"
   return 1
 }
 
-# count_samples INDEX: sets COUNTED. Counting drops the metric's name, so each name is counted by itself, a hundred in one query.
+# count_samples INDEX: sets COUNTED. Counting drops the metric's name, so each name is counted by itself, a hundred in
+# one query.
 count_samples() {
   local index=$1 names=() at from=0 range open=0
   COUNTED=0
-  if version_at_least "${SCRATCH_VERSION:-2}" 3.0; then open=1; fi   # since 3.0 a range leaves out its first millisecond
+  if version_at_least "${SCRATCH_VERSION:-2}" 3.0; then
+    open=1
+  fi   # since 3.0 a range leaves out its first millisecond
   at=$(( B_MAX[index] - 1 ))
   range=$(( at - B_MIN[index] + open ))
   if (( range < 1 )); then range=1; fi
-  API_LIMIT=600 api GET /api/v1/label/__name__/values --get --data-urlencode "start=$(decimal "${B_MIN[index]}")" --data-urlencode "end=$(decimal "$at")"
+  API_LIMIT=600 api GET /api/v1/label/__name__/values --get --data-urlencode "start=$(decimal "${B_MIN[index]}")" \
+    --data-urlencode "end=$(decimal "$at")"
   if ! api_value values '.[] | @json' >"$SCRATCH/names" && [[ "$(api_value values length)" != 0 ]]; then
     explain_api_failure
     return 1
@@ -168,7 +189,8 @@ count_samples() {
   done
 }
 
-# count_names TIME RANGE-MS JSON-NAME...: adds to COUNTED. False sets DRILL_ERROR with the server's words, such as a checksum that is wrong.
+# count_names TIME RANGE-MS JSON-NAME...: adds to COUNTED. False sets DRILL_ERROR with the server's words, such as a
+# checksum that is wrong.
 count_names() {
   local at=$1 range=$2 name query="" number=0 answer
   shift 2

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Healing: exactly the damaged and missing blocks of the live server come back, from the newest backup that has them.
 
-# command_heal [--plan] [--yes] [--quick] [--repository NAME]: ends with 9 if something damaged is in no backup. --quick compares sizes, not contents.
+# command_heal [--plan] [--yes] [--quick] [--repository NAME]: ends with 9 if something damaged is in no backup. --quick
+# compares sizes, not contents.
 command_heal() {
   parse_heal_options "$@"
   require_restore_user
@@ -20,7 +21,8 @@ command_heal() {
   read_server_facts
   require_no_others
   if [[ ! -d $DATA_DIRECTORY ]]; then
-    die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY is gone altogether" "bring it back with: prometheus-backup.sh restore latest"
+    die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY is gone altogether" \
+      "bring it back with: prometheus-backup.sh restore latest"
   fi
   read_heal_note
   find_wounds
@@ -45,8 +47,11 @@ command_heal() {
 # parse_heal_options ARG...: and what the functions of restore look at.
 parse_heal_options() {
   read_options heal "$@"
-  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} QUICK=${OPTIONS[quick]:-false} JSON=${OPTIONS[json]:-false}
-  if [[ $JSON == true && $PLAN_ONLY$ASSUME_YES == falsefalse ]]; then usage_error "heal --json asks nobody: pass --plan or --yes, too"; fi
+  PLAN_ONLY=${OPTIONS[plan]:-false} ASSUME_YES=${OPTIONS[yes]:-false} QUICK=${OPTIONS[quick]:-false} \
+    JSON=${OPTIONS[json]:-false}
+  if [[ $JSON == true && $PLAN_ONLY$ASSUME_YES == falsefalse ]]; then
+    usage_error "heal --json asks nobody: pass --plan or --yes, too"
+  fi
   ONLY_REPOSITORY=${OPTIONS[repository]:-} RESTORE_MODE=merge RESTORE_HOST="$HOST_NAME" PARTIAL=true
   ALLOW_RETENTION_LOSS=false FROM_MS="" TO_MS="" ONLY_BLOCKS=()
 }
@@ -59,16 +64,26 @@ plan_heal() {
   plan_say "The server has $(blocks_text "$(wc -l <"$SCRATCH/live.ulids")") in $DATA_DIRECTORY: $CHECKED checked against backups, $UNKNOWN in no backup yet or merged since"
   while IFS='|' read -r ulid reason; do plan_say "  ✘ $ulid: $reason"; done <"$SCRATCH/wounds"
   while IFS='|' read -r ulid reason; do plan_say "  ✘ $ulid: is missing ($reason)"; done < <(
-    jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing)) | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' "$SCRATCH/healers.json")
-  if (( ${#B_ULID[@]} > 0 )); then plan_fetch; plan_access; plan_space "$STAGING"; plan_heal_server; refuse_if_planned; fi
+    jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing))
+      | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' \
+        "$SCRATCH/healers.json")
+  if (( ${#B_ULID[@]} > 0 )); then
+    plan_fetch
+    plan_access
+    plan_space "$STAGING"
+    plan_heal_server
+    refuse_if_planned
+  fi
 }
 
 # plan_heal_server: what becomes of the server meanwhile.
 plan_heal_server() {
-  if [[ $FACTS_FROM == "the running server" ]]; then plan_line server "goes on running; it finds the blocks within about a minute"
+  if [[ $FACTS_FROM == "the running server" ]]; then
+    plan_line server "goes on running; it finds the blocks within about a minute"
   elif [[ $UNIT_KNOWN == true ]] && unit_is active activating reloading deactivating; then
     plan_line server "! $PROMETHEUS_UNIT runs, but is not ready (HTTP $API_STATUS): it is stopped for the change and started again"
-  elif [[ $UNIT_KNOWN == true ]] && { [[ $HEAL_STOPPED == true ]] || unit_is failed; }; then plan_line server "$PROMETHEUS_UNIT is down; it is started at the end"
+  elif [[ $UNIT_KNOWN == true ]] && { [[ $HEAL_STOPPED == true ]] || unit_is failed; }; then
+    plan_line server "$PROMETHEUS_UNIT is down; it is started at the end"
   else plan_line server "not running, and stays so"; fi
 }
 
@@ -99,8 +114,8 @@ hopeless_words() {
   printf 'no backup that was read has %s (not read: %s)' "${HOPELESS[*]}" "$(join_words '; ' "${NOT_READ[@]}")"
 }
 
-# keep_own_marks: a damaged block keeps its own marks where they can be read, and what its meta.json counts of them: series may have been deleted
-# since the backup.
+# keep_own_marks: a damaged block keeps its own marks where they can be read, and what its meta.json counts of them:
+# series may have been deleted since the backup.
 keep_own_marks() {
   local ulid own staged
   describe_blocks "$DATA_DIRECTORY" "$SCRATCH/marks.json" || return 0
@@ -109,14 +124,15 @@ keep_own_marks() {
     if ! grep --quiet "^$ulid"$'\t' "$SCRATCH/marks.json.tombstones"; then continue; fi
     as_owner cp -- "$own/tombstones" "$staged/tombstones"
     # shellcheck disable=SC2016  # jq expands it
-    as_owner jq --compact-output --slurpfile own "$own/meta.json" '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
+    as_owner jq --compact-output --slurpfile own "$own/meta.json" \
+      '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
       "$staged/meta.json" >"$SCRATCH/marked.json" 2>/dev/null || continue
     write_as_owner "$staged/meta.json" <"$SCRATCH/marked.json"
   done
 }
 
-# bring_back: damaged blocks out of the way, then the whole ones in. A running server holds a loaded block open by its ULID, so it must
-# first notice that the damaged one is gone.
+# bring_back: damaged blocks out of the way, then the whole ones in. A running server holds a loaded block open by its
+# ULID, so it must first notice that the damaged one is gone.
 bring_back() {
   local ulid stamp
   printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
@@ -142,16 +158,18 @@ bring_back() {
 # say_put_aside PATH...: where damaged blocks are kept, if there are any.
 say_put_aside() { if (( $# > 0 )); then say "The damaged ones are kept as $*; remove them when you like."; fi; }
 
-# stop_for_heal: nobody has the data open after it. Whether the server is to start again is written down first, for a heal that comes after
-# one that was killed. Ends with 12 if the server goes on.
+# stop_for_heal: nobody has the data open after it. Whether the server is to start again is written down first, for a
+# heal that comes after one that was killed. Ends with 12 if the server goes on.
 stop_for_heal() {
   if [[ $UNIT_KNOWN == true ]] && unit_is active activating reloading deactivating; then
-    printf '%s\n' "$UNIT_PID" >"$STATE_DIR/heal.stopped" || die "$EXIT_SPACE" "$STATE_DIR/heal.stopped cannot be written" "free space there; nothing was touched"
+    printf '%s\n' "$UNIT_PID" >"$STATE_DIR/heal.stopped" ||
+      die "$EXIT_SPACE" "$STATE_DIR/heal.stopped cannot be written" "free space there; nothing was touched"
     HEAL_STOPPED=true
   fi
   if [[ $HEAL_STOPPED == true ]]; then DOWN_SINCE=$EPOCHSECONDS; fi
   begin_phase stop "stopping it"
-  unit_stop || die "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
+  unit_stop || die "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" \
+    "look at: systemctl status $PROMETHEUS_UNIT"
 }
 
 # read_heal_note: sets HEAL_STOPPED, whether a heal has stopped the server and did not live to start it again.
@@ -164,12 +182,14 @@ read_heal_note() {
   if [[ $UNIT_PID == 0 ]]; then UNIT_PID="$(process_of_note "$STATE_DIR/heal.stopped")"; fi
 }
 
-# start_after_heal: starts the server that heal has stopped, or that its damage kept down; ends with 4 if it does not come up.
+# start_after_heal: starts the server that heal has stopped, or that its damage kept down; ends with 4 if it does not
+# come up.
 start_after_heal() {
   if ! unit_start; then
     forget_stop
     if (( ${#HOPELESS[@]} > 0 )); then warn "$(hopeless_words); such a block may keep the server from starting"; fi
-    die "$EXIT_SERVER" "what backups have is back, but the server does not come up ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+    die "$EXIT_SERVER" "what backups have is back, but the server does not come up ($START_ERROR)" \
+      "look at: journalctl -u $PROMETHEUS_UNIT"
   fi
   forget_stop
   say "The server is up again."
@@ -181,8 +201,8 @@ forget_stop() {
   rm -f -- "$STATE_DIR/heal.stopped"
 }
 
-# undo_heal STATUS: the exit hook of a heal that was cut off or could not bring a block back. Damaged blocks return to their places where
-# nothing has come in their stead, and a server that was stopped is started.
+# undo_heal STATUS: the exit hook of a heal that was cut off or could not bring a block back. Damaged blocks return to
+# their places where nothing has come in their stead, and a server that was stopped is started.
 undo_heal() {
   local aside ulid kept=()
   for aside in "${PUT_ASIDE[@]}"; do
@@ -206,8 +226,8 @@ undo_heal() {
   fi
 }
 
-# wait_until_dropped: until the server has let go of the blocks that are no longer there. Sets DROPPED, whether it has: one that goes on with them never
-# opens their copies, which have the same names.
+# wait_until_dropped: until the server has let go of the blocks that are no longer there. Sets DROPPED, whether it has:
+# one that goes on with them never opens their copies, which have the same names.
 wait_until_dropped() {
   local deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) there loaded looks
   DROPPED=false
@@ -216,14 +236,18 @@ wait_until_dropped() {
   there="$(jq length "$SCRATCH/live.json")"
   while (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
-    if [[ -n $loaded ]] && (( loaded <= there )) && { [[ -z $looks ]] || has_looked "$looks"; }; then DROPPED=true; break; fi
+    if [[ -n $loaded ]] && (( loaded <= there )) && { [[ -z $looks ]] || has_looked "$looks"; }; then
+      DROPPED=true
+      break
+    fi
     progress "waiting for the server to let go of the damaged blocks for {} (it looks every minute)"
     wait_for sleep 1
   done
   progress_done
 }
 
-# move_into_stopped: the blocks get their place, and the server is started if it was its damage that kept it down. Ends with 9 if it does not serve them.
+# move_into_stopped: the blocks get their place, and the server is started if it was its damage that kept it down. Ends
+# with 9 if it does not serve them.
 move_into_stopped() {
   local ulid
   ASKED=0
@@ -238,7 +262,8 @@ move_into_stopped() {
     begin_phase check
     ask_blocks "${!B_ULID[@]}"
     if (( ${#UNANSWERED[@]} > 0 )); then
-      die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text)" "look at: journalctl -u $PROMETHEUS_UNIT"
+      die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text)" \
+        "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
   fi
   end_phase

@@ -29,8 +29,8 @@ command_hold() {
   fi
 }
 
-# finish_hold: after a complete run everything that was held is stored, in one way or another; what it saw need not be held any more.
-# The backup is complete, whatever becomes of this.
+# finish_hold: after a complete run everything that was held is stored, in one way or another; what it saw need not be
+# held any more. The backup is complete, whatever becomes of this.
 finish_hold() {
   local gone=()
   if ! lock_hold; then

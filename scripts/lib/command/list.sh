@@ -8,8 +8,12 @@ command_list() {
   read_options list "$@"
   json=${OPTIONS[json]:-false} only=${OPTIONS[repository]:-} host=${OPTIONS[host]:-$HOST_NAME}
   require_host_name "$host"
-  if [[ ! ${OPTIONS[last]:-1} =~ ^[1-9][0-9]{0,5}$ ]]; then usage_error "--last takes a number, not '${OPTIONS[last]}'"; fi
-  if [[ -v OPTIONS[since] ]]; then since="$(milliseconds_at "${OPTIONS[since]}")" || bad_time --since "${OPTIONS[since]}"; fi
+  if [[ ! ${OPTIONS[last]:-1} =~ ^[1-9][0-9]{0,5}$ ]]; then
+    usage_error "--last takes a number, not '${OPTIONS[last]}'"
+  fi
+  if [[ -v OPTIONS[since] ]]; then
+    since="$(milliseconds_at "${OPTIONS[since]}")" || bad_time --since "${OPTIONS[since]}"
+  fi
   open_state
   load_metrics
   require_tools
@@ -35,7 +39,8 @@ command_list() {
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   elif [[ -s $SCRATCH/list ]]; then
-    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | signs | align_columns >"$SCRATCH/result"
+    jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | signs |
+      align_columns >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   elif (( ${#UNREAD[@]} == 0 )) && [[ -n $since ]]; then
     say "there is no backup of $host since $(second_text "$since")"
@@ -45,8 +50,8 @@ command_list() {
   if (( ${#UNREAD[@]} > 0 )); then say_unread "${#wanted[@]}" "$host"; exit "$EXIT_REPOSITORY"; fi
 }
 
-# keep_rows COUNT MILLISECONDS: of SCRATCH/list, the rows of the newest COUNT backups, and of those taken at that time or later; all
-# if both are "".
+# keep_rows COUNT MILLISECONDS: of SCRATCH/list, the rows of the newest COUNT backups, and of those taken at that time
+# or later; all if both are "".
 keep_rows() {
   local since=""
   if [[ -z $1$2 ]]; then return 0; fi
@@ -90,12 +95,14 @@ list_rows() {
     split("\t") as [$missing, $bad, $pinned, $json] | ($json | fromjson)
     | ($missing | tonumber) as $missingObjects | ($bad | tonumber) as $damagedObjects
     | {name, host: $host, $repository, complete: (.damaged != true and $missingObjects + $damagedObjects == 0),
-        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged == true and .newer != true), $missingObjects, $damagedObjects,
+        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged == true and .newer != true),
+          $missingObjects, $damagedObjects,
         pinned: ($pinned == "true"), note: (.note // null)}
       + (if .newer then {newer} else {} end)
       + if .damaged then {startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0, samples: 0,
         oldestSample: null, newestSample: null}
-      else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes, sentBytes,
+      else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes,
+        sentBytes,
         blocks, samples, oldestSample, newestSample} end'
 }
 
@@ -127,20 +134,27 @@ AWK
 # list_table: the jq program for people: one row a backup, tab between columns.
 list_table() {
   cat <<'JQ'
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
-  def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h" else "\(. / 86400 | floor) d" end;
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
+    else "\(. / 1e3 | round) kB" end;
+  def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h"
+    else "\(. / 86400 | floor) d" end;
   def blocks($kind): "\(.) \($kind)block\(if . == 1 then "" else "s" end)";
   def objects: "\(.) object\(if . == 1 then "" else "s" end)";
   def day: if . then .[5:10] + " " + .[11:16] else "?" end;
   ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "REPOSITORY", "STATE"],
   (sort_by(.name, .repository) | reverse[] | [
-    .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size), (.sentBytes | size), .blocks,
+    .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size),
+      (.sentBytes | size), .blocks,
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
-    ([(if .newer then "NEWER than this version, which cannot read it" elif .damaged then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
+    ([(if .newer then "NEWER than this version, which cannot read it" elif .damaged
+      then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
         (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | objects)" else empty end),
-        (if (.missingObjects // 0) > 0 then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing" else empty end) end),
+        (if (.missingObjects // 0) > 0
+          then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing"
+            else empty end) end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),
-      (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end), (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
+      (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end),
+        (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
       (if .pinned then "pinned" else empty end), (if .note then "note: \(.note)" else empty end)] | join(", "))
   ]) | @tsv
 JQ
@@ -148,8 +162,10 @@ JQ
 
 # align_columns: tab-separated rows as a table; the last column is free text.
 align_columns() {
-  awk -F '\t' '{ rows[NR] = $0; for (i = 1; i < NF; i++) { n = length($i); gsub(/…/, ".", $i); if (length($i) > w[i]) w[i] = length($i) } }
+  awk -F '\t' '{ rows[NR] = $0; for (i = 1; i < NF; i++) { n = length($i); gsub(/…/, ".", $i);
+    if (length($i) > w[i]) w[i] = length($i) } }
     END { for (r = 1; r <= NR; r++) { n = split(rows[r], c, "\t"); line = ""
-      for (i = 1; i < n; i++) { shown = c[i]; plain = shown; gsub(/…/, ".", plain); line = line shown sprintf("%*s", w[i] - length(plain) + 2, "") }
+      for (i = 1; i < n; i++) { shown = c[i]; plain = shown; gsub(/…/, ".", plain);
+        line = line shown sprintf("%*s", w[i] - length(plain) + 2, "") }
       print line c[n] } }'
 }

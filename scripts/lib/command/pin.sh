@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # pin, unpin: a backup that stays whatever retention says.
 
-# command_pin BACKUP|latest / command_unpin BACKUP|latest: keeps a backup whatever retention says, in every repository that has
-# it.
+# command_pin BACKUP|latest / command_unpin BACKUP|latest: keeps a backup whatever retention says, in every repository
+# that has it.
 command_pin() { change_pin pin "$@"; }
 
 command_unpin() { change_pin unpin "$@"; }

@@ -5,8 +5,11 @@
 command_prune() {
   local yes dry_run index only failed=0
   read_options prune "$@"
-  yes=${OPTIONS[yes]:-false} dry_run=${OPTIONS[dry-run]:-false} only=${OPTIONS[repository]:-} JSON=${OPTIONS[json]:-false}
-  if [[ $JSON == true && $yes$dry_run == falsefalse ]]; then usage_error "prune --json asks nobody: pass --dry-run or --yes too"; fi
+  yes=${OPTIONS[yes]:-false} dry_run=${OPTIONS[dry-run]:-false} only=${OPTIONS[repository]:-} \
+    JSON=${OPTIONS[json]:-false}
+  if [[ $JSON == true && $yes$dry_run == falsefalse ]]; then
+    usage_error "prune --json asks nobody: pass --dry-run or --yes too"
+  fi
   open_state
   load_metrics
   require_tools
@@ -18,7 +21,9 @@ command_prune() {
     wait "$CHILD" || failed=$?
   done
   if [[ $JSON == true ]]; then
-    { cat -- "$SCRATCH"/pruned.* 2>/dev/null || true; } | jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$failed" '{$host, $exitCode, repositories: .}' >"$SCRATCH/result"
+    { cat -- "$SCRATCH"/pruned.* 2>/dev/null || true; } |
+      jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$failed" '{$host, $exitCode, repositories: .}' \
+      >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   fi
   if (( failed != 0 )); then exit "$failed"; fi
@@ -40,7 +45,8 @@ prune_repository() {
   else print_prune "$plan" >&2; fi
   if [[ $dry_run == true ]] || ! has_work "$plan"; then return 0; fi
   if [[ $yes == false ]] && ! can_ask; then
-    die "$EXIT_REFUSED" "there is no terminal to ask on" "pass --yes to go on without the question; nothing was removed from $REPOSITORY"
+    die "$EXIT_REFUSED" "there is no terminal to ask on" \
+      "pass --yes to go on without the question; nothing was removed from $REPOSITORY"
   fi
   if [[ $yes == false ]] && ! confirm "Remove these from $REPOSITORY?"; then
     say "Nothing was removed from $REPOSITORY."
@@ -54,13 +60,15 @@ prune_repository() {
 # pruned_json PLAN REMOVED: the plan of the selected repository for programs, and whether it was carried out.
 pruned_json() {
   jq --compact-output --arg repository "$REPOSITORY" --argjson removed "$2" \
-    'objects | {$repository, $removed, keep, remove, objects: [.objects[] | {object, bytes}], blocked}' "$1" >"$SCRATCH/pruned.$REPOSITORY"
+    'objects | {$repository, $removed, keep, remove, objects: [.objects[] | {object, bytes}], blocked}' \
+    "$1" >"$SCRATCH/pruned.$REPOSITORY"
 }
 
 # print_prune PLAN: what stays and what goes, and why, for people.
 print_prune() {
   jq --raw-output --arg repository "$REPOSITORY" 'objects |
-    def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+    def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
+      else "\(. / 1e3 | round) kB" end;
     "\($repository): \(.keep | length) backups stay, \(.remove | length) go, and \(.objects | length) objects (\([.objects[].bytes] | add // 0 | size)) that no kept backup names",
     (.keep | reverse | .[:20][] | "  + \(.name)  stays: \(.why)"),
     (if (.keep | length) > 20 then "  + and \((.keep | length) - 20) older ones" else empty end),

@@ -22,7 +22,8 @@ command_restore() {
   "restore_$RESTORE_MODE"
 }
 
-# parse_restore_options ARG...: sets WANTED, RESTORE_MODE (full|target|merge) and what the options say; refuses what contradicts itself.
+# parse_restore_options ARG...: sets WANTED, RESTORE_MODE (full|target|merge) and what the options say; refuses what
+# contradicts itself.
 parse_restore_options() {
   read_options restore "$@"
   require_backup restore
@@ -88,8 +89,8 @@ restore_full() {
   say "Restored $BACKUP: $(blocks_text ${#B_ULID[@]}), downtime $(seconds_text "$DOWNTIME_MS"), all in all $(elapsed_text "$started"); $(answered_text)."
 }
 
-# note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls nothing lost that is newer. Earlier
-# restores stay noted, for what they put aside is still in backups.
+# note_restored: what the server holds now is the restored backup, so the next run compares with that one, and calls
+# nothing lost that is newer. Earlier restores stay noted, for what they put aside is still in backups.
 note_restored() {
   local line
   printf -v line '%(%Y%m%dT%H%M%SZ)T %s' -1 "$BACKUP"

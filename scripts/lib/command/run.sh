@@ -52,14 +52,17 @@ parse_run_options() {
 
 # accept_loss ULID[,ULID...]: adds them to ACCEPT_LOSS.
 accept_loss() {
-  if [[ ! ,$1 =~ ^(,[0-7][0-9A-HJKMNP-TV-Z]{25})+$ ]]; then usage_error "--accept-loss takes the names (ULIDs) of lost blocks with commas between them, not '$1'"; fi
+  if [[ ! ,$1 =~ ^(,[0-7][0-9A-HJKMNP-TV-Z]{25})+$ ]]; then
+    usage_error "--accept-loss takes the names (ULIDs) of lost blocks with commas between them, not '$1'"
+  fi
   ACCEPT_LOSS+=",$1"
 }
 
 # require_note: ends with 2 if NOTE is nothing that list and show would print.
 require_note() {
   if [[ -z $NOTE ]] ||
-    jq --null-input --exit-status --arg note "$NOTE" "$(form_filter) [{\$note} | fault({\"\": {note: note}})] == []" >/dev/null; then
+    jq --null-input --exit-status --arg note "$NOTE" "$(form_filter) [{\$note} | fault({\"\": {note: note}})] == []" \
+    >/dev/null; then
     return 0
   fi
   usage_error "--note takes at most 200 letters and signs in one line"
@@ -81,7 +84,8 @@ stage_done() {
   STAGE_START=$SECONDS
 }
 
-# record_run STATUS: the metrics of this run, on success and on failure; a failed run keeps the last success. One that found the lock held was none.
+# record_run STATUS: the metrics of this run, on success and on failure; a failed run keeps the last success. One that
+# found the lock held was none.
 record_run() {
   local status=$1 now
   if (( status == EXIT_LOCKED )); then return 0; fi
@@ -102,17 +106,20 @@ record_run() {
   if (( status == 0 )); then heartbeat success; else heartbeat fail; fi
 }
 
-# record_admin_api: whether the server's admin API is on, and whether others than this host reach it. Nothing if the server did not say.
+# record_admin_api: whether the server's admin API is on, and whether others than this host reach it. Nothing if the
+# server did not say.
 record_admin_api() {
   local exposed=0
   if [[ -z ${ADMIN_API:-} ]]; then return 0; fi
   set_metric admin_api_enabled "$([[ $ADMIN_API == true ]] && printf 1 || printf 0)"
-  if [[ $ADMIN_API == true && $ADMIN_API_EXPOSURE != accept-public ]] && ! listens_on_loopback "$LISTEN_ADDRESS"; then exposed=1; fi
+  if [[ $ADMIN_API == true && $ADMIN_API_EXPOSURE != accept-public ]] && ! listens_on_loopback "$LISTEN_ADDRESS"; then
+    exposed=1
+  fi
   set_metric admin_api_exposed "$exposed"
 }
 
-# store_everywhere: every repository by itself; ends with the first failure's code after all were tried. Sets ALL_STORED at the end alone: until
-# then, a signal may end the run at any moment.
+# store_everywhere: every repository by itself; ends with the first failure's code after all were tried. Sets ALL_STORED
+# at the end alone: until then, a signal may end the run at any moment.
 store_everywhere() {
   local index status first=0
   LACKING=0 RUN_SUSPECT=0
@@ -141,8 +148,9 @@ store_everywhere() {
   fi
 }
 
-# relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it. It reads on when nobody takes the
-# words any more: a log that is full stops no backup. One process, so that RELAY is all that has to be ended.
+# relay_words: a job, RELAY, that passes on what is written to SCRATCH/words, until all who write have closed it. It
+# reads on when nobody takes the words any more: a log that is full stops no backup. One process, so that RELAY is all
+# that has to be ended.
 relay_words() {
   if is_terminal; then RELAYED=true TERMINAL_COLUMNS="$(terminal_columns)"; fi
   if [[ /dev/stderr -ef $LOG_FILE ]]; then LOG_RELAYED=true; fi
@@ -152,8 +160,9 @@ relay_words() {
   RELAY=$!
 }
 
-# record_repository NAME STATUS: what the job of one repository left for the metrics. There is a summary if the backup is complete there, also
-# when retention failed after that; LACKING counts those without one. The backup is suspect if one repository calls it so: another may be new, and have nothing to compare with.
+# record_repository NAME STATUS: what the job of one repository left for the metrics. There is a summary if the backup
+# is complete there, also when retention failed after that; LACKING counts those without one. The backup is suspect if
+# one repository calls it so: another may be new, and have nothing to compare with.
 record_repository() {
   local name=$1 status=$2 summary="$SCRATCH/summary.$1" key value now
   printf -v now '%(%s)T' -1
@@ -162,6 +171,10 @@ record_repository() {
   set_metric repository_last_success_timestamp_seconds "$now" "repository=$name"
   while IFS=$'\t' read -r key value; do
     if [[ $key == suspect ]]; then RUN_SUSPECT=$(( value > RUN_SUSPECT ? value : RUN_SUSPECT )) value=$RUN_SUSPECT; fi
-    if [[ $key == newest_sample ]]; then NEWEST_SAMPLE=$value; else set_metric "${key%%|*}" "$value" "$(label_of "$key")"; fi
+    if [[ $key == newest_sample ]]; then
+      NEWEST_SAMPLE=$value
+    else
+      set_metric "${key%%|*}" "$value" "$(label_of "$key")"
+    fi
   done <"$summary"
 }

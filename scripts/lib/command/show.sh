@@ -12,14 +12,16 @@ command_show() {
   require_tools
   resolve_backup "${WANTED:-latest}" "$host"
   if [[ $json == true ]]; then jq . "$MANIFEST"
-  else jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST" | signs; fi >"$SCRATCH/result"
+  else jq --raw-output --arg flaws "$BACKUP_FLAWS" --arg repository "$REPOSITORY" "$(show_text)" "$MANIFEST" |
+    signs; fi >"$SCRATCH/result"
   print_result "$SCRATCH/result"
 }
 
 # show_text: the jq program for people.
 show_text() {
   cat <<'JQ'
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
+    else "\(. / 1e3 | round) kB" end;
   def ms: [[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate;
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",

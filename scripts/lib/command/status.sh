@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have noted, and whether each repository
-# answers now.
+# Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have
+# noted, and whether each repository answers now.
 
 # status_report SERVER TSDB: everything as one JSON object.
 status_report() {
@@ -11,41 +11,55 @@ status_report() {
   for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
   answers_of_repositories >"$SCRATCH/answers"
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
-    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" --argjson tsdb "$2" --slurpfile wounds "$wounds" \
-      --slurpfile contents "$SCRATCH/contents" --slurpfile answers "$SCRATCH/answers" --argjson next "${next:-null}" --argjson nextDrill "${next_drill:-null}" \
-      --argjson interval "$EXPECTED_INTERVAL_SECONDS" --argjson drillInterval "${DRILL_INTERVAL_SECONDS:-null}" --argjson late "$LATE_SECONDS" --argjson now "$EPOCHSECONDS" \
-      --arg lastCode "$(code_in_words "${METRICS[last_exit_code]:-0}")" --arg verifyCode "$(code_in_words "${METRICS[verify_last_exit_code]:-0}")" "$(duration_filter; standing_filter)"
+    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" \
+    --argjson tsdb "$2" --slurpfile wounds "$wounds" \
+      --slurpfile contents "$SCRATCH/contents" --slurpfile answers "$SCRATCH/answers" --argjson next "${next:-null}" \
+      --argjson nextDrill "${next_drill:-null}" \
+      --argjson interval "$EXPECTED_INTERVAL_SECONDS" --argjson drillInterval "${DRILL_INTERVAL_SECONDS:-null}" \
+      --argjson late "$LATE_SECONDS" --argjson now "$EPOCHSECONDS" \
+      --arg lastCode "$(code_in_words "${METRICS[last_exit_code]:-0}")" \
+      --arg verifyCode "$(code_in_words "${METRICS[verify_last_exit_code]:-0}")" "$(duration_filter; standing_filter)"
 }
 
 # duration_filter: a jq function for times in words, as human_seconds has them.
 duration_filter() {
   cat <<'JQ'
   def duration: floor | if . < 0 then 0 else . end
-    | if . < 120 then "\(.) s" elif . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h \(. % 3600 / 60 | floor) min" else "\(. / 86400 | floor) d" end;
+    | if . < 120 then "\(.) s" elif . < 7200 then "\(. / 60 | floor) min" elif . < 172800
+      then "\(. / 3600 | floor) h \(. % 3600 / 60 | floor) min" else "\(. / 86400 | floor) d" end;
 JQ
 }
 
-# standing_filter: the jq program of status_report: the metrics in, "name<TAB>value" a line. The verdict is against a host as soon as one thing is.
+# standing_filter: the jq program of status_report: the metrics in, "name<TAB>value" a line. The verdict is against a
+# host as soon as one thing is.
 standing_filter() {
   cat <<'JQ'
   ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {}) as $m
   | (reduce $answers[] as $one ({}; .[$one.name] = $one.error)) as $errors
   | def ago: ($now - .) | duration + " ago"; def old: ($now - .) | duration + " old";
     (if $m.last_run_timestamp_seconds == null then "no run has ended on this host yet"
-      elif ($m.last_exit_code // 0) != 0 then "the last run failed \($m.last_run_timestamp_seconds | ago) (\($lastCode))"
+      elif ($m.last_exit_code // 0) != 0
+        then "the last run failed \($m.last_run_timestamp_seconds | ago) (\($lastCode))"
       elif $m.last_success_timestamp_seconds == null then "no good backup is known to this host"
-      elif $now - $m.last_success_timestamp_seconds > $interval + $late then "the last good backup is \($m.last_success_timestamp_seconds | old), and one is due every \($interval | duration)"
+      elif $now - $m.last_success_timestamp_seconds > $interval + $late
+        then "the last good backup is \($m.last_success_timestamp_seconds | old), and one is due every \($interval | duration)"
       elif $m.suspect == 1 then "the newest backup is far smaller than the one before. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
       elif ($m.verify_last_exit_code // 0) != 0 then "the last verification or drill failed (\($verifyCode))"
       elif any($errors[]; .) then "repository \([$answers[] | select(.error) | .name] | join(", ")) does not answer"
       else null end) as $against
   | {$host, $environment, protected: ($against == null),
       verdict: ($against // "the last good backup is \($m.last_success_timestamp_seconds | old)\(if $m.drill_last_success_timestamp_seconds == null then ", and no drill has proven one yet" else "" end)"),
-      lastRun: (if $m.last_run_timestamp_seconds == null then null else {at: ($m.last_run_timestamp_seconds | todate), exitCode: $m.last_exit_code, seconds: $m.last_duration_seconds} end),
-      lastSuccess: ($m.last_success_timestamp_seconds | if . then todate else null end), nextRun: ($next | if . then todate else null end),
-      lastDrill: ($m.drill_last_success_timestamp_seconds | if . then todate else null end), nextDrill: ($nextDrill | if . then todate else null end), drillIntervalSeconds: $drillInterval,
+      lastRun: (if $m.last_run_timestamp_seconds == null then null
+        else {at: ($m.last_run_timestamp_seconds | todate), exitCode: $m.last_exit_code,
+          seconds: $m.last_duration_seconds} end),
+      lastSuccess: ($m.last_success_timestamp_seconds | if . then todate else null end),
+        nextRun: ($next | if . then todate else null end),
+      lastDrill: ($m.drill_last_success_timestamp_seconds | if . then todate else null end),
+        nextDrill: ($nextDrill | if . then todate else null end), drillIntervalSeconds: $drillInterval,
       lastVerify: ($m.verify_last_success_timestamp_seconds | if . then todate else null end),
-      repositories: [$contents[] | . + {lastSuccess: ($m["repository_last_success_timestamp_seconds|repository=\(.name)"] | if . then todate else null end),
+      repositories: [$contents[]
+        | . + {lastSuccess: ($m["repository_last_success_timestamp_seconds|repository=\(.name)"]
+        | if . then todate else null end),
         lastExitCode: $m["repository_last_exit_code|repository=\(.name)"], error: $errors[.name]}],
       $server, $tsdb, wounds: ($wounds[0] // null), metrics: $m}
 JQ
@@ -55,9 +69,11 @@ JQ
 status_text() {
   duration_filter
   cat <<'JQ'
-  def ago: if . == null then "never, as far as this host knows" else "\(sub("T"; " ") | sub("Z$"; " UTC")), \(now - fromdate | duration) ago" end;
+  def ago: if . == null then "never, as far as this host knows"
+    else "\(sub("T"; " ") | sub("Z$"; " UTC")), \(now - fromdate | duration) ago" end;
   def ahead: "\(sub("T"; " ") | sub("Z$"; " UTC")), in \(fromdate - now | duration)";
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB" else "\(. / 1e3 | round) kB" end;
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
+    else "\(. / 1e3 | round) kB" end;
   .metrics as $m
   | "\(.host)\(if .environment == "" then "" else " (\(.environment))" end): \(if .protected then "PROTECTED" else "NOT PROTECTED" end): \(.verdict)",
   "  last good   \(.lastSuccess | ago)",
@@ -68,7 +84,8 @@ status_text() {
   (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)\(if .error then "; DOES NOT ANSWER: \(.error)" else "" end)"),
   (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
     (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
-    (if .damaged + .lost == [] then empty else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
+    (if .damaged + .lost == [] then empty
+      else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
   (if .server then
     "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi | if . == "true" then "on" else "off" end), \(.server.dataBytes | size) in \(.server.dataDirectory)",
     (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
@@ -88,8 +105,8 @@ answers_of_repositories() {
   done
 }
 
-# command_status [--json]: whether this host is protected, then what that is taken from (status_report). A server or a repository that does not answer
-# is a fact here, not an error.
+# command_status [--json]: whether this host is protected, then what that is taken from (status_report). A server or a
+# repository that does not answer is a fact here, not an error.
 command_status() {
   local json server=null tsdb=null
   read_options status "$@"
@@ -101,7 +118,11 @@ command_status() {
   in_background status_of_server 2>/dev/null
   if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
   status_report "$server" "$tsdb" >"$SCRATCH/status.json"
-  if [[ $json == true ]]; then jq . "$SCRATCH/status.json"; else jq --raw-output "$(status_text)" "$SCRATCH/status.json"; fi >"$SCRATCH/result"
+  if [[ $json == true ]]; then
+    jq . "$SCRATCH/status.json"
+  else
+    jq --raw-output "$(status_text)" "$SCRATCH/status.json"
+  fi >"$SCRATCH/result"
   print_result "$SCRATCH/result"
 }
 
@@ -109,7 +130,8 @@ command_status() {
 status_of_server() {
   require_server
   read_server
-  jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
+  jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" \
+    --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
     --argjson dataBytes "$(bytes_below "$DATA_DIRECTORY" --exclude snapshots)" \
     --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
   api GET /api/v1/status/tsdb

@@ -4,8 +4,8 @@
 # How much is read with one call, which has one time limit.
 readonly VERIFY_BATCH_BYTES=$((8 * 1024 * 1024 * 1024))
 
-# command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and names
-# what is damaged. The next run sends damaged blocks again as long as the server still has them.
+# command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and
+# names what is damaged. The next run sends damaged blocks again as long as the server still has them.
 command_verify() {
   local WANTED sample only index status worst=0 found=0 now
   read_options verify "$@"
@@ -46,17 +46,20 @@ command_verify() {
   if (( worst == 0 )) && [[ -z $sample ]]; then set_metric verify_last_success_timestamp_seconds "$now"; fi
   store_metrics || true
   if [[ $JSON == true ]]; then
-    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$worst" '{$host, $exitCode, repositories: .}' "$SCRATCH/verified" >"$SCRATCH/result"
+    jq --slurp --arg host "$HOST_NAME" --argjson exitCode "$worst" '{$host, $exitCode, repositories: .}' \
+      "$SCRATCH/verified" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   fi
   exit "$worst"
 }
 
-# note_verified REPOSITORY STATUS: a line for --json: what the job of that repository has read, or that it did not come to that.
+# note_verified REPOSITORY STATUS: a line for --json: what the job of that repository has read, or that it did not come
+# to that.
 note_verified() {
   local done="$SCRATCH/verified.$1"
   if [[ ! -s $done ]]; then printf '{"backup":null,"objects":0,"bytes":0,"damaged":[]}\n' >"$done"; fi
-  jq --compact-output --arg repository "$1" --argjson exitCode "$2" '{$repository, $exitCode} + .' "$done" >>"$SCRATCH/verified"
+  jq --compact-output --arg repository "$1" --argjson exitCode "$2" '{$repository, $exitCode} + .' \
+    "$done" >>"$SCRATCH/verified"
 }
 
 # check_sample TEXT: "N/T" with 1 <= N <= T, or nothing.
@@ -88,9 +91,12 @@ verify_repository() {
   note_damage
   objects="$(wc -l <"$SCRATCH/expected")" bytes="$(awk -F '\t' '{ n += $1 } END { print n + 0 }' "$SCRATCH/expected")"
   jq --raw-input --slurp --compact-output --arg backup "$backup" --argjson objects "$objects" --argjson bytes "$bytes" \
-    '{$backup, $objects, $bytes, damaged: [split("\n")[] | select(. != "") | split("\t") | {object: .[0], reason: .[1]}]}' "$SCRATCH/damage" >"$SCRATCH/verified.$REPOSITORY"
+    '{$backup, $objects, $bytes, damaged: [split("\n")[] | select(. != "") | split("\t")
+      | {object: .[0], reason: .[1]}]}' "$SCRATCH/damage" >"$SCRATCH/verified.$REPOSITORY"
   if (( bad == 0 )); then
-    if [[ $JSON == false ]]; then tell "✔ $backup in $REPOSITORY: $objects objects, $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"; fi
+    if [[ $JSON == false ]]; then
+      tell "✔ $backup in $REPOSITORY: $objects objects, $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"
+    fi
     return 0
   fi
   if [[ $JSON == false ]]; then sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" | signs; fi
@@ -104,13 +110,16 @@ list_expected() {
   manifest_objects "$MANIFEST" | awk -v n="${1%/*}" -v t="${1#*/}" 'NR % t == n - 1'
 }
 
-# find_damage: "object<TAB>what is wrong" for each object of SCRATCH/expected that is not as recorded, to SCRATCH/damage. Ends with 8 if the
-# repository does not let it find out: a connection that breaks is no damage.
+# find_damage: "object<TAB>what is wrong" for each object of SCRATCH/expected that is not as recorded, to
+# SCRATCH/damage. Ends with 8 if the repository does not let it find out: a connection that breaks is no damage.
 find_damage() {
   local batch prefix="$SCRATCH/batch.$REPOSITORY" unread="$SCRATCH/unread"
-  awk -F '\t' -v limit="$VERIFY_BATCH_BYTES" -v base="$prefix." '{ if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1; print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/expected"
+  awk -F '\t' -v limit="$VERIFY_BATCH_BYTES" -v base="$prefix." \
+    '{ if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1;
+      print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/expected"
   if watches_progress; then
-    progress_bytes "$REPOSITORY: read" "$(awk -F '\t' '{ n += $1 } END { printf "%.0f", n }' "$SCRATCH/expected")" bytes_read
+    progress_bytes "$REPOSITORY: read" "$(awk -F '\t' '{ n += $1 } END { printf "%.0f", n }' "$SCRATCH/expected")" \
+      bytes_read
   fi
   : >"$SCRATCH/found"
   for batch in "$prefix".*; do
@@ -125,8 +134,9 @@ find_damage() {
     sum[$3] != $2 { print $3 "\thas another checksum" }' "$SCRATCH/found" "$SCRATCH/expected" >"$SCRATCH/damage"
 }
 
-# read_singly FILE: another try for each object that FILE names, if the repository still lists it; adds to SCRATCH/found. Ends with 8 if the
-# repository cannot be listed, or has one that it does not give. What can be opened on a path and not read is damage.
+# read_singly FILE: another try for each object that FILE names, if the repository still lists it; adds to
+# SCRATCH/found. Ends with 8 if the repository cannot be listed, or has one that it does not give. What can be opened on
+# a path and not read is damage.
 read_singly() {
   local object bytes
   repository_list || repository_fault "cannot be listed"
@@ -151,7 +161,8 @@ note_damage() {
   if [[ ! -s $SCRATCH/damage && ! -f $notes ]]; then return 0; fi
   mkdir -p -- "${notes%/*}"
   if [[ ! -f $notes ]]; then : >"$notes"; fi
-  awk -F '\t' 'FILENAME == ARGV[1] { bad[$1]; next } FILENAME == ARGV[2] { good[$3]; next } !($1 in good) { bad[$1] } END { for (object in bad) print object }' \
+  awk -F '\t' 'FILENAME == ARGV[1] { bad[$1]; next } FILENAME == ARGV[2] { good[$3]; next } !($1 in good) {
+    bad[$1] } END { for (object in bad) print object }' \
     "$SCRATCH/damage" "$SCRATCH/expected" "$notes" | sort >"$SCRATCH/damaged.new"
   mv -fT -- "$SCRATCH/damaged.new" "$notes"
 }

@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# Blocks of a directory: what meta.json says, and what is wrong with their files, checked before anybody relies on it. What a run, check and heal
-# call damaged by its files is decided here alone; what differs from a backup, or is lost, in wounds.sh.
+# Blocks of a directory: what meta.json says, and what is wrong with their files, checked before anybody relies on it.
+# What a run, check and heal call damaged by its files is decided here alone; what differs from a backup, or is lost, in
+# wounds.sh.
 
-# describe_blocks DIR FILE [ULID...]: writes a JSON array of DIR's blocks (fields as in the manifest, without objects), or of these alone, to FILE,
-# their ULIDs, a line each, to FILE.ulids, and to FILE.damaged an array of those that are damaged: {ulid, minTime, maxTime, reason, usable, block}.
-# A usable one is in FILE as well: its chunks and index can be read, only its tombstones cannot. Sets BLOCKS_COUNT and BLOCKS_BYTES, of FILE.
-# One block at most is marked as the head: the newest that ends off the grid and that the server's own directory does not
-# hold, because the snapshot wrote it. Backfilled and restored blocks end off the grid as well, but they stay on the server.
-# False, with a message in BLOCK_ERROR, if DIR is gone or changed while it was read.
+# describe_blocks DIR FILE [ULID...]: writes a JSON array of DIR's blocks (fields as in the manifest, without objects),
+# or of these alone, to FILE, their ULIDs, a line each, to FILE.ulids, and to FILE.damaged an array of those that are
+# damaged: {ulid, minTime, maxTime, reason, usable, block}. A usable one is in FILE as well: its chunks and index can be
+# read, only its tombstones cannot. Sets BLOCKS_COUNT and BLOCKS_BYTES, of FILE. One block at most is marked as the
+# head: the newest that ends off the grid and that the server's own directory does not hold, because the snapshot wrote
+# it. Backfilled and restored blocks end off the grid as well, but they stay on the server. False, with a message in
+# BLOCK_ERROR, if DIR is gone or changed while it was read.
 describe_blocks() {
   local directory=$1 target=$2 names=("${@:3}") try
   BLOCK_ERROR=""
@@ -34,26 +36,31 @@ read_blocks() {
   : >"$target.files"
   # What vanishes meanwhile, or may not be entered, makes find complain; the list tells.
   if (( $# > 0 )); then
-    { ( cd -- "$directory" && find "$@" -mindepth 1 -name '*[![:print:]]*' -prune -o -readable -printf '%p\t%y\t%s\tyes\n' -o -printf '%p\t%y\t%s\tno\n' ) 2>/dev/null ||
+    { ( cd -- "$directory" && find "$@" -mindepth 1 -name '*[![:print:]]*' -prune -o -readable \
+      -printf '%p\t%y\t%s\tyes\n' -o -printf '%p\t%y\t%s\tno\n' ) 2>/dev/null ||
       true; } >"$target.files"
   fi
   read_tombstones "$directory" "$target" || return 1
   while IFS= read -r ulid; do metas+=("$directory/$ulid/meta.json"); done < <(
-    awk -F '\t' '$1 ~ /^[^\/]+\/meta\.json$/ && $2 == "f" && $3 > 0 && $4 == "yes" { print substr($1, 1, 26) }' "$target.files")
+    awk -F '\t' '$1 ~ /^[^\/]+\/meta\.json$/ && $2 == "f" && $3 > 0 && $4 == "yes" { print substr($1, 1, 26) }' \
+      "$target.files")
   if ! filter_blocks "$target" "${metas[@]}"; then
     # One that is no JSON ends jq, so the others are read without it.
     sound_metas "${metas[@]}" | mapfile -t metas
     filter_blocks "$target" "${metas[@]}" || return 1
   fi
-  { read -r BLOCKS_COUNT BLOCKS_BYTES && IFS= read -r ulid && printf '%s\n' "$ulid" >"$target" && cat >"$target.damaged"; } <"$target.lines"
+  { read -r BLOCKS_COUNT BLOCKS_BYTES && IFS= read -r ulid && printf '%s\n' "$ulid" >"$target" &&
+    cat >"$target.damaged"; } <"$target.lines"
 }
 
 # filter_blocks FILE META-FILE...: the jq of read_blocks, to FILE.lines. False if it could not read them.
 filter_blocks() {
   local target=$1
   shift
-  jq --null-input --raw-output --compact-output --rawfile ulids "$target.ulids" --rawfile live "$target.live" --rawfile files "$target.files" \
-    --rawfile tombstones "$target.tombstones" --argjson range "$BLOCK_RANGE_MS" "$(blocks_filter)" "${@:-/dev/null}" >"$target.lines" 2>/dev/null &&
+  jq --null-input --raw-output --compact-output --rawfile ulids "$target.ulids" --rawfile live "$target.live" \
+    --rawfile files "$target.files" \
+    --rawfile tombstones "$target.tombstones" --argjson range "$BLOCK_RANGE_MS" "$(blocks_filter)" \
+    "${@:-/dev/null}" >"$target.lines" 2>/dev/null &&
     (( $(wc -l <"$target.lines") == 3 ))
 }
 
@@ -65,13 +72,15 @@ sound_metas() {
   done
 }
 
-# read_tombstones DIR FILE: FILE.tombstones gets a line for each tombstones file of FILE.files that the server can read: ULID, tab, its content in
-# base64, or nothing if it holds no marks. It can if magic number and version are right. False if they changed meanwhile.
+# read_tombstones DIR FILE: FILE.tombstones gets a line for each tombstones file of FILE.files that the server can read:
+# ULID, tab, its content in base64, or nothing if it holds no marks. It can if magic number and version are right. False
+# if they changed meanwhile.
 read_tombstones() {
   local directory=$1 target=$2 ulid size header headers ulids=() lengths=() index=0
   : >"$target.tombstones"
   # 9 bytes: the header and checksum of a file without marks.
-  awk -F '\t' '$1 ~ /^[^\/]+\/tombstones$/ && $2 == "f" && $3 >= 9 && $4 == "yes" { print substr($1, 1, 26) "\t" $3 }' "$target.files" |
+  awk -F '\t' '$1 ~ /^[^\/]+\/tombstones$/ && $2 == "f" && $3 >= 9 && $4 == "yes" { print substr($1, 1, 26) "\t" $3 }' \
+    "$target.files" |
     while IFS=$'\t' read -r ulid size; do ulids+=("$ulid") lengths+=("$size"); done
   if (( ${#ulids[@]} == 0 )); then return 0; fi
   headers="$(cd -- "$directory" && printf '%s/tombstones\0' "${ulids[@]}" | xargs --null head --quiet --bytes=5 -- 2>/dev/null |
@@ -86,8 +95,8 @@ read_tombstones() {
   done <<<"$headers" >"$target.tombstones"
 }
 
-# meta_filter: jq functions behind the form of a meta.json: sound_metas($read), of [{at: ULID of the folder, is: what lies there}], those that are the
-# meta.json of that block.
+# meta_filter: jq functions behind the form of a meta.json: sound_metas($read), of [{at: ULID of the folder, is: what
+# lies there}], those that are the meta.json of that block.
 meta_filter() {
   form_filter
   meta_form
@@ -98,8 +107,8 @@ meta_filter() {
 JQ
 }
 
-# blocks_filter: the jq program of filter_blocks: number of usable blocks and bytes, then their array in a line, then the damaged ones. It
-# reads the meta.json of every block that has one.
+# blocks_filter: the jq program of filter_blocks: number of usable blocks and bytes, then their array in a line, then
+# the damaged ones. It reads the meta.json of every block that has one.
 blocks_filter() {
   meta_filter
   cat <<'JQ'
@@ -107,7 +116,8 @@ blocks_filter() {
   def table(text): lines(text) | map(split("\t"));
   def segments: [.segments[]? | select(.[1] > 0) | .[0] | tonumber];
   (reduce table($files)[] as $row ({}; $row[0][0:26] as $ulid | ($row[2] | tonumber) as $bytes
-    | if $row[3] == "no" and ($row[0][27:] | test("^(index|meta[.]json|tombstones|chunks(/.*)?)$")) then .[$ulid].unreadable = $row[0][27:] else . end
+    | if $row[3] == "no" and ($row[0][27:] | test("^(index|meta[.]json|tombstones|chunks(/.*)?)$"))
+      then .[$ulid].unreadable = $row[0][27:] else . end
     | if $row[0][26:] == "/index" and $row[1] == "f" then .[$ulid].index = $bytes | .[$ulid].bytes += $bytes
       elif $row[0][26:] | test("^/chunks/[0-9]{6}$") then
         if $row[1] == "f" then .[$ulid].bytes += $bytes | .[$ulid].segments += [[$row[0][34:], $bytes]]
@@ -115,9 +125,11 @@ blocks_filter() {
       elif $row[0][26:] == "/chunks" and $row[1] == "d" then .[$ulid].folder = true
       elif $row[0][26:] == "/tombstones" then .[$ulid].marks = true else . end)) as $parts
   | (reduce table($tombstones)[] as $row ({}; .[$row[0]] = $row[1])) as $marks
-  | (reduce sound_metas([inputs | {at: (input_filename | split("/")[-2]), is: .}])[] as $meta ({}; .[$meta.ulid] = $meta)) as $metas
+  | (reduce sound_metas([inputs | {at: (input_filename | split("/")[-2]), is: .}])[]
+    as $meta ({}; .[$meta.ulid] = $meta)) as $metas
   | ($live | split("\n")) as $there
-  | ([$metas[] | select(.maxTime % $range != 0 and (.compaction.level // 1) == 1 and (.compaction.sources // []) == [.ulid]
+  | ([$metas[] | select(.maxTime % $range != 0 and (.compaction.level // 1) == 1
+    and (.compaction.sources // []) == [.ulid]
       and (.ulid as $ulid | $there | index($ulid) | not))] | max_by(.maxTime) | .ulid?) as $head
   | [lines($ulids)[] as $ulid | $metas[$ulid] as $meta | $parts[$ulid] as $part
     | ($meta | if . == null then null else {
@@ -129,14 +141,20 @@ blocks_filter() {
         head: ($head != null and .ulid == $head),
         meta: ., tombstones: ($marks[.ulid] // "")
       } end) as $block
-    | (if $part.unreadable then {reason: "its \($part.unreadable) cannot be read by this user", usable: ($part.unreadable == "tombstones")}
-      elif $block == null then {reason: "its meta.json is missing or not readable, so the server skips it", usable: false}
+    | (if $part.unreadable then {reason: "its \($part.unreadable) cannot be read by this user",
+      usable: ($part.unreadable == "tombstones")}
+      elif $block == null then {reason: "its meta.json is missing or not readable, so the server skips it",
+        usable: false}
       elif ($part.index // 0) == 0 then {reason: "its index is missing or empty", usable: false}
-      elif ($part.folder | not) or ($block.numSamples > 0 and ($part | segments) == []) then {reason: "its chunks are missing or empty", usable: false}
+      elif ($part.folder | not) or ($block.numSamples > 0 and ($part | segments) == [])
+        then {reason: "its chunks are missing or empty", usable: false}
       elif $part.links then {reason: "its chunks are not whole: what should be a file is none", usable: false}
-      elif ($part | segments | length) != ($part | segments | max // 0) then {reason: "its chunks are not whole: a file is missing or empty", usable: false}
-      elif ($part.marks | not) then {reason: "its tombstones are missing, so the server makes no snapshot", usable: true}
-      elif ($marks | has($ulid) | not) then {reason: "its tombstones are not readable, so the server does not start", usable: true}
+      elif ($part | segments | length) != ($part | segments | max // 0)
+        then {reason: "its chunks are not whole: a file is missing or empty", usable: false}
+      elif ($part.marks | not) then {reason: "its tombstones are missing, so the server makes no snapshot",
+        usable: true}
+      elif ($marks | has($ulid) | not) then {reason: "its tombstones are not readable, so the server does not start",
+        usable: true}
       else {reason: null, usable: true} end)
     | . + {$ulid, minTime: $block.minTime, maxTime: $block.maxTime, $block}] as $all
   | [$all[] | select(.usable and .block != null) | .block] as $blocks

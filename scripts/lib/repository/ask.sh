@@ -7,8 +7,8 @@
 ANSWER_PATIENCE_SECONDS=20
 readonly ANSWER_BYTES=16384
 
-# ask_repositories HOST INDEX...: asks each in a job of its own, for take_answer. Nobody waits for these jobs as such: one
-# whose file system hangs may not end.
+# ask_repositories HOST INDEX...: asks each in a job of its own, for take_answer. Nobody waits for these jobs as such:
+# one whose file system hangs may not end.
 ask_repositories() {
   local host=$1 index
   shift
@@ -29,7 +29,9 @@ ask_repositories() {
 list_apart() {
   SCRATCH="$SCRATCH/asked.$1"
   # A path gives up by itself a little earlier, and says more about why.
-  if (( IDLE_TIMEOUT_SECONDS > ANSWER_PATIENCE_SECONDS - 3 )); then IDLE_TIMEOUT_SECONDS=$(( ANSWER_PATIENCE_SECONDS > 3 ? ANSWER_PATIENCE_SECONDS - 3 : 1 )); fi
+  if (( IDLE_TIMEOUT_SECONDS > ANSWER_PATIENCE_SECONDS - 3 )); then
+    IDLE_TIMEOUT_SECONDS=$(( ANSWER_PATIENCE_SECONDS > 3 ? ANSWER_PATIENCE_SECONDS - 3 : 1 ))
+  fi
   select_repository "$1" "$2"
   if repository_list; then REPOSITORY_ERROR=""; else REPOSITORY_ERROR=${REPOSITORY_ERROR:-unknown reason}; fi
   printf '%s\n' "$REPOSITORY_ERROR" >"$SCRATCH/answer.new"
@@ -47,7 +49,9 @@ await_answers() {
       job=${ASKED_JOBS[$index]}
       if [[ -e $SCRATCH/asked.$index/answer ]] || has_ended "$job"; then continue; fi
       now="$(bytes_moved "$job")"
-      if (( now >= ${came[$index]:-0} + ANSWER_BYTES )) || [[ -z ${heard[$index]:-} ]]; then came[$index]=$now heard[$index]=$EPOCHSECONDS; fi
+      if (( now >= ${came[$index]:-0} + ANSWER_BYTES )) || [[ -z ${heard[$index]:-} ]]; then
+        came[$index]=$now heard[$index]=$EPOCHSECONDS
+      fi
       if (( EPOCHSECONDS - heard[$index] >= ANSWER_PATIENCE_SECONDS )); then end_unwaited "$job"; continue; fi
       waiting+=("${REPOSITORY_NAMES[index]}")
     done

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The catalog: the short forms of all manifests of a remote repository in one object, so that a list on a machine that has not seen them
-# fetches one object and not a thousand. Only list reads it: what restores or deletes reads the manifests themselves.
+# The catalog: the short forms of all manifests of a remote repository in one object, so that a list on a machine that
+# has not seen them fetches one object and not a thousand. Only list reads it: what restores or deletes reads the
+# manifests themselves.
 
 readonly CATALOG=catalog.jsonl.zst
 # What a run may spend on it: the backup is complete before.
@@ -18,9 +19,9 @@ write_catalog() {
   warn "repository $REPOSITORY ($REPOSITORY_SHOWN): $CATALOG could not be written, so a list on another machine takes longer: ${REPOSITORY_ERROR:-no space left}"
 }
 
-# find_summaries: makes sure that list knows every manifest of the repository; needs repository_list. What this host lacks is looked up in the
-# catalog (SCRATCH/catalog.rows), where it counts if it has the size that the repository lists, and fetched into MANIFESTS if it is not there
-# either. False sets REPOSITORY_ERROR.
+# find_summaries: makes sure that list knows every manifest of the repository; needs repository_list. What this host
+# lacks is looked up in the catalog (SCRATCH/catalog.rows), where it counts if it has the size that the repository
+# lists, and fetched into MANIFESTS if it is not there either. False sets REPOSITORY_ERROR.
 find_summaries() {
   : >"$SCRATCH/catalog.rows" || return 1
   if [[ $REPOSITORY_TYPE == path ]]; then return 0; fi
@@ -29,14 +30,17 @@ find_summaries() {
   if [[ -s $SCRATCH/lacking ]]; then fetch_lacking || return 1; fi
 }
 
-# compare_manifests: removes from MANIFESTS what the repository does not list with that size, and puts "name size" of those it lacks into SCRATCH/lacking.
+# compare_manifests: removes from MANIFESTS what the repository does not list with that size, and puts "name size" of
+# those it lacks into SCRATCH/lacking.
 compare_manifests() {
   local name
   mkdir -p -- "$MANIFESTS" || return 1
   leave_out_giants || return 1
   manifests_there | awk -F '\t' '{ print $2 " " $1 }' | sort >"$SCRATCH/manifests.there" || return 1
   find "$MANIFESTS" -type f -printf '%f %s\n' | sort >"$SCRATCH/manifests.here" || return 1
-  while read -r name _; do rm -f -- "$MANIFESTS/$name" || return 1; done < <(comm -13 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here")
+  while read -r name _; do
+    rm -f -- "$MANIFESTS/$name" || return 1
+  done < <(comm -13 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here")
   comm -23 "$SCRATCH/manifests.there" "$SCRATCH/manifests.here" >"$SCRATCH/lacking"
 }
 
@@ -56,5 +60,6 @@ read_catalog() {
 # fetch_lacking: the manifests of SCRATCH/lacking into MANIFESTS.
 fetch_lacking() {
   sed 's# .*##; s#^#/#' "$SCRATCH/lacking" >"$SCRATCH/lacking.names"
-  run_rclone copy --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
+  run_rclone copy --size-only --fast-list --transfers 8 --max-size "$MANIFEST_LIMIT_BYTES" \
+    --include-from "$SCRATCH/lacking.names" -- "$REPOSITORY_ROOT/backups/" "$MANIFESTS"
 }

@@ -7,7 +7,8 @@ note_contents() {
   { mkdir -p -- "$notes" && awk -F '\t' -v name="$REPOSITORY" -v now="$(date -u +%FT%TZ)" '
     { bytes += $1 } $2 ~ /^backups\// { count++; if (substr($2, 9, 16) > newest) newest = substr($2, 9, 16) }
     END { printf "{\"name\":\"%s\",\"backups\":%d,\"sizeBytes\":%.0f,\"newest\":%s,\"lookedAt\":\"%s\"}\n", name, count, bytes, newest == "" ? "null" : "\"" newest "\"", now }' \
-    "$OBJECT_LIST" >"$notes/$REPOSITORY.new" && mv -fT -- "$notes/$REPOSITORY.new" "$notes/$REPOSITORY"; } 2>/dev/null || true
+    "$OBJECT_LIST" >"$notes/$REPOSITORY.new" && mv -fT -- "$notes/$REPOSITORY.new" \
+    "$notes/$REPOSITORY"; } 2>/dev/null || true
 }
 
 # contents_of NAME: what note_contents has noted, or that nothing is known.

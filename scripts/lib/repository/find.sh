@@ -3,10 +3,11 @@
 
 UNREACHABLE=()   # of open_repositories and note_unreachable: what could not be read, in words
 
-# resolve_backup NAME|latest [HOST]: NAME may be the beginning of one. Looks in every repository (or in ONLY_REPOSITORY alone), on disk before remote.
-# Sets BACKUP, BACKUP_COMPLETE, BACKUP_FLAWS (words), MANIFEST (a checked copy), what read_facts sets, and OPEN_REPOSITORIES, and leaves the
-# repository that holds it selected. An incomplete backup is found by its name, never as latest. Ends with 11 if there
-# is none, 8 if a repository that may have it could not say, 9 if it is damaged.
+# resolve_backup NAME|latest [HOST]: NAME may be the beginning of one. Looks in every repository (or in ONLY_REPOSITORY
+# alone), on disk before remote. Sets BACKUP, BACKUP_COMPLETE, BACKUP_FLAWS (words), MANIFEST (a checked copy), what
+# read_facts sets, and OPEN_REPOSITORIES, and leaves the repository that holds it selected. An incomplete backup is
+# found by its name, never as latest. Ends with 11 if there is none, 8 if a repository that may have it could not say, 9
+# if it is damaged.
 resolve_backup() {
   local wanted=$1 host=${2:-$HOST_NAME}
   BACKUP="" BACKUP_COMPLETE=false BACKUP_FLAWS="" MANIFEST="" FIND_NOTES=()
@@ -25,8 +26,8 @@ require_backup_name() {
     "names look like 20261122T020000Z or 'latest'; see: $(as_typed list "$2")"
 }
 
-# complete_name TEXT HOST: sets COMPLETED to the one backup in the open repositories whose name begins like that; names and
-# 'latest' stay what they are. Ends with 2 if there are several, with 8 or 11 if there is none.
+# complete_name TEXT HOST: sets COMPLETED to the one backup in the open repositories whose name begins like that; names
+# and 'latest' stay what they are. Ends with 2 if there are several, with 8 or 11 if there is none.
 complete_name() {
   local names=() shown
   COMPLETED=$1
@@ -62,7 +63,8 @@ open_repositories() {
     if take_answer "$index" "$host"; then OPEN_REPOSITORIES+=("$index"); else note_unreachable; fi
   done
   if (( ${#OPEN_REPOSITORIES[@]} == 0 )); then
-    die "$EXIT_REPOSITORY" "no repository can be read: $(join_words '; ' "${UNREACHABLE[@]}")" "check the mount, the network and the credentials"
+    die "$EXIT_REPOSITORY" "no repository can be read: $(join_words '; ' "${UNREACHABLE[@]}")" \
+      "check the mount, the network and the credentials"
   fi
 }
 
@@ -73,8 +75,9 @@ find_named() {
   if (( status != 1 )); then BACKUP=$1; fi
 }
 
-# find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones it passed over. Where all that
-# speaks against the others is what was noted as damaged, which may be mended since, the newest of them.
+# find_latest HOST: the newest backup that is complete, not suspect and not dated in the future; says which newer ones
+# it passed over. Where all that speaks against the others is what was noted as damaged, which may be mended since, the
+# newest of them.
 find_latest() {
   local host=$1 name names=() horizon status skipped=() misdated="" index
   WITHOUT_NOTES=false
@@ -104,14 +107,17 @@ find_latest() {
   fi
 }
 
-# find_noted HOST NAME...: the newest of these backups of which nothing is missing, whatever was noted of its objects. Whoever uses it reads and compares
-# each of them anyway.
+# find_noted HOST NAME...: the newest of these backups of which nothing is missing, whatever was noted of its objects.
+# Whoever uses it reads and compares each of them anyway.
 find_noted() {
   local host=$1 name
   shift
   WITHOUT_NOTES=true
   for name in "$@"; do
-    if [[ $name > $horizon || $misdated == *"\"$name\""* ]] || ! try_backup "$name" "$host" || [[ -n $M_SUSPECT ]] || is_dwarfed "$name" "$host"; then continue; fi
+    if [[ $name > $horizon || $misdated == *"\"$name\""* ]] || ! try_backup "$name" "$host" || [[ -n $M_SUSPECT ]] ||
+      is_dwarfed "$name" "$host"; then
+      continue
+    fi
     BACKUP=$name
     warn "$name is taken all the same: no other backup is whole, and what was noted as damaged may be mended since; each object is checked"
     break
@@ -119,9 +125,9 @@ find_noted() {
   WITHOUT_NOTES=false
 }
 
-# is_dwarfed NAME HOST: whether another repository calls the backup of MANIFEST suspect, or lacks it and has an older good one beside
-# which it is nearly empty. So look the first backups of a machine that replaced another one, in a repository that is new with it.
-# Sets DWARFED to the reason; what was selected stays selected.
+# is_dwarfed NAME HOST: whether another repository calls the backup of MANIFEST suspect, or lacks it and has an older
+# good one beside which it is nearly empty. So look the first backups of a machine that replaced another one, in a
+# repository that is new with it. Sets DWARFED to the reason; what was selected stays selected.
 is_dwarfed() {
   local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples=$M_SAMPLES
   DWARFED=""
@@ -135,7 +141,9 @@ is_dwarfed() {
     fi
     while IFS= read -r older; do
       if ! read_manifest "$older" "$other" || [[ -n $M_SUSPECT ]]; then continue; fi
-      if (( samples * 100 < M_SAMPLES * SHRINK_PERCENT )); then DWARFED="$samples samples, but $M_SAMPLES in $older in $REPOSITORY, which lacks it"; fi
+      if (( samples * 100 < M_SAMPLES * SHRINK_PERCENT )); then
+        DWARFED="$samples samples, but $M_SAMPLES in $older in $REPOSITORY, which lacks it"
+      fi
       break
     done < <(OPEN_REPOSITORIES=("$index") backup_names "$host" | awk -v name="$name" '$0 < name' | sort --reverse)
   done
@@ -153,9 +161,9 @@ backup_names() {
   done
 }
 
-# try_backup NAME HOST: selects the first repository that has the backup whole and puts its manifest into MANIFEST. Status 2: only
-# an incomplete one was found (selected all the same); 1: none. What speaks against one that is listed is added to
-# FIND_NOTES.
+# try_backup NAME HOST: selects the first repository that has the backup whole and puts its manifest into MANIFEST.
+# Status 2: only an incomplete one was found (selected all the same); 1: none. What speaks against one that is listed is
+# added to FIND_NOTES.
 try_backup() {
   local name=$1 host=$2 index partial="" lacking damaged
   for index in "${OPEN_REPOSITORIES[@]}"; do
@@ -173,7 +181,9 @@ try_backup() {
       BACKUP_COMPLETE=true BACKUP_FLAWS=""
       return 0
     fi
-    if (( damaged > 0 )); then FIND_NOTES+=("$damaged of its objects $(if (( damaged == 1 )); then printf is; else printf are; fi) damaged in $REPOSITORY"); fi
+    if (( damaged > 0 )); then
+      FIND_NOTES+=("$damaged of its objects $(if (( damaged == 1 )); then printf is; else printf are; fi) damaged in $REPOSITORY")
+    fi
     if (( lacking > 0 )); then FIND_NOTES+=("$REPOSITORY lacks $lacking of its objects"); fi
     if [[ -z $partial ]]; then partial=$index; describe_flaws "$REPOSITORY" "$lacking" "$damaged"; fi
   done
@@ -219,13 +229,18 @@ no_backup_found() {
   die "$EXIT_NOT_FOUND" "$nowhere$notes" "see what there is: $(as_typed list "$2")"
 }
 
-# read_copies: COPIES: by "object|bytes" the indexes of the open repositories that list it, the selected first. Read once.
+# read_copies: COPIES: by "object|bytes" the indexes of the open repositories that list it, the selected first. Read
+# once.
 read_copies() {
   local index key order=()
   if [[ -n ${COPIES_READ:-} ]]; then return 0; fi
   declare -gA COPIES=()
   for index in "${OPEN_REPOSITORIES[@]}"; do
-    if [[ ${REPOSITORY_NAMES[index]} == "$REPOSITORY" ]]; then order=("$index" "${order[@]}"); else order+=("$index"); fi
+    if [[ ${REPOSITORY_NAMES[index]} == "$REPOSITORY" ]]; then
+      order=("$index" "${order[@]}")
+    else
+      order+=("$index")
+    fi
   done
   for index in "${order[@]}"; do
     while IFS= read -r key; do COPIES[$key]+="$index "; done < <(

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Repository on a mounted path. A write is a new file, flushed, then renamed: there is never half an object under its name.
-# The folder of a host may be a symbolic link, which find only follows with a slash behind it.
+# Repository on a mounted path. A write is a new file, flushed, then renamed: there is never half an object under its
+# name. The folder of a host may be a symbolic link, which find only follows with a slash behind it.
 
 # list_path: see repository_open. A repository whose own folder is missing is an unmounted disk, not an empty
 # repository. Nor is one empty whose folder for this host cannot be looked at, or leads nowhere.
@@ -82,7 +82,8 @@ sweep_path() {
   find "$REPOSITORY_ROOT/" -type f -name '.partial-*' -delete 2>/dev/null || true
 }
 
-# remove_own_partials STATUS: the exit hook of a run. Jobs that a signal stopped leave unfinished writes, which may be large.
+# remove_own_partials STATUS: the exit hook of a run. Jobs that a signal stopped leave unfinished writes, which may be
+# large.
 remove_own_partials() {
   local index
   if (( $1 == 0 )); then return 0; fi

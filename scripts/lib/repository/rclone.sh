@@ -1,21 +1,23 @@
 # shellcheck shell=bash
 # Repository behind rclone: S3, Google Cloud Storage, SFTP. Every call has a time limit; credentials stay in files.
 
-# Roots end in a slash: without it rclone from 1.72 on asks whether the prefix is an object and, where it is still empty, lists
-# the whole bucket. A host may do neither.
+# Roots end in a slash: without it rclone from 1.72 on asks whether the prefix is an object and, where it is still
+# empty, lists the whole bucket. A host may do neither.
 
 # run_rclone ARG...: rclone with our settings. Its messages go to SCRATCH/rclone.PID; false sets REPOSITORY_ERROR.
 run_rclone() {
   local errors="$SCRATCH/rclone.$BASHPID" status=0 limits=() chunk
-  # In a bucket with KMS an ETag is no MD5, though it looks like one, and nothing says so. S3 itself compares the MD5 that rclone sends along with each
-  # part, and whatever is read is compared with our own checksum.
+  # In a bucket with KMS an ETag is no MD5, though it looks like one, and nothing says so. S3 itself compares the MD5
+  # that rclone sends along with each part, and whatever is read is compared with our own checksum.
   if [[ $1 != rcat ]] || is_remote s3; then limits=(--ignore-checksum); fi
   # An upload to S3 has 10,000 parts at most, and a stream does not say how long it will be.
   chunk=$(( ${SENDING_BYTES:-0} / 9000 / 1048576 + 1 ))
   if [[ -n $BANDWIDTH_LIMIT ]]; then limits+=(--bwlimit "$BANDWIDTH_LIMIT"); fi
-  as_backup_user timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" --contimeout 10s \
+  as_backup_user timeout --kill-after=10 "$TRANSFER_TIMEOUT_SECONDS" rclone --config "$RCLONE_CONFIG_FILE" \
+    --contimeout 10s \
     --timeout "${IDLE_TIMEOUT_SECONDS}s" \
-    --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 --s3-chunk-size "$(( chunk < 8 ? 8 : chunk ))M" \
+    --retries 2 --low-level-retries 3 --stats 0 --use-mmap --buffer-size 0 --s3-upload-concurrency 2 \
+    --s3-chunk-size "$(( chunk < 8 ? 8 : chunk ))M" \
     "${limits[@]}" "$@" 2>"$errors" || status=$?
   if (( status == 0 )); then rm -f -- "$errors"; return 0; fi
   mv -f -- "$errors" "$SCRATCH/error"
@@ -29,7 +31,8 @@ is_remote() {
   wanted="[${root%%:*}]"
   while IFS= read -r line; do
     if [[ $line == \[*\]* ]]; then section=$line
-    elif [[ $section == "$wanted" && $line =~ ^[[:space:]]*type[[:space:]]*=[[:space:]]*"$1"[[:space:]]*$ ]]; then return 0
+    elif [[ $section == "$wanted" && $line =~ ^[[:space:]]*type[[:space:]]*=[[:space:]]*"$1"[[:space:]]*$ ]]; then
+      return 0
     fi
   done 2>/dev/null <"$RCLONE_CONFIG_FILE" || true
   return 1
@@ -53,13 +56,15 @@ rclone_failed() {
     *InvalidAccessKeyId* | *SignatureDoesNotMatch* | *NoCredentialProviders*)
       REPOSITORY_ERROR+=" (the credentials are missing or wrong; they come from the stack's secrets)" ;;
     *"key mismatch"*) REPOSITORY_ERROR+=" (the server shows another key than the repository's sftp.hostKey: a new machine, or somebody in between)" ;;
-    *"unable to authenticate"*) REPOSITORY_ERROR+=" (the server does not take our key, which comes from the stack's secrets)" ;;
+    *"unable to authenticate"*) \
+      REPOSITORY_ERROR+=" (the server does not take our key, which comes from the stack's secrets)" ;;
     *"cannot fetch token"*)
       REPOSITORY_ERROR+=" (the key of the service account is wrong or was deleted; it comes from the stack's secrets)" ;;
   esac
 }
 
-# list_rclone: see repository_open. A folder of this host that does not exist yet is empty, not an error; a place for it that does not exist is one.
+# list_rclone: see repository_open. A folder of this host that does not exist yet is empty, not an error; a place for it
+# that does not exist is one.
 list_rclone() {
   rm -f -- "$SCRATCH/beside"
   if lines_rclone "" --recursive --fast-list; then return 0; fi
@@ -74,8 +79,8 @@ list_rclone() {
 # marks_rclone: the same of marks/, as the repository has it now.
 marks_rclone() { lines_rclone marks/; }
 
-# lines_rclone FOLDER [OPTION...]: a line for each object below it: bytes, name and time, with tabs. A key of a bucket may
-# hold tabs and line ends, which only JSON tells from those around it; here they become two signs each.
+# lines_rclone FOLDER [OPTION...]: a line for each object below it: bytes, name and time, with tabs. A key of a bucket
+# may hold tabs and line ends, which only JSON tells from those around it; here they become two signs each.
 lines_rclone() {
   local below=$1 listed="$SCRATCH/listed.$BASHPID"
   run_rclone lsjson --files-only --use-server-modtime --no-mimetype "${@:2}" -- "$REPOSITORY_ROOT/$below" >"$listed" ||
@@ -89,8 +94,8 @@ lines_rclone() {
 # is_bare_rclone: whether list_rclone had to look for a place, and found nothing in it. A bucket is a place of its own.
 is_bare_rclone() { [[ -e $SCRATCH/beside && ! -s $SCRATCH/beside ]]; }
 
-# manifests_there: "bytes<TAB>name" of the manifests that MANIFESTS should hold. What is too large for one is not fetched:
-# a file without content that is too large as well stands for it.
+# manifests_there: "bytes<TAB>name" of the manifests that MANIFESTS should hold. What is too large for one is not
+# fetched: a file without content that is too large as well stands for it.
 manifests_there() {
   awk -F '\t' -v limit="$MANIFEST_LIMIT_BYTES" \
     '$2 ~ /^backups\// { print ($1 + 0 > limit ? limit + 1 : $1) "\t" substr($2, 9) }' "$OBJECT_LIST"
@@ -121,7 +126,8 @@ fetch_manifests() {
 }
 
 # put_rclone OBJECT: streams; rclone checks every part's checksum at the far end and the size of the whole. Of what a
-# manifest names it also tells the size, so half of it is found by that. Anything else is given its name when it is whole.
+# manifest names it also tells the size, so half of it is found by that. Anything else is given its name when it is
+# whole.
 put_rclone() {
   local partial="$1.partial-$$-$BASHPID"
   if [[ $1 =~ ^(blocks|heads|archives|companions)/ ]] || ! writes_in_place; then
@@ -135,8 +141,9 @@ put_rclone() {
 # settle_rclone: the far end has said that it holds what was sent.
 settle_rclone() { :; }
 
-# get_rclone OBJECT: see repository_get. Named by its whole path, an object about which the server answers rclone's first
-# question with an error is taken for a folder: nothing comes, and that ends well. In a list of files it is an error.
+# get_rclone OBJECT: see repository_get. Named by its whole path, an object about which the server answers rclone's
+# first question with an error is taken for a folder: nothing comes, and that ends well. In a list of files it is an
+# error.
 get_rclone() {
   run_rclone cat ${2:+--count "$2"} --files-from-raw - -- "$REPOSITORY_ROOT/" < <(printf '%s\n' "$1")
 }
@@ -150,16 +157,19 @@ sweep_rclone() {
   local limit
   printf -v limit '%(%Y-%m-%d %H:%M:%S)T' $(( EPOCHSECONDS - 3600 ))
   awk -F '\t' -v limit="$limit" 'NF == 3 && $3 < limit { print $2 }' "$SCRATCH/listing" |
-    { grep --extended-regexp "^($OBJECT_NAMES|owner\.json|${CATALOG//./\\.})\.partial-[0-9]+-[0-9]+\$" || true; } >"$SCRATCH/swept"
+    { grep --extended-regexp "^($OBJECT_NAMES|owner\.json|${CATALOG//./\\.})\.partial-[0-9]+-[0-9]+\$" ||
+    true; } >"$SCRATCH/swept"
   if [[ -s $SCRATCH/swept ]]; then delete_rclone "$SCRATCH/swept" || true; fi
 }
 
-# hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end. Listed, not asked for one by one
-# (--no-traverse): some servers refuse to be asked, and before 1.63 rclone never comes to the end of a list when that has ended all its checkers.
+# hash_rclone: for object names on standard input, "sha256<TAB>object" lines, read back from the far end. Listed, not
+# asked for one by one (--no-traverse): some servers refuse to be asked, and before 1.63 rclone never comes to the end
+# of a list when that has ended all its checkers.
 hash_rclone() {
   local wanted="$SCRATCH/names.$BASHPID" output="$SCRATCH/sums.$BASHPID" status=0
   cat >"$wanted"
-  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" --files-from-raw "$wanted" -- "$REPOSITORY_ROOT/" >"$output" || status=$?
+  run_rclone hashsum SHA256 --download --checkers "$PARALLEL" \
+    --files-from-raw "$wanted" -- "$REPOSITORY_ROOT/" >"$output" || status=$?
   sed --regexp-extended 's#^([0-9a-f]{64})  (.*)$#\1\t\2#' "$output"
   return "$status"
 }

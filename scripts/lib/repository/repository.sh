@@ -2,8 +2,8 @@
 # A repository: a folder of objects for this host. Two kinds: a path (local disk or NAS) and an rclone remote.
 # Every function below works on the selected one; those that can fail return false and say why in REPOSITORY_ERROR.
 
-# select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS (folder) and
-# REPOSITORY_PRUNE (whether this host deletes there).
+# select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS
+# (folder) and REPOSITORY_PRUNE (whether this host deletes there).
 select_repository() {
   local index=$1 host=${2:-$HOST_NAME}
   REPOSITORY="${REPOSITORY_NAMES[index]}"
@@ -38,8 +38,9 @@ repository_open() {
   if [[ $REPOSITORY_TYPE == rclone ]]; then fetch_manifests || return 1; fi
 }
 
-# repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the repository's clock has it,
-# with tabs). A place that is not the one where this host has stored its backups did not answer.
+# repository_list: reads the list of objects (OBJECT_LIST: lines of bytes, object and time of writing as the
+# repository's clock has it, with tabs). A place that is not the one where this host has stored its backups did not
+# answer.
 repository_list() {
   at_repository list >"$SCRATCH/listing" || return 1
   take_listing "$SCRATCH/listing" >"$OBJECT_LIST" || return 1
@@ -47,22 +48,24 @@ repository_list() {
   require_place
 }
 
-# take_listing FILE: the lines of a list (bytes, object and time, with tabs) that are about objects of this format, sorted
-# by their names. A list has one line for each object, whatever its name; a name with a tab has more fields. What others
-# have put there, such as the files that a NAS makes for itself, is none of ours. An object of ours without a size or time
-# is not absent: False then, and REPOSITORY_ERROR says which.
+# take_listing FILE: the lines of a list (bytes, object and time, with tabs) that are about objects of this format,
+# sorted by their names. A list has one line for each object, whatever its name; a name with a tab has more fields. What
+# others have put there, such as the files that a NAS makes for itself, is none of ours. An object of ours without a
+# size or time is not absent: False then, and REPOSITORY_ERROR says which.
 take_listing() {
   local ours="$OBJECT_NAMES|owner\.json|${CATALOG//./\\.}|$PROBE_PATTERN" listed odd
   listed=$'^(0|[1-9][0-9]{0,14})\t[^\t]*\t[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$'
   { LC_ALL=C grep --text --extended-regexp $'^[^\t]*\t'"($ours)"$'(\t[^\t]*)?$' -- "$1" || true; } |
     LC_ALL=C sort -k 2 -t $'\t' >"$1.own"
-  odd="$(LC_ALL=C grep --text --invert-match --extended-regexp --max-count=1 "$listed" -- "$1.own" | cut -f 2)" || odd=""
+  odd="$(LC_ALL=C grep --text --invert-match --extended-regexp --max-count=1 "$listed" -- "$1.own" | cut -f 2)" ||
+    odd=""
   if [[ -z $odd ]]; then cat -- "$1.own"; return 0; fi
   REPOSITORY_ERROR="it lists $odd with a size or time that is none (look at that object there)"
   return 1
 }
 
-# tell_odd_names FILE: names of a list with control characters in them, which a NAS gives to none of its own files either.
+# tell_odd_names FILE: names of a list with control characters in them, which a NAS gives to none of its own files
+# either.
 tell_odd_names() {
   local odd first
   # rclone's list has "\n" and the like for them.
@@ -112,11 +115,14 @@ repository_delete_one() {
   repository_delete "$SCRATCH/delete.$BASHPID"
 }
 
-# transfer_jobs: how many objects may be on their way to or from the selected repository at once. Each rclone keeps to a bandwidth limit by itself,
-# so under one there is one rclone at a time.
-transfer_jobs() { if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then printf 1; else printf '%d' "$PARALLEL"; fi; }
+# transfer_jobs: how many objects may be on their way to or from the selected repository at once. Each rclone keeps to a
+# bandwidth limit by itself, so under one there is one rclone at a time.
+transfer_jobs() {
+  if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then printf 1; else printf '%d' "$PARALLEL"; fi
+}
 
-# repository_hash FILE: reads the objects that FILE names at the far end; prints "sha256<TAB>object" for each it could read.
+# repository_hash FILE: reads the objects that FILE names at the far end; prints "sha256<TAB>object" for each it could
+# read.
 repository_hash() { at_repository hash <"$1"; }
 
 # check_object NAME: only names of the format ever reach a path or a bucket.
@@ -137,7 +143,8 @@ require_owner() {
   id="$(host_id)"
   if ! object_bytes owner.json >/dev/null; then
     require_own_marks || return 1
-    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
+    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 |
+      repository_put owner.json || return 1
     return 0
   fi
   repository_read owner.json "$SCRATCH/owner.$REPOSITORY" || return 1
@@ -148,7 +155,8 @@ require_owner() {
   if [[ $owner == "$id" ]]; then require_own_marks; return $?; fi
   if [[ ${TAKE_OVER:-false} == true ]]; then
     own_marks || return 1
-    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 | repository_put owner.json || return 1
+    printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 |
+      repository_put owner.json || return 1
     warn "$REPOSITORY_SHOWN belonged to another machine and now belongs to this one"
     return 0
   fi
@@ -156,9 +164,11 @@ require_owner() {
     "give this host another name; if it replaces that machine for good, run once: prometheus-backup.sh run --take-over"
 }
 
-# host_id: what tells this machine from another one with the same host name; not the machine id itself, which is confidential.
+# host_id: what tells this machine from another one with the same host name; not the machine id itself, which is
+# confidential.
 host_id() {
-  printf 'prometheus-backup %s %s' "$(cat /etc/machine-id 2>/dev/null || hostname)" "$HOST_NAME" | openssl dgst -sha256 -r | cut -c 1-64
+  printf 'prometheus-backup %s %s' "$(cat /etc/machine-id 2>/dev/null || hostname)" "$HOST_NAME" |
+    openssl dgst -sha256 -r | cut -c 1-64
 }
 
 # label_of KEY: the part behind "|", or nothing.
@@ -168,18 +178,23 @@ label_of() { if [[ $1 == *"|"* ]]; then printf '%s' "${1#*|}"; fi; }
 repository_fault() {
   local code=$EXIT_REPOSITORY action="check the mount, the network and the credentials"
   if [[ -z ${LOCATION:-} && $COMMAND != check ]]; then action+=": prometheus-backup.sh check"; fi
-  if [[ $COMMAND == run && -s $SCRATCH/summary.$REPOSITORY ]]; then action="the new backup is complete there; only what came after it failed"
-  elif [[ $COMMAND == run ]]; then action="no new backup was recorded there, the last one is untouched; the next run resumes"; fi
+  if [[ $COMMAND == run && -s $SCRATCH/summary.$REPOSITORY ]]; then
+    action="the new backup is complete there; only what came after it failed"
+  elif [[ $COMMAND == run ]]; then
+    action="no new backup was recorded there, the last one is untouched; the next run resumes"
+  fi
   if [[ $REPOSITORY_ERROR == *"No space left"* || $REPOSITORY_ERROR == *"quota exceeded"* ]]; then code=$EXIT_SPACE; fi
   die "$code" "repository $REPOSITORY ($REPOSITORY_SHOWN): $1: ${REPOSITORY_ERROR:-unknown reason}" "$action"
 }
 
-# is_there OBJECT DIR ULID: whether the repository holds just what this block packs to, though no manifest that was looked at says so: one of long
-# ago may, of a time before a restore, or one that is damaged. Sets what send sets.
+# is_there OBJECT DIR ULID: whether the repository holds just what this block packs to, though no manifest that was
+# looked at says so: one of long ago may, of a time before a restore, or one that is damaged. Sets what send sets.
 is_there() {
   local object=$1 there name="$SCRATCH/there.$BASHPID"
   printf '%s\n' "$object" >"$name"
   there="$(repository_hash "$name" | cut -f 1)" || return 1
-  if [[ ! $there =~ $SHA256_PATTERN || "$(pack_block "$2" "$3" | openssl dgst -sha256 -r)" != "$there "* ]]; then return 1; fi
+  if [[ ! $there =~ $SHA256_PATTERN || "$(pack_block "$2" "$3" | openssl dgst -sha256 -r)" != "$there "* ]]; then
+    return 1
+  fi
   SENT_BYTES="$(object_bytes "$object")" SENT_SHA256=$there
 }

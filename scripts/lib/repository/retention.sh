@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Backup retention: which backups go, and then which objects no kept manifest names. Manifests go first, objects after.
 
-# prune_after_run SUMMARY: retention at the end of a good run; never called after a suspect one. SUMMARY learns of all damaged manifests.
+# prune_after_run SUMMARY: retention at the end of a good run; never called after a suspect one. SUMMARY learns of all
+# damaged manifests.
 prune_after_run() {
   local plan="$SCRATCH/prune.$REPOSITORY" names
   plan_prune "$plan"
-  { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then damaged_summaries; fi; } | sort --unique | sed '/^$/d' >"$SCRATCH/damaged.names"
+  { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then damaged_summaries; fi; } | sort --unique |
+    sed '/^$/d' >"$SCRATCH/damaged.names"
   printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$(wc -l <"$SCRATCH/damaged.names")" >>"$1"
   if is_blocked "$plan"; then
     names="$(paste --serial --delimiters ' ' -- "$SCRATCH/damaged.names")"
@@ -27,8 +29,9 @@ prune_after_run() {
 # damaged_summaries: names of the backups whose manifest plan_prune found damaged, a line each.
 damaged_summaries() { jq --raw-output 'select(.damaged) | .name' "$SCRATCH/summaries.list"; }
 
-# clock_is_sound: whether this host's clock may say how old backups are: the repository's own clock has written this run's within an hour of its name, and
-# has written none after it that is named later. False sets CLOCK_DOUBT. Needs repository_open.
+# clock_is_sound: whether this host's clock may say how old backups are: the repository's own clock has written this
+# run's within an hour of its name, and has written none after it that is named later. False sets CLOCK_DOUBT. Needs
+# repository_open.
 clock_is_sound() {
   local later
   read_misdated
@@ -36,7 +39,8 @@ clock_is_sound() {
     CLOCK_DOUBT="this host's clock is more than an hour ahead of repository $REPOSITORY"
     return 1
   fi
-  later="$(awk -F '\t' -v name="$BACKUP" -v misdated="$MISDATED" '$2 ~ /^backups\// { other = substr($2, 9, 16); if (other > name && !index(misdated, other)) print other }' "$OBJECT_LIST" | sort | tail -n 1)"
+  later="$(awk -F '\t' -v name="$BACKUP" -v misdated="$MISDATED" '$2 ~ /^backups\// { other = substr($2, 9, 16);
+    if (other > name && !index(misdated, other)) print other }' "$OBJECT_LIST" | sort | tail -n 1)"
   if [[ -n $later ]]; then
     CLOCK_DOUBT="repository $REPOSITORY holds $later, and its own clock agrees with that name: this host's clock is behind"
     return 1
@@ -57,8 +61,8 @@ is_blocked() {
   [[ $blocked == true ]]
 }
 
-# plan_prune FILE: the number of things to remove and whether objects must stay, then {keep, remove, objects, blocked}, a line each, for the selected
-# repository; needs repository_open.
+# plan_prune FILE: the number of things to remove and whether objects must stay, then {keep, remove, objects, blocked},
+# a line each, for the selected repository; needs repository_open.
 plan_prune() {
   local target=$1 cutoff
   read_last_mark
@@ -71,7 +75,8 @@ plan_prune() {
     jq --slurp --compact-output --rawfile listing "$SCRATCH/listed.backups" \
     --argjson pause "$EXPECTED_INTERVAL_SECONDS" \
     --argjson minimum "$KEEP_MINIMUM" --argjson days "${KEEP_DAYS:-null}" --argjson last "${KEEP_LAST:-null}" \
-    --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" --argjson weekly "${KEEP_WEEKLY:-null}" \
+    --argjson hourly "${KEEP_HOURLY:-null}" --argjson daily "${KEEP_DAILY:-null}" \
+    --argjson weekly "${KEEP_WEEKLY:-null}" \
     --argjson monthly "${KEEP_MONTHLY:-null}" --argjson yearly "${KEEP_YEARLY:-null}" "$(prune_filter)" \
     >"$SCRATCH/judged"
   jq --raw-output '.keep[].name' "$SCRATCH/judged" >"$SCRATCH/kept"
@@ -127,7 +132,8 @@ orphans_program() {
   FILENAME == ARGV[3] {
     if (!ready++) find_absent()
     if (!(substr($1, 1, 16) in kept)) next
-    if (count_in(absences, $2) != 0) { print "the summary of " substr($1, 1, 16) " is not whole" >"/dev/stderr"; exit 1 }
+    if (count_in(absences, $2) != 0) { print "the summary of " substr($1, 1, 16) " is not whole" >"/dev/stderr";
+      exit 1 }
     for (i = 1; i <= RANGES; i++) { edge[kinds[i], from[i]]++; edge[kinds[i], to[i] + 1]-- }
     next
   }
@@ -165,8 +171,10 @@ prune_filter() {
   map(.[0] + {holds: .[1]})
   | [lines($listing)[] | split("\t") | {object: .[1], time: .[2]}] as $there
   | ([$there[].object | select(startswith("pins/")) | .[5:]] | set) as $pins
-  | (reduce ($there[] | select(.object | startswith("backups/"))) as $row ({}; .[$row.object[8:24]] = ($row.time | sub(" "; "T") + "Z" | fromdate? // null))) as $written
-  | (map(select(.damaged | not) | $written[.name] as $at | (.name | seconds) as $named | . + {at: (if $at != null and $named > $at + 3600 then $at else $named end)})
+  | (reduce ($there[] | select(.object | startswith("backups/")))
+    as $row ({}; .[$row.object[8:24]] = ($row.time | sub(" "; "T") + "Z" | fromdate? // null))) as $written
+  | (map(select(.damaged | not) | $written[.name] as $at | (.name | seconds) as $named
+  | . + {at: (if $at != null and $named > $at + 3600 then $at else $named end)})
     | sort_by(.at, .name) | map(.when = (.at | strftime("%Y%m%dT%H%M%SZ")))) as $readable
   | (reduce ($readable | last | .lost // [])[] as $ulid ({}; .[$ulid] = true)) as $lost
   | def holds_lost: any(.holds[]; $lost[.]);
@@ -174,7 +182,8 @@ prune_filter() {
   | (($good | last | .when) // "") as $newest
   | (reduce ($readable | reverse)[] as $b ({age: 0, at: null, ages: {}};
       $b.at as $at
-      | (if .at then .age += ([.at - $at, $pause] | min) else . end) | .at = $at | .ages[$b.name] = .age) | .ages) as $ages
+      | (if .at then .age += ([.at - $at, $pause] | min) else . end) | .at = $at | .ages[$b.name] = .age) | .ages)
+        as $ages
   | ([$days, $last, $hourly, $daily, $weekly, $monthly, $yearly] | all(. == null)) as $unlimited
   | ([$good[-$minimum:][].name] | if $minimum == 0 then [] else . end | set) as $floor
   | (if $last then [$good[-$last:][].name] else [] end | set) as $lasts
@@ -212,6 +221,7 @@ apply_prune() {
     while IFS= read -r object; do rm -f -- "$MANIFESTS/${object#backups/}"; done <"$SCRATCH/going.manifests"
   fi
   repository_delete "$SCRATCH/going.objects" || repository_fault "retention"
-  awk -F '\t' 'FILENAME == ARGV[1] { gone[$0]; next } !($2 in gone)' "$SCRATCH/going" "$OBJECT_LIST" >"$SCRATCH/staying" && mv -f -- "$SCRATCH/staying" "$OBJECT_LIST"
+  awk -F '\t' 'FILENAME == ARGV[1] { gone[$0]; next } !($2 in gone)' "$SCRATCH/going" \
+    "$OBJECT_LIST" >"$SCRATCH/staying" && mv -f -- "$SCRATCH/staying" "$OBJECT_LIST"
   note_contents
 }

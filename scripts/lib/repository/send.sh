@@ -10,7 +10,9 @@ send() {
     if at_repository send "$@"; then return 0; fi
     if [[ -z $REPOSITORY_ERROR ]]; then REPOSITORY_ERROR="the data could not be read or compressed"; fi
     case "$REPOSITORY_ERROR" in
-      *"No space left"* | "no answer "* | *quota* | *credentials* | *"may not do this"*) REPOSITORY_ERROR="$object: $REPOSITORY_ERROR"; return 1 ;;
+      *"No space left"* | "no answer "* | *quota* | *credentials* | *"may not do this"*)
+        REPOSITORY_ERROR="$object: $REPOSITORY_ERROR"; return 1
+        ;;
     esac
     if (( try < 3 )); then sleep $(( try * 2 )); fi
   done
@@ -18,15 +20,16 @@ send() {
   return 1
 }
 
-# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there while it is flushed, renamed. That the name lasts as well is
-# left to settle_path, once for all.
+# send_path OBJECT COMMAND...: one try on a path: written aside, hashed as it lies there while it is flushed, renamed.
+# That the name lasts as well is left to settle_path, once for all.
 send_path() {
   local object=$1 target="$REPOSITORY_ROOT/$1" temp errors="$SCRATCH/error.$BASHPID" flushing
   shift
   temp="${target%/*}/.partial-$$-${BASHPID}-${target##*/}"
   if { [[ -d ${target%/*} ]] || mkdir -p -- "${target%/*}" 2>"$errors"; } && { "$@" >"$temp"; } 2>"$errors" &&
     allow_quiet "$(stat --format %s -- "$temp")" && { sync -- "$temp" 2>"$errors" & flushing=$!; } &&
-    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" && wait "$flushing" &&
+    SENT_BYTES="$(stat --format %s -- "$temp")" && SENT_SHA256="$(openssl dgst -sha256 -r "$temp")" &&
+    wait "$flushing" &&
     mv -fT -- "$temp" "$target" 2>"$errors"; then SENT_SHA256="${SENT_SHA256:0:64}"; return 0; fi
   rm -f -- "$temp"
   mv -fT -- "$errors" "$SCRATCH/error"
@@ -34,8 +37,8 @@ send_path() {
   return 1
 }
 
-# send_rclone OBJECT COMMAND...: one try on a remote. Fifos carry the count and the hash of what was sent, because bash does
-# not tell the status of a process substitution.
+# send_rclone OBJECT COMMAND...: one try on a remote. Fifos carry the count and the hash of what was sent, because bash
+# does not tell the status of a process substitution.
 send_rclone() {
   local object=$1 counter hasher status=0 base="$SCRATCH/send.$BASHPID"
   shift

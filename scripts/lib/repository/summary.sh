@@ -40,7 +40,8 @@ read_summaries() {
       "$SCRATCH/keys.fresh" "$SCRATCH/summaries" "$SCRATCH/fresh" | sort >"$SCRATCH/numbered"
     mv -fT -- "$SCRATCH/numbered" "$SCRATCH/summaries"
     # Without it the next command reads those manifests again.
-    { sed $'/^[^\t]* damaged\t/d' "$SCRATCH/summaries" >"$cache.new" && mv -fT -- "$cache.new" "$cache"; } 2>/dev/null ||
+    { sed $'/^[^\t]* damaged\t/d' "$SCRATCH/summaries" >"$cache.new" &&
+      mv -fT -- "$cache.new" "$cache"; } 2>/dev/null ||
       rm -f -- "$cache.new"
   fi
   awk -F '\t' 'NF == 2 { print $2 }' "$SCRATCH/summaries" >"$target"
@@ -148,7 +149,8 @@ number_program() {
   }
   END {
     for (name in size) {
-      print name " damaged" FS "{\"name\":\"" substr(name, 1, 16) "\",\"damaged\":true" ((name in newer) ? ",\"newer\":true}" : "}")
+      print name " damaged" FS "{\"name\":\"" substr(name, 1,
+        16) "\",\"damaged\":true" ((name in newer) ? ",\"newer\":true}" : "}")
     }
     for (kind_of in top) {
       depth = 0
@@ -161,8 +163,8 @@ number_program() {
 AWK
 }
 
-# leave_out_refused FILE...: UNREFUSED, those of these manifests that were not refused earlier today; SCRATCH/refused.newer
-# gets the line of each that a newer version wrote.
+# leave_out_refused FILE...: UNREFUSED, those of these manifests that were not refused earlier today;
+# SCRATCH/refused.newer gets the line of each that a newer version wrote.
 leave_out_refused() {
   local file base words
   UNREFUSED=("$@")
@@ -194,7 +196,8 @@ summarize_checked() {
       0) tail -n 1 -- "$copy.facts" ;;
       2) printf '%s\tnewer\n' "$base" >>"$SCRATCH/summarized.newer" ;;
     esac
-  done | jq --raw-output --argjson known "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null || true
+  done | jq --raw-output --argjson known "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null ||
+    true
   cat -- "$SCRATCH/summarized.newer"
 }
 
@@ -224,7 +227,8 @@ summary_filter() {
   cat <<'JQ'
   if (.format | . < 1 or . > $known) or (.blocks | type) != "array" then error("not a manifest") else . end
   | {
-    objects: [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[] | {object, objectBytes}],
+    objects: [(.blocks[] | select(.object)), (.archive // empty), (.wal // empty), .companions[]
+      | {object, objectBytes}],
     archived: (if .archive then [.blocks[] | {ulid}] else [] end),
     row: {
       name, host, startedAt, source, layout, suspect, note,
@@ -234,7 +238,8 @@ summary_filter() {
     }
   }
   | if [fault(summary_forms)] == [] then . else error("not a manifest") end
-  | [(.objects[] | "\t\(.objectBytes)\t\(.object)"), (.archived[] | "\t0\tarchived/\(.ulid)"), "\(.row.name).json\t\(.row | tojson)"] | join("\n")
+  | [(.objects[] | "\t\(.objectBytes)\t\(.object)"), (.archived[] | "\t0\tarchived/\(.ulid)"),
+    "\(.row.name).json\t\(.row | tojson)"] | join("\n")
 JQ
 }
 
@@ -247,7 +252,8 @@ formed_lines() {
 # formed_lines_filter: the jq program of formed_lines, behind the forms.
 formed_lines_filter() {
   cat <<'JQ'
-  . as $line | if startswith("#") then select(test("\\A#[abo][1-9][0-9]{0,6}\t\(whole)\t(?:\(object_letters)|archived/\(ulid_letters))\\z"))
+  . as $line | if startswith("#")
+    then select(test("\\A#[abo][1-9][0-9]{0,6}\t\(whole)\t(?:\(object_letters)|archived/\(ulid_letters))\\z"))
     else split("\t") as [$key, $json] | ($json | fromjson?) | select([fault({"": stored_row})] == [])
       | select(.name + ".json" == ($key | split(" ")[0]) and .host == $host) | $line end
 JQ

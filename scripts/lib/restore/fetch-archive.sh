@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Download of what is not one object a block: an archive backup, and the WAL of a cold one.
 
-# Names that a server gives to the files of its WAL, WBL and head, with those of an interrupted checkpoint, repair or cut.
+# Names that a server gives to the files of its WAL, WBL and head, with those of an interrupted checkpoint, repair or
+# cut.
 readonly WAL_MEMBER='^((d (wal|wbl|chunks_head|wal/checkpoint\.[0-9]{1,20}(\.tmp)?))|(f ((wal|wbl)/[0-9]{8,20}(\.repair)?|wal/checkpoint\.[0-9]{1,20}(\.tmp)?/[0-9]{8,20}|chunks_head/[0-9]{6,20}(\.tmp)?)))$'
 
 # fetch_archive: the selected blocks that are no objects of their own out of the one archive, in one pass.
@@ -21,7 +22,10 @@ fetch_archive() {
   in_background fetch_archive_object "$object" "$bytes" "$sha256" "$folder" "$root" "$compression"
   wait "$CHILD" || true
   progress_done
-  if [[ ! -e $SCRATCH/archive.ok ]]; then fetch_failed "the archive" "$(cat -- "$SCRATCH/archive.error" 2>/dev/null || printf '%d its download was cut off' "$EXIT_REPOSITORY")"; fi
+  if [[ ! -e $SCRATCH/archive.ok ]]; then
+    fetch_failed "the archive" \
+      "$(cat -- "$SCRATCH/archive.error" 2>/dev/null || printf '%d its download was cut off' "$EXIT_REPOSITORY")"
+  fi
   FETCHED_BYTES=$(( FETCHED_BYTES + bytes ))
   for index in "${ARCHIVED[@]}"; do
     if ! finish_block "$folder/${B_ULID[index]}" "$index"; then fetch_failed "block ${B_ULID[index]}" "$FETCH_ERROR"; fi
@@ -29,7 +33,8 @@ fetch_archive() {
   as_owner rm -rf -- "$folder"
 }
 
-# fetch_archive_object OBJECT BYTES SHA256 DIR ROOT COMPRESSION: a child of its own, so that a signal can end it; says so in files.
+# fetch_archive_object OBJECT BYTES SHA256 DIR ROOT COMPRESSION: a child of its own, so that a signal can end it; says
+# so in files.
 fetch_archive_object() {
   if fetch_from_any "$1" "$2" "$3" "$4" unpack_archive "$5" "$6"; then : >"$SCRATCH/archive.ok"; return 0; fi
   printf '%s\n' "$FETCH_ERROR" >"$SCRATCH/archive.error"
@@ -40,7 +45,8 @@ unpack_archive() {
   local decompress=(gzip --decompress --stdout) index members=()
   if [[ $2 == zstd ]]; then decompress=(zstd --decompress --stdout --quiet); fi
   for index in "${ARCHIVED[@]}"; do members+=("$1/${B_ULID[index]}"); done
-  as_owner "${decompress[@]}" | as_owner tar --extract --directory "$3" --no-same-owner --no-same-permissions --strip-components=1 -- "${members[@]}"
+  as_owner "${decompress[@]}" | as_owner tar --extract --directory "$3" --no-same-owner --no-same-permissions \
+    --strip-components=1 -- "${members[@]}"
 }
 
 # fetch_wal: WAL and head of a cold backup, for a restore of the whole.
@@ -64,9 +70,15 @@ fetch_wal() {
 check_wal() {
   local kind size path
   plain_members "$1" | while read -r kind size path; do
-    if [[ ! "$kind $path" =~ $WAL_MEMBER ]]; then FETCH_ERROR="$EXIT_VERIFICATION $2 holds '$path', which no WAL has"; return 1; fi
+    if [[ ! "$kind $path" =~ $WAL_MEMBER ]]; then
+      FETCH_ERROR="$EXIT_VERIFICATION $2 holds '$path', which no WAL has"
+      return 1
+    fi
   done
 }
 
 # unpack_wal DIR: standard input is the object of a cold backup's WAL.
-unpack_wal() { as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$1" --no-same-owner --no-same-permissions; }
+unpack_wal() {
+  as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$1" --no-same-owner \
+    --no-same-permissions
+}

@@ -1,16 +1,19 @@
 # shellcheck shell=bash
-# Many blocks with few programs: a batch is brought here by one program if it does not lie in a path, hashed by one and unpacked by one pair. A
-# batch that is not exactly right is thrown away and fetched again block by block, which finds out what is wrong and where a good copy is.
+# Many blocks with few programs: a batch is brought here by one program if it does not lie in a path, hashed by one and
+# unpacked by one pair. A batch that is not exactly right is thrown away and fetched again block by block, which finds
+# out what is wrong and where a good copy is.
 
-# How much one batch may hold: enough that starting programs costs little beside it, few enough that an interruption loses little.
+# How much one batch may hold: enough that starting programs costs little beside it, few enough that an interruption
+# loses little.
 BATCH_BYTES=$((256 * 1024 * 1024))
 BATCH_BLOCKS=64
-# The same for what comes through rclone: its objects lie on this disk until they are unpacked, mostly in memory alone, for they are gone before
-# they would be written. That takes less CPU time than pipes and tee, which copies 8 kB at a time. A larger object is unpacked as it comes.
+# The same for what comes through rclone: its objects lie on this disk until they are unpacked, mostly in memory alone,
+# for they are gone before they would be written. That takes less CPU time than pipes and tee, which copies 8 kB at a
+# time. A larger object is unpacked as it comes.
 REMOTE_BATCH_BYTES=$BATCH_BYTES
 
-# make_batches BYTES: the caller's todo, BYTES in all, as lists of indexes in the caller's batches. Each job gets several, so that all end at
-# about the same time. Makes the folders that the jobs use.
+# make_batches BYTES: the caller's todo, BYTES in all, as lists of indexes in the caller's batches. Each job gets
+# several, so that all end at about the same time. Makes the folders that the jobs use.
 make_batches() {
   local share=$(( $1 / (4 * PARALLEL) )) limit index place bytes=0 count=0 batch="" batch_place=""
   for index in "${todo[@]}"; do
@@ -19,7 +22,9 @@ make_batches() {
     limit=$REMOTE_BATCH_BYTES
     if [[ -n $place && ${REPOSITORY_TYPES[place]} == path ]]; then limit=$BATCH_BYTES; fi
     if (( limit > share )); then limit=$share; fi
-    if (( count > 0 )) && [[ -z $place || $place != "$batch_place" || $count == "$BATCH_BLOCKS" || $(( bytes + B_OBJECT_BYTES[index] )) -gt $limit ]]; then
+    if (( count > 0 )) &&
+      [[ -z $place || $place != "$batch_place" || $count == "$BATCH_BLOCKS" ||
+      $(( bytes + B_OBJECT_BYTES[index] )) -gt $limit ]]; then
       batches+=("$batch")
       batch="" bytes=0 count=0
     fi
@@ -27,7 +32,10 @@ make_batches() {
   done
   if (( count > 0 )); then batches+=("$batch"); fi
   for batch in "${batches[@]}"; do folders+=("$STAGING/part-${batch%% *}"); done
-  if (( ${#folders[@]} > 0 )); then as_owner mkdir --mode=0700 -- "${folders[@]}" || die "$EXIT_SPACE" "$STAGING cannot be written" "free space (or inodes) there; nothing was touched"; fi
+  if (( ${#folders[@]} > 0 )); then
+    as_owner mkdir --mode=0700 -- "${folders[@]}" || die "$EXIT_SPACE" "$STAGING cannot be written" \
+      "free space (or inodes) there; nothing was touched"
+  fi
 }
 
 # fetch_batch INDEX...: blocks of one batch, as a job. A failure is left by fetch_block.
@@ -58,8 +66,8 @@ owner_reads() {
   [[ "$(id -u -- "${STAGE_OWNER%:*}" 2>/dev/null)" == "$(id -u -- "$BACKUP_USER")" ]]
 }
 
-# bring_batch DIR INDEX...: the objects of these blocks from the selected remote into DIR. False otherwise, and for a block that is too large for that.
-# Listed, and nothing is asked about any of them, not even its time: see hash_rclone.
+# bring_batch DIR INDEX...: the objects of these blocks from the selected remote into DIR. False otherwise, and for a
+# block that is too large for that. Listed, and nothing is asked about any of them, not even its time: see hash_rclone.
 bring_batch() {
   local directory=$1 index wanted="$SCRATCH/batch.$2.wanted"
   shift
@@ -68,7 +76,8 @@ bring_batch() {
     check_object "${B_OBJECT[index]}" || return 1
     printf '%s\n' "${B_OBJECT[index]}"
   done >"$wanted"
-  run_rclone copy --files-from-raw - --use-server-modtime --transfers 2 --ignore-checksum --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
+  run_rclone copy --files-from-raw - --use-server-modtime --transfers 2 --ignore-checksum \
+    --multi-thread-streams 0 -- "$REPOSITORY_ROOT/" "$directory" <"$wanted"
 }
 
 # unpack_batch_path and unpack_batch_rclone DIR SOURCE INDEX...: from where the objects lie; after bringing them there.
@@ -76,8 +85,8 @@ unpack_batch_path() { unpack_batch "$@"; }
 
 unpack_batch_rclone() { bring_batch "$2" "${@:3}" && unpack_batch "$@"; }
 
-# unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets its name in STAGING if all
-# of them are as recorded. False otherwise, whatever the reason.
+# unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets
+# its name in STAGING if all of them are as recorded. False otherwise, whatever the reason.
 unpack_batch() {
   local folder=$1 source=$2 index hasher files=() members=() ready=() own=() checksums="$SCRATCH/batch.$3"
   shift 2
@@ -92,7 +101,8 @@ unpack_batch() {
   hasher=$!
   # Records of 256 kB: with its usual 10 kB, tar spends a third of its time on reading and writing such small pieces.
   if ! as_owner zstd --decompress --stdout --quiet -- "${files[@]}" 2>/dev/null |
-    as_owner tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner --no-same-permissions -- "${members[@]}" 2>/dev/null; then
+    as_owner tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner \
+    --no-same-permissions -- "${members[@]}" 2>/dev/null; then
     wait "$hasher" || true
     return 1
   fi
@@ -116,7 +126,8 @@ check_sums() {
   done
 }
 
-# check_batch DIR INDEX...: check_block for all blocks in DIR, with one program, before meta.json and tombstones are there.
+# check_batch DIR INDEX...: check_block for all blocks in DIR, with one program, before meta.json and tombstones are
+# there.
 check_batch() {
   local directory=$1 kind size path name index strange=""
   local -A sizes=() whole=()

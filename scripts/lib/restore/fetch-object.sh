@@ -1,22 +1,25 @@
 # shellcheck shell=bash
-# One object from a repository into a directory: from the first repository that has it right, hashed while it is unpacked.
+# One object from a repository into a directory: from the first repository that has it right, hashed while it is
+# unpacked.
 
 # With less than that free, an object as recorded that cannot be unpacked says nothing about the object.
 readonly FULL_BYTES=$((1024 * 1024))
 
-# fetch_block INDEX: one block, as a job. Tries every repository that lists its object; a failure is left as "CODE WORDS".
+# fetch_block INDEX: one block, as a job. Tries every repository that lists its object; a failure is left as "CODE
+# WORDS".
 fetch_block() {
   local index=$1 part
   part="$STAGING/part-${B_ULID[index]}"
-  if fetch_from_any "${B_OBJECT[index]}" "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "$part" unpack_block "${B_ULID[index]}" &&
+  if fetch_from_any "${B_OBJECT[index]}" "${B_OBJECT_BYTES[index]}" "${B_SHA256[index]}" "$part" unpack_block \
+    "${B_ULID[index]}" &&
     finish_block "$part" "$index"; then return 0; fi
   as_owner rm -rf -- "$part"
   printf '%s\n' "$FETCH_ERROR" >"$SCRATCH/fetch.$index.error"
   : >"$SCRATCH/fetch.failed"
 }
 
-# fetch_from_any OBJECT BYTES SHA256 DIR COMMAND ARG...: feeds the object to COMMAND in DIR, from the first repository that has it
-# right; a transfer that breaks is tried twice. False sets FETCH_ERROR ("CODE WORDS").
+# fetch_from_any OBJECT BYTES SHA256 DIR COMMAND ARG...: feeds the object to COMMAND in DIR, from the first repository
+# that has it right; a transfer that breaks is tried twice. False sets FETCH_ERROR ("CODE WORDS").
 fetch_from_any() {
   local object=$1 bytes=$2 sha256=$3 directory=$4 try index copies=() code=$EXIT_NOT_FOUND
   shift 4
@@ -31,7 +34,10 @@ fetch_from_any() {
       as_owner mkdir --mode=0700 -- "$directory" || { FETCH_ERROR="$EXIT_SPACE $directory cannot be made"; return 1; }
       if fetch_object "$object" "$sha256" "$directory" "$@"; then return 0; fi
       if [[ $FETCH_ERROR == "$EXIT_SPACE "* ]]; then return 1; fi
-      if [[ $FETCH_ERROR == "$EXIT_VERIFICATION "* ]]; then printf '%s\t%s\n' "$REPOSITORY" "$object" >>"$SCRATCH/damaged.found"; break; fi
+      if [[ $FETCH_ERROR == "$EXIT_VERIFICATION "* ]]; then
+        printf '%s\t%s\n' "$REPOSITORY" "$object" >>"$SCRATCH/damaged.found"
+        break
+      fi
     done
   done
   return 1
@@ -67,18 +73,23 @@ fetch_object() {
   return 1
 }
 
-# read_from_path OBJECT BASE COMMAND...: from a file. Hash and COMMAND read it side by side, both from the page cache. BASE.sum gets the hash, BASE.words what COMMAND said, BASE.failed and BASE.error tell of failures.
+# read_from_path OBJECT BASE COMMAND...: from a file. Hash and COMMAND read it side by side, both from the page cache.
+# BASE.sum gets the hash, BASE.words what COMMAND said, BASE.failed and BASE.error tell of failures.
 read_from_path() {
   local file="$REPOSITORY_ROOT/$1" base=$2 hasher
   shift 2
-  if ! check_object "${file#"$REPOSITORY_ROOT/"}" || [[ ! -r $file ]]; then printf '%s' "${REPOSITORY_ERROR:-cannot be read}" >"$base.error"; return 0; fi
+  if ! check_object "${file#"$REPOSITORY_ROOT/"}" || [[ ! -r $file ]]; then
+    printf '%s' "${REPOSITORY_ERROR:-cannot be read}" >"$base.error"
+    return 0
+  fi
   as_backup_user openssl dgst -sha256 -r -- "$file" >"$base.sum" 2>"$base.hash.words" &
   hasher=$!
   as_backup_user cat -- "$file" | "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"
   wait "$hasher" || printf '%s' "$(head -c 200 -- "$base.hash.words")" >"$base.error"
 }
 
-# read_from_rclone OBJECT BASE COMMAND...: from a stream. What COMMAND does not read is still read here, so that the hash covers all of it.
+# read_from_rclone OBJECT BASE COMMAND...: from a stream. What COMMAND does not read is still read here, so that the
+# hash covers all of it.
 read_from_rclone() {
   local object=$1 base=$2 hasher
   shift 2

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# What is wrong with the blocks of the live server: by structure, by size, by content against the newest backup that has them, and by
-# what is not there at all.
+# What is wrong with the blocks of the live server: by structure, by size, by content against the newest backup that has
+# them, and by what is not there at all.
 
-# find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it back. HOPELESS gets
-# the damaged and lost blocks that no backup has, of those that were read: NOT_READ says in words which were not. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
+# find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it
+# back. HOPELESS gets the damaged and lost blocks that no backup has, of those that were read: NOT_READ says in words
+# which were not. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.
 find_wounds() {
   local ulid object bytes sha256 done=0 count
   HOPELESS=()
@@ -19,21 +20,25 @@ find_wounds() {
       progress "comparing block $done of $count with the backups for {}"
       WOUND=""
       # Compaction or retention may have removed it while we looked.
-      if ! equals_copy "$ulid" "$object" "$bytes" "$sha256" && [[ -d $DATA_DIRECTORY/$ulid ]]; then printf '%s|%s\n' "$ulid" "$WOUND" >>"$SCRATCH/wounds"; fi
+      if ! equals_copy "$ulid" "$object" "$bytes" "$sha256" && [[ -d $DATA_DIRECTORY/$ulid ]]; then
+        printf '%s|%s\n' "$ulid" "$WOUND" >>"$SCRATCH/wounds"
+      fi
     done < <(jq --raw-output '.comparable[] | join(" ")' "$SCRATCH/judged.json")
     progress_done
   fi
   choose_healers
 }
 
-# judge_live_blocks INDEX...: what a run would say of the blocks in the data directory, by the manifests of these repositories: SCRATCH/judged.json with
-# damaged, lost and accepted as in a plan of backup, stored (by ULID the entry of what is stored), comparable (of live blocks that are as such an entry
-# says: ULID, object, its size and checksum), checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read are in
-# UNREACHABLE, too. Leaves the first repository selected.
+# judge_live_blocks INDEX...: what a run would say of the blocks in the data directory, by the manifests of these
+# repositories: SCRATCH/judged.json with damaged, lost and accepted as in a plan of backup, stored (by ULID the entry of
+# what is stored), comparable (of live blocks that are as such an entry says: ULID, object, its size and checksum),
+# checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read are in UNREACHABLE,
+# too. Leaves the first repository selected.
 judge_live_blocks() {
   local index misdated="[]" files=() older=() damaged
   NOT_READ=()
-  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/live-blocks.json" || die "$EXIT_VERIFICATION" "$BLOCK_ERROR" "run this again"
+  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/live-blocks.json" ||
+    die "$EXIT_VERIFICATION" "$BLOCK_ERROR" "run this again"
   for index in "$@"; do
     select_repository "$index" "$HOST_NAME"
     if [[ $COMMAND == heal && $REPOSITORY_TYPE != path ]] && ! fetch_manifests; then
@@ -49,7 +54,8 @@ judge_live_blocks() {
     if [[ $COMMAND == heal ]] && (( damaged > 0 )); then
       NOT_READ+=("$damaged of $(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l) backups in $REPOSITORY")
     fi
-    misdated="$(jq --null-input --compact-output --argjson all "$misdated" --argjson here "$MISDATED" '$all + $here | unique')"
+    misdated="$(jq --null-input --compact-output --argjson all "$misdated" --argjson here "$MISDATED" '$all + $here
+      | unique')"
   done
   NOT_READ+=("${UNREACHABLE[@]}")
   select_repository "$1" "$HOST_NAME"
@@ -58,7 +64,8 @@ judge_live_blocks() {
   printf '%s\n' "${files[@]}" | awk -F / 'NF { print $NF "\t" $0 }' | sort | cut -f 2- | mapfile -t files
   cat -- /dev/null "${older[@]}" >"$SCRATCH/look-back"
   unpack_manifests "$(( MANIFEST_LIMIT_BYTES * READ_MANIFESTS * ${#REPOSITORY_NAMES[@]} ))" "${files[@]}" |
-    jq --null-input --compact-output --slurpfile blocks "$SCRATCH/live-blocks.json" --slurpfile wounded "$SCRATCH/live-blocks.json.damaged" \
+    jq --null-input --compact-output --slurpfile blocks "$SCRATCH/live-blocks.json" \
+    --slurpfile wounded "$SCRATCH/live-blocks.json.damaged" \
     --rawfile present "$SCRATCH/live-blocks.json.ulids" --slurpfile older "$SCRATCH/look-back" \
     "${WOUNDS_ARGUMENTS[@]}" "$(wounds_filter; judge_filter)" >"$SCRATCH/judged.json"
 }
@@ -71,8 +78,10 @@ judge_filter() {
   | [$blocks[0][] | select($reasons[.ulid] | not) | . + {reason: difference($past.known[.ulid])}] as $sound
   | ($past | losses([$blocks[0][], $wounded[0][].block | select(.)]; lines($present)))
   + {
-    damaged: ([$wounded[0][] | {ulid, minTime, maxTime, reason}] + [$sound[] | select(.reason) | {ulid, minTime, maxTime, reason}]),
-    comparable: [$sound[] | select(.reason == null) | $past.known[.ulid] | select(.object) | [.ulid, .object, .objectBytes, .objectSha256]],
+    damaged: ([$wounded[0][] | {ulid, minTime, maxTime, reason}] + [$sound[] | select(.reason)
+      | {ulid, minTime, maxTime, reason}]),
+    comparable: [$sound[] | select(.reason == null) | $past.known[.ulid] | select(.object)
+      | [.ulid, .object, .objectBytes, .objectSha256]],
     checked: ([$blocks[0][] | select($past.known[.ulid])] | length),
     unknown: ([$blocks[0][] | select($past.known[.ulid] | not)] | length),
     stored: ($past.known | map_values(select(.object)))
@@ -80,8 +89,8 @@ judge_filter() {
 JQ
 }
 
-# equals_copy ULID OBJECT BYTES SHA256: false, with WOUND, if the content of a live block is not that of its copy. (Another version of zstd packs the same
-# files into other bytes, so the checksum alone is no proof.)
+# equals_copy ULID OBJECT BYTES SHA256: false, with WOUND, if the content of a live block is not that of its copy.
+# (Another version of zstd packs the same files into other bytes, so the checksum alone is no proof.)
 equals_copy() {
   # Where the owner of the data can unpack it, and the next heal removes what a killed one left.
   local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file
@@ -96,26 +105,34 @@ equals_copy() {
     return 0
   fi
   while IFS= read -r file; do
-    if ! cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file"; then WOUND="its $file is not what was backed up"; break; fi
+    if ! cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file"; then
+      WOUND="its $file is not what was backed up"
+      break
+    fi
   done < <(find "$folder" -type f -printf '%P\n')
   as_owner rm -rf -- "$folder"
   as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
   [[ -z $WOUND ]]
 }
 
-# choose_healers: which stored blocks bring back what is damaged or missing. A damaged block is replaced by its own copy; what is missing
-# altogether, or damaged without a copy of its own, by blocks that cover its time: those of the newest backup, and where it has none
-# either, because it was taken after the loss, those of the newest one that has; and what runs call lost, itself.
+# choose_healers: which stored blocks bring back what is damaged or missing. A damaged block is replaced by its own
+# copy; what is missing altogether, or damaged without a copy of its own, by blocks that cover its time: those of the
+# newest backup, and where it has none either, because it was taken after the loss, those of the newest one that has;
+# and what runs call lost, itself.
 choose_healers() {
   local index
   jq --compact-output .stored "$SCRATCH/judged.json" >"$SCRATCH/stored.json"
   blocks_of_server "$SCRATCH/live.json"
   HEAD_START="$(head_start)"
-  for index in "${OPEN_REPOSITORIES[@]}"; do cat -- "$SCRATCH/objects.${REPOSITORY_NAMES[index]}.$HOST_NAME"; done >"$SCRATCH/listed"
-  jq --null-input --rawfile wounds "$SCRATCH/wounds" --slurpfile live "$SCRATCH/live.json" --slurpfile stored "$SCRATCH/stored.json" \
+  for index in "${OPEN_REPOSITORIES[@]}"; do
+    cat -- "$SCRATCH/objects.${REPOSITORY_NAMES[index]}.$HOST_NAME"
+  done >"$SCRATCH/listed"
+  jq --null-input --rawfile wounds "$SCRATCH/wounds" --slurpfile live "$SCRATCH/live.json" \
+    --slurpfile stored "$SCRATCH/stored.json" \
     --slurpfile judged "$SCRATCH/judged.json" --rawfile listed "$SCRATCH/listed" \
     --slurpfile manifest "$MANIFEST" --argjson head "${HEAD_START:-null}" --argjson now $(( EPOCHSECONDS * 1000 )) \
-    --argjson retention "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson limited "$(size_limited)" "$(healers_filter)" >"$SCRATCH/healers.json"
+    --argjson retention "$(milliseconds_of "${RETENTION_TIME%% or *}")" \
+    --argjson limited "$(size_limited)" "$(healers_filter)" >"$SCRATCH/healers.json"
   jq .chosen "$SCRATCH/healers.json" >"$SELECTED"
   jq --raw-output '.hopeless[]' "$SCRATCH/healers.json" | mapfile -t HOPELESS
   load_selected
@@ -126,42 +143,50 @@ size_limited() {
   if [[ ${RETENTION_SIZE:-0B} =~ [1-9] || ${RETENTION_TIME:-} == *B ]]; then printf true; else printf false; fi
 }
 
-# healers_filter: the jq program of choose_healers. Retention explains what is older than it allows; with a limit by size, whatever is older
-# than the oldest block that is still there. The head covers its own time; while it cannot be seen (no server), head blocks stay out.
-# Older backups fill only holes between blocks that are there: what lies before all of them may have been left behind on purpose.
-# A damaged block without a copy is hopeless, and stays where it is, unless blocks that come back stand for it, by the words of the backup or
-# because they and the healthy ones hold all of its time; what time that was, only its own meta.json can tell.
+# healers_filter: the jq program of choose_healers. Retention explains what is older than it allows; with a limit by
+# size, whatever is older than the oldest block that is still there. The head covers its own time; while it cannot be
+# seen (no server), head blocks stay out. Older backups fill only holes between blocks that are there: what lies before
+# all of them may have been left behind on purpose. A damaged block without a copy is hopeless, and stays where it is,
+# unless blocks that come back stand for it, by the words of the backup or because they and the healthy ones hold all of
+# its time; what time that was, only its own meta.json can tell.
 healers_filter() {
   cat <<'JQ'
   ($ARGS.named.judged[0] // {lost: [], accepted: []}) as $told
-  | ($ARGS.named.listed | if . then reduce (split("\n")[] | select(. != "") | split("\t")) as $row ({}; .["\($row[1])|\($row[0])"] = true) else null end) as $listed
+  | ($ARGS.named.listed | if . then reduce (split("\n")[] | select(. != "") | split("\t"))
+    as $row ({}; .["\($row[1])|\($row[0])"] = true) else null end) as $listed
   | def is_there: .object == null or $listed == null or $listed["\(.object)|\(.objectBytes)"];
   ($stored[0] | map_values(select(is_there))) as $stored
   | [$told.lost[] | select(if .object then is_there else .backup == $manifest[0].name end)] as $lost
   | [$told.accepted[].ulid] as $accepted
   | [$wounds | split("\n")[] | select(. != "") | split("|")[0]] as $damaged
-  | ([$live[0][] | select([.ulid] | inside($damaged) | not)] + (if $head == null then [] else [{ulid: "", minTime: $head, maxTime: $now, parents: []}] end)
+  | ([$live[0][] | select([.ulid] | inside($damaged) | not)]
+    + (if $head == null then [] else [{ulid: "", minTime: $head, maxTime: $now, parents: []}] end)
     | sort_by(.minTime)) as $healthy
   | ([$damaged[] | $stored[.] // empty]) as $own
   | ($healthy + $own | sort_by(.minTime)) as $there
   | ([$there[].maxTime] | max // 0) as $newest
   | ([$healthy[] | select(.ulid != "") | .minTime] | min) as $oldest
-  | def held($held; $block): reduce $held[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end) >= $block.maxTime;
+  | def held($held; $block): reduce $held[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > .
+    then $one.maxTime else . end) >= $block.maxTime;
     def wanted($block): ([$block.ulid] | inside([$own[], $lost[] | .ulid] + $accepted) | not)
       and ($retention == 0 or ([$newest, $now] | max) - $block.maxTime < $retention)
       and (($limited | not) or ($oldest != null and $block.minTime >= $oldest))
       and (if $head == null then ($block.head | not) else $block.maxTime <= $head end)
       and (held($there; $block) | not);
   [$manifest[0].blocks[] | select(wanted(.)) | . + {backup: $manifest[0].name}] as $newer
-  | ([$stored[] | select(.backup != $manifest[0].name and $oldest != null and .minTime >= $oldest) | select(wanted(.))] | sort_by(.backup) | reverse) as $older
+  | ([$stored[] | select(.backup != $manifest[0].name and $oldest != null and .minTime >= $oldest) | select(wanted(.))]
+  | sort_by(.backup) | reverse) as $older
   | (reduce $older[] as $block ({there: ($there + $newer | sort_by(.minTime)), taken: []};
-      if held(.there; $block) then . else .taken += [$block] | .there = (.there + [$block] | sort_by(.minTime)) end) | $newer + .taken + $lost) as $missing
+      if held(.there; $block) then . else .taken += [$block] | .there = (.there + [$block] | sort_by(.minTime)) end)
+        | $newer + .taken + $lost) as $missing
   | ([$healthy[] | select(.ulid != "")] + $own + $missing | sort_by(.minTime)) as $after
   | def returns($ulids): $ulids - [$after[].ulid] == [] and ($ulids - [$missing[].ulid]) != $ulids;
     def times($ulid): [$live[0][] | select(.ulid == $ulid)];
     def replaced($ulid): any($manifest[0].covered[]?; .ulid == $ulid and returns(.by))
-      or any(times($ulid)[]; . as $block | held($after; $block) and any($missing[]; .minTime < $block.maxTime and .maxTime > $block.minTime));
+      or any(times($ulid)[]; . as $block | held($after; $block)
+        and any($missing[]; .minTime < $block.maxTime and .maxTime > $block.minTime));
   {chosen: ($own + $missing | sort_by(-.maxTime)), missing: [$missing[].ulid],
-     hopeless: ([$damaged[] | . as $ulid | select($stored[$ulid] == null and (replaced($ulid) | not))] + ([$told.lost[].ulid] - [$lost[].ulid]))}
+     hopeless: ([$damaged[] | . as $ulid | select($stored[$ulid] == null and (replaced($ulid) | not))]
+       + ([$told.lost[].ulid] - [$lost[].ulid]))}
 JQ
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Blocks into a running server: it looks for new directories every minute, so a rename is all it takes and no scrape is missed.
+# Blocks into a running server: it looks for new directories every minute, so a rename is all it takes and no scrape is
+# missed.
 
 # How long the server may take to notice: it looks every minute.
 MERGE_PATIENCE_SECONDS=100
@@ -32,12 +33,13 @@ require_live_server() {
       "start it, or restore without --merge"
   fi
   if [[ ! -d $DATA_DIRECTORY ]]; then
-    die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY of the running server is gone" "restore without --merge; that restarts the server"
+    die "$EXIT_REFUSED" "the data directory $DATA_DIRECTORY of the running server is gone" \
+      "restore without --merge; that restarts the server"
   fi
 }
 
-# blocks_of_server FILE: what the server has on disk, as a JSON array of {ulid, minTime, maxTime, parents}. Blocks without a readable
-# meta.json do not exist for the server, so they do not exist here.
+# blocks_of_server FILE: what the server has on disk, as a JSON array of {ulid, minTime, maxTime, parents}. Blocks
+# without a readable meta.json do not exist for the server, so they do not exist here.
 blocks_of_server() {
   local file files=() summary='{ulid, minTime, maxTime, parents: [.compaction.parents // [] | .[].ulid]} | select(.ulid and .minTime and .maxTime)'
   for file in "$DATA_DIRECTORY"/*/meta.json; do
@@ -57,22 +59,24 @@ head_start() {
   api_value tsdb ".headStats.minTime | select(. > 0 and . < $(( (EPOCHSECONDS + 86400) * 1000 ))) | floor" || true
 }
 
-# leave_out_held_blocks: drops from the selection what the server holds already, and what overlaps its head. Sets HELD (count),
-# OVERLAPPING_HEAD (count) and HEAD_START.
+# leave_out_held_blocks: drops from the selection what the server holds already, and what overlaps its head. Sets HELD
+# (count), OVERLAPPING_HEAD (count) and HEAD_START.
 leave_out_held_blocks() {
   local before=${#B_ULID[@]} after
   blocks_of_server "$SCRATCH/live.json"
   HEAD_START="$(head_start)"
   jq --slurpfile live "$SCRATCH/live.json" '
     ($live[0] | sort_by(.minTime)) as $live
-    | map(select(. as $block | reduce $live[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end)
+    | map(select(. as $block
+    | reduce $live[] as $one ($block.minTime; if $one.minTime <= . and $one.maxTime > . then $one.maxTime else . end)
       | . < $block.maxTime))' "$SELECTED" >"$SELECTED.new"
   mv -f -- "$SELECTED.new" "$SELECTED"
   load_selected
   after=${#B_ULID[@]}
   cp -- "$SELECTED" "$SCRATCH/unheld.json"
   HELD=$(( before - after ))
-  # Samples of the head that a new block covers would be cut off the head: hold such a block back until the head has moved on.
+  # Samples of the head that a new block covers would be cut off the head: hold such a block back until the head has
+  # moved on.
   keep_selected ".maxTime <= ${HEAD_START:-9e18}"
   OVERLAPPING_HEAD=$(( after - ${#B_ULID[@]} ))
 }
@@ -98,8 +102,8 @@ plan_merge() {
   refuse_if_planned
 }
 
-# move_into_server: staged blocks get their place, newest first, then waits until the server has loaded them. Ends with 9 after taking them
-# out again if it cannot.
+# move_into_server: staged blocks get their place, newest first, then waits until the server has loaded them. Ends with
+# 9 after taking them out again if it cannot.
 move_into_server() {
   local ulid failures before moved=()
   MOVED_IN=0
@@ -117,10 +121,12 @@ move_into_server() {
   as_owner rm -rf -- "$STAGING"
 }
 
-# wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks, or has looked for them once more, since compaction may lower the number,
-# and has answered a query from the time of each. Ends with 9 if it does not while our patience lasts: they are in their place, and a start loads them.
+# wait_until_loaded COUNT FAILURES ULID...: until the server shows COUNT blocks, or has looked for them once more, since
+# compaction may lower the number, and has answered a query from the time of each. Ends with 9 if it does not while our
+# patience lasts: they are in their place, and a start loads them.
 wait_until_loaded() {
-  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded looks now_failed gone index indexes=()
+  local count=$1 failures=$2 deadline=$(( EPOCHSECONDS + MERGE_PATIENCE_SECONDS )) loaded looks now_failed gone index \
+    indexes=()
   shift 2
   for index in "${!B_ULID[@]}"; do
     if is_one_of "${B_ULID[index]}" "$@"; then indexes+=("$index"); fi
@@ -134,7 +140,9 @@ wait_until_loaded() {
     if (( ${now_failed:-0} > failures )); then
       for gone in "$@"; do as_owner mv --no-target-directory -- "$DATA_DIRECTORY/$gone" "$STAGING/$gone" || true; done
       as_owner rm -rf -- "$STAGING"
-      die "$EXIT_VERIFICATION" "the server could not load the merged blocks ($(last_words)); they were taken out again" "look at: journalctl -u $PROMETHEUS_UNIT"
+      die "$EXIT_VERIFICATION" \
+        "the server could not load the merged blocks ($(last_words)); they were taken out again" \
+        "look at: journalctl -u $PROMETHEUS_UNIT"
     fi
     if { (( ${loaded:-0} >= count )) || has_looked "$looks"; } && ask_again; then progress_done; end_phase; return 0; fi
     progress "waiting for the server to find the blocks for {} (it looks every minute)"
@@ -145,7 +153,9 @@ wait_until_loaded() {
   blocks_of_server "$SCRATCH/live.json"
   gone="$(printf '%s\n' "$@" | jq --raw-input --slurp --raw-output --slurpfile live "$SCRATCH/live.json" \
     'split("\n") - [""] - [$live[0][] | .ulid, .parents[]] | join(", ")')"
-  if [[ -n $gone ]]; then die "$EXIT_VERIFICATION" "the server has not kept $gone" "look at: journalctl -u $PROMETHEUS_UNIT"; fi
+  if [[ -n $gone ]]; then
+    die "$EXIT_VERIFICATION" "the server has not kept $gone" "look at: journalctl -u $PROMETHEUS_UNIT"
+  fi
   die "$EXIT_VERIFICATION" "the blocks are in their place, but $(unanswered_text); it may be compacting" \
     "a restart loads them: systemctl restart $PROMETHEUS_UNIT"
 }

@@ -21,7 +21,8 @@ plan_full() {
   plan_future "$SELECTED"
   plan_access
   plan_configuration
-  if [[ $SERVER_STATE == unit ]]; then plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only$(last_downtime)"
+  if [[ $SERVER_STATE == unit ]]; then
+    plan_line server "running ($PROMETHEUS_UNIT); stopped for the switch only$(last_downtime)"
   elif [[ $UNIT_KNOWN == true ]]; then plan_line server "$PROMETHEUS_UNIT is stopped; it is started at the end"
   else plan_line server "not running, and there is no unit $PROMETHEUS_UNIT: start it yourself at the end"; fi
   if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then
@@ -53,7 +54,8 @@ plan_line() {
   plan_say "$(printf '  %-10s %s' "$name" "$*")"
 }
 
-# plan_say TEXT: a line of a plan: the result where only the plan was asked for and not for programs, talk before a question.
+# plan_say TEXT: a line of a plan: the result where only the plan was asked for and not for programs, talk before a
+# question.
 plan_say() {
   if [[ ${PLAN_ONLY:-false} == false ]]; then say "$1"
   elif [[ ${JSON:-false} == false ]]; then tell "$1"; fi
@@ -67,7 +69,9 @@ refuse_if_planned() {
   local index
   plan_say ""
   if (( ${#REFUSALS[@]} == 0 )); then return 0; fi
-  for (( index = 3; index < ${#REFUSALS[@]}; index += 3 )); do warn "${REFUSALS[index + 1]}; ${REFUSALS[index + 2]}"; done
+  for (( index = 3; index < ${#REFUSALS[@]}; index += 3 )); do
+    warn "${REFUSALS[index + 1]}; ${REFUSALS[index + 2]}"
+  done
   die "${REFUSALS[0]}" "${REFUSALS[1]}; nothing was touched" "${REFUSALS[2]}"
 }
 
@@ -92,10 +96,12 @@ plan_backup_lines() {
   fi
 }
 
-# wanted_text: " (2026-11-22 02:00:00 … 2026-11-22 06:00:00 UTC)", the wanted range as it was understood; "" if blocks were named.
+# wanted_text: " (2026-11-22 02:00:00 … 2026-11-22 06:00:00 UTC)", the wanted range as it was understood; "" if blocks
+# were named.
 wanted_text() {
   if [[ -z $FROM_MS$TO_MS ]]; then return 0; fi
-  printf ' (%s … %s UTC)' "$(if [[ -n $FROM_MS ]]; then printf '%(%Y-%m-%d %H:%M:%S)T' $(( FROM_MS / 1000 )); else printf 'its beginning'; fi)" \
+  printf ' (%s … %s UTC)' \
+    "$(if [[ -n $FROM_MS ]]; then printf '%(%Y-%m-%d %H:%M:%S)T' $(( FROM_MS / 1000 )); else printf 'its beginning'; fi)" \
     "$(if [[ -n $TO_MS ]]; then printf '%(%Y-%m-%d %H:%M:%S)T' $(( TO_MS / 1000 )); else printf 'its end,'; fi)"
 }
 
@@ -110,7 +116,11 @@ plan_lacking() {
 # last_drill / last_downtime: what earlier commands on this host have measured, in words.
 last_drill() {
   local at=${METRICS[drill_last_success_timestamp_seconds]:-}
-  if [[ -z $at ]]; then printf 'no drill has succeeded on this host yet'; else printf 'the last good drill was on %(%Y-%m-%d %H:%M)T UTC' "$at"; fi
+  if [[ -z $at ]]; then
+    printf 'no drill has succeeded on this host yet'
+  else
+    printf 'the last good drill was on %(%Y-%m-%d %H:%M)T UTC' "$at"
+  fi
 }
 
 last_downtime() {
@@ -126,12 +136,17 @@ count_gaps() {
 
 # plan_fetch: bytes to download and how long that will take.
 plan_fetch() {
-  local bytes speed="${METRICS[restore_bytes_per_second|repository=$REPOSITORY]:-0}" time="no download measured yet" staged
+  local bytes speed="${METRICS[restore_bytes_per_second|repository=$REPOSITORY]:-0}" time="no download measured yet" \
+    staged
   selected_objects | awk -F '|' '!seen[$3]++ { n += $1 } END { printf "%d\n", n }' | read -r bytes
-  if (( ${speed%.*} > 0 )); then time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"; fi
+  if (( ${speed%.*} > 0 )); then
+    time="about $(human_seconds $(( bytes / ${speed%.*} + 1 ))) at the last measured $(human_bytes "${speed%.*}")/s"
+  fi
   staged="$(count_staged "$STAGING")"
   if (( staged > 0 )); then time+="; $(blocks_text "$staged") there already from an earlier try"; fi
-  if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then time+="; the settings limit it to $BANDWIDTH_LIMIT"; fi
+  if [[ -n $BANDWIDTH_LIMIT && $REPOSITORY_TYPE == rclone ]]; then
+    time+="; the settings limit it to $BANDWIDTH_LIMIT"
+  fi
   plan_line fetch "$(human_bytes "$bytes") from $REPOSITORY, $time"
 }
 
@@ -173,10 +188,11 @@ retention_bytes() {
   printf '%d' "$size"
 }
 
-# count_lost LIVE-BYTES: "blocks-by-time blocks-by-size" that the server's retention would delete of the selected ones. It counts from the newest
-# block, and the server will soon have cut one that ends now.
+# count_lost LIVE-BYTES: "blocks-by-time blocks-by-size" that the server's retention would delete of the selected ones.
+# It counts from the newest block, and the server will soon have cut one that ends now.
 count_lost() {
-  jq --raw-output --argjson time "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson size "$(retention_bytes)" --argjson used "$1" \
+  jq --raw-output --argjson time "$(milliseconds_of "${RETENTION_TIME%% or *}")" --argjson size "$(retention_bytes)" \
+    --argjson used "$1" \
     --argjson now $(( EPOCHSECONDS * 1000 )) "$(retention_filter)" "$SELECTED"
 }
 
@@ -185,11 +201,13 @@ plan_lost_blocks() {
   local ulid from to
   while IFS='|' read -r ulid from to; do
     plan_line "" "$ulid  $(minute_text "$from") … $(minute_text "$to") UTC"
-  done < <(jq --raw-output --argjson lost "$1" '.[-$lost:][:10][] | [.ulid, .minTime, .maxTime] | join("|")' "$SELECTED")
+  done < <(jq --raw-output --argjson lost "$1" '.[-$lost:][:10][] | [.ulid, .minTime, .maxTime] | join("|")' \
+    "$SELECTED")
   if (( $1 > 10 )); then plan_line "" "and $(( $1 - 10 )) older ones"; fi
 }
 
-# retention_filter: the jq program of count_lost. SELECTED is sorted, newest first. To the server, meta.json and tombstones are part of a block.
+# retention_filter: the jq program of count_lost. SELECTED is sorted, newest first. To the server, meta.json and
+# tombstones are part of a block.
 retention_filter() {
   cat <<'JQ'
   def size: .bytes + (.meta | tojson | utf8bytelength) + 1 + ([(.tombstones // "" | length) * 3 / 4, 9] | max);
@@ -209,14 +227,18 @@ plan_access() {
   place="$(nearest_directory "${DATA_DIRECTORY%/*}/")"
   if ! may "$owner" -x "$place"; then
     plan_line access "! the user '${owner%:*}' cannot enter $place"
-    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot enter $place, so the server would not start on the restored data" "mend the owner or mode of $place"
+    refuse "$EXIT_REFUSED" \
+      "the server's user '${owner%:*}' cannot enter $place, so the server would not start on the restored data" \
+      "mend the owner or mode of $place"
   elif [[ -d $DATA_DIRECTORY ]] && ! may "$owner" -w "$DATA_DIRECTORY"; then
     plan_line access "! the user '${owner%:*}' cannot write to $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY")"
-    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot write to $DATA_DIRECTORY, so the server would not start on the restored data" \
+    refuse "$EXIT_REFUSED" \
+      "the server's user '${owner%:*}' cannot write to $DATA_DIRECTORY, so the server would not start on the restored data" \
       "run: chown $owner $DATA_DIRECTORY && chmod u+rwx $DATA_DIRECTORY"
   elif stuck="$(stuck_entry)" && [[ -n $stuck ]]; then
     plan_line access "! the user '${owner%:*}' cannot move $stuck"
-    refuse "$EXIT_REFUSED" "the server's user '${owner%:*}' cannot move $stuck in $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY/$stuck")" \
+    refuse "$EXIT_REFUSED" \
+      "the server's user '${owner%:*}' cannot move $stuck in $DATA_DIRECTORY, which belongs to $(stat --format %U:%G -- "$DATA_DIRECTORY/$stuck")" \
       "run: chown -R $owner $DATA_DIRECTORY"
   fi
 }
@@ -224,25 +246,31 @@ plan_access() {
 # stuck_entry: the first directory of a server's data that its user may not move; nothing if it may move all.
 stuck_entry() {
   if [[ ! -d $DATA_DIRECTORY ]]; then return 0; fi
-  as_owner find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d \( -name '[0-7]*' -o -name 'wal*' -o -name wbl -o -name 'chunk*' \) \
+  as_owner find "$DATA_DIRECTORY" -mindepth 1 -maxdepth 1 -type d \( -name '[0-7]*' -o -name 'wal*' -o -name wbl -o \
+    -name 'chunk*' \) \
     ! -writable -printf '%f\n' -quit
 }
 
 # may USER:GROUP TEST PATH: what test says when that user asks.
 may() { as_user "$1" test "$2" "$3" 2>/dev/null; }
 
-# plan_configuration: a running server may have a file on disk that it would not start with; then a restore would end its service.
+# plan_configuration: a running server may have a file on disk that it would not start with; then a restore would end
+# its service.
 plan_configuration() {
   local checker words
   if [[ $SERVER_STATE != unit || ${CONFIG_IN_FORCE:-} != /* || ! -r ${CONFIG_IN_FORCE:-} ]]; then return 0; fi
   checker="$(server_program promtool)"
   # As the server's user: what that user may read is what the server will find.
-  if [[ -z $checker ]] || words="$(as_user "$(data_owner)" timeout 60 "$checker" check config "$CONFIG_IN_FORCE" 2>&1)"; then return 0; fi
+  if [[ -z $checker ]] ||
+    words="$(as_user "$(data_owner)" timeout 60 "$checker" check config "$CONFIG_IN_FORCE" 2>&1)"; then
+    return 0
+  fi
   # Its unit may give the server more rights than its user has.
   if [[ $words == *"permission denied"* ]]; then return 0; fi
   words="$(tr -s '\n\t ' ' ' <<<"${words##*FAILED:}" | head -c 300)"
   plan_line config "! $CONFIG_IN_FORCE has an error that the running server has not met yet"
-  refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE ($words)" "mend that file first: promtool check config $CONFIG_IN_FORCE"
+  refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE ($words)" \
+    "mend that file first: promtool check config $CONFIG_IN_FORCE"
 }
 
 # plan_future FILE: a block of those in FILE that ends in the future makes every scrape fail as out of bounds.
@@ -268,14 +296,21 @@ plan_damaged() {
     bad="" whole=""
     for index in ${COPIES["$object|$bytes"]:-}; do
       name="${REPOSITORY_NAMES[index]}"
-      if grep --quiet --line-regexp --fixed-strings -- "$object"$'\t'"$name" "$SCRATCH/damage-notes"; then bad+="${bad:+, }$name"; else whole="${whole:-$name}"; fi
+      if grep --quiet --line-regexp --fixed-strings -- "$object"$'\t'"$name" "$SCRATCH/damage-notes"; then
+        bad+="${bad:+, }$name"
+      else
+        whole="${whole:-$name}"
+      fi
     done
     if [[ -n $bad && -n $whole ]]; then plan_line damaged "$object in $bad; it is taken from $whole"
-    elif [[ -n $bad ]]; then plan_line damaged "! $object in $bad, and no other repository has it: the restore will end there, unless it was mended since"; fi
+    elif [[ -n $bad ]]; then
+      plan_line damaged "! $object in $bad, and no other repository has it: the restore will end there, unless it was mended since"
+    fi
   done < <(selected_objects | sort --unique)
 }
 
-# stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes. A typed no is an answer, and no error.
+# stop_after_plan QUESTION: ends here for --plan; otherwise goes on only with --yes or a typed yes. A typed no is an
+# answer, and no error.
 stop_after_plan() {
   if [[ $PLAN_ONLY == true ]]; then exit 0; fi
   end_phase

@@ -6,8 +6,8 @@ readonly STAGING_MARGIN_BYTES=$((64 * 1024 * 1024))
 # How many times its object the WAL of a cold backup may be that does not say so itself. Most of a WAL packs to a fifth.
 readonly WAL_UNPACKED_FACTOR=10
 
-# plan_space DIR [PREFIX...]: space and inodes for the blocks; today's data stay where they are, so nothing comes free before the end but
-# the downloads of other backups at PREFIX, which go first.
+# plan_space DIR [PREFIX...]: space and inodes for the blocks; today's data stay where they are, so nothing comes free
+# before the end but the downloads of other backups at PREFIX, which go first.
 plan_space() {
   local place needed free inodes files old
   place="$(nearest_directory "$1")"
@@ -20,8 +20,10 @@ plan_space() {
   if (( needed > free )); then
     refuse "$EXIT_SPACE" "$(human_bytes "$free") are free on the file system of $place, the restore needs $(human_bytes "$needed")" \
       "free space, or restore a part with --target DIR elsewhere"
-  elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) && [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
-    refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" "remove small files there"
+  elif [[ -n $inodes ]] && (( inodes > 0 && files > inodes || inodes == 0 )) &&
+    [[ "$(stat --file-system --format %T -- "$place")" != btrfs ]]; then
+    refuse "$EXIT_SPACE" "only $inodes inodes are free on the file system of $place, the restore needs $files" \
+      "remove small files there"
   fi
 }
 

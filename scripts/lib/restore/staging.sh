@@ -7,7 +7,9 @@ staged_entries() {
   for entry in "$STAGING"/*/; do
     entry="${entry%/}"
     entry="${entry##*/}"
-    if [[ ! -L $STAGING/$entry && ( $entry =~ $ULID_PATTERN || $entry =~ ^(wal|wbl|chunks_head)$ ) ]]; then printf '%s\n' "$entry"; fi
+    if [[ ! -L $STAGING/$entry && ( $entry =~ $ULID_PATTERN || $entry =~ ^(wal|wbl|chunks_head)$ ) ]]; then
+      printf '%s\n' "$entry"
+    fi
   done
 }
 
@@ -29,8 +31,8 @@ count_staged() {
   printf '%d' "$count"
 }
 
-# choose_staging: sets STAGING and ASIDE, on the file system of the data directory, so that every move is a rename: beside it, or in it where the
-# server's user may not write beside it.
+# choose_staging: sets STAGING and ASIDE, on the file system of the data directory, so that every move is a rename:
+# beside it, or in it where the server's user may not write beside it.
 choose_staging() {
   local parent="${DATA_DIRECTORY%/*}" base="$DATA_DIRECTORY." stamp
   parent="${parent:-/}"

@@ -2,8 +2,8 @@
 # The switch of a full restore: old entries out, staged ones in, server stopped meanwhile. Entries are moved, not the
 # directory: it may be a mount point, and other things may live in it.
 
-# switch_data: puts the staged blocks in place of the server's data. Sets DOWNTIME_MS and KEPT_ASIDE. Ends with 4, 9 or 12 after the
-# old data are back.
+# switch_data: puts the staged blocks in place of the server's data. Sets DOWNTIME_MS and KEPT_ASIDE. Ends with 4, 9 or
+# 12 after the old data are back.
 switch_data() {
   local stopped
   KEPT_ASIDE=""
@@ -12,15 +12,19 @@ switch_data() {
   if [[ $WAS_RUNNING == true ]]; then DOWN_SINCE=$EPOCHSECONDS; fi
   begin_phase stop "stopping it"
   set_phase stopping
-  unit_stop || switch_failed "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" "look at: systemctl status $PROMETHEUS_UNIT"
+  unit_stop || switch_failed "$EXIT_REFUSED" "$PROMETHEUS_UNIT could not be stopped ($STOP_ERROR)" \
+    "look at: systemctl status $PROMETHEUS_UNIT"
   begin_phase swap "moving its data aside and the restored blocks in"
   set_phase moving-out
-  move_out || switch_failed "$EXIT_UNEXPECTED" "the data of the server could not be moved aside" "look at $DATA_DIRECTORY and the messages above"
+  move_out || switch_failed "$EXIT_UNEXPECTED" "the data of the server could not be moved aside" \
+    "look at $DATA_DIRECTORY and the messages above"
   set_phase moving-in
-  move_in || switch_failed "$EXIT_UNEXPECTED" "the restored blocks could not be moved in" "look at $DATA_DIRECTORY and the messages above"
+  move_in || switch_failed "$EXIT_UNEXPECTED" "the restored blocks could not be moved in" \
+    "look at $DATA_DIRECTORY and the messages above"
   begin_phase start "starting it"
   set_phase starting
-  unit_start || switch_failed "$EXIT_SERVER" "the server does not come up on the restored data ($START_ERROR)" "look at: journalctl -u $PROMETHEUS_UNIT"
+  unit_start || switch_failed "$EXIT_SERVER" "the server does not come up on the restored data ($START_ERROR)" \
+    "look at: journalctl -u $PROMETHEUS_UNIT"
   DOWNTIME_MS=$(( ${EPOCHREALTIME/./} / 1000 - stopped ))
   progress_done
   DOWN_SINCE=""
@@ -41,7 +45,8 @@ prepare_switch() {
   own_staged
   mkdir --parents -- "${JOURNAL%/*}"
   exec {SWITCH_FD}>"${JOURNAL%/*}/lock"
-  flock --nonblock "$SWITCH_FD" || die "$EXIT_LOCKED" "another restore is switching data right now" "nothing was done; wait for it"
+  flock --nonblock "$SWITCH_FD" || die "$EXIT_LOCKED" "another restore is switching data right now" \
+    "nothing was done; wait for it"
   staged_entries >"${JOURNAL%/*}/entries"
   CREATED=false
   if [[ ! -d $DATA_DIRECTORY ]]; then CREATED=true; fi
@@ -53,11 +58,14 @@ prepare_switch() {
   start_guardian "${JOURNAL%/*}/switch" recover --guard "$JOURNAL"
   if [[ $CREATED == true ]]; then make_directories "$DATA_DIRECTORY"; fi
   sync --file-system -- "$STAGING"
-  if [[ $UNIT_KNOWN == true ]]; then install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" "look at /etc/systemd/system; nothing was touched"; fi
+  if [[ $UNIT_KNOWN == true ]]; then
+    install_guard || die "$EXIT_UNEXPECTED" "the guard of $PROMETHEUS_UNIT could not be installed" \
+      "look at /etc/systemd/system; nothing was touched"
+  fi
 }
 
-# make_directories PATH: the directory, and what is missing above it, as the server's user and for it. Where that user may not make it,
-# root does, if the settings or the unit name the place and nobody else can change the way there.
+# make_directories PATH: the directory, and what is missing above it, as the server's user and for it. Where that user
+# may not make it, root does, if the settings or the unit name the place and nobody else can change the way there.
 make_directories() {
   # Of what lies in the root directory, nothing stands before the last slash.
   local path=${1:-/} owner=$STAGE_OWNER parent first
@@ -67,12 +75,15 @@ make_directories() {
     first="${path#"${parent%/}/"}"
     first="${parent%/}/${first%%/*}"
     if [[ $CONFIRMED == false ]] || ! belongs_to_root "$parent"; then
-      die "$EXIT_REFUSED" "$first does not exist, and '${owner%:*}' may not make it; nothing was touched" "run: install -d -o ${owner%:*} -g ${owner#*:} $first"
+      die "$EXIT_REFUSED" "$first does not exist, and '${owner%:*}' may not make it; nothing was touched" \
+        "run: install -d -o ${owner%:*} -g ${owner#*:} $first"
     fi
-    mkdir --mode=0755 -- "$first" || die "$EXIT_SPACE" "$first cannot be made" "look at that file system; nothing was touched"
+    mkdir --mode=0755 -- "$first" || die "$EXIT_SPACE" "$first cannot be made" \
+      "look at that file system; nothing was touched"
     chown --no-dereference -- "$owner" "$first"
   fi
-  ( umask 022; as_owner mkdir --parents -- "$path" ) || die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
+  ( umask 022; as_owner mkdir --parents -- "$path" ) ||
+    die "$EXIT_SPACE" "$path cannot be made" "look at that file system; nothing was touched"
 }
 
 # move_out: what the server has now goes to ASIDE.
@@ -107,25 +118,31 @@ end_switch() {
   exec {SWITCH_FD}>&-
 }
 
-# check_restored: the server holds exactly what the manifest says, but for what its retention was allowed to delete, and has something from the time of
-# each block; ends with 9 (and the old data) otherwise. Sets ASKED and UNANSWERED: whose time it did not speak about.
+# check_restored: the server holds exactly what the manifest says, but for what its retention was allowed to delete, and
+# has something from the time of each block; ends with 9 (and the old data) otherwise. Sets ASKED and UNANSWERED: whose
+# time it did not speak about.
 check_restored() {
   local expected loaded by_time=0 by_size=0 lost=0 indexes
   ASKED=0 UNANSWERED=()
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
   # A block that another one names as its parent is deleted when that one is loaded.
-  expected="$(jq '([.[].meta.compaction.parents // [] | .[].ulid] | unique) as $parents | [.[] | select([.ulid] | inside($parents) | not)] | length' "$SELECTED")"
+  expected="$(jq '([.[].meta.compaction.parents // [] | .[].ulid] | unique) as $parents
+    | [.[] | select([.ulid] | inside($parents) | not)] | length' "$SELECTED")"
   # Counted again: the download may have taken hours.
   if [[ $ALLOW_RETENTION_LOSS == true ]]; then
     read -r by_time by_size < <(count_lost "$(wal_bytes)")
     lost=$(( by_time > by_size ? by_time : by_size ))
   fi
   loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
-  if [[ -z $loaded ]]; then warn "the server does not show prometheus_tsdb_blocks_loaded at /metrics, so its blocks were not counted"
+  if [[ -z $loaded ]]; then
+    warn "the server does not show prometheus_tsdb_blocks_loaded at /metrics, so its blocks were not counted"
   elif (( loaded > expected || loaded < expected - lost )); then
-    switch_failed "$EXIT_VERIFICATION" "the server has loaded $loaded blocks, the backup has $expected$(if (( lost > 0 )); then printf ', of which its retention deletes %d' "$lost"; fi)" \
+    switch_failed "$EXIT_VERIFICATION" \
+      "the server has loaded $loaded blocks, the backup has $expected$(if (( lost > 0 )); then printf ', of which its retention deletes %d' "$lost"; fi)" \
       "look at: journalctl -u $PROMETHEUS_UNIT"
-  elif (( loaded != expected )); then warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"; fi
+  elif (( loaded != expected )); then
+    warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"
+  fi
   check_series
   # The newest come first, and retention begins with the oldest.
   indexes=("${!B_ULID[@]}")
@@ -138,12 +155,18 @@ check_restored() {
 # check_series: the series of the smallest block, counted by the server.
 check_series() {
   local wanted from to found
-  jq --raw-output 'map(select(.numTombstones == 0 and .numSeries > 0 and .numSeries <= 50000)) | min_by(.numSeries) // empty
+  jq --raw-output 'map(select(.numTombstones == 0 and .numSeries > 0 and .numSeries <= 50000))
+    | min_by(.numSeries) // empty
     | "\(.numSeries) \(.minTime / 1000) \((.maxTime - 1) / 1000)"' "$SELECTED" | read -r wanted from to || return 0
-  API_LIMIT=60 api GET /api/v1/series --get --data-urlencode 'match[]={__name__!=""}' --data-urlencode "start=$from" --data-urlencode "end=$to"
+  API_LIMIT=60 api GET /api/v1/series --get --data-urlencode 'match[]={__name__!=""}' --data-urlencode "start=$from" \
+    --data-urlencode "end=$to"
   found="$(api_value series length)" || found=""
-  if [[ -z $found ]]; then warn "the server did not list series ($(answer_words)), so they were not counted"; return 0; fi
+  if [[ -z $found ]]; then
+    warn "the server did not list series ($(answer_words)), so they were not counted"
+    return 0
+  fi
   if (( found < wanted )) && [[ $ALLOW_RETENTION_LOSS == false ]]; then
-    switch_failed "$EXIT_VERIFICATION" "the server finds $found series where the backup has $wanted" "look at: journalctl -u $PROMETHEUS_UNIT"
+    switch_failed "$EXIT_VERIFICATION" "the server finds $found series where the backup has $wanted" \
+      "look at: journalctl -u $PROMETHEUS_UNIT"
   fi
 }

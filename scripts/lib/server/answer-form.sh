@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Forms of what the server's API says, by kind of answer: the one gate for all of it. An answer that is not in its form, as
-# the login page of a proxy with HTTP 200, or what another program says there, is none, and nothing of it is used.
+# Forms of what the server's API says, by kind of answer: the one gate for all of it. An answer that is not in its form,
+# as the login page of a proxy with HTTP 200, or what another program says there, is none, and nothing of it is used.
 
-# answer_form: jq functions: answer($kind), of all documents that came: the data of the one that is a success in its form.
-# It ends with an error that names the place that is wrong.
+# answer_form: jq functions: answer($kind), of all documents that came: the data of the one that is a success in its
+# form. It ends with an error that names the place that is wrong.
 answer_form() {
   form_filter
   cat <<'JQ'
@@ -57,7 +57,8 @@ answer_words() {
   words="$(sed '1 { s/^jq: error ([^)]*): //; q }' "$SCRATCH/answer.words" | head -c 300)" || true
   case "$words" in
     '') printf 'HTTP 200, but nothing in it' ;;
-    'not in its form: '* | 'no success'* | 'not one answer'*) printf 'HTTP 200, but no answer of Prometheus: %s' "$words" ;;
+    'not in its form: '* | 'no success'* | 'not one answer'*) printf 'HTTP 200, but no answer of Prometheus: %s' \
+      "$words" ;;
     *) printf 'HTTP 200, but no answer of Prometheus: no JSON (the page of a proxy or a login?)' ;;
   esac
 }

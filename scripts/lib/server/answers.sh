@@ -55,7 +55,8 @@ ask_again() {
 # judge_answers: a line for each answer in SCRATCH/answers: its HTTP code, and yes or no, whether it names labels.
 judge_answers() {
   jq --raw-input --raw-output 'if startswith("#") then .
-    else try (fromjson | if .status == "success" and (.data | arrays | length) > 0 then "yes" else "no" end) catch "no" end' \
+    else try (fromjson | if .status == "success" and (.data | arrays | length) > 0 then "yes"
+      else "no" end) catch "no" end' \
     "$SCRATCH/answers" |
     awk '/^#/ { print substr($0, 2), known; known = "no"; next } { if (known != "yes") known = $0 }'
 }

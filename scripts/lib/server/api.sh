@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The Prometheus server as its HTTP API shows it. Judged by HTTP code and content, never by curl's exit code alone.
 
-# api_credentials: sets AUTH, curl's options for the credentials of the server. curl does what such a file says, such as writing any file, so for root
-# one that others can change does not count. False then.
+# api_credentials: sets AUTH, curl's options for the credentials of the server. curl does what such a file says, such as
+# writing any file, so for root one that others can change does not count. False then.
 api_credentials() {
   AUTH=()
   if [[ -z ${API_CURL_CONFIG:-} ]]; then return 0; fi
@@ -12,12 +12,13 @@ api_credentials() {
 
 # require_api_credentials: ends with 3 where api_credentials is false.
 require_api_credentials() {
-  api_credentials || die "$EXIT_CONFIGURATION" "$API_CURL_CONFIG can be changed by others than root, and curl would do as root whatever it says" \
+  api_credentials || die "$EXIT_CONFIGURATION" \
+    "$API_CURL_CONFIG can be changed by others than root, and curl would do as root whatever it says" \
     "run 'pulumi up', which gives it to root"
 }
 
-# api METHOD PATH [CURL-ARG...]: one request. Sets API_STATUS ("000": no answer), API_BODY (a file), API_WORDS (curl's, if there was no answer) and
-# API_ERROR (the same without their number). Always true.
+# api METHOD PATH [CURL-ARG...]: one request. Sets API_STATUS ("000": no answer), API_BODY (a file), API_WORDS (curl's,
+# if there was no answer) and API_ERROR (the same without their number). Always true.
 api() {
   local method=$1 path=$2 limit=${API_LIMIT:-$API_TIMEOUT_SECONDS} AUTH
   shift 2
@@ -33,13 +34,14 @@ api() {
   API_ERROR="${API_WORDS#curl: (*) }"
 }
 
-# explain_server: sets FAULT and REMEDY if the last answer shows why the server cannot be asked, and will not be until somebody mends the settings.
+# explain_server: sets FAULT and REMEDY if the last answer shows why the server cannot be asked, and will not be until
+# somebody mends the settings.
 explain_server() {
   explain_answer "$API_STATUS" "$API_BODY" "${API_WORDS:-}" prometheus.url prometheus.apiCredentials "$API_CURL_CONFIG"
 }
 
-# await_server: a run that a timer makes up for comes while the server that was started with the host replays its WAL. Waits
-# until it does not say so any more, at most READY_TIMEOUT_SECONDS.
+# await_server: a run that a timer makes up for comes while the server that was started with the host replays its WAL.
+# Waits until it does not say so any more, at most READY_TIMEOUT_SECONDS.
 await_server() {
   local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) said=false
   while (( EPOCHSECONDS < deadline )); do
@@ -50,7 +52,8 @@ await_server() {
   done
 }
 
-# require_server: the server answers, is ready and is a Prometheus; otherwise ends with 4. Sets what read_status_pages sets.
+# require_server: the server answers, is ready and is a Prometheus; otherwise ends with 4. Sets what read_status_pages
+# sets.
 require_server() {
   local try
   for try in 1 2 3; do
@@ -76,7 +79,8 @@ require_server() {
   fi
   read_status_pages
   if [[ -z $SERVER_VERSION ]]; then
-    server_fault "does not answer like a Prometheus (HTTP ${PAGE_STATUS[0]} on buildinfo)" "check that no other program listens there"
+    server_fault "does not answer like a Prometheus (HTTP ${PAGE_STATUS[0]} on buildinfo)" \
+      "check that no other program listens there"
   fi
   if ! version_at_least "$SERVER_VERSION" "$OLDEST_SERVER"; then
     die "$EXIT_REFUSED" "Prometheus $SERVER_VERSION is too old: before $OLDEST_SERVER overlapping or restored blocks stop the server" "upgrade Prometheus first"
@@ -94,9 +98,10 @@ version_at_least() {
   [[ "$(printf '%s\n%s\n' "$2" "$version" | sort --version-sort | head -n 1)" == "$2" ]]
 }
 
-# read_status_pages: what the server says of itself. Sets SERVER_VERSION, STORAGE_PATH, ADMIN_API, RETENTION_SIZE, LISTEN_ADDRESS, CONFIG_IN_FORCE,
-# WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS, the HTTP codes of buildinfo, flags, runtimeinfo and config.
-# The configuration in force goes to SCRATCH/prometheus.yml. All pages with one start of curl and jq each, which cost more than the pages.
+# read_status_pages: what the server says of itself. Sets SERVER_VERSION, STORAGE_PATH, ADMIN_API, RETENTION_SIZE,
+# LISTEN_ADDRESS, CONFIG_IN_FORCE, WEB_CONFIG, RETENTION_TIME, SERVER_CWD, each "" if it does not say, and PAGE_STATUS,
+# the HTTP codes of buildinfo, flags, runtimeinfo and config. The configuration in force goes to SCRATCH/prometheus.yml.
+# All pages with one start of curl and jq each, which cost more than the pages.
 read_status_pages() {
   local page pages=() AUTH index=0
   require_api_credentials
@@ -104,7 +109,8 @@ read_status_pages() {
     : >"$SCRATCH/page.$page"
     pages+=(--output "$SCRATCH/page.$page" "$PROMETHEUS_URL/api/v1/status/$page")
   done
-  wait_for curl --silent --noproxy '*' --fail-early --connect-timeout 5 --max-time "$API_TIMEOUT_SECONDS" --write-out '%{http_code}\n' \
+  wait_for curl --silent --noproxy '*' --fail-early --connect-timeout 5 --max-time "$API_TIMEOUT_SECONDS" \
+    --write-out '%{http_code}\n' \
     "${AUTH[@]}" "${pages[@]}" >"$SCRATCH/status" 2>/dev/null || true
   PAGE_STATUS=(000 000 000 000)
   while IFS= read -r page; do PAGE_STATUS[index++]=$page; done <"$SCRATCH/status"
@@ -113,14 +119,17 @@ read_status_pages() {
     if [[ ${PAGE_STATUS[index++]} != 200 ]]; then : >"$SCRATCH/page.$page"; fi
   done
   jq --null-input --raw-output --rawfile buildinfo "$SCRATCH/page.buildinfo" --rawfile flags "$SCRATCH/page.flags" \
-    --rawfile runtimeinfo "$SCRATCH/page.runtimeinfo" --rawfile config "$SCRATCH/page.config" "$(status_filter)" >"$SCRATCH/server"
+    --rawfile runtimeinfo "$SCRATCH/page.runtimeinfo" --rawfile config "$SCRATCH/page.config" \
+    "$(status_filter)" >"$SCRATCH/server"
   head -n 9 -- "$SCRATCH/server" >"$SCRATCH/facts"
   tail -n +10 -- "$SCRATCH/server" >"$SCRATCH/prometheus.yml"
-  { read -r SERVER_VERSION && read -r STORAGE_PATH && read -r ADMIN_API && read -r RETENTION_SIZE && read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE &&
+  { read -r SERVER_VERSION && read -r STORAGE_PATH && read -r ADMIN_API && read -r RETENTION_SIZE &&
+    read -r LISTEN_ADDRESS && read -r CONFIG_IN_FORCE &&
     read -r WEB_CONFIG && read -r RETENTION_TIME && read -r SERVER_CWD; } <"$SCRATCH/facts"
 }
 
-# status_filter: the jq program of read_status_pages: nine lines, then the configuration. A page that is not in its form counts as empty.
+# status_filter: the jq program of read_status_pages: nine lines, then the configuration. A page that is not in its form
+# counts as empty.
 status_filter() {
   answer_form
   cat <<'JQ'
@@ -133,11 +142,14 @@ status_filter() {
 JQ
 }
 
-# read_server: what of the status pages decides where the data are: sets DATA_DIRECTORY (with no symbolic link in it, since find does not follow
-# the one that it is given), EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW ("" when not set). Needs require_server.
+# read_server: what of the status pages decides where the data are: sets DATA_DIRECTORY (with no symbolic link in it,
+# since find does not follow the one that it is given), EXTERNAL_LABELS and OUT_OF_ORDER_WINDOW ("" when not set). Needs
+# require_server.
 read_server() {
   local path=$STORAGE_PATH
-  if [[ -z $path ]]; then server_fault "gives no flags (HTTP ${PAGE_STATUS[1]})" "check that the URL reaches Prometheus and not a proxy"; fi
+  if [[ -z $path ]]; then
+    server_fault "gives no flags (HTTP ${PAGE_STATUS[1]})" "check that the URL reaches Prometheus and not a proxy"
+  fi
   if [[ $path != /* ]]; then path="${SERVER_CWD:-/}/$path"; fi
   path="$(printf '%s' "$path" | tr -s /)"
   DATA_DIRECTORY="$(realpath --canonicalize-missing -- "$path")"
@@ -146,18 +158,20 @@ read_server() {
       "prometheus.dataDirectory is ${DATA_DIR%/}, but the server at $PROMETHEUS_URL writes to ${path%/}" \
       "remove it from the configuration, or correct it"
   fi
-  EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } { on = 0 }' "$SCRATCH/prometheus.yml")"
+  EXTERNAL_LABELS="$(awk '/^  external_labels:/ { on = 1; next } on && /^    / { print; next } {
+    on = 0 }' "$SCRATCH/prometheus.yml")"
   OUT_OF_ORDER_WINDOW="$(awk '$1 == "out_of_order_time_window:" { print $2; exit }' "$SCRATCH/prometheus.yml")"
   remember_server "$path"
   own_data
 }
 
-# remember_server PATH: keeps what the server said for a restore that finds it dead, with the data directory as the server calls it. Written only
-# when it changed.
+# remember_server PATH: keeps what the server said for a restore that finds it dead, with the data directory as the
+# server calls it. Written only when it changed.
 remember_server() {
   if [[ -s $STATE_DIR/server.json ]] && cmp --silent -- "$SCRATCH/facts" "$STATE_DIR/server.facts"; then return 0; fi
   jq --null-input --arg dataDirectory "${1%/}" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
-    --arg retentionSize "$RETENTION_SIZE" --arg configFile "$CONFIG_IN_FORCE" '$ARGS.named' >"$STATE_DIR/server.json.new" &&
+    --arg retentionSize "$RETENTION_SIZE" --arg configFile "$CONFIG_IN_FORCE" '$ARGS.named' \
+    >"$STATE_DIR/server.json.new" &&
     mv -fT -- "$STATE_DIR/server.json.new" "$STATE_DIR/server.json" &&
     cat -- "$SCRATCH/facts" >"$STATE_DIR/server.facts"
 }
@@ -183,7 +197,8 @@ listens_on_loopback() {
 require_data_directory() {
   require_own_server
   if [[ ! -d $DATA_DIRECTORY ]]; then
-    die "$EXIT_CONFIGURATION" "the server's data directory $DATA_DIRECTORY does not exist on this host" "check that $PROMETHEUS_URL is the local server"
+    die "$EXIT_CONFIGURATION" "the server's data directory $DATA_DIRECTORY does not exist on this host" \
+      "check that $PROMETHEUS_URL is the local server"
   fi
   if [[ ! -r $DATA_DIRECTORY || ! -w $DATA_DIRECTORY ]]; then
     die "$EXIT_CONFIGURATION" "'$(id -un)' cannot read and write $DATA_DIRECTORY" \

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Stopping and starting the server's unit.
 
-# How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without killing it.
+# How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without
+# killing it.
 readonly STOP_PATIENCE_SECONDS=300
 
 # What stands in front of a server may answer for it until it is up, so a fault counts only after this time.
@@ -10,8 +11,8 @@ readonly FAULT_PATIENCE_SECONDS=20
 # What systemd writes to the journal about a start that it did not even try.
 readonly SKIPPED='(was|being) skipped|Assertion failed for|asserts failed'
 
-# unit_stop: returns when no process has the data open any more, the unit's or another. False, with STOP_ERROR, if one goes on. A unit that
-# systemd does not know (masked, another supervisor) cannot be stopped, only found out.
+# unit_stop: returns when no process has the data open any more, the unit's or another. False, with STOP_ERROR, if one
+# goes on. A unit that systemd does not know (masked, another supervisor) cannot be stopped, only found out.
 unit_stop() {
   STOP_ERROR=""
   if [[ $UNIT_KNOWN == true ]]; then end_unit || return 1; fi
@@ -24,7 +25,8 @@ end_unit() {
   pid="$(systemctl show --property=MainPID --value -- "$PROMETHEUS_UNIT")"
   # Of a process that it has given up on systemd says nothing any more; after a boot the number may be another's.
   if [[ ${pid:-0} != 0 ]]; then UNIT_PID=$pid; elif ! in_unit "${UNIT_PID:-0}"; then UNIT_PID=0; fi
-  systemctl stop --no-block -- "$PROMETHEUS_UNIT" || unit_is inactive failed || { STOP_ERROR="systemctl stop failed"; return 1; }
+  systemctl stop --no-block -- "$PROMETHEUS_UNIT" || unit_is inactive failed ||
+    { STOP_ERROR="systemctl stop failed"; return 1; }
   until unit_is inactive failed && [[ $UNIT_PID == 0 || ! -d /proc/$UNIT_PID ]]; do
     if (( EPOCHSECONDS >= deadline )); then STOP_ERROR="it still runs after $STOP_PATIENCE_SECONDS s"; return 1; fi
     wait_for sleep 0.05
@@ -42,7 +44,10 @@ data_is_closed() {
 unit_start() {
   START_ERROR=""
   if [[ $UNIT_KNOWN == false ]]; then return 0; fi
-  if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"; return 1; fi
+  if ! old_process_ended "$STOP_PATIENCE_SECONDS"; then
+    START_ERROR="its old process $UNIT_PID has not ended yet, and two servers would spoil the data"
+    return 1
+  fi
   order_start || { START_ERROR="systemctl start failed"; return 1; }
   begin_phase ready "loading data, $(human_seconds "$READY_TIMEOUT_SECONDS") at most"
   await_start
@@ -55,14 +60,17 @@ order_start() {
   systemctl start --no-block -- "$PROMETHEUS_UNIT"
 }
 
-# await_start: until the unit is ready after order_start. False, with START_ERROR, if it is not: a server that replays its WAL gets its
-# time, one that ends does not, even if systemd tries it again.
+# await_start: until the unit is ready after order_start. False, with START_ERROR, if it is not: a server that replays
+# its WAL gets its time, one that ends does not, even if systemd tries it again.
 await_start() {
   local deadline=$(( EPOCHSECONDS + READY_TIMEOUT_SECONDS )) since=$EPOCHSECONDS
   while (( EPOCHSECONDS < deadline )); do
     if server_is_ready; then return 0; fi
     if [[ -z $FAULT ]]; then since=$EPOCHSECONDS; fi
-    if (( EPOCHSECONDS - since >= FAULT_PATIENCE_SECONDS )); then START_ERROR="it runs, but $PROMETHEUS_URL $FAULT. $REMEDY"; return 1; fi
+    if (( EPOCHSECONDS - since >= FAULT_PATIENCE_SECONDS )); then
+      START_ERROR="it runs, but $PROMETHEUS_URL $FAULT. $REMEDY"
+      return 1
+    fi
     if start_was_in_vain; then return 1; fi
     wait_for sleep 0.1
   done
@@ -70,8 +78,8 @@ await_start() {
   return 1
 }
 
-# start_was_in_vain: whether the unit that was asked to start is down: it failed, systemd tries it again, or systemd has done with it, which
-# to systemd is no failure. Sets START_ERROR.
+# start_was_in_vain: whether the unit that was asked to start is down: it failed, systemd tries it again, or systemd has
+# done with it, which to systemd is no failure. Sets START_ERROR.
 start_was_in_vain() {
   local -A property=()
   local key value words
@@ -91,8 +99,8 @@ start_was_in_vain() {
   fi
 }
 
-# old_process_ended SECONDS: waits that long for the process that unit_stop was to end. False if it lives on, whether or not systemd has
-# given up on it: asked to start the unit then, systemd would not wait for it.
+# old_process_ended SECONDS: waits that long for the process that unit_stop was to end. False if it lives on, whether or
+# not systemd has given up on it: asked to start the unit then, systemd would not wait for it.
 old_process_ended() {
   local deadline=$(( EPOCHSECONDS + $1 ))
   while old_process_lives; do
@@ -101,10 +109,12 @@ old_process_ended() {
   done
 }
 
-# old_process_lives: whether UNIT_PID is still a process of the unit, which itself is not up. (After a boot the number may be another's.)
+# old_process_lives: whether UNIT_PID is still a process of the unit, which itself is not up. (After a boot the number
+# may be another's.)
 old_process_lives() { [[ ${UNIT_PID:-0} != 0 ]] && in_unit "$UNIT_PID" && ! unit_is active; }
 
-# server_is_ready: one look at /-/ready, while the unit runs. Sets FAULT and REMEDY (explain_answer): it runs, and that will not be seen by asking.
+# server_is_ready: one look at /-/ready, while the unit runs. Sets FAULT and REMEDY (explain_answer): it runs, and that
+# will not be seen by asking.
 server_is_ready() {
   local AUTH API_STATUS API_WORDS
   FAULT="" REMEDY=""
@@ -117,9 +127,9 @@ server_is_ready() {
   return 1
 }
 
-# last_words: the last line of the unit's journal that tells of a fault, since the start that was ordered here or of the last ten minutes.
-# The journal may be a moment behind. What a child of systemd says before it has become the server is not always counted to the unit, because by then
-# that child is gone; its line names the unit in a field, though.
+# last_words: the last line of the unit's journal that tells of a fault, since the start that was ordered here or of the
+# last ten minutes. The journal may be a moment behind. What a child of systemd says before it has become the server is
+# not always counted to the unit, because by then that child is gone; its line names the unit in a field, though.
 last_words() {
   local try words="" lines="" since=${START_ORDERED:-$(( EPOCHSECONDS - 600 ))}
   for try in 1 2 3 4 5; do

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# Where the data of a server belong, and what its retention will do: from the server if it answers, else from what is left of it.
+# Where the data of a server belong, and what its retention will do: from the server if it answers, else from what is
+# left of it.
 
-# read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE (unit|elsewhere|stopped) and
-# FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources disagree or a masked unit might tell it.
+# read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE
+# (unit|elsewhere|stopped) and FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources
+# disagree or a masked unit might tell it.
 read_server_facts() {
   local arguments="$SCRATCH/arguments" unit_path
   read_unit
@@ -33,16 +35,17 @@ read_server_facts() {
   STAGE_OWNER="$(data_owner)"
 }
 
-# require_askable: ends with 4 if the server runs and answers something from which nobody would ever learn that it is ready: what is restored to it would
-# be taken back.
+# require_askable: ends with 4 if the server runs and answers something from which nobody would ever learn that it is
+# ready: what is restored to it would be taken back.
 require_askable() {
   explain_server
   if [[ -z $FAULT ]]; then return 0; fi
   die "$EXIT_SERVER" "Prometheus at $PROMETHEUS_URL $FAULT, so a restore could not see that it works; nothing was touched" "${REMEDY,}"
 }
 
-# confirm_data_directory FROM-UNIT: what only the server, its last answer or a backup says is not enough for root to make, move or give away
-# anything: sets CONFIRMED, whether the settings or the unit say it too. Ends with 12 if the unit says otherwise, or if it would be root's.
+# confirm_data_directory FROM-UNIT: what only the server, its last answer or a backup says is not enough for root to
+# make, move or give away anything: sets CONFIRMED, whether the settings or the unit say it too. Ends with 12 if the
+# unit says otherwise, or if it would be root's.
 confirm_data_directory() {
   CONFIRMED=true
   if [[ -n $DATA_DIR ]]; then return 0; fi
@@ -58,7 +61,8 @@ confirm_data_directory() {
   fi
 }
 
-# facts_of_dead_server ARGUMENTS FROM-UNIT: the settings win, then the unit, then what the server said when it last answered, then the backup.
+# facts_of_dead_server ARGUMENTS FROM-UNIT: the settings win, then the unit, then what the server said when it last
+# answered, then the backup.
 facts_of_dead_server() {
   local arguments=$1 unit_path=$2 saved="$BACKUP_STATE/server.json" saved_path
   # Backup runs and restores each keep their own; the newer one counts.
@@ -71,7 +75,8 @@ facts_of_dead_server() {
   if [[ ! $RETENTION_TIME =~ [1-9] ]]; then RETENTION_TIME="$(jq --raw-output .retentionTime "$saved")"; fi
   if [[ ! $RETENTION_SIZE =~ [1-9] ]]; then RETENTION_SIZE="$(jq --raw-output .retentionSize "$saved")"; fi
   if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] && $RESTORE_HOST == "$HOST_NAME" ]]; then
-    RETENTION_TIME="$(jq --raw-output .prometheus.retentionTime "$MANIFEST")" RETENTION_SIZE="$(jq --raw-output .prometheus.retentionSize "$MANIFEST")"
+    RETENTION_TIME="$(jq --raw-output .prometheus.retentionTime "$MANIFEST")" \
+      RETENTION_SIZE="$(jq --raw-output .prometheus.retentionSize "$MANIFEST")"
   fi
   # What Prometheus does when nobody says anything.
   if [[ ! $RETENTION_TIME$RETENTION_SIZE =~ [1-9] ]]; then RETENTION_TIME=15d; fi
@@ -87,7 +92,8 @@ facts_of_dead_server() {
 choose_data_directory() {
   if [[ -n $DATA_DIR ]]; then
     DATA_DIRECTORY="${DATA_DIR%/}" FACTS_FROM="prometheus.dataDirectory in the settings"
-  elif [[ -n $1 && -n $2 && "$(realpath --canonicalize-missing -- "$1")" != "$(realpath --canonicalize-missing -- "$2")" ]]; then
+  elif [[ -n $1 && -n $2 &&
+    "$(realpath --canonicalize-missing -- "$1")" != "$(realpath --canonicalize-missing -- "$2")" ]]; then
     die "$EXIT_REFUSED" "the server does not answer, its unit says that the data belong to $1, and when it last answered they were in $2" \
       "set prometheus.dataDirectory in this host's configuration to the right one"
   elif [[ -n $1 ]]; then
@@ -100,36 +106,41 @@ choose_data_directory() {
     die "$EXIT_REFUSED" "the server does not answer, and $PROMETHEUS_UNIT is masked, so it tells nothing about the data and cannot be started" \
       "run: systemctl unmask $PROMETHEUS_UNIT"
   else
-    die "$EXIT_CONFIGURATION" "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
+    die "$EXIT_CONFIGURATION" \
+      "the server does not answer, and neither $PROMETHEUS_UNIT nor $BACKUP_STATE tells where its data belong" \
       "set prometheus.dataDirectory in this host's configuration, or restore with --target DIR"
   fi
 }
 
-# require_stoppable: a full restore stops the server, so it must run under the unit or not at all; ends with 12 otherwise.
+# require_stoppable: a full restore stops the server, so it must run under the unit or not at all; ends with 12
+# otherwise.
 require_stoppable() {
   if [[ $SERVER_STATE == elsewhere ]]; then
     die "$EXIT_REFUSED" "a server answers at $PROMETHEUS_URL, but not as $PROMETHEUS_UNIT, so it cannot be stopped" \
       "set prometheus.unit to its unit, stop it by hand, or use --merge or --target DIR"
   fi
   if [[ $SERVER_STATE == unit && $UNIT_CAN_STOP == false ]]; then
-    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" "take that out of the unit, or use --merge or --target DIR"
+    die "$EXIT_REFUSED" "$PROMETHEUS_UNIT refuses to be stopped (RefuseManualStop)" \
+      "take that out of the unit, or use --merge or --target DIR"
   fi
   require_no_others
 }
 
-# require_no_others: nobody but the unit may have files of the data directory open; ends with 12 otherwise. Of a unit that systemd does not
-# know, as a masked one, a process may live on all the same, and nobody can stop it.
+# require_no_others: nobody but the unit may have files of the data directory open; ends with 12 otherwise. Of a unit
+# that systemd does not know, as a masked one, a process may live on all the same, and nobody can stop it.
 require_no_others() {
   local others which=""
   if [[ $UNIT_KNOWN == false ]]; then which=all; fi
   others="$(processes_below "$DATA_DIRECTORY" "$which" | sed --quiet '1,3 { s/\t/ (/; s/$/)/; p }' | tr '\n' ' ')"
   if [[ -n $others ]]; then
-    die "$EXIT_REFUSED" "another process has files in $DATA_DIRECTORY open: pid ${others% }" "stop it first; nothing was touched"
+    die "$EXIT_REFUSED" "another process has files in $DATA_DIRECTORY open: pid ${others% }" \
+      "stop it first; nothing was touched"
   fi
 }
 
-# data_owner: "user:group" for restored files: the unit's, else that of the data directory, else the backup user. An owner need not have a name
-# on this host. The group of such a unit is that of the data directory, or has the user's number.
+# data_owner: "user:group" for restored files: the unit's, else that of the data directory, else the backup user. An
+# owner need not have a name on this host. The group of such a unit is that of the data directory, or has the user's
+# number.
 data_owner() {
   local group="$UNIT_GROUP"
   if [[ $UNIT_KNOWN == true ]]; then

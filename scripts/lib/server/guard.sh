@@ -5,12 +5,15 @@
 # Where systemd looks for the drop-ins of this host.
 UNITS_DIRECTORY=/etc/systemd/system
 
-# remove_left_guards MODE: without a journal nothing needs a guard, whatever unit has it. Left there, it would keep the server from starting
-# as soon as this program is removed. MODE as for forget_switch. Does nothing while a restore is at work.
+# remove_left_guards MODE: without a journal nothing needs a guard, whatever unit has it. Left there, it would keep the
+# server from starting as soon as this program is removed. MODE as for forget_switch. Does nothing while a restore is at
+# work.
 remove_left_guards() {
   local file lock PROMETHEUS_UNIT
   for file in "$UNITS_DIRECTORY"/*.d/90-prometheus-backup-restore.conf; do
-    if ! grep --quiet --fixed-strings --regexp="recover --before-start $JOURNAL" -- "$file" 2>/dev/null; then continue; fi
+    if ! grep --quiet --fixed-strings --regexp="recover --before-start $JOURNAL" -- "$file" 2>/dev/null; then
+      continue
+    fi
     mkdir --parents -- "${JOURNAL%/*}"
     exec {lock}>>"${JOURNAL%/*}/lock"
     if flock --nonblock "$lock" && [[ ! -e $JOURNAL ]]; then
@@ -31,7 +34,8 @@ install_guard() {
   file="$(guard_file)"
   directory="${file%/*}"
   mkdir --parents -- "$directory" && chmod 0755 -- "$directory" || return 1
-  printf '%s\n' '# Written by "prometheus-backup.sh restore" for the time of its switch, and removed by it.' '[Service]' \
+  printf '%s\n' '# Written by "prometheus-backup.sh restore" for the time of its switch, and removed by it.' \
+    '[Service]' \
     "ExecStartPre=+$(self_path) recover --before-start $JOURNAL" >"$file" || return 1
   chmod 0644 -- "$file"
   sync -- "$file" "$directory"
@@ -47,8 +51,8 @@ remove_guard() {
   systemctl daemon-reload || true
 }
 
-# remove_guard_later: the same from inside the unit's own start. Read anew in the middle of its ExecStartPre lines, systemd would leave
-# out those that follow.
+# remove_guard_later: the same from inside the unit's own start. Read anew in the middle of its ExecStartPre lines,
+# systemd would leave out those that follow.
 remove_guard_later() {
   local file
   file="$(guard_file)"

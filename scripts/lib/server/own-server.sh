@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# Whether the data of a server can be backed up from this host. Asks systemd and the kernel alone, so that it can be told before anything is installed.
+# Whether the data of a server can be backed up from this host. Asks systemd and the kernel alone, so that it can be
+# told before anything is installed.
 
 # What runs servers where paths mean something else.
 readonly CONTAINER_PROGRAMS='^(docker|dockerd|docker-proxy|podman|conmon|nerdctl|rootlessport|runc|crun|ctr|containerd-shim.*|systemd-nspawn|lxc-start|kubelet|k3s.*)$'
 
-# why_no_backup UNIT DIRECTORY PORTS: sets WHY to the reason that the data cannot be backed up, and WAY_OUT to what to do; empty if they can. DIRECTORY is
-# what the server calls its data, and PORTS (":9090 :9091") are those that it listens on; both empty if it does not say.
+# why_no_backup UNIT DIRECTORY PORTS: sets WHY to the reason that the data cannot be backed up, and WAY_OUT to what to
+# do; empty if they can. DIRECTORY is what the server calls its data, and PORTS (":9090 :9091") are those that it
+# listens on; both empty if it does not say.
 why_no_backup() {
   WHY='' WAY_OUT=''
   judge_user "$1" "$2"
@@ -13,8 +15,8 @@ why_no_backup() {
   if [[ -z $WHY && -n $2 ]]; then judge_file_system "$2"; fi
 }
 
-# judge_user UNIT DIRECTORY: of a user that systemd makes for the time of a start, nothing can be backed up or restored: neither is there a user to run
-# as or to give data to, nor may it pass /var/lib/private.
+# judge_user UNIT DIRECTORY: of a user that systemd makes for the time of a start, nothing can be backed up or restored:
+# neither is there a user to run as or to give data to, nor may it pass /var/lib/private.
 judge_user() {
   local user
   if [[ "$(realpath --canonicalize-missing -- "${2:-/}")" != /var/lib/private/* ]]; then
@@ -26,8 +28,8 @@ judge_user() {
   WAY_OUT="Give it a user of its own: useradd --system prometheus, and with \`systemctl edit $1\` the lines [Service], DynamicUser=no, User=prometheus; at the next start systemd moves the data by itself"
 }
 
-# judge_process UNIT DIRECTORY PORTS: what the server calls DIRECTORY must be that here. One that is no process of its unit could not be stopped for a
-# restore, so it counts only if it shares the host's file system, as after su.
+# judge_process UNIT DIRECTORY PORTS: what the server calls DIRECTORY must be that here. One that is no process of its
+# unit could not be stopped for a restore, so it counts only if it shares the host's file system, as after su.
 judge_process() {
   SERVER_PID=''
   if [[ -n $3 ]]; then find_server_process "$1" "$2" "$3"; fi
@@ -39,13 +41,16 @@ judge_process() {
     if [[ -z $SERVER_PID ]]; then find_server_process "$1" "$2" "$3"; fi
   fi
   if [[ -z $SERVER_PID ]]; then
-    if readlink -- /proc/1/exe >/dev/null 2>&1; then not_of_this_host "no process of this host is the server that answers"; fi
+    if readlink -- /proc/1/exe >/dev/null 2>&1; then
+      not_of_this_host "no process of this host is the server that answers"
+    fi
   elif [[ -e /proc/$SERVER_PID/root && ! /proc/$SERVER_PID/root$2 -ef $2 ]]; then
     not_of_this_host "what the server (process $SERVER_PID) calls $2 is not $2 on this host"
   fi
 }
 
-# refuse_container_programs UNIT: for a unit without a process that is called like the server, but with one that runs containers.
+# refuse_container_programs UNIT: for a unit without a process that is called like the server, but with one that runs
+# containers.
 refuse_container_programs() {
   local pid program found=''
   while IFS= read -r pid; do
@@ -69,7 +74,9 @@ find_server_elsewhere() {
   network="$(readlink -- /proc/self/ns/net)" || return 0
   while IFS= read -r pid; do
     if [[ "$(program_name "$pid")" != prometheus* ]]; then continue; fi
-    if [[ "$(readlink -- "/proc/$pid/ns/net" 2>/dev/null)" != "$network" || ! /proc/$pid/root -ef / ]]; then continue; fi
+    if [[ "$(readlink -- "/proc/$pid/ns/net" 2>/dev/null)" != "$network" || ! /proc/$pid/root -ef / ]]; then
+      continue
+    fi
     if has_port "$pid" "$1"; then SERVER_PID="$pid"; return 0; fi
   done < <(server_candidates)
 }
@@ -84,12 +91,14 @@ server_candidates() {
   } | tr '\0' '\n' | sed --quiet --regexp-extended 's#^/proc/([0-9]+)/(exe|cmdline):1:.*#\1#p' | sort --unique
 }
 
-# judge_file_system DIRECTORY: those that Prometheus does not support, because files there are not what other machines make of them meanwhile. The name
-# of a FUSE file system says what is behind it.
+# judge_file_system DIRECTORY: those that Prometheus does not support, because files there are not what other machines
+# make of them meanwhile. The name of a FUSE file system says what is behind it.
 judge_file_system() {
   local type
   type="$(df --output=fstype -- "$1" 2>/dev/null | tail -n 1)"
-  if [[ ! $type =~ ^(nfs|nfs4|cifs|smb3|smbfs|9p|afs|glusterfs|fuse\.(sshfs|s3fs|rclone|gcsfuse|goofys|mount-s3|blobfuse2?|davfs2?|curlftpfs|glusterfs|juicefs|smbnetfs|nfs.*|mfs.*))$ ]]; then return 0; fi
+  if [[ ! $type =~ ^(nfs|nfs4|cifs|smb3|smbfs|9p|afs|glusterfs|fuse\.(sshfs|s3fs|rclone|gcsfuse|goofys|mount-s3|blobfuse2?|davfs2?|curlftpfs|glusterfs|juicefs|smbnetfs|nfs.*|mfs.*))$ ]]; then
+    return 0
+  fi
   WHY="$1 is on a network file system ($type), where Prometheus does not keep its data safely, and neither does a restore"
   WAY_OUT="Move it to a local disk; repositories of backups may be on such a file system"
 }

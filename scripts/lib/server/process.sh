@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Which process is the server that answers. A unit's main process may be anything: a shell that has started the server, a client of Docker.
+# Which process is the server that answers. A unit's main process may be anything: a shell that has started the server,
+# a client of Docker.
 
 # unit_processes UNIT: the processes of a unit, those in groups below its own too, a line each.
 unit_processes() {
@@ -25,8 +26,8 @@ program_name() {
   printf '%s' "${file##*/}"
 }
 
-# read_sockets PID: sets LISTENERS to the addresses that a process listens on, as the kernel knows them; flags would miss what hides in an environment
-# file or a configuration.
+# read_sockets PID: sets LISTENERS to the addresses that a process listens on, as the kernel knows them; flags would
+# miss what hides in an environment file or a configuration.
 read_sockets() {
   local inodes
   LISTENERS=()
@@ -34,8 +35,9 @@ read_sockets() {
   match_listeners "$1" "$inodes" ''
 }
 
-# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS. One
-# program reads the table at a stretch: read line by line from its start again and again, it misses some while others come and go.
+# match_listeners PID INODES PORTS: adds the sockets in state 0A (listening) that are among INODES or have one of PORTS.
+# One program reads the table at a stretch: read line by line from its start again and again, it misses some while
+# others come and go.
 match_listeners() {
   local table address inode
   for table in "/proc/$1/net/tcp" "/proc/$1/net/tcp6"; do
@@ -64,9 +66,10 @@ decode_address() {
   fi
 }
 
-# find_server_process UNIT DATA PORTS: sets SERVER_PID to the process of the unit that is a server with that data directory and one of these ports
-# (":9090 :9091"), by its program or its open files and by its socket; empty if there is none. Where files and sockets of other users' processes are
-# not to be seen, as for others than root, the only one that was started under the name of the server.
+# find_server_process UNIT DATA PORTS: sets SERVER_PID to the process of the unit that is a server with that data
+# directory and one of these ports (":9090 :9091"), by its program or its open files and by its socket; empty if there
+# is none. Where files and sockets of other users' processes are not to be seen, as for others than root, the only one
+# that was started under the name of the server.
 find_server_process() {
   local pid unseen=() processes
   SERVER_PID=''

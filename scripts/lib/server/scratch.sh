@@ -1,21 +1,25 @@
 # shellcheck shell=bash
-# A throw-away server over restored blocks: on loopback, without a configuration, and without retention or compaction, which would
-# change the blocks while they are looked at.
+# A throw-away server over restored blocks: on loopback, without a configuration, and without retention or compaction,
+# which would change the blocks while they are looked at.
 
 # require_server_program: sets SCRATCH_PROGRAM before anything is fetched; ends with 3 if there is none.
 require_server_program() {
   SCRATCH_PROGRAM="$(server_program prometheus)"
   if [[ -n $SCRATCH_PROGRAM ]]; then return 0; fi
-  die "$EXIT_CONFIGURATION" "there is no prometheus program on this host$(if (( EUID == 0 )); then printf ' that nobody but root can change'; fi)" \
+  die "$EXIT_CONFIGURATION" \
+    "there is no prometheus program on this host$(if (( EUID == 0 )); then printf ' that nobody but root can change'; fi)" \
     "install one, or put it on the PATH"
 }
 
-# choose_drill_place drill|browse: sets DRILL_PLACE, where the blocks go, and removes what was left there by commands that were killed.
+# choose_drill_place drill|browse: sets DRILL_PLACE, where the blocks go, and removes what was left there by commands
+# that were killed.
 choose_drill_place() {
   local place="${DRILL_DIRECTORY:-$SCRATCH}" old
   DRILL_PLACE="$place/prometheus-backup-$1.$$"
   for old in "$place"/prometheus-backup-{drill,browse}.*; do
-    if [[ -d $old && ! -L $old && -O $old && ${old##*.} =~ ^[0-9]+$ ]] && ! kill -0 "${old##*.}" 2>/dev/null; then rm -rf -- "$old"; fi
+    if [[ -d $old && ! -L $old && -O $old && ${old##*.} =~ ^[0-9]+$ ]] && ! kill -0 "${old##*.}" 2>/dev/null; then
+      rm -rf -- "$old"
+    fi
   done
 }
 
@@ -32,7 +36,8 @@ start_scratch_server() {
   PROMETHEUS_URL="$SCRATCH_URL" API_CURL_CONFIG=""
   while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
     if ! kill -0 "$SCRATCH_PID" 2>/dev/null || (( EPOCHSECONDS >= deadline )); then
-      SCRATCH_ERROR="$(grep 'err=\|level=ERROR\|error' "$SCRATCH/server.log" | tail -n 1 | head -c 400)" || SCRATCH_ERROR=""
+      SCRATCH_ERROR="$(grep 'err=\|level=ERROR\|error' "$SCRATCH/server.log" | tail -n 1 | head -c 400)" ||
+        SCRATCH_ERROR=""
       return 1
     fi
     wait_for sleep 0.2
@@ -43,7 +48,8 @@ start_scratch_server() {
 
 # run_scratch_server PROGRAM DIR PORT: as a job. It dies with this command, even if that is killed.
 run_scratch_server() {
-  exec setpriv --pdeathsig KILL -- "$1" --config.file="$SCRATCH/empty.yml" --storage.tsdb.path="$2" --web.listen-address="127.0.0.1:$3" \
+  exec setpriv --pdeathsig KILL -- "$1" --config.file="$SCRATCH/empty.yml" --storage.tsdb.path="$2" \
+    --web.listen-address="127.0.0.1:$3" \
     --storage.tsdb.retention.time=100y --storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h \
     --query.max-samples=2000000000 --query.timeout=1h --log.level=warn >"$SCRATCH/server.log" 2>&1
 }

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# What a unit runs, from root's files alone: the unit as systemd has it, and packages. Never by running what it names, and never from the
-# running process, whose path and arguments are its own choice. PROMETHEUS_UNIT, UNIT_KNOWN and UNIT_USER (for a working directory) say of which unit; SCRATCH is a folder.
+# What a unit runs, from root's files alone: the unit as systemd has it, and packages. Never by running what it names,
+# and never from the running process, whose path and arguments are its own choice. PROMETHEUS_UNIT, UNIT_KNOWN and
+# UNIT_USER (for a working directory) say of which unit; SCRATCH is a folder.
 
-# unit_arguments: the server's command line as its unit has it, one argument a line, the program first, with the variables of its environment
-# put in. Nothing if systemd does not know it, or if there are variables and root alone could ask for them. What the running process says of itself is
-# its own choice, so it is not asked.
+# unit_arguments: the server's command line as its unit has it, one argument a line, the program first, with the
+# variables of its environment put in. Nothing if systemd does not know it, or if there are variables and root alone
+# could ask for them. What the running process says of itself is its own choice, so it is not asked.
 unit_arguments() {
   unit_command
   if (( ${#COMMAND_WORDS[@]} == 0 )); then return 0; fi
@@ -15,9 +16,10 @@ unit_arguments() {
   fi
 }
 
-# unit_command: sets COMMAND_WORDS to the words of the command that starts the server, after quotes and specifiers and before variables, and COMMAND_PATH
-# to its program; both empty without one. Of several commands, the one whose program is called like the server. Behind the proxy of the step "admin API"
-# a program of that step stands in front, with two words of its own: they are left out, and so is what only sets limits and priorities.
+# unit_command: sets COMMAND_WORDS to the words of the command that starts the server, after quotes and specifiers and
+# before variables, and COMMAND_PATH to its program; both empty without one. Of several commands, the one whose program
+# is called like the server. Behind the proxy of the step "admin API" a program of that step stands in front, with two
+# words of its own: they are left out, and so is what only sets limits and priorities.
 unit_command() {
   local index=0 count commands=() named=0
   COMMAND_PATH="" COMMAND_WORDS=()
@@ -42,12 +44,17 @@ unit_command() {
   COMMAND_PATH="${COMMAND_WORDS[0]:-}"
 }
 
-# unit_bus_property NAME: a property of the unit's service as busctl prints it: its type, then words in double quotes, and numbers.
+# unit_bus_property NAME: a property of the unit's service as busctl prints it: its type, then words in double quotes,
+# and numbers.
 unit_bus_property() {
   local name=$PROMETHEUS_UNIT path=/org/freedesktop/systemd1/unit/ index character
   for (( index = 0; index < ${#name}; index++ )); do
     character="${name:index:1}"
-    if [[ $character =~ [A-Za-z] || ( $character =~ [0-9] && $index != 0 ) ]]; then path+="$character"; else printf -v path '%s_%02x' "$path" "'$character"; fi
+    if [[ $character =~ [A-Za-z] || ( $character =~ [0-9] && $index != 0 ) ]]; then
+      path+="$character"
+    else
+      printf -v path '%s_%02x' "$path" "'$character"
+    fi
   done
   busctl get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service "$1" 2>/dev/null || true
 }
@@ -67,8 +74,8 @@ read_bus_words() {
   done
 }
 
-# expand_unit_words: COMMAND_WORDS as systemd gives them to the program, each with a NUL behind it: a unit of the same environment and user prints them.
-# Nothing that the unit names is run.
+# expand_unit_words: COMMAND_WORDS as systemd gives them to the program, each with a NUL behind it: a unit of the same
+# environment and user prints them. Nothing that the unit names is run.
 expand_unit_words() {
   local options=() index
   read_bus_words "$(unit_bus_property User)"
@@ -86,10 +93,12 @@ expand_unit_words() {
     if [[ ${BUS_WORDS[index + 1]} == true ]]; then BUS_WORDS[index]="-${BUS_WORDS[index]}"; fi
     options+=("--property=EnvironmentFile=${BUS_WORDS[index]}")
   done
-  timeout 30 systemd-run --quiet --collect --pipe --wait "${options[@]}" -- /usr/bin/printf '%s\0' "${COMMAND_WORDS[@]}" 2>/dev/null </dev/null || true
+  timeout 30 systemd-run --quiet --collect --pipe --wait "${options[@]}" -- /usr/bin/printf '%s\0' \
+    "${COMMAND_WORDS[@]}" 2>/dev/null </dev/null || true
 }
 
-# add_directories NAME PROPERTY ROOT: adds to options the variable in which systemd tells a unit where its directories are.
+# add_directories NAME PROPERTY ROOT: adds to options the variable in which systemd tells a unit where its directories
+# are.
 add_directories() {
   local all
   read_bus_words "$(unit_bus_property "$2")"
@@ -100,11 +109,13 @@ add_directories() {
 
 # argument_value NAME FILE: the value of --NAME in a list of unit_arguments, or nothing.
 argument_value() {
-  awk -v flag="--$1" '$0 == flag { getline; value = $0 } index($0, flag "=") == 1 { value = substr($0, length(flag) + 2) } END { print value }' "$2"
+  awk -v flag="--$1" '$0 == flag { getline; value = $0 } index($0, flag "=") == 1 {
+    value = substr($0, length(flag) + 2) } END { print value }' "$2"
 }
 
-# unit_data_directory FILE: where the data belong by a list of unit_arguments; nothing if the unit does not say it. Only of Prometheus itself is
-# known what it makes of its flags, and what it does without them: a start script may add one, and what runs a container means another path.
+# unit_data_directory FILE: where the data belong by a list of unit_arguments; nothing if the unit does not say it. Only
+# of Prometheus itself is known what it makes of its flags, and what it does without them: a start script may add one,
+# and what runs a container means another path.
 unit_data_directory() {
   local path program
   program="$(unit_program)"
@@ -112,7 +123,9 @@ unit_data_directory() {
   path="$(argument_value storage.tsdb.path "$1")"
   if [[ -z $path ]]; then
     path=data/
-    if [[ "$(owning_package "$program")" == prometheus && -e /etc/debian_version ]]; then path=/var/lib/prometheus/metrics2/; fi
+    if [[ "$(owning_package "$program")" == prometheus && -e /etc/debian_version ]]; then
+      path=/var/lib/prometheus/metrics2/
+    fi
   fi
   if [[ $path != /* ]]; then path="$(unit_working_directory)/$path"; fi
   printf '%s' "${path%/}"
@@ -137,20 +150,24 @@ unit_program() {
 # is_program PATH: whether that is a program and no script.
 is_program() { [[ -f $1 && -x $1 && "$(head -c 4 -- "$1" 2>/dev/null | tr -d '\0')" == $'\x7fELF' ]]; }
 
-# belongs_to_root PATH: whether nobody but root can change what lies there, or put something else in its place. PATH without symbolic links.
+# belongs_to_root PATH: whether nobody but root can change what lies there, or put something else in its place. PATH
+# without symbolic links.
 belongs_to_root() {
   local path=$1
   while true; do
-    # The group staff may write to /usr/local on older Debians. Where the sticky bit is set, others add names, but do not change those of root.
-    if [[ ! "$(stat --format '%u %G %A' -- "$path" 2>/dev/null)" =~ ^0\ ([^ ]+\ .....-..-.|(root|staff)\ ........-.|[^ ]+\ d........[tT])$ ]]; then return 1; fi
+    # The group staff may write to /usr/local on older Debians. Where the sticky bit is set, others add names, but do
+    # not change those of root.
+    if [[ ! "$(stat --format '%u %G %A' -- "$path" 2>/dev/null)" =~ ^0\ ([^ ]+\ .....-..-.|(root|staff)\ ........-.|[^ ]+\ d........[tT])$ ]]; then
+      return 1
+    fi
     if [[ $path == / ]]; then return 0; fi
     path="${path%/*}"
     path="${path:-/}"
   done
 }
 
-# server_program NAME: path of NAME (prometheus or promtool): beside the unit's program, else on PATH; nothing if there is none. For root one
-# that somebody else could have put there does not count.
+# server_program NAME: path of NAME (prometheus or promtool): beside the unit's program, else on PATH; nothing if there
+# is none. For root one that somebody else could have put there does not count.
 server_program() {
   local candidate
   for candidate in "$(unit_program)" "$(command -v "$1")"; do
@@ -158,17 +175,25 @@ server_program() {
     # The unit may start anything: a client of Docker, a shell, sudo.
     if [[ ${candidate##*/} != "$1" ]]; then continue; fi
     candidate="$(realpath --canonicalize-existing -- "$candidate" 2>/dev/null)" || continue
-    if is_program "$candidate" && { (( EUID != 0 )) || belongs_to_root "$candidate"; }; then printf '%s' "$candidate"; return 0; fi
+    if is_program "$candidate" && { (( EUID != 0 )) || belongs_to_root "$candidate"; }; then
+      printf '%s' "$candidate"
+      return 0
+    fi
   done
 }
 
-# owning_package PROGRAM: name of the package that PROGRAM came with, or nothing. packaged_version PROGRAM: its version, "2.42.0+ds".
-owning_package() { dpkg-query --search -- "$1" 2>/dev/null | sed --quiet '1 s/[:,].*//p' || rpm --query --file --queryformat '%{NAME}' -- "$1" 2>/dev/null || true; }
+# owning_package PROGRAM: name of the package that PROGRAM came with, or nothing. packaged_version PROGRAM: its version,
+# "2.42.0+ds".
+owning_package() {
+  dpkg-query --search -- "$1" 2>/dev/null | sed --quiet '1 s/[:,].*//p' ||
+    rpm --query --file --queryformat '%{NAME}' -- "$1" 2>/dev/null || true
+}
 
 packaged_version() {
   local package
   package="$(owning_package "$1")"
   if [[ -z $package ]]; then return 0; fi
   # shellcheck disable=SC2016  # dpkg-query expands it
-  dpkg-query --show --showformat '${source:Upstream-Version}' -- "$package" 2>/dev/null || rpm --query --queryformat '%{VERSION}' -- "$package" 2>/dev/null || true
+  dpkg-query --show --showformat '${source:Upstream-Version}' -- "$package" 2>/dev/null ||
+    rpm --query --queryformat '%{VERSION}' -- "$package" 2>/dev/null || true
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
-# read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP (empty: not known), UNIT_PID (0: none) and
-# UNIT_LOAD (loaded|masked|not-found|…).
+# read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP (empty: not known), UNIT_PID
+# (0: none) and UNIT_LOAD (loaded|masked|not-found|…).
 read_unit() {
   local -A property=()
   local key value
@@ -31,13 +31,14 @@ unit_is() {
   [[ " $* " == *" $state "* ]]
 }
 
-# processes_below DIR [all]: "pid<TAB>command" of every process with an open file below DIR, a line each; those of the unit only with "all".
-# A lock file would not do: Debian's builds run without one.
+# processes_below DIR [all]: "pid<TAB>command" of every process with an open file below DIR, a line each; those of the
+# unit only with "all". A lock file would not do: Debian's builds run without one.
 processes_below() {
   local pattern pid which=${2:-}
   # shellcheck disable=SC2001  # a pattern with brackets is clearer in sed
   pattern="$(sed 's/[][*?\\]/\\&/g' <<<"$1")"
-  find /proc/[0-9]*/fd -lname "$pattern/*" -printf '%h\n' 2>/dev/null | sort --unique | while IFS=/ read -r _ _ pid _; do
+  find /proc/[0-9]*/fd -lname "$pattern/*" -printf '%h\n' 2>/dev/null | sort --unique |
+    while IFS=/ read -r _ _ pid _; do
     if [[ $pid == "$$" || $pid == "$BASHPID" ]] || { [[ $which != all ]] && in_unit "$pid"; }; then continue; fi
     printf '%s\t%s\n' "$pid" "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | head -c 100)"
   done || true

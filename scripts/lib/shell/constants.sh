@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Constants of the host command: exit codes (docs/exit-codes.md), patterns that names from outside must match, fixed paths.
+# Constants of the host command: exit codes (docs/exit-codes.md), patterns that names from outside must match, fixed
+# paths.
 
 readonly TOOL_VERSION=1.0.0
 # What runs write; every earlier one is read.

@@ -19,12 +19,15 @@ require_new_directory() {
 
 # make_target DIR: makes it, readable by everybody, if it is not there; ends with 3 if it cannot be written.
 make_target() {
-  ( umask 022; mkdir --parents -- "$1" ) || die "$EXIT_CONFIGURATION" "$1 cannot be made by '$(id -un)'" "choose another directory, or put sudo in front"
-  if [[ ! -w $1 ]]; then die "$EXIT_CONFIGURATION" "$1 cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"; fi
+  ( umask 022; mkdir --parents -- "$1" ) || die "$EXIT_CONFIGURATION" "$1 cannot be made by '$(id -un)'" \
+    "choose another directory, or put sudo in front"
+  if [[ ! -w $1 ]]; then
+    die "$EXIT_CONFIGURATION" "$1 cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"
+  fi
 }
 
-# bytes_below DIR [OPTION OF DU...]: size of all files below DIR, 0 if it is not there. A file that vanishes meanwhile makes du fail after
-# it has printed its sum, so its status says nothing.
+# bytes_below DIR [OPTION OF DU...]: size of all files below DIR, 0 if it is not there. A file that vanishes meanwhile
+# makes du fail after it has printed its sum, so its status says nothing.
 bytes_below() {
   local bytes
   bytes="$(du --summarize --bytes "${@:2}" -- "$1" 2>/dev/null | cut -f 1)" || true
@@ -36,5 +39,6 @@ free_bytes() { df --output=avail --block-size=1 -- "$1" | tail -n 1 | tr -d ' ';
 
 free_inodes() { df --output=iavail -- "$1" | tail -n 1 | tr -d ' -'; }
 
-# mount_of PATH: the mount point it lies on; bind mounts of one file system count as different, since no rename crosses them.
+# mount_of PATH: the mount point it lies on; bind mounts of one file system count as different, since no rename crosses
+# them.
 mount_of() { findmnt --noheadings --output TARGET --target "$1" 2>/dev/null || stat --format %m -- "$1"; }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What a command that was ended by a signal has left, in words: said after its exit hooks have taken back what they take back.
+# What a command that was ended by a signal has left, in words: said after its exit hooks have taken back what they take
+# back.
 
 # say_interrupted STATUS: nothing unless STATUS is that of a signal.
 say_interrupted() {
@@ -17,16 +18,30 @@ left_by_run() {
   for name in "${REPOSITORY_NAMES[@]}"; do
     if [[ -s $SCRATCH/summary.$name ]]; then complete+="${complete:+, }$name"; else lacking+="${lacking:+, }$name"; fi
   done
-  if [[ -z $complete ]]; then printf 'No backup was recorded, the last one is untouched; what was sent stays, and the next run goes on from there: prometheus-backup.sh run'
-  elif [[ -n $lacking ]]; then printf 'Backup %s is complete in %s. In %s it was not recorded, and the last one there is untouched; what was sent stays for the next run: prometheus-backup.sh run' "$BACKUP" "$complete" "$lacking"
-  else printf 'Backup %s is complete in %s; only what comes after it (retention, the catalog) was cut off, and the next run does it.' "$BACKUP" "$complete"; fi
+  if [[ -z $complete ]]; then
+    printf 'No backup was recorded, the last one is untouched; what was sent stays, and the next run goes on from there: prometheus-backup.sh run'
+  elif [[ -n $lacking ]]; then
+    printf 'Backup %s is complete in %s. In %s it was not recorded, and the last one there is untouched; what was sent stays for the next run: prometheus-backup.sh run' "$BACKUP" "$complete" "$lacking"
+  else
+    printf 'Backup %s is complete in %s; only what comes after it (retention, the catalog) was cut off, and the next run does it.' "$BACKUP" "$complete"
+  fi
 }
 
 # left_by_restore: by phase. What the switch had moved, its exit hook has moved back and said so.
 left_by_restore() {
-  if [[ ${RESTORED:-false} == true ]]; then printf 'The restore is complete, and the server runs on the restored data%s.' "${KEPT_ASIDE:+; those from before are in $KEPT_ASIDE}"; return 0; fi
-  if [[ -n ${PHASE:-} ]]; then printf 'The restore is not undone yet (above); the next prometheus-backup.sh command as root tries it again.'; return 0; fi
-  if (( ${MOVED_IN:-0} > 0 )); then printf '%s of %s are in the running server, which finds them within a minute; the same command again brings the rest.' "$MOVED_IN" "$(blocks_text ${#B_ULID[@]})"; return 0; fi
+  if [[ ${RESTORED:-false} == true ]]; then
+    printf 'The restore is complete, and the server runs on the restored data%s.' \
+      "${KEPT_ASIDE:+; those from before are in $KEPT_ASIDE}"
+    return 0
+  fi
+  if [[ -n ${PHASE:-} ]]; then
+    printf 'The restore is not undone yet (above); the next prometheus-backup.sh command as root tries it again.'
+    return 0
+  fi
+  if (( ${MOVED_IN:-0} > 0 )); then
+    printf '%s of %s are in the running server, which finds them within a minute; the same command again brings the rest.' "$MOVED_IN" "$(blocks_text ${#B_ULID[@]})"
+    return 0
+  fi
   case "${RESTORE_MODE:-full}" in
     target) printf 'No server was touched.' ;;
     *) printf 'The data of the server are as they were.' ;;
@@ -37,12 +52,16 @@ left_by_restore() {
 # left_download: what was fetched, and how to go on or to throw it away.
 left_download() {
   if [[ -z ${STAGING:-} || ! -e ${STAGING:-}/digest ]]; then printf ' Nothing was fetched.'; return 0; fi
-  printf ' What was fetched is kept in %s: the same command again goes on from there; without it: rm -rf %s' "$STAGING" "${STAGING@Q}"
+  printf ' What was fetched is kept in %s: the same command again goes on from there; without it: rm -rf %s' \
+    "$STAGING" "${STAGING@Q}"
 }
 
 # left_by_heal: undo_heal has put damaged blocks back and started the server, and said so.
 left_by_heal() {
-  if (( ${MOVED_IN:-0} > 0 )); then printf '%s of %s are back; the same command again brings the rest.' "$MOVED_IN" "$(blocks_text ${#B_ULID[@]})"; return 0; fi
+  if (( ${MOVED_IN:-0} > 0 )); then
+    printf '%s of %s are back; the same command again brings the rest.' "$MOVED_IN" "$(blocks_text ${#B_ULID[@]})"
+    return 0
+  fi
   printf 'No block of the server was changed.'
   left_download
 }
@@ -55,7 +74,8 @@ left_by_export() {
 
 # left_by_prune: manifests go before the objects that only they name.
 left_by_prune() {
-  if [[ -e $SCRATCH/going ]]; then printf 'Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest.'
+  if [[ -e $SCRATCH/going ]]; then
+    printf 'Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest.'
   else printf 'Nothing was removed.'; fi
 }
 
@@ -63,4 +83,6 @@ left_by_prune() {
 left_by_verify() { printf 'What was being read counts as not verified; nothing was changed.'; }
 
 # left_by_drill: the copy is gone.
-left_by_drill() { printf 'The restored copy was removed, and no server was touched; until the next good one, this drill counts as failed.'; }
+left_by_drill() {
+  printf 'The restored copy was removed, and no server was touched; until the next good one, this drill counts as failed.'
+}

@@ -5,7 +5,9 @@
 stop_child() {
   local child=$1 grandchild try
   if ! kill -0 "$child" 2>/dev/null; then return 0; fi
-  while IFS= read -r grandchild; do stop_child "$grandchild"; done < <(tr ' ' '\n' 2>/dev/null <"/proc/$child/task/$child/children")
+  while IFS= read -r grandchild; do
+    stop_child "$grandchild"
+  done < <(tr ' ' '\n' 2>/dev/null <"/proc/$child/task/$child/children")
   kill -TERM "$child" 2>/dev/null
   # One that hangs in the kernel, behind a mount whose server is gone, ends for no signal.
   for (( try = 0; try < STOP_SECONDS * 10; try++ )); do
@@ -38,7 +40,8 @@ leave_behind() {
   for process in $(processes_of "$1"); do kill -KILL "$process" 2>/dev/null || true; done
 }
 
-# wait_for COMMAND...: runs COMMAND where a signal can interrupt it (bash handles TERM only between foreground children).
+# wait_for COMMAND...: runs COMMAND where a signal can interrupt it (bash handles TERM only between foreground
+# children).
 wait_for() {
   local child status=0
   "$@" &
@@ -47,11 +50,14 @@ wait_for() {
   return "$status"
 }
 
-# stop_orphans: kill -9 reaches a run, but not its jobs: they go on sending from a snapshot that this run removes, and could
-# leave cut-off objects in place of good ones. Every job inherits the lock on STATE_DIR/jobs; who holds it now is an orphan.
+# stop_orphans: kill -9 reaches a run, but not its jobs: they go on sending from a snapshot that this run removes, and
+# could leave cut-off objects in place of good ones. Every job inherits the lock on STATE_DIR/jobs; who holds it now is
+# an orphan.
 stop_orphans() {
   local jobs="$STATE_DIR/jobs" orphan tries free=false
-  if ! : 2>/dev/null >>"$jobs"; then die "$EXIT_SPACE" "$jobs cannot be written" "free space on that file system and check its owner"; fi
+  if ! : 2>/dev/null >>"$jobs"; then
+    die "$EXIT_SPACE" "$jobs cannot be written" "free space on that file system and check its owner"
+  fi
   if ! flock --nonblock "$jobs" true; then
     warn "jobs of a run that was killed are still at work; they are ended now"
     # Again and again: one that has just started another is ended, and that one is not.
@@ -61,7 +67,8 @@ stop_orphans() {
     done
     if [[ $free == false ]]; then
       if ! only_dying_hold "$jobs"; then
-        die "$EXIT_LOCKED" "jobs of a run that was killed cannot be ended" "look for rclone and tar of '$(id -un)' with 'ps'; nothing was done"
+        die "$EXIT_LOCKED" "jobs of a run that was killed cannot be ended" \
+          "look for rclone and tar of '$(id -un)' with 'ps'; nothing was done"
       fi
       # They hang in the kernel and end as soon as it lets go; none of them does anything any more.
       rm -f -- "$jobs"
@@ -82,9 +89,12 @@ only_dying_hold() {
 }
 
 # holders_of FILE: the processes that have FILE open, a line each.
-holders_of() { { find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null || true; } | cut -d / -f 3 | sort --unique; }
+holders_of() {
+  { find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null || true; } | cut -d / -f 3 | sort --unique
+}
 
-# in_background FUNCTION ARG...: starts a job without the lock (a child that outlives us must not keep it) and sets CHILD.
+# in_background FUNCTION ARG...: starts a job without the lock (a child that outlives us must not keep it) and sets
+# CHILD.
 in_background() {
   ( start_job "$@" ) </dev/null &
   CHILD=$!
@@ -96,7 +106,8 @@ in_background_asking() {
   CHILD=$!
 }
 
-# start_job FUNCTION ARG...: the inside of in_background: set -e and the ERR trap hold here, the EXIT trap is the parent's.
+# start_job FUNCTION ARG...: the inside of in_background: set -e and the ERR trap hold here, the EXIT trap is the
+# parent's.
 start_job() {
   trap - EXIT HUP INT TERM
   JOB_LEVEL=$BASH_SUBSHELL

@@ -37,12 +37,13 @@ finish() {
 # end_progress: hold has only part of the functions.
 end_progress() { if declare -F progress_done >/dev/null; then progress_done; fi; }
 
-# explain_full_state STATUS: a full file system under our feet breaks whatever comes first, with whatever words. False, and one
-# more line that says so, if STATUS may come from that.
+# explain_full_state STATUS: a full file system under our feet breaks whatever comes first, with whatever words. False,
+# and one more line that says so, if STATUS may come from that.
 explain_full_state() {
   case "$1" in "$EXIT_UNEXPECTED" | "$EXIT_SNAPSHOT" | "$EXIT_REPOSITORY") ;; *) return 0 ;; esac
   if [[ -z $SCRATCH ]] || head -c 65536 /dev/zero 2>/dev/null >"$SCRATCH/room"; then return 0; fi
-  printf 'prometheus-backup: error: the file system of %s is full (bytes or inodes), which is why this failed; %s\n' "$STATE_DIR" \
+  printf 'prometheus-backup: error: the file system of %s is full (bytes or inodes), which is why this failed; %s\n' \
+    "$STATE_DIR" \
     "free space there; the backups are untouched" >&2 || true
   return 1
 }
@@ -50,7 +51,9 @@ explain_full_state() {
 # be_gentle: low CPU and disk priority for the rest of the run; monitoring comes before its backup.
 be_gentle() {
   renice --priority "$NICE" --pid $$ >/dev/null 2>&1 || true
-  if command -v ionice >/dev/null 2>&1; then ionice --class "$IONICE_CLASS" --classdata "$IONICE_LEVEL" --pid $$ 2>/dev/null || true; fi
+  if command -v ionice >/dev/null 2>&1; then
+    ionice --class "$IONICE_CLASS" --classdata "$IONICE_LEVEL" --pid $$ 2>/dev/null || true
+  fi
 }
 
 # self_path: this program, whatever the directory it was called from.

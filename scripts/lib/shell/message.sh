@@ -5,26 +5,30 @@
 # Where the runs of the schedule write (components/host/paths.ts).
 LOG_FILE=/var/log/prometheus-backup.log
 
-# plain TEXT: sets PLAIN to it without what a terminal would obey: control characters, but for tab and end of line. Texts
-# may come from others.
+# plain TEXT: sets PLAIN to it without what a terminal would obey: control characters, but for tab and end of line.
+# Texts may come from others.
 plain() {
   local LC_ALL=C
   PLAIN=${1//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/?}
   PLAIN=${PLAIN//$'\302'[$'\200'-$'\237']/?}
 }
 
-# log WORD...: one event of a run, with its UTC time, on stderr, and in the log file also where stderr is not that file: of a run by hand.
+# log WORD...: one event of a run, with its UTC time, on stderr, and in the log file also where stderr is not that file:
+# of a run by hand.
 log() {
   local line PLAIN
   plain "$*"
   printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$PLAIN"
   clear_line
   printf '%s\n' "$line" >&2 || true
-  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false && ! /dev/stderr -ef $LOG_FILE ]]; then { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true; fi
+  if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false &&
+    ! /dev/stderr -ef $LOG_FILE ]]; then
+    { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true
+  fi
 }
 
-# has_signs: whether what people read may have signs that are no ASCII. Where no locale is named, as under cron and systemd, everything shows UTF-8 today;
-# whoever names one that is none of UTF-8 means it.
+# has_signs: whether what people read may have signs that are no ASCII. Where no locale is named, as under cron and
+# systemd, everything shows UTF-8 today; whoever names one that is none of UTF-8 means it.
 has_signs() {
   case "${CALLER_LOCALE:-}" in
     "" | *[Uu][Tt][Ff]-8* | *[Uu][Tt][Ff]8*) return 0 ;;
@@ -61,7 +65,8 @@ tell() {
   printf '%s\n' "$SHOWN" 2>/dev/null || true
 }
 
-# print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another reason.
+# print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another
+# reason.
 print_result() {
   local status=0
   cat -- "$1" 2>"$SCRATCH/print.error" || status=$?
@@ -101,7 +106,8 @@ is_terminal() { [[ -t 2 || ${RELAYED:-false} == true ]]; }
 # can_ask: whether a person answers on standard input.
 can_ask() { [[ -t 0 ]]; }
 
-# confirm QUESTION: true when the person types yes. Anything but yes or no is asked once more, and no is the answer if it comes again.
+# confirm QUESTION: true when the person types yes. Anything but yes or no is asked once more, and no is the answer if
+# it comes again.
 confirm() {
   local answer="" words="$1 Type yes or no: "
   printf '%s' "$words" >&2

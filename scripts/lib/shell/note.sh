@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Notes: what this host keeps from one command to the next in directories that other users can write, and owner.json. Each
-# has its form here or in a regular expression where it is read. What is not in that form is told by name and not used: it
-# counts as unknown, never as nothing.
+# Notes: what this host keeps from one command to the next in directories that other users can write, and owner.json.
+# Each has its form here or in a regular expression where it is read. What is not in that form is told by name and not
+# used: it counts as unknown, never as nothing.
 
 # What a note of this host may hold at most: more is none, and nobody's memory is filled with it.
 readonly NOTE_BYTES=16000000
@@ -20,7 +20,8 @@ note_form() {
       name: choice("[a-z][a-z0-9-]{0,31}"), backups: whole, sizeBytes: whole, newest: may(backup_name), lookedAt: date
     }},
     wounds: {
-      ($place + ".damaged[]"): wound, ($place + ".lost[]"): (wound + {reason: may(text(1000)), backup: may(backup_name)})
+      ($place + ".damaged[]"): wound,
+        ($place + ".lost[]"): (wound + {reason: may(text(1000)), backup: may(backup_name)})
     },
     facts: {($place): {ulid: ulid, minTime: time, maxTime: time, sources: list(ulid), parents: list(ulid)}},
     journal: (entry_forms($place) | .[$place].object = choice(object_letters))
@@ -35,19 +36,21 @@ JQ
 # is_note FILE: whether it is there, a plain file that can be read, and not larger than a note may be.
 is_note() { [[ -f $1 && ! -L $1 && -r $1 ]] && (( $(stat --format %s -- "$1") <= NOTE_BYTES )); }
 
-# read_plain FILE [BYTES]: what a plain file holds, no more of it than BYTES, as the user to whom such files belong. It neither
-# waits for a pipe nor follows a link, whatever takes the file's place meanwhile. Whatever another user can exchange is
-# opened by this alone.
+# read_plain FILE [BYTES]: what a plain file holds, no more of it than BYTES, as the user to whom such files belong. It
+# neither waits for a pipe nor follows a link, whatever takes the file's place meanwhile. Whatever another user can
+# exchange is opened by this alone.
 read_plain() {
   local reader=(as_backup_user)
   # What root keeps of its own commands is closed to that user, and nobody else can put anything there.
-  if (( EUID == 0 )) && [[ -n ${BACKUP_STATE:-} && $STATE_DIR != "$BACKUP_STATE" && $1 == "$STATE_DIR"/* ]]; then reader=(); fi
+  if (( EUID == 0 )) && [[ -n ${BACKUP_STATE:-} && $STATE_DIR != "$BACKUP_STATE" && $1 == "$STATE_DIR"/* ]]; then
+    reader=()
+  fi
   "${reader[@]}" dd if="$1" iflag=nofollow,nonblock,count_bytes,fullblock bs=64K count="${2:-$(( NOTE_BYTES + 1 ))}" \
     status=none 2>/dev/null
 }
 
-# clear_pipes DIRECTORY: removes pipes, sockets and devices below a state directory, and links to such: whoever opens one
-# waits, perhaps for ever, and they hold no data. False if one of them stays, whose path is then in PIPE.
+# clear_pipes DIRECTORY: removes pipes, sockets and devices below a state directory, and links to such: whoever opens
+# one waits, perhaps for ever, and they hold no data. False if one of them stays, whose path is then in PIPE.
 clear_pipes() {
   local look=(-mindepth 1 -path "$1/scratch.*" -prune -o ! -xtype f ! -xtype d ! -xtype l)
   PIPE="$(as_backup_user find "$1/" "${look[@]}" -print -exec rm -f -- {} \; 2>/dev/null |
@@ -60,7 +63,8 @@ clear_pipes() {
 
 # require_no_pipes DIRECTORY: the same; ends with 3 if one stays.
 require_no_pipes() {
-  clear_pipes "$1" || die "$EXIT_CONFIGURATION" "$PIPE is no plain file, and every command would wait for it" "remove it"
+  clear_pipes "$1" || die "$EXIT_CONFIGURATION" "$PIPE is no plain file, and every command would wait for it" \
+    "remove it"
 }
 
 # has_lines FORM FILE: whether FILE is a note of which every line matches FORM, an extended regular expression. If it is
@@ -76,8 +80,8 @@ has_lines() {
   return 1
 }
 
-# take_note KIND FILE [FILTER]: prints the one document that FILE holds, or what jq's FILTER makes of it, in a line, if it
-# has the form of its KIND. False if there is no such file, and if it is anything else, which it says.
+# take_note KIND FILE [FILTER]: prints the one document that FILE holds, or what jq's FILTER makes of it, in a line, if
+# it has the form of its KIND. False if there is no such file, and if it is anything else, which it says.
 take_note() {
   if [[ ! -e $2 && ! -L $2 ]]; then return 1; fi
   if is_note "$2" && read_plain "$2" | jq --slurp --exit-status --raw-output --compact-output --arg kind "$1" \
@@ -87,7 +91,8 @@ take_note() {
 }
 
 # take_notes KIND FILE TARGET: to TARGET the lines of FILE, a document each, that have the form of their KIND. Of facts,
-# object and bytes stand before it, with tabs. It says if FILE holds anything else; of one that is not there TARGET is empty.
+# object and bytes stand before it, with tabs. It says if FILE holds anything else; of one that is not there TARGET is
+# empty.
 take_notes() {
   : >"$3"
   if [[ ! -e $2 && ! -L $2 ]]; then return 0; fi

@@ -21,12 +21,16 @@ split_options() {
   local word
   WORDS=()
   for word in "$@"; do
-    if [[ $word =~ ^(--[a-z][a-z-]*)=(.*)$ ]]; then WORDS+=("${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"); else WORDS+=("$word"); fi
+    if [[ $word =~ ^(--[a-z][a-z-]*)=(.*)$ ]]; then
+      WORDS+=("${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}")
+    else
+      WORDS+=("$word")
+    fi
   done
 }
 
-# read_options COMMAND ARG...: sets OPTIONS, by name "true" or the value (of one that may come again a line each), and WANTED,
-# the backup or other word that was named, or "". Ends with 2 at anything that the command does not take.
+# read_options COMMAND ARG...: sets OPTIONS, by name "true" or the value (of one that may come again a line each), and
+# WANTED, the backup or other word that was named, or "". Ends with 2 at anything that the command does not take.
 read_options() {
   local command=$1 forms=() form found
   shift
@@ -92,8 +96,8 @@ did_you_mean() {
   if [[ -n $near ]]; then printf "did you mean '%s'?" "$near"; fi
 }
 
-# nearest WORD NAME...: the name that was most likely meant, as components/fields/nearest.ts has it: one that differs in case, or in a
-# third of its letters at most. Nothing if there is none.
+# nearest WORD NAME...: the name that was most likely meant, as components/fields/nearest.ts has it: one that differs in
+# case, or in a third of its letters at most. Nothing if there is none.
 nearest() {
   local word=$1
   shift

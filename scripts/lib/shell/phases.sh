@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The phases of what takes long and changes a server, each with its time: a line when it is over, on a terminal with a sign
-# in front, elsewhere as a line of the log; and while it lasts what progress shows, above all while the server is down.
+# The phases of what takes long and changes a server, each with its time: a line when it is over, on a terminal with a
+# sign in front, elsewhere as a line of the log; and while it lasts what progress shows, above all while the server is
+# down.
 
 DOWN_SINCE=""   # since when the server is down by us
 PHASED=false    # whether this command tells its phases: begin_phases
@@ -22,7 +23,10 @@ end_phase() {
   local took
   if [[ -z ${PHASE_NAME:-} ]]; then return 0; fi
   took=$(( (${EPOCHREALTIME/./} - PHASE_SINCE) / 1000 ))
-  if is_terminal; then say "$(printf '  ✔ %-9s %8s%s' "$PHASE_NAME" "$(seconds_text "$took")" "${PHASE_WORDS:+  $PHASE_WORDS}")"
-  else log "$COMMAND phase=$PHASE_NAME seconds=$(printf '%d.%03d' $(( took / 1000 )) $(( took % 1000 ))) backup=$BACKUP"; fi
+  if is_terminal; then
+    say "$(printf '  ✔ %-9s %8s%s' "$PHASE_NAME" "$(seconds_text "$took")" "${PHASE_WORDS:+  $PHASE_WORDS}")"
+  else
+    log "$COMMAND phase=$PHASE_NAME seconds=$(printf '%d.%03d' $(( took / 1000 )) $(( took % 1000 ))) backup=$BACKUP"
+  fi
   PHASE_NAME=""
 }

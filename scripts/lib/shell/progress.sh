@@ -4,8 +4,9 @@
 
 PROGRESS_AFTER_SECONDS=2
 
-# progress TEXT: what is being done now; "{}" in it is how long already, or how long the server is down. With PROGRESS_TOTAL set, bytes, speed and time
-# left stand behind it: PROGRESS_METER is a function that sets ARRIVED, the bytes that have.
+# progress TEXT: what is being done now; "{}" in it is how long already, or how long the server is down. With
+# PROGRESS_TOTAL set, bytes, speed and time left stand behind it: PROGRESS_METER is a function that sets ARRIVED, the
+# bytes that have.
 progress() {
   if ! watches_progress; then return 0; fi
   printf '%s\n' "$*" >"$SCRATCH/progress.$BASHPID" || return 0
@@ -50,7 +51,10 @@ draw_progress() {
   if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; ARRIVED_BEFORE=$ARRIVED ARRIVED_MOST=0; fi
   while read -r -t 1 -u "$timer" _ || true; ! has_ended "$owner"; do
     if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; fi
-    if (( EPOCHSECONDS - since < PROGRESS_AFTER_SECONDS )) || ! { read -r text <"$SCRATCH/progress.$owner"; } 2>/dev/null; then continue; fi
+    if (( EPOCHSECONDS - since < PROGRESS_AFTER_SECONDS )) ||
+      ! { read -r text <"$SCRATCH/progress.$owner"; } 2>/dev/null; then
+      continue
+    fi
     text=${text//'{}'/$(human_seconds $(( EPOCHSECONDS - since )))}
     # What was not seen is not nothing: a short tar may have come and gone.
     if [[ -n ${PROGRESS_METER:-} ]] && (( ARRIVED > 0 )); then
@@ -69,13 +73,14 @@ measure() {
   if (( ARRIVED > ARRIVED_MOST )); then ARRIVED_MOST=$ARRIVED; else ARRIVED=$ARRIVED_MOST; fi
 }
 
-# arrived_text: "  6.6 MB of 14.9 MB  44 %  1.0 MB/s  about 8 s left". The speed is that of the last ten samples; 100 % is
+# arrived_text: " 6.6 MB of 14.9 MB 44 % 1.0 MB/s about 8 s left". The speed is that of the last ten samples; 100 % is
 # for what is done.
 arrived_text() {
   local total=$PROGRESS_TOTAL first speed=0
   local at=$EPOCHSECONDS arrived=$ARRIVED
   if (( arrived > total )); then arrived=$total; fi
-  printf '  %s of %s  %d %%' "$(human_bytes "$arrived")" "$(human_bytes "$total")" $(( total > 0 ? (arrived * 100 / total > 99 ? 99 : arrived * 100 / total) : 99 ))
+  printf '  %s of %s  %d %%' "$(human_bytes "$arrived")" "$(human_bytes "$total")" \
+    $(( total > 0 ? (arrived * 100 / total > 99 ? 99 : arrived * 100 / total) : 99 ))
   if (( ${#SAMPLES[@]} == 0 )); then return 0; fi
   first=${SAMPLES[${#SAMPLES[@]} > 10 ? ${#SAMPLES[@]} - 10 : 0]}
   if (( at > ${first% *} && arrived > ${first#* } )); then speed=$(( (arrived - ${first#* }) / (at - ${first% *}) )); fi
@@ -95,7 +100,11 @@ draw_line() {
 terminal_columns() {
   local size
   size="$(stty size <&2 2>/dev/null)" || size=""
-  if [[ $size =~ ^[0-9]+\ ([1-9][0-9]*)$ ]]; then printf '%d' "${BASH_REMATCH[1]}"; else printf '%d' "${TERMINAL_COLUMNS:-80}"; fi
+  if [[ $size =~ ^[0-9]+\ ([1-9][0-9]*)$ ]]; then
+    printf '%d' "${BASH_REMATCH[1]}"
+  else
+    printf '%d' "${TERMINAL_COLUMNS:-80}"
+  fi
 }
 
 # bytes_read PID: sets ARRIVED to what PID, all below it and those of them that have ended have read.

@@ -26,7 +26,9 @@ human_bytes() {
     unit=$(( unit * 1000 ))
     if (( (number + unit / 2) / unit < 1000 )) || [[ $name == TB ]]; then break; fi
   done
-  if (( number * 10 + unit / 2 < unit * 1000 )); then number=$(( (number * 10 + unit / 2) / unit )); printf '%d.%d %s' $(( number / 10 )) $(( number % 10 )) "$name"
+  if (( number * 10 + unit / 2 < unit * 1000 )); then
+    number=$(( (number * 10 + unit / 2) / unit ))
+    printf '%d.%d %s' $(( number / 10 )) $(( number % 10 )) "$name"
   else printf '%d %s' $(( (number + unit / 2) / unit )) "$name"; fi
 }
 
@@ -81,6 +83,7 @@ bytes_of() {
   local power
   if [[ ! $1 =~ ^([0-9]{1,9})([KMGTPE]?)i?B$ ]]; then printf 0; return 0; fi
   power="${BASH_REMATCH[2]}"
-  case "$power" in '') power=0 ;; K) power=10 ;; M) power=20 ;; G) power=30 ;; T) power=40 ;; P) power=50 ;; E) power=60 ;; esac
+  case "$power" in '') power=0 ;; K) power=10 ;; M) power=20 ;; G) power=30 ;; T) power=40 ;; P) power=50 ;; E) \
+    power=60 ;; esac
   printf '%d' $(( 10#${BASH_REMATCH[1]} << power ))
 }

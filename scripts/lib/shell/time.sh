@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Times as people type them. GNU date reads them; what it would take for something else than people mean is said in its words.
+# Times as people type them. GNU date reads them; what it would take for something else than people mean is said in its
+# words.
 
 readonly ZONES="${PROMETHEUS_BACKUP_ZONES:-/usr/share/zoneinfo}"
 
@@ -10,7 +11,8 @@ milliseconds_at() {
   # Alone, a length of time is meant to lie behind us; to date it lies ahead ("2 hours"), or is a military zone ("2h").
   if [[ $text =~ ^([0-9]{1,6})\ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)(\ +ago)?$ ]]; then
     number=${BASH_REMATCH[1]} unit=${BASH_REMATCH[2]}
-    case "$unit" in s*) unit=seconds ;; m | min*) unit=minutes ;; h*) unit=hours ;; d*) unit=days ;; w*) unit=weeks ;; esac
+    case "$unit" in s*) unit=seconds ;; m | min*) unit=minutes ;; h*) unit=hours ;; d*) unit=days ;; w*) \
+      unit=weeks ;; esac
     text="$number $unit ago"
   elif [[ $text =~ $BACKUP_PATTERN ]]; then
     text="${text:0:8} ${text:9:2}:${text:11:2}:${text:13:2}Z"
@@ -29,11 +31,18 @@ bad_time() {
     "write 2026-11-22T02:00:00Z, '2026-11-22 02:00' (UTC), '2026-11-22 03:00 Europe/Berlin', 12:00, yesterday or 2h;"
 }
 
-# read_range: --from and --to of OPTIONS. Sets FROM_MS and TO_MS ("": open) and PARTIAL, whether there is one of them. Ends with 2.
+# read_range: --from and --to of OPTIONS. Sets FROM_MS and TO_MS ("": open) and PARTIAL, whether there is one of them.
+# Ends with 2.
 read_range() {
   FROM_MS="" TO_MS="" PARTIAL=false
-  if [[ -v OPTIONS[from] ]]; then FROM_MS="$(milliseconds_at "${OPTIONS[from]}")" || bad_time --from "${OPTIONS[from]}"; PARTIAL=true; fi
-  if [[ -v OPTIONS[to] ]]; then TO_MS="$(milliseconds_at "${OPTIONS[to]}")" || bad_time --to "${OPTIONS[to]}"; PARTIAL=true; fi
+  if [[ -v OPTIONS[from] ]]; then
+    FROM_MS="$(milliseconds_at "${OPTIONS[from]}")" || bad_time --from "${OPTIONS[from]}"
+    PARTIAL=true
+  fi
+  if [[ -v OPTIONS[to] ]]; then
+    TO_MS="$(milliseconds_at "${OPTIONS[to]}")" || bad_time --to "${OPTIONS[to]}"
+    PARTIAL=true
+  fi
   if [[ -n $FROM_MS && -n $TO_MS ]] && (( FROM_MS >= TO_MS )); then
     usage_error "--from must be before --to, and $(second_text "$FROM_MS") is not before $(second_text "$TO_MS")"
   fi

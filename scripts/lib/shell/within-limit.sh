@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Work on a mounted path. A server that went away behind a mount (NFS) lets whoever touches it hang in the kernel, where no
-# signal may end it. So a child does that work, without our locks, and is left behind once nothing has moved for
+# Work on a mounted path. A server that went away behind a mount (NFS) lets whoever touches it hang in the kernel, where
+# no signal may end it. So a child does that work, without our locks, and is left behind once nothing has moved for
 # IDLE_TIMEOUT_SECONDS.
 
 # at_repository VERB ARG...: the function VERB_path or VERB_rclone. rclone has limits of its own.
@@ -12,8 +12,8 @@ at_repository() {
 
 # within_limit FUNCTION ARG...: FUNCTION in a child, which may set REPOSITORY_ERROR, SENT_BYTES and SENT_SHA256. False,
 # with REPOSITORY_ERROR set, if nothing in it has read, written or computed for so long; whoever asks again in this
-# command gets the same answer at once.
-# What it prints comes after it has ended: whoever reads from a pipe would wait for a child that hangs with the other end.
+# command gets the same answer at once. What it prints comes after it has ended: whoever reads from a pipe would wait
+# for a child that hangs with the other end.
 within_limit() {
   local base="$SCRATCH/limit.$BASHPID" status=0
   start_limited "$base.out" "$base.err" "$@"
@@ -95,7 +95,8 @@ end_limited() {
   exit "$1"
 }
 
-# allow_quiet BYTES: what comes next in this job moves that many bytes without a trace, as a flush does; 1 MB/s is enough.
+# allow_quiet BYTES: what comes next in this job moves that many bytes without a trace, as a flush does; 1 MB/s is
+# enough.
 allow_quiet() {
   if [[ -n ${LIMIT_FD:-} ]]; then printf 'quiet %d\n' $(( $1 / 1000000 )) >&"$LIMIT_FD" || true; fi
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The metrics of this host: kept in the state directory, written whole and atomically to node_exporter's textfile directory.
+# The metrics of this host: kept in the state directory, written whole and atomically to node_exporter's textfile
+# directory.
 
 declare -gA METRICS=()   # of read_metrics and set_metric: "name" or "name|label=value" to value
 
@@ -44,15 +45,15 @@ build_info	Always 1; the version of this tool as a label.
 TABLE
 }
 
-# load_metrics: reads the values of earlier commands into METRICS ("name" or "name|label=value" -> value). CHANGED_METRICS are those that this
-# command sets.
+# load_metrics: reads the values of earlier commands into METRICS ("name" or "name|label=value" -> value).
+# CHANGED_METRICS are those that this command sets.
 load_metrics() {
   declare -gA CHANGED_METRICS=()
   read_metrics || warn_of_note "$STATE_DIR/metrics.state"
 }
 
-# is_metric KEY VALUE: what the state file may hold. Times are whole seconds that a date can hold; those of samples may lie
-# before 1970.
+# is_metric KEY VALUE: what the state file may hold. Times are whole seconds that a date can hold; those of samples may
+# lie before 1970.
 is_metric() {
   local form='(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?'
   case "$1" in
@@ -63,8 +64,8 @@ is_metric() {
   [[ $1 =~ ^[a-z_]{1,64}(\|(stage|repository)=[a-z][a-z0-9-]{0,31})?$ && $2 =~ ^$form$ ]]
 }
 
-# read_metrics: METRICS as the state file has them now, of what has its form. False if there is anything else; samples may
-# be from any time.
+# read_metrics: METRICS as the state file has them now, of what has its form. False if there is anything else; samples
+# may be from any time.
 read_metrics() {
   local key value status=0
   declare -gA METRICS=()
@@ -85,8 +86,9 @@ set_metric() {
   CHANGED_METRICS[$key]=$2
 }
 
-# store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command. A drill may have ended
-# while a run was at work, or the other way round: of what the other one stored, only what this command set itself is replaced.
+# store_metrics: writes the state file and the textfile. False (with a warning) if that fails; never ends the command. A
+# drill may have ended while a run was at work, or the other way round: of what the other one stored, only what this
+# command set itself is replaced.
 store_metrics() {
   local lock key status=0
   if ! { exec {lock}>>"$STATE_DIR/metrics.lock"; } 2>/dev/null; then lock=""; fi
@@ -126,7 +128,9 @@ state_expectations() {
     return 0
   fi
   set_metric drill_interval_seconds "$DRILL_INTERVAL_SECONDS"
-  if [[ ! -v METRICS[drill_scheduled_since_timestamp_seconds] ]]; then set_metric drill_scheduled_since_timestamp_seconds "$EPOCHSECONDS"; fi
+  if [[ ! -v METRICS[drill_scheduled_since_timestamp_seconds] ]]; then
+    set_metric drill_scheduled_since_timestamp_seconds "$EPOCHSECONDS"
+  fi
 }
 
 # forget_repositories: values of repositories that have left the settings would grow old for ever.
@@ -143,11 +147,14 @@ forget_repositories() {
 # keep_metrics: the state file, whole or not at all.
 keep_metrics() {
   local key
-  for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done | sort >"$STATE_DIR/metrics.state.new" || return 1
+  for key in "${!METRICS[@]}"; do
+    printf '%s\t%s\n' "$key" "${METRICS[$key]}"
+  done | sort >"$STATE_DIR/metrics.state.new" || return 1
   mv -fT -- "$STATE_DIR/metrics.state.new" "$STATE_DIR/metrics.state"
 }
 
-# write_textfile: one rename, readable by node_exporter; the temporary name must not end in .prom, or it is read half-written.
+# write_textfile: one rename, readable by node_exporter; the temporary name must not end in .prom, or it is read
+# half-written.
 write_textfile() {
   local target="$TEXTFILE_DIR/prometheus_backup.prom" temp old
   temp="$target.$$"
@@ -196,7 +203,8 @@ last_success_in_words() {
   printf 'the last good backup is %s old' "$(human_seconds $(( now - last )))"
 }
 
-# note_metrics NAME VALUE [LABEL=VALUE]: adds to the metrics of this host, as the user they belong to. Never ends the command.
+# note_metrics NAME VALUE [LABEL=VALUE]: adds to the metrics of this host, as the user they belong to. Never ends the
+# command.
 note_metrics() {
   if [[ ! -d $BACKUP_STATE || -n ${LOCATION:-} ]]; then return 0; fi
   "$BASH" "$(self_path)" note-metrics "$@" || warn "the metrics of this $COMMAND could not be kept"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# When this command is called next: by the entry of cron on this host, or by a timer. Systemd does the counting for both.
+# When this command is called next: by the entry of cron on this host, or by a timer. Systemd does the counting for
+# both.
 
 CRON_FILE=/etc/cron.d/prometheus-backup
 
@@ -7,7 +8,8 @@ CRON_FILE=/etc/cron.d/prometheus-backup
 scheduled() {
   awk -v wanted="$1" '
     /^[[:space:]]*(#|$)/ || /^[A-Za-z_]+[[:space:]]*=/ { next }
-    { called = ""; for (i = 7; i <= NF; i++) if ($i ~ /\/prometheus-backup\.sh$/) { called = ($(i + 1) ~ /^[a-z]/) ? $(i + 1) : "run"; break } }
+    { called = ""; for (i = 7; i <= NF; i++) if ($i ~ /\/prometheus-backup\.sh$/) {
+      called = ($(i + 1) ~ /^[a-z]/) ? $(i + 1) : "run"; break } }
     called == wanted { print $1, $2, $3, $4, $5; exit }' "$CRON_FILE" 2>/dev/null || true
 }
 
@@ -21,7 +23,9 @@ next_call() {
 }
 
 # timer_of COMMAND: the timer that calls it.
-timer_of() { if [[ $1 == run ]]; then printf 'prometheus-backup.timer'; else printf 'prometheus-backup-%s.timer' "$1"; fi; }
+timer_of() {
+  if [[ $1 == run ]]; then printf 'prometheus-backup.timer'; else printf 'prometheus-backup-%s.timer' "$1"; fi
+}
 
 # next_elapse COMMAND: sets NEXT_RUN to what systemd says of its timer.
 next_elapse() {
@@ -33,11 +37,13 @@ next_elapse() {
 
 # cron_runs: whether a cron daemon is there to read it.
 cron_runs() {
-  systemctl is-active --quiet cron.service crond.service 2>/dev/null || cat /proc/[0-9]*/comm 2>/dev/null | grep --quiet --line-regexp --extended-regexp 'crond?'
+  systemctl is-active --quiet cron.service crond.service 2>/dev/null || cat /proc/[0-9]*/comm 2>/dev/null |
+    grep --quiet --line-regexp --extended-regexp 'crond?'
 }
 
-# next_run CALENDAR: sets NEXT_RUN, the time in seconds at which the first of these elapses: expressions as systemd writes them, with ";" between them,
-# in the host's time zone, which is that of cron; commands themselves live in UTC. "" if there is none, or systemd cannot tell.
+# next_run CALENDAR: sets NEXT_RUN, the time in seconds at which the first of these elapses: expressions as systemd
+# writes them, with ";" between them, in the host's time zone, which is that of cron; commands themselves live in UTC.
+# "" if there is none, or systemd cannot tell.
 next_run() {
   local expressions=() said time
   NEXT_RUN=""

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The trace of what changes something: in the log of this host, whoever did it and from where. Runs write their own lines there (log).
+# The trace of what changes something: in the log of this host, whoever did it and from where. Runs write their own
+# lines there (log).
 
 # caller_name: the person behind sudo, or of the login, or the user that this runs as.
 caller_name() {
@@ -16,7 +17,8 @@ note_change() {
   if [[ -n ${LOCATION:-} || ! -f $LOG_FILE || -L $LOG_FILE ]]; then return 0; fi
   printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s user=%s' -1 "$*" "$(caller_name)"
   # shellcheck disable=SC2016  # the inner shell expands it
-  as_backup_user sh -c 'printf "%s\n" "$2" >>"$1"' sh "$LOG_FILE" "$line" 2>/dev/null || warn "$LOG_FILE cannot be written, so it does not tell of this $COMMAND"
+  as_backup_user sh -c 'printf "%s\n" "$2" >>"$1"' sh "$LOG_FILE" "$line" 2>/dev/null ||
+    warn "$LOG_FILE cannot be written, so it does not tell of this $COMMAND"
 }
 
 # begin_change WORD...: a change begins that takes its time; its end, with the exit code, is noted too.

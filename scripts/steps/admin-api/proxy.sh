@@ -17,7 +17,8 @@ read_proxy_settings() {
   fi
   LOOPBACK_LISTEN="$(setting LOOPBACK_LISTEN 127.0.0.1:9091)"
   if [[ ! $LOOPBACK_LISTEN =~ ^(127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}$ ]]; then
-    die "$EXIT_CONFIGURATION" "setting LOOPBACK_LISTEN must be a loopback address with a port, not '$LOOPBACK_LISTEN'; nothing was changed"
+    die "$EXIT_CONFIGURATION" \
+      "setting LOOPBACK_LISTEN must be a loopback address with a port, not '$LOOPBACK_LISTEN'; nothing was changed"
   fi
   if [[ ${URL#*://} == */* ]]; then path="/${URL#*://*/}"; fi
   MOVED_URL="http://$LOOPBACK_LISTEN$path"
@@ -114,7 +115,8 @@ find_proxy_addresses() {
   fi
   for address in "${PROXY_ADDRESSES[@]}"; do
     if [[ ! $address =~ ^([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$ ]]; then
-      die "$EXIT_CONFIGURATION" "setting PROXY_LISTEN must be an IP address with a port, not '$address'; nothing was changed"
+      die "$EXIT_CONFIGURATION" \
+        "setting PROXY_LISTEN must be an IP address with a port, not '$address'; nothing was changed"
     fi
   done
 }
@@ -139,7 +141,8 @@ adminApi.exposure otherwise"
   if [[ $URL == https://* ]] || { [[ -n $VALUE ]] && grep -q '^tls_server_config' -- "$VALUE" 2>/dev/null; }; then
     die "$EXIT_REFUSED" "$UNIT serves TLS itself, which the proxy would take away; nothing was changed. Guard the admin API in a proxy of your own and set adminApi.exposure to loopback or accept-public"
   fi
-  if [[ $URL != "$MOVED_URL" ]] && curl --silent --noproxy '*' --max-time 5 --output "$WORK/body" "http://$LOOPBACK_LISTEN/"; then
+  if [[ $URL != "$MOVED_URL" ]] && curl --silent --noproxy '*' --max-time 5 \
+    --output "$WORK/body" "http://$LOOPBACK_LISTEN/"; then
     die "$EXIT_REFUSED" "another program answers on $LOOPBACK_LISTEN already; nothing was changed. Choose another port in adminApi.loopbackListen"
   fi
 }
@@ -166,7 +169,10 @@ write_proxy() {
   print_proxy_config "$listens" >"$WORK/proxy.conf"
   print_proxy_unit >"$WORK/proxy.service"
   KEPT_FILES+=("$PROXY_CONFIG" "$PROXY_UNIT")
-  if is_installed "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG" && is_installed "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"; then return 0; fi
+  if is_installed "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG" &&
+    is_installed "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"; then
+    return 0
+  fi
   PROXY_TOUCHED=true
   put_file "$WORK/proxy.conf" root:root 0644 "$PROXY_CONFIG"
   put_file "$WORK/proxy.service" root:root 0644 "$PROXY_UNIT"
@@ -180,7 +186,8 @@ write_proxy() {
 print_proxy_config() {
   local run=/run/prometheus-backup-proxy part
   printf '%s\n' '# Written by prometheus-backup.' "pid $run/nginx.pid;" 'daemon off;' 'error_log stderr warn;' \
-    'events { worker_connections 1024; }' 'http {' '  access_log off;' '  server_tokens off;' '  client_max_body_size 0;'
+    'events { worker_connections 1024; }' 'http {' '  access_log off;' '  server_tokens off;' \
+    '  client_max_body_size 0;'
   for part in client_body proxy fastcgi uwsgi scgi; do printf '  %s_temp_path %s/%s;\n' "$part" "$run" "$part"; done
   # shellcheck disable=SC2016 # these are variables of nginx
   printf '%s\n' '  server {' "${1%$'\n'}" \
@@ -192,9 +199,11 @@ print_proxy_config() {
 
 print_proxy_unit() {
   # shellcheck disable=SC2016 # $MAINPID belongs to systemd
-  printf '%s\n' '# Written by prometheus-backup.' '[Unit]' 'Description=Public address of Prometheus without its admin API' \
+  printf '%s\n' '# Written by prometheus-backup.' '[Unit]' \
+    'Description=Public address of Prometheus without its admin API' \
     'After=network.target' '' '[Service]' "ExecStart=$(command -v nginx) -e stderr -c $PROXY_CONFIG" \
-    'ExecReload=/bin/kill -HUP $MAINPID' 'Restart=on-failure' 'DynamicUser=yes' 'RuntimeDirectory=prometheus-backup-proxy' \
+    'ExecReload=/bin/kill -HUP $MAINPID' 'Restart=on-failure' 'DynamicUser=yes' \
+    'RuntimeDirectory=prometheus-backup-proxy' \
     'AmbientCapabilities=CAP_NET_BIND_SERVICE' 'CapabilityBoundingSet=CAP_NET_BIND_SERVICE' 'ProtectHome=yes' \
     'PrivateDevices=yes' '' '[Install]' 'WantedBy=multi-user.target'
 }
@@ -210,7 +219,8 @@ start_proxy() {
   BASE_URL="http://${address/#0.0.0.0/127.0.0.1}${MOVED_URL#http://"$LOOPBACK_LISTEN"}"
   if ! wait_ready "$PROXY_SERVICE" 15; then
     keep_journal "$PROXY_SERVICE" "$WORK/journal"
-    die_with "$EXIT_SERVER" "$WORK/journal" "the proxy in front of $UNIT does not answer on $address (HTTP $HTTP_STATUS), its last words are above"
+    die_with "$EXIT_SERVER" "$WORK/journal" \
+      "the proxy in front of $UNIT does not answer on $address (HTTP $HTTP_STATUS), its last words are above"
   fi
   http_get /api/v1/admin/tsdb/snapshot
   if [[ $HTTP_STATUS != 403 ]]; then

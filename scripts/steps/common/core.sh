@@ -72,7 +72,11 @@ finish() {
       FAILURE="${FAILURE//. Nothing was changed/}"
       outcome='Putting the host back did not fully work, see above.'
     fi
-    if [[ -n $outcome && $FAILURE == *[.?!] ]]; then outcome=" $outcome"; elif [[ -n $outcome ]]; then outcome=". $outcome"; fi
+    if [[ -n $outcome && $FAILURE == *[.?!] ]]; then
+      outcome=" $outcome"
+    elif [[ -n $outcome ]]; then
+      outcome=". $outcome"
+    fi
   fi
   if ((status != 0)); then
     if [[ -n $FAILURE_DETAIL ]]; then
@@ -107,8 +111,8 @@ require_root_and_systemd() {
   fi
 }
 
-# belongs_to_another INSTALLATION: true if what is installed came from another resource since: the host was renamed in the
-# configuration, and the engine installs under the new name before it removes under the old one.
+# belongs_to_another INSTALLATION: true if what is installed came from another resource since: the host was renamed in
+# the configuration, and the engine installs under the new name before it removes under the old one.
 belongs_to_another() {
   [[ -n $1 && -n ${STATE_VALUES[installation]:-} && ${STATE_VALUES[installation]} != "$1" ]]
 }

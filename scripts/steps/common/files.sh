@@ -87,7 +87,8 @@ move_into_place() {
 replace_file() {
   keep_for_undo "$4"
   cp -- "$1" "$WORK/new"
-  chown -- "$2" "$WORK/new" || die "$EXIT_CONFIGURATION" "$4 cannot be given to $2 on this host; is there such a user and group?"
+  chown -- "$2" "$WORK/new" || die "$EXIT_CONFIGURATION" \
+    "$4 cannot be given to $2 on this host; is there such a user and group?"
   chmod -- "$3" "$WORK/new"
   move_into_place "$WORK/new" "$4" || cannot_write "$4"
   CHANGED=true
@@ -126,7 +127,8 @@ ensure_directory() {
   keep_for_undo "$1"
   mkdir -- "$1" 2>/dev/null || cannot_write "$1"
   chown -- "$2" "$1" 2>"$WORK/chown" ||
-    die_with "$EXIT_CONFIGURATION" "$WORK/chown" "$1 cannot be given to $2 on this host; is there such a user and group, and does its file system have owners?"
+    die_with "$EXIT_CONFIGURATION" "$WORK/chown" \
+    "$1 cannot be given to $2 on this host; is there such a user and group, and does its file system have owners?"
   chmod -- "$3" "$1"
   CHANGED=true
 }
@@ -206,7 +208,8 @@ take_back_all() {
   done
   while IFS= read -r path; do
     if [[ -n $path && $path != "$LIBRARY" ]]; then rmdir -- "$path" 2>/dev/null || true; fi
-  done < <(printf '%s\n' "${STATE_DIRECTORIES[@]}" /etc/prometheus-backup/credentials /etc/prometheus-backup/remote-write /etc/prometheus-backup | sort -r)
+  done < <(printf '%s\n' "${STATE_DIRECTORIES[@]}" /etc/prometheus-backup/credentials \
+    /etc/prometheus-backup/remote-write /etc/prometheus-backup | sort -r)
 }
 
 # forget_step: the last act of remove.

@@ -29,7 +29,8 @@ require_cron_to_come() {
   if command -v apt-get >/dev/null; then
     refuse_removals cron
   elif ! command -v dnf >/dev/null; then
-    die "$EXIT_CONFIGURATION" 'this host has no cron that starts what is in /etc/cron.d, and neither apt-get nor dnf to install one; nothing was changed. Install cron, cronie or systemd-cron'
+    die "$EXIT_CONFIGURATION" \
+      'this host has no cron that starts what is in /etc/cron.d, and neither apt-get nor dnf to install one; nothing was changed. Install cron, cronie or systemd-cron'
   fi
 }
 
@@ -37,13 +38,15 @@ require_cron_to_come() {
 require_cron() {
   find_cron
   if [[ -n $CRON_UNIT ]] && systemctl is-active --quiet -- "$CRON_UNIT"; then return 0; fi
-  die "$EXIT_CONFIGURATION" "cron does not run on this host, so no backup would start; nothing was changed. Run: systemctl enable --now ${CRON_UNIT:-cron.service}"
+  die "$EXIT_CONFIGURATION" \
+    "cron does not run on this host, so no backup would start; nothing was changed. Run: systemctl enable --now ${CRON_UNIT:-cron.service}"
 }
 
 # refuse_removals PACKAGE...: ends the step if installing them would take other packages from this host.
 refuse_removals() {
   local removed
-  removed="$(apt-get --simulate --no-install-recommends --no-upgrade install "$@" 2>/dev/null | awk '$1 == "Remv" { print $2 }' | tr '\n' ' ')" || true
+  removed="$(apt-get --simulate --no-install-recommends --no-upgrade install "$@" 2>/dev/null | awk '$1 == "Remv" {
+    print $2 }' | tr '\n' ' ')" || true
   if [[ -z $removed ]]; then return 0; fi
   die "$EXIT_REFUSED" "installing $* would remove ${removed% } from this host; nothing was changed. Install $* yourself if that is right, or what it is needed for in another way"
 }
@@ -74,7 +77,8 @@ ensure_tools() {
   elif command -v dnf >/dev/null; then
     dnf --assumeyes --quiet install "${packages[@]}" >"$WORK/packages" 2>&1 || packages_failed "${packages[@]}"
   else
-    die "$EXIT_CONFIGURATION" "this host lacks ${missing[*]}, and has neither apt-get nor dnf to install them; install them and run \`pulumi up\` again"
+    die "$EXIT_CONFIGURATION" \
+      "this host lacks ${missing[*]}, and has neither apt-get nor dnf to install them; install them and run \`pulumi up\` again"
   fi
   for tool in "${missing[@]}"; do
     if ! has_tool "$tool"; then packages_failed "${packages[@]}"; fi
@@ -89,7 +93,9 @@ install_with_apt() {
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
   for try in 1 2; do
     refuse_removals "$@"
-    if "${apt[@]}" install --no-install-recommends --no-upgrade --no-remove "$@" >"$WORK/packages" 2>&1; then return 0; fi
+    if "${apt[@]}" install --no-install-recommends --no-upgrade --no-remove "$@" >"$WORK/packages" 2>&1; then
+      return 0
+    fi
     if ((try == 1)); then
       "${apt[@]}" update >"$WORK/packages-update" 2>&1 || true
     fi
@@ -98,5 +104,6 @@ install_with_apt() {
 }
 
 packages_failed() {
-  die_with "$EXIT_CONFIGURATION" "$WORK/packages" "installing $* failed, see above; install them on the host or mend its package sources, then run \`pulumi up\` again"
+  die_with "$EXIT_CONFIGURATION" "$WORK/packages" \
+    "installing $* failed, see above; install them on the host or mend its package sources, then run \`pulumi up\` again"
 }

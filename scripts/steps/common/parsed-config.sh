@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What Prometheus makes of a configuration before it is put in force: its own program reads each candidate in the place of
-# the file in force, on this host and seen by nobody else, and its API prints what it has read in one form. That program
-# cannot connect to anything, so nothing is scraped, sent or alerted meanwhile.
+# What Prometheus makes of a configuration before it is put in force: its own program reads each candidate in the place
+# of the file in force, on this host and seen by nobody else, and its API prints what it has read in one form. That
+# program cannot connect to anything, so nothing is scraped, sent or alerted meanwhile.
 
 PARSE_FAULT='' OTHER_VIEW=''
 
@@ -10,9 +10,11 @@ in_place() {
   local candidate="$1" outside
   shift
   outside="$(readlink /proc/self/ns/mnt)"
-  systemd-run --quiet --pipe --wait --collect --setenv=LC_ALL=C --property=PrivateMounts=yes --property=RuntimeMaxSec=300 \
+  systemd-run --quiet --pipe --wait --collect --setenv=LC_ALL=C --property=PrivateMounts=yes \
+    --property=RuntimeMaxSec=300 \
     --property=KillSignal=SIGKILL --property='SystemCallFilter=~connect' --property=SystemCallErrorNumber=EUCLEAN \
-    -- /bin/bash -c "$(declare -f enter_place serve_until_closed as_user); enter_place \"\$@\"" place "$CONFIG" "$candidate" "$outside" "$@"
+    -- /bin/bash -c "$(declare -f enter_place serve_until_closed as_user); enter_place \"\$@\"" place "$CONFIG" \
+    "$candidate" "$outside" "$@"
 }
 
 # enter_place CONFIG CANDIDATE OUTSIDE COMMAND...: inside. systemd leaves out what a host cannot do, so it is looked at;
@@ -35,7 +37,8 @@ serve_until_closed() {
   cat >/dev/null
 }
 
-# start_judge: a server in the place of the real one, without a configuration yet. Sets JUDGE_URL, and JUDGE, which holds it.
+# start_judge: a server in the place of the real one, without a configuration yet. Sets JUDGE_URL, and JUDGE, which
+# holds it.
 start_judge() {
   local program deadline=$((SECONDS + 60)) port
   program="$(server_program prometheus)"
@@ -50,8 +53,10 @@ start_judge() {
   install -m 0640 -o root -g "$(id -g -- "$UNIT_USER")" -- /dev/null "$WORK/judge/config"
   port="$(free_port)"
   JUDGE_URL="http://127.0.0.1:$port"
-  exec {JUDGE}> >(in_place "$WORK/judge/config" serve_until_closed as_user "$UNIT_USER" "$program" --config.file="$CONFIG" \
-    --storage.tsdb.path="$WORK/judge/data" --web.listen-address="127.0.0.1:$port" --web.enable-lifecycle --log.level=error >"$WORK/judge/log" 2>&1)
+  exec {JUDGE}> >(in_place "$WORK/judge/config" serve_until_closed as_user "$UNIT_USER" "$program" \
+    --config.file="$CONFIG" \
+    --storage.tsdb.path="$WORK/judge/data" --web.listen-address="127.0.0.1:$port" --web.enable-lifecycle \
+    --log.level=error >"$WORK/judge/log" 2>&1)
   JUDGE_PID=$!
   until [[ "$(ask_judge ready /-/ready)" == 200 ]]; do
     if ! kill -0 "$JUDGE_PID" 2>/dev/null || ((SECONDS >= deadline)); then
@@ -73,11 +78,13 @@ stop_judge() {
 
 # ask_judge OUTPUT PATH [CURL_ARGUMENT...]: prints the status.
 ask_judge() {
-  curl --silent --noproxy '*' --max-time 120 --output "$WORK/judge/$1" --write-out '%{http_code}' "${@:3}" "$JUDGE_URL$2" || true
+  curl --silent --noproxy '*' --max-time 120 --output "$WORK/judge/$1" \
+    --write-out '%{http_code}' "${@:3}" "$JUDGE_URL$2" || true
 }
 
-# parse_configs FILE...: puts what Prometheus makes of each FILE in the place of CONFIG into FILE.parsed, in the form of its
-# API. False if that cannot be found out; PARSE_FAULT says why. A FILE that Prometheus does not read gives an empty one.
+# parse_configs FILE...: puts what Prometheus makes of each FILE in the place of CONFIG into FILE.parsed, in the form of
+# its API. False if that cannot be found out; PARSE_FAULT says why. A FILE that Prometheus does not read gives an empty
+# one.
 parse_configs() {
   local status=0
   if [[ -n $OTHER_VIEW ]]; then
@@ -101,7 +108,8 @@ judge_configs() {
       continue
     fi
     if [[ $status != 200 && $status != 500 || "$(ask_judge config /api/v1/status/config)" != 200 ]] ||
-      ! jq --join-output .data.yaml "$WORK/judge/config" >"$file.parsed" 2>/dev/null || ! kill -0 "$JUDGE_PID" 2>/dev/null; then
+      ! jq --join-output .data.yaml "$WORK/judge/config" >"$file.parsed" 2>/dev/null ||
+      ! kill -0 "$JUDGE_PID" 2>/dev/null; then
       PARSE_FAULT="it answered with HTTP $status"
       return 1
     fi
@@ -118,7 +126,8 @@ loaded_config() {
 section() { awk -v key="$2:" '/^[^ -]/ { on = ($0 == key); next } on' "$1"; }
 without_section() { awk -v key="$2:" '/^[^ -]/ { on = ($0 == key) } !on' "$1"; }
 
-# adds_exactly BASE NEW KEY ITEMS: true if NEW says what BASE says, and at the end of the list KEY what the file ITEMS says.
+# adds_exactly BASE NEW KEY ITEMS: true if NEW says what BASE says, and at the end of the list KEY what the file ITEMS
+# says.
 adds_exactly() {
   [[ -s $2 ]] && cmp -s <(without_section "$1" "$3") <(without_section "$2" "$3") &&
     cmp -s <(section "$1" "$3" && cat -- "$4") <(section "$2" "$3")

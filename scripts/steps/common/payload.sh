@@ -76,7 +76,8 @@ take_from_toolkit() {
   for index in "${!FILE_PATHS[@]}"; do
     path="${FILE_PATHS[index]}"
     if [[ -z ${FILE_SUMS[index]} ]]; then continue; fi
-    awk -v section="#== ${path##*/}" '/^#== / { on = ($0 == section); next } on' "$TOOLKIT" >"$WORK/files/$index" 2>/dev/null || true
+    awk -v section="#== ${path##*/}" '/^#== / { on = ($0 == section); next } on' \
+      "$TOOLKIT" >"$WORK/files/$index" 2>/dev/null || true
     printf '%s  %s\n' "${FILE_SUMS[index]}" "$WORK/files/$index" | sha256sum --check --quiet >/dev/null 2>&1 ||
       die "$EXIT_USAGE" "the toolkit does not hold $path as it should be; nothing was changed. Run \`pulumi up\` again"
   done

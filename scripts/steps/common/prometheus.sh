@@ -3,7 +3,8 @@
 
 HTTP_STATUS='' HTTP_BODY='' BASE_URL='' API_CURL=()
 
-# use_server URL CURL_CONFIG: what the functions below talk to. curl does what its configuration says, so that must be root's.
+# use_server URL CURL_CONFIG: what the functions below talk to. curl does what its configuration says, so that must be
+# root's.
 use_server() {
   BASE_URL="${1%/}"
   API_CURL=(curl --silent --show-error --noproxy '*' --proto '=http,https')
@@ -48,7 +49,10 @@ wait_ready() {
   while true; do
     http_get /-/ready
     if [[ $HTTP_STATUS == 200 ]]; then return 0; fi
-    if [[ "$(unit_property "$1" ActiveState)" =~ ^(failed|inactive)$ ]] || (("$(unit_property "$1" NRestarts)" > restarts + 2)); then return 1; fi
+    if [[ "$(unit_property "$1" ActiveState)" =~ ^(failed|inactive)$ ]] ||
+      (("$(unit_property "$1" NRestarts)" > restarts + 2)); then
+      return 1
+    fi
     if ((SECONDS >= deadline)); then return 1; fi
     sleep 1
   done
@@ -59,7 +63,8 @@ replays_wal() {
   http_get /-/ready
   if [[ $HTTP_STATUS != 503 ]]; then return 1; fi
   http_get /api/v1/status/walreplay
-  [[ $HTTP_STATUS == 200 && $HTTP_BODY =~ \"max\":([0-9]+),\"current\":([0-9]+) ]] && ((BASH_REMATCH[2] < BASH_REMATCH[1]))
+  [[ $HTTP_STATUS == 200 && $HTTP_BODY =~ \"max\":([0-9]+),\"current\":([0-9]+) ]] &&
+    ((BASH_REMATCH[2] < BASH_REMATCH[1]))
 }
 
 # require_server UNIT SECONDS: the unit runs and the URL is a Prometheus that is ready.
@@ -72,14 +77,16 @@ require_server() {
   if ! wait_ready "$1" "$patience"; then
     refuse_unasked
     keep_journal "$1" "$WORK/journal"
-    die_with "$EXIT_SERVER" "$WORK/journal" "Prometheus at $BASE_URL is not ready (HTTP $HTTP_STATUS, $(curl_words "$WORK/curl")); nothing was changed. Look at: systemctl status $1"
+    die_with "$EXIT_SERVER" "$WORK/journal" \
+      "Prometheus at $BASE_URL is not ready (HTTP $HTTP_STATUS, $(curl_words "$WORK/curl")); nothing was changed. Look at: systemctl status $1"
   fi
 }
 
 # refuse_unasked: refuses a server that cannot be asked with these settings, which no waiting would change.
 refuse_unasked() {
   local FAULT REMEDY
-  explain_answer "$HTTP_STATUS" "$WORK/body" "$(curl_words "$WORK/curl")" prometheus.url prometheus.apiCredentials "$(setting API_CURL_CONFIG '')"
+  explain_answer "$HTTP_STATUS" "$WORK/body" "$(curl_words "$WORK/curl")" prometheus.url prometheus.apiCredentials \
+    "$(setting API_CURL_CONFIG '')"
   if [[ -n $FAULT ]]; then die "$EXIT_SERVER" "Prometheus at $BASE_URL $FAULT; nothing was changed. $REMEDY"; fi
 }
 
@@ -125,7 +132,8 @@ read_listeners() {
   fi
 }
 
-# take_server_ports: sets SERVER_PORTS to the ports of the running server, ":9090 :9091", by its flags, which were just asked for, and by the URL.
+# take_server_ports: sets SERVER_PORTS to the ports of the running server, ":9090 :9091", by its flags, which were just
+# asked for, and by the URL.
 take_server_ports() {
   json_value web.listen-address
   SERVER_PORTS="$(grep -o ':[0-9]*' <<<"$VALUE" | tr '\n' ' ')" || true
@@ -142,7 +150,8 @@ read_public_listeners() {
   done
 }
 
-# require_reload UNIT: refuses a server that cannot be told to load its configuration without a signal that might end it.
+# require_reload UNIT: refuses a server that cannot be told to load its configuration without a signal that might end
+# it.
 require_reload() {
   local main way_out
   if find_reload "$1"; then return 0; fi
@@ -151,8 +160,8 @@ require_reload() {
   die "$EXIT_REFUSED" "$1 cannot be told to load its configuration: its main process is not the server but $main, which a signal could end, and no other process of it is known to be the server; nothing was changed. $way_out"
 }
 
-# find_reload UNIT: sets RELOAD to unit (its ExecReload=, which may send a signal to the main process, so that must be the server), lifecycle (an HTTP
-# request) or signal (to SERVER_PID); false if there is no way.
+# find_reload UNIT: sets RELOAD to unit (its ExecReload=, which may send a signal to the main process, so that must be
+# the server), lifecycle (an HTTP request) or signal (to SERVER_PID); false if there is no way.
 find_reload() {
   local main data lifecycle
   RELOAD=''
@@ -179,7 +188,8 @@ order_reload() {
   find_reload "$1" || return 1
   if [[ $RELOAD == lifecycle ]]; then
     http_get /-/reload --request POST --max-time "$2"
-    # What stands in front of the server may keep this to itself; the answer of the server would be 200, or 500 with its words.
+    # What stands in front of the server may keep this to itself; the answer of the server would be 200, or 500 with its
+    # words.
     if [[ $HTTP_STATUS == [25]00 || -z $SERVER_PID ]]; then [[ $HTTP_STATUS == 200 ]]; return $?; fi
     RELOAD=signal
   fi

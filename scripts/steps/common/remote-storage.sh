@@ -3,7 +3,8 @@
 
 readonly SECRETS=/etc/prometheus-backup/remote-write
 readonly REMOTE_WRITE_SETTINGS='UNIT URL API_CURL_CONFIG TARGET SECRET_FILE'
-# By name of the target: whether samples must arrive, seconds to wait, where to; what the first look and the last one saw.
+# By name of the target: whether samples must arrive, seconds to wait, where to; what the first look and the last one
+# saw.
 TARGETS=()
 declare -A ARRIVAL=() PATIENCE=() ENDPOINT=() FIRST_FAILED=() FIRST_SENT=() OUTCOME=()
 
@@ -15,7 +16,8 @@ read_targets() {
   UNIT="${SETTINGS[UNIT]}"
   while read -r name arrival seconds url; do
     if [[ ! $name =~ ^[a-z][a-z0-9-]*$ || ! $arrival =~ ^(required|warn)$ || ! $seconds =~ ^[0-9]{1,3}$ ]]; then
-      die "$EXIT_CONFIGURATION" "setting TARGET must be a name, required or warn, seconds and a URL; nothing was changed"
+      die "$EXIT_CONFIGURATION" \
+        "setting TARGET must be a name, required or warn, seconds and a URL; nothing was changed"
     fi
     TARGETS+=("$name")
     ARRIVAL[$name]="$arrival" PATIENCE[$name]="$seconds" ENDPOINT[$name]="$url"
@@ -66,8 +68,8 @@ judge() {
   fi
 }
 
-# confirm_arrival SINCE TARGET...: waits until samples from after the second SINCE have arrived at every target. One that
-# gets none ends the step, or is warned about, as its settings say.
+# confirm_arrival SINCE TARGET...: waits until samples from after the second SINCE have arrived at every target. One
+# that gets none ends the step, or is warned about, as its settings say.
 confirm_arrival() {
   local since=$(($1 + 1)) began=$SECONDS name open
   shift
@@ -97,7 +99,8 @@ report_missing() {
   fi
   : >"$WORK/journal"
   if journalctl --unit "$UNIT" --since "@$(($2 - 1))" --no-pager --output cat >"$WORK/said" 2>/dev/null; then
-    grep -F "remote_name=$1 " "$WORK/said" | grep -E 'level=(warn|error|WARN|ERROR)' | tail -n 1 >"$WORK/journal" || true
+    grep -F "remote_name=$1 " "$WORK/said" | grep -E 'level=(warn|error|WARN|ERROR)' | tail -n 1 >"$WORK/journal" ||
+      true
   fi
   if [[ ! -s $WORK/journal && ${OUTCOME[$1]} == late ]]; then explain_silence "$1" >"$WORK/journal"; fi
   if [[ ${ARRIVAL[$1]} == warn ]]; then
@@ -105,7 +108,8 @@ report_missing() {
     warn "$text; it stays configured, because its arrival is set to warn"
     return 0
   fi
-  die_with "$EXIT_VERIFICATION" "$WORK/journal" "$text. Correct the target or the receiver and run \`pulumi up\` again, or set its arrival to warn"
+  die_with "$EXIT_VERIFICATION" "$WORK/journal" \
+    "$text. Correct the target or the receiver and run \`pulumi up\` again, or set its arrival to warn"
 }
 
 # explain_silence TARGET: Prometheus says nothing about samples that were never ready to be sent.

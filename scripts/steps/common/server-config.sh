@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The server's configuration file: found, changed line by line, checked by promtool, put in force and loaded.
-# A YAML library would rewrite comments and layout of a file that belongs to others. What the changed file means is asked
-# from Prometheus itself (parsed-config), and promtool judges it. TEXT holds the file, each line with its line end.
+# The server's configuration file: found, changed line by line, checked by promtool, put in force and loaded. A YAML
+# library would rewrite comments and layout of a file that belongs to others. What the changed file means is asked from
+# Prometheus itself (parsed-config), and promtool judges it. TEXT holds the file, each line with its line end.
 
 CONFIG='' REAL_CONFIG='' IN_FORCE_LATER=false CONFIG_CHANGED=false CONFIG_WRITTEN=false SIGNALLED=false TEXT=()
 
@@ -19,15 +19,17 @@ find_promtool() {
   read_server_unit
   PROMTOOL="$(server_program promtool)"
   if [[ -z $PROMTOOL ]]; then
-    die "$EXIT_CONFIGURATION" "there is no promtool beside the program of $UNIT nor on PATH that nobody but root can change, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus, in /usr/local/bin, say; of one that is there, give file and directories to root"
+    die "$EXIT_CONFIGURATION" \
+      "there is no promtool beside the program of $UNIT nor on PATH that nobody but root can change, so nothing can be checked before it is loaded; nothing was changed. Install it from the same release as Prometheus, in /usr/local/bin, say; of one that is there, give file and directories to root"
   fi
 }
 
 # promtool_check rules|config FILE: as the server's user, who reads it later. Its words go to $WORK/promtool.
 promtool_check() { as_user "$UNIT_USER" "$PROMTOOL" check "$1" "$2" >"$WORK/promtool" 2>&1; }
 
-# find_config: sets CONFIG to the file that the server reads, with its directory as the server sees it. The word of the server alone is not enough
-# for a file of somebody else's. OTHER_VIEW says why it is not the file of that name on this host, if so.
+# find_config: sets CONFIG to the file that the server reads, with its directory as the server sees it. The word of the
+# server alone is not enough for a file of somebody else's. OTHER_VIEW says why it is not the file of that name on this
+# host, if so.
 find_config() {
   local owner said
   server_flag config.file
@@ -86,13 +88,14 @@ run_promtool() {
 # refuse_text WHAT ADVICE: with the words of promtool on what it does not accept; it has many more on what it does.
 refuse_text() {
   awk '/^Checking / { show() } { part = part $0 "\n"; if (/FAILED/ || !/^(Checking | *SUCCESS:|$)/) bad = 1 }
-    END { show() } function show() { if (bad) printf "%s", part; part = ""; bad = 0 }' "$WORK/promtool" | head -n 40 >"$WORK/words"
+    END { show() } function show() { if (bad) printf "%s", part; part = ""; bad = 0 }' "$WORK/promtool" |
+      head -n 40 >"$WORK/words"
   FAILURE_DETAIL="$(cat -- "$WORK/words")"
   die "$EXIT_CONFIGURATION" "promtool does not accept $1; its words are above, nothing was changed${2:+. $2}"
 }
 
-# run_promtool_in_force LATER: judges the file in force before any change. One that names the file LATER, which is not there
-# yet, is judged when it is.
+# run_promtool_in_force LATER: judges the file in force before any change. One that names the file LATER, which is not
+# there yet, is judged when it is.
 run_promtool_in_force() {
   if [[ -n $OTHER_VIEW ]] || promtool_check config "$CONFIG"; then return 0; fi
   if [[ -n $1 && ! -e $1 ]] && grep -F 'does not point to an existing file' -- "$WORK/promtool" | grep -qF -- "$1"; then
@@ -114,12 +117,14 @@ read_config() {
   fi
 }
 
-# check_text WITH ADVICE: lets promtool see TEXT in the place of the file in force, because its relative paths count from there.
+# check_text WITH ADVICE: lets promtool see TEXT in the place of the file in force, because its relative paths count
+# from there.
 check_text() {
   CONFIG_CHANGED=true
   write_text "$REAL_CONFIG"
   cat -- "$WORK/config" >"$WORK/judge/config"
-  in_place "$WORK/judge/config" as_user "$UNIT_USER" "$PROMTOOL" check config "$CONFIG" >"$WORK/promtool" 2>&1 || refuse_text "$CONFIG with $1" "$2"
+  in_place "$WORK/judge/config" as_user "$UNIT_USER" "$PROMTOOL" check config "$CONFIG" >"$WORK/promtool" 2>&1 ||
+    refuse_text "$CONFIG with $1" "$2"
 }
 
 # write_text CONFIG: TEXT goes to $WORK/config, with owner and mode of CONFIG.
@@ -169,7 +174,8 @@ find_reload_patience() {
   http_get /api/v1/status/flags
   json_value storage.remote.flush-deadline
   if [[ ${VALUE:-1m} =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]]; then
-    RELOAD_SECONDS=$((60 + queues * (3600 * ${BASH_REMATCH[2]:-0} + 60 * ${BASH_REMATCH[4]:-0} + ${BASH_REMATCH[6]:-0})))
+    RELOAD_SECONDS=$((60 +
+      queues * (3600 * ${BASH_REMATCH[2]:-0} + 60 * ${BASH_REMATCH[4]:-0} + ${BASH_REMATCH[6]:-0})))
   fi
   if ((RELOAD_SECONDS > 300)); then RELOAD_SECONDS=300; fi
 }
@@ -182,7 +188,8 @@ load_config() {
   reload_server "$UNIT" "$RELOAD_SECONDS" || status=$?
   if ((status != 0)); then
     keep_journal "$UNIT" "$WORK/journal"
-    die_with "$EXIT_CONFIGURATION" "$WORK/journal" "$UNIT did not load its configuration with $1; the words of its journal are above"
+    die_with "$EXIT_CONFIGURATION" "$WORK/journal" \
+      "$UNIT did not load its configuration with $1; the words of its journal are above"
   fi
 }
 
@@ -200,7 +207,8 @@ unload_config() {
   return "$status"
 }
 
-# open_config: for removal; sets TEXT, and REAL_CONFIG to the file that what was recorded leads to now. False without one.
+# open_config: for removal; sets TEXT, and REAL_CONFIG to the file that what was recorded leads to now. False without
+# one.
 open_config() {
   REAL_CONFIG="$(realpath --quiet -- "${STATE_VALUES[config]:-}")" || return 1
   if [[ ! -f $REAL_CONFIG ]]; then return 1; fi

@@ -82,7 +82,8 @@ why_not_extendable() {
     return 0
   fi
   word="$(program_of "$1")"
-  if [[ ${word##*/} =~ ^(sh|bash|dash|ash|ksh|zsh|busybox)$ || $1 =~ (^|[[:space:]/])(sh|bash|dash|ash|ksh|zsh)[[:space:]]+-[a-z]*c ]]; then
+  if [[ ${word##*/} =~ ^(sh|bash|dash|ash|ksh|zsh|busybox)$ ||
+    $1 =~ (^|[[:space:]/])(sh|bash|dash|ash|ksh|zsh)[[:space:]]+-[a-z]*c ]]; then
     REASON='it starts a shell, which would keep the flag for itself'
   elif [[ $word == *[\"\'%\$]* ]]; then
     return 0

@@ -3,7 +3,8 @@
 
 require_user() {
   if ! id -- "$1" >/dev/null 2>&1; then
-    die "$EXIT_CONFIGURATION" "this host has no user $1, as whom backups run; install Prometheus first, or name its user in prometheus.user. Nothing was changed"
+    die "$EXIT_CONFIGURATION" \
+      "this host has no user $1, as whom backups run; install Prometheus first, or name its user in prometheus.user. Nothing was changed"
   fi
 }
 
@@ -14,5 +15,6 @@ as_user() {
   setpriv --reuid="$user" --regid="$(id -g -- "$user")" --init-groups --inh-caps=-all --reset-env -- "$@"
 }
 
-# in_directory PATH COMMAND...: COMMAND in PATH, which has no symbolic link in it: false if somebody has put one there meanwhile.
+# in_directory PATH COMMAND...: COMMAND in PATH, which has no symbolic link in it: false if somebody has put one there
+# meanwhile.
 in_directory() { ( cd -P -- "$1" && [[ $PWD == "$1" ]] && "${@:2}" ); }

@@ -24,7 +24,8 @@ refuse_foreign_data() {
 ensure_server_user() {
   if id -- "$SERVER_USER" >/dev/null 2>&1; then return 0; fi
   MADE_USER=true CHANGED=true CHANGING=true
-  useradd --system --user-group --no-create-home --home-dir "$DATA" --shell /usr/sbin/nologin --comment 'VictoriaMetrics' "$SERVER_USER" >"$WORK/useradd" 2>&1 ||
+  useradd --system --user-group --no-create-home --home-dir "$DATA" --shell /usr/sbin/nologin \
+    --comment 'VictoriaMetrics' "$SERVER_USER" >"$WORK/useradd" 2>&1 ||
     die_with "$EXIT_CONFIGURATION" "$WORK/useradd" "the user $SERVER_USER cannot be made, see above"
 }
 

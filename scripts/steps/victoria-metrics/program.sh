@@ -21,7 +21,8 @@ fetch_release() {
     download_failed "$url"
   sum="$(sha256sum -- "$WORK/archive")"
   if [[ ${sum%% *} != "${SETTINGS[DOWNLOAD_SHA256]}" ]]; then
-    die "$EXIT_VERIFICATION" "what came from $url has the SHA-256 ${sum%% *}, not the one of the configuration; nothing was changed. Check where the file comes from before you change the checksum"
+    die "$EXIT_VERIFICATION" \
+      "what came from $url has the SHA-256 ${sum%% *}, not the one of the configuration; nothing was changed. Check where the file comes from before you change the checksum"
   fi
   unpack_release "$url"
 }
@@ -30,15 +31,18 @@ download_failed() {
   if is_full "$WORK"; then
     die "$EXIT_SPACE" "there is no space left in $WORK to download $1; nothing was changed. Free some (see: df $WORK)"
   fi
-  die_with "$EXIT_CONFIGURATION" "$WORK/curl" "$1 cannot be downloaded from this host, see above; nothing was changed. Check the URL, and the way from the host to it"
+  die_with "$EXIT_CONFIGURATION" "$WORK/curl" \
+    "$1 cannot be downloaded from this host, see above; nothing was changed. Check the URL, and the way from the host to it"
 }
 
 # unpack_release URL: sets RELEASE to the one program of the archive.
 unpack_release() {
   local member
-  member="$(tar -tzf "$WORK/archive" 2>"$WORK/tar" | grep -m 1 -xE '([A-Za-z0-9._-]+/)*victoria-metrics(-prod)?')" || true
+  member="$(tar -tzf "$WORK/archive" 2>"$WORK/tar" | grep -m 1 -xE '([A-Za-z0-9._-]+/)*victoria-metrics(-prod)?')" ||
+    true
   if [[ -z $member ]] || ! tar -xzOf "$WORK/archive" -- "$member" >"$WORK/release" 2>>"$WORK/tar"; then
-    die_with "$EXIT_CONFIGURATION" "$WORK/tar" "$1 is no tar.gz with the program victoria-metrics-prod; nothing was changed. Take the archive victoria-metrics-linux-$(dpkg --print-architecture 2>/dev/null || uname -m)-VERSION.tar.gz of a release"
+    die_with "$EXIT_CONFIGURATION" "$WORK/tar" \
+      "$1 is no tar.gz with the program victoria-metrics-prod; nothing was changed. Take the archive victoria-metrics-linux-$(dpkg --print-architecture 2>/dev/null || uname -m)-VERSION.tar.gz of a release"
   fi
   RELEASE="$WORK/release"
 }
@@ -57,7 +61,8 @@ put_release() {
 ensure_package() {
   if [[ -n "$(setting DOWNLOAD_URL '')" || -x $BINARY ]]; then return 0; fi
   if ! command -v apt-get >/dev/null; then
-    die "$EXIT_CONFIGURATION" "this distribution has no package of VictoriaMetrics; name a release with its checksum in \`victoriaMetrics.download\`"
+    die "$EXIT_CONFIGURATION" \
+      "this distribution has no package of VictoriaMetrics; name a release with its checksum in \`victoriaMetrics.download\`"
   fi
   # A package that was removed, but not purged, has left files that a purge would take along.
   if [[ "$(dpkg-query --show --showformat '${db:Status-Status}' "$PACKAGE" 2>/dev/null)" == config-files ]]; then
@@ -73,10 +78,12 @@ drop_package() {
   local action=purge status
   status="$(dpkg-query --show --showformat '${db:Status-Status}' "$PACKAGE" 2>/dev/null)"
   if [[ -z $status || $status == not-installed ]]; then return 0; fi
-  if [[ ${STATE_VALUES[package_before]:-} == config-files ]] || [[ -n "$(find "$PACKAGE_DIRECTORY" -mindepth 1 -maxdepth 1 2>/dev/null)" ]]; then
+  if [[ ${STATE_VALUES[package_before]:-} == config-files ]] ||
+    [[ -n "$(find "$PACKAGE_DIRECTORY" -mindepth 1 -maxdepth 1 2>/dev/null)" ]]; then
     action=remove
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get --quiet --assume-yes --no-auto-remove -o DPkg::Lock::Timeout=120 "$action" "$PACKAGE" >"$WORK/package" 2>&1 || {
+  DEBIAN_FRONTEND=noninteractive apt-get --quiet --assume-yes --no-auto-remove \
+    -o DPkg::Lock::Timeout=120 "$action" "$PACKAGE" >"$WORK/package" 2>&1 || {
     tail -n 5 -- "$WORK/package" >&2
     note "the package $PACKAGE could not be removed, see above; run: apt-get $action $PACKAGE"
     return 1

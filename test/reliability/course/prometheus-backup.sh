@@ -1,5 +1,6 @@
 #!/bin/bash
-# The course's script (chapter 10, 2.4 and 6.1), as it stands there but for the messages: the peer that faults are tried on.
+# The course's script (chapter 10, 2.4 and 6.1), as it stands there but for the messages: the peer that faults are tried
+# on.
 # shellcheck disable=SC2181
 
 PROMETHEUS_URL="http://localhost:9090"
