@@ -5,13 +5,15 @@ import { defineConfig } from "vitest/config";
 
 // `.ci/run` names a directory and counts what each run of Vitest reports there.
 const reports = process.env.TEST_REPORTS;
-const jsonReport: [string, object][] = reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }]];
+const jsonReport: [string, object][] =
+  reports === undefined ? [] : [["json", { outputFile: path.join(reports, `${process.pid}.json`) }]];
 
 /** Needs no host, but other programs for most of its time. */
 const PROGRAMS = ["test/{alerts,backup,package,restore,steps}/**/*.test.ts"];
 
 const WITHOUT_HOST = {
-  // A bash that takes itself for the first one reads the ~/.bashrc of whoever runs the tests, since its input is a socket.
+  // A bash that takes itself for the first one reads the ~/.bashrc of whoever runs the tests, since its input is a
+  // socket.
   env: { SHLVL: "2" },
   // They start programs and wait for them; on a machine with two cores the default would be one file at a time.
   maxWorkers: Math.max(2, availableParallelism()),
@@ -24,7 +26,7 @@ const WITHOUT_HOST = {
 const WITH_SLOW_TESTS = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter(name => name.endsWith(".test.ts"))
   .map(name => path.join("test", name))
-  .filter(name => readFileSync(name, "utf8").includes("/runner/pace\""));
+  .filter(name => readFileSync(name, "utf8").includes('/runner/pace"'));
 
 export default defineConfig({
   test: {
@@ -34,7 +36,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [...PROGRAMS, "test/integration/**", "test/hostCommand/**", "test/bench/**", "test/receivers/**", "node_modules/**"],
+          exclude: [
+            ...PROGRAMS,
+            "test/integration/**",
+            "test/hostCommand/**",
+            "test/bench/**",
+            "test/receivers/**",
+            "node_modules/**",
+          ],
           globalSetup: ["test/tools/debianPackages.ts"],
           ...WITHOUT_HOST,
         },

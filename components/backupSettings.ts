@@ -1,13 +1,16 @@
 import {
-  adminApiDefaults, adminApiProblems, adminApiSchema, AdminApiSettings, Exposure, uselessProxy,
+  adminApiDefaults,
+  adminApiProblems,
+  adminApiSchema,
+  AdminApiSettings,
+  Exposure,
+  uselessProxy,
 } from "./adminApi/settings";
 import { alertProblems, alertSchema, AlertSettings } from "./alertRules/settings";
 import { jobForm } from "./backupJob/form";
 import { backupUser } from "./backupJob/plan";
 import { Repository } from "./backupJob/repository";
-import {
-  jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems,
-} from "./backupJob/settings";
+import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./backupJob/settings";
 import { bootstrapProblems, BootstrapSource } from "./bootstrap/settings";
 import { given } from "./fields/given";
 import { list } from "./fields/group";

@@ -55,7 +55,8 @@ export function duplicateNames(hosts: { name: string }[]): Problem[] {
   const repeated = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
   return repeated.map(name => ({
     path: names.flatMap((candidate, index) => (candidate === name ? [`hosts[${index}].name`] : [])).join(", "),
-    text: `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must ` +
+    text:
+      `${names.filter(candidate => candidate === name).length === 2 ? "both" : "all"} are "${name}". Names must ` +
       `differ because resources and bucket prefixes carry them. Rename one host.`,
   }));
 }
@@ -96,12 +97,14 @@ export function sharedMachines(hosts: ReachedHost[]): Problem[] {
       return [];
     }
     const all = names.join(names.length === 2 ? " and " : ", ");
-    return [{
-      path: same.map(({ index }) => `hosts[${index}].connection.address`).join(", "),
-      text:
-        `${all} are one machine (${place}). A host is one machine with one Prometheus server: files, cron entry and ` +
-        "command of the second would replace those of the first. Correct the address, or remove one.",
-    }];
+    return [
+      {
+        path: same.map(({ index }) => `hosts[${index}].connection.address`).join(", "),
+        text:
+          `${all} are one machine (${place}). A host is one machine with one Prometheus server: files, cron entry and ` +
+          "command of the second would replace those of the first. Correct the address, or remove one.",
+      },
+    ];
   });
 }
 

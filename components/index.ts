@@ -8,14 +8,28 @@ export { Proof, Repository, SftpDirectory } from "./backupJob/repository";
 export { Retention } from "./backupJob/retention";
 export { Limits } from "./backupJob/limits";
 export {
-  BackupJobArgs, Compression, DrillSettings, Format, JobSettings, Scheduler, SkipHead, Source,
+  BackupJobArgs,
+  Compression,
+  DrillSettings,
+  Format,
+  JobSettings,
+  Scheduler,
+  SkipHead,
+  Source,
 } from "./backupJob/settings";
 export { BootstrapArgs, BootstrapSource } from "./bootstrap/settings";
 export { AlertRulesArgs, AlertSettings } from "./alertRules/settings";
 export { VictoriaMetricsArgs, VictoriaMetricsDownload, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 export {
-  Arrival, RelabelAction, RemoteWriteArgs, RemoteWriteBasicAuth, RemoteWritePreset, RemoteWriteQueue, RemoteWriteTarget,
-  RemoteWriteTls, WriteRelabelConfig,
+  Arrival,
+  RelabelAction,
+  RemoteWriteArgs,
+  RemoteWriteBasicAuth,
+  RemoteWritePreset,
+  RemoteWriteQueue,
+  RemoteWriteTarget,
+  RemoteWriteTls,
+  WriteRelabelConfig,
 } from "./remoteWrite/settings";
 export { LockMode, ObjectLock, OffsiteBucketArgs, OffsiteBucketSettings, OffsiteHost } from "./offsiteBucket/settings";
 export { BackupSettings, PrometheusBackupArgs } from "./backupSettings";

@@ -38,7 +38,9 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const signatureKey = "4dabf18193072939515e22adb298388d";
 
 function isSecret(value: unknown): value is { value: unknown } {
-  return typeof value === "object" && value !== null && (value as Record<string, unknown>)[signatureKey] === secretSignature;
+  return (
+    typeof value === "object" && value !== null && (value as Record<string, unknown>)[signatureKey] === secretSignature
+  );
 }
 
 /** The value without its wrappings, and whether there was one. */
@@ -52,12 +54,16 @@ function unwrap(value: unknown): { value: unknown; secret: boolean } {
   }
   if (typeof value === "object" && value !== null) {
     const entries = Object.entries(value).map(([key, item]) => [key, unwrap(item)] as const);
-    return { value: Object.fromEntries(entries.map(([key, item]) => [key, item.value])), secret: entries.some(([, item]) => item.secret) };
+    return {
+      value: Object.fromEntries(entries.map(([key, item]) => [key, item.value])),
+      secret: entries.some(([, item]) => item.secret),
+    };
   }
   return { value, secret: false };
 }
 
-const known = /^(prometheus-backup:index:[A-Za-z]+|command:remote:(Command|CopyToRemote)|aws:s3\/bucket[A-Za-z]*:Bucket[A-Za-z]*|aws:iam\/rolePolicy:RolePolicy)$/;
+const known =
+  /^(prometheus-backup:index:[A-Za-z]+|command:remote:(Command|CopyToRemote)|aws:s3\/bucket[A-Za-z]*:Bucket[A-Za-z]*|aws:iam\/rolePolicy:RolePolicy)$/;
 
 /** What the provider would have added. */
 function outputs(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
@@ -87,7 +93,9 @@ export async function recordResources(make: () => unknown, preview = false): Pro
           fail(error);
           throw error;
         }
-        const plain = Object.entries(inputs as Record<string, unknown>).map(([key, value]) => [key, unwrap(value)] as const);
+        const plain = Object.entries(inputs as Record<string, unknown>).map(
+          ([key, value]) => [key, unwrap(value)] as const,
+        );
         all.push({
           type,
           name,
@@ -112,7 +120,10 @@ export async function recordResources(make: () => unknown, preview = false): Pro
     if (recorded) {
       recorded.protect = request.getProtect();
       recorded.retainOnDelete = request.getRetainondelete();
-      recorded.dependsOn = request.getDependenciesList().map(urn => urn.split("::").at(-1) ?? urn).sort();
+      recorded.dependsOn = request
+        .getDependenciesList()
+        .map(urn => urn.split("::").at(-1) ?? urn)
+        .sort();
     }
   };
   await make();
@@ -122,7 +133,9 @@ export async function recordResources(make: () => unknown, preview = false): Pro
     named: (name, type) => {
       const found = all.filter(resource => resource.name === name && (type === undefined || resource.type === type));
       if (found.length !== 1 || !found[0]) {
-        throw new Error(`${found.length} resources are named ${name}; there are ${all.map(resource => resource.name).join(", ")}`);
+        throw new Error(
+          `${found.length} resources are named ${name}; there are ${all.map(resource => resource.name).join(", ")}`,
+        );
       }
       return found[0];
     },

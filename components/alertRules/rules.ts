@@ -84,6 +84,8 @@ export function renderTargets(targets: ExporterTarget[]): string {
     targets: targets.filter(({ intervalSeconds }) => intervalSeconds === interval).map(({ address }) => address),
     labels: { prometheus_backup: "enabled", [intervalLabel]: duration(interval) },
   }));
-  return `# Written by prometheus-backup, for file_sd_configs of the job that scrapes ` +
-    `node_exporter.\n${stringify(entries, { lineWidth: 0 })}`;
+  return (
+    `# Written by prometheus-backup, for file_sd_configs of the job that scrapes ` +
+    `node_exporter.\n${stringify(entries, { lineWidth: 0 })}`
+  );
 }

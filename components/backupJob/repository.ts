@@ -1,7 +1,16 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { amount, choice, flag, group, secret, text } from "../fields/group";
 import {
-  addressCheck, both, bucketCheck, Check, directoryCheck, hostKeyCheck, lineCheck, loginCheck, pattern, prefixCheck,
+  addressCheck,
+  both,
+  bucketCheck,
+  Check,
+  directoryCheck,
+  hostKeyCheck,
+  lineCheck,
+  loginCheck,
+  pattern,
+  prefixCheck,
   urlCheck,
 } from "../fields/patterns";
 import { Findings } from "../fields/problems";
@@ -159,7 +168,7 @@ export function repositoryProblems(found: Findings, path: string, repository: Re
     found.add(
       path,
       `must have exactly one of \`path\`, \`bucket\`, \`gcs\` and \`sftp\`, and has ` +
-      `${kinds.length === 0 ? "none" : kinds.length}. Keep one.`,
+        `${kinds.length === 0 ? "none" : kinds.length}. Keep one.`,
     );
     return;
   }
@@ -190,7 +199,7 @@ function missingRegion(offsite: boolean): string {
     ? "is missing, and this stack does not say in which region it works. " +
         "Set it, or run `pulumi config set aws:region REGION`."
     : "is missing. Write the region of the bucket, such as `eu-central-1`, or the `endpoint` of a server other than " +
-      "AWS.";
+        "AWS.";
 }
 
 const sftpPathCheck: Check = value =>

@@ -243,7 +243,7 @@ export function jobProblems(job: JobSettings & { environment?: string; textfileD
     found.add(
       where.join(", "),
       `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because commands and logs use them. ` +
-      `Give each a \`name\` of its own.`,
+        `Give each a \`name\` of its own.`,
     );
   }
   if (job.textfileDirectory !== undefined && job.textfileDirectory !== "") {

@@ -8,9 +8,7 @@ import { StepName } from "../host/stepName";
 import { renderBackupJob } from "./hostFiles";
 import { BackupJobPlan, backupJobPlan, repositoryPlan } from "./plan";
 import { PlainRepository, withoutCredentials } from "./repository";
-import {
-  BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems, Scheduler,
-} from "./settings";
+import { BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems, Scheduler } from "./settings";
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;

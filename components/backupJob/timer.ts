@@ -107,8 +107,13 @@ function timer(plan: TimerPlan, { schedule, command }: ScheduledJob): string {
 
 /** A timer and a service for each job, by path. Throws `ScheduleError` on a schedule that a timer cannot keep. */
 export function renderTimers(plan: TimerPlan, jobs: ScheduledJob[]): HostFiles {
-  return Object.fromEntries(jobs.flatMap(job => {
-    const place = `${paths.units}/${unitName(job.command)}`;
-    return [[`${place}.service`, publicFile(service(plan, job))], [`${place}.timer`, publicFile(timer(plan, job))]];
-  }));
+  return Object.fromEntries(
+    jobs.flatMap(job => {
+      const place = `${paths.units}/${unitName(job.command)}`;
+      return [
+        [`${place}.service`, publicFile(service(plan, job))],
+        [`${place}.timer`, publicFile(timer(plan, job))],
+      ];
+    }),
+  );
 }

@@ -28,7 +28,7 @@ export const bootstrapSchema = group({ host: text.optional(), backup: text.optio
 export const backupNameCheck = pattern(
   /^(latest|[0-9]{8}T[0-9]{6}Z)$/,
   "must be `latest` or the name of a backup. Write it as `prometheus-backup.sh list --host NAME` prints it, for " +
-  "example `20261122T020000Z`.",
+    "example `20261122T020000Z`.",
 );
 
 /** What is wrong with the backup that a host is to be born from; its repository must be one of the host's own. */
@@ -44,7 +44,7 @@ export function bootstrapProblems(
     found.add(
       "bootstrapFrom.repository",
       `must be the name of a repository of this host: ${names.map(name => `\`${name}\``).join(", ")}. Choose one, ` +
-      `or remove it.`,
+        `or remove it.`,
     );
   }
   return found.problems;

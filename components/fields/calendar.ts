@@ -78,7 +78,7 @@ function refuseMissingTimes(line: Fields, { hour, minute }: Values, timeZone: st
       const date = new Date(day * DAY * 1000).toISOString().slice(0, 10);
       throw new ScheduleError(
         `runs at ${clock(missing)}, which does not exist in ${timeZone} when clocks go forward (${date}), and a ` +
-        `systemd timer ` +
+          `systemd timer ` +
           `leaves that day out. Choose a time outside of ${clock(from)} to ${clock(to)}, or \`scheduler: cron\`.`,
       );
     }

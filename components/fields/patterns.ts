@@ -21,7 +21,7 @@ export function both(...checks: Check[]): Check {
 export const hostNameCheck = pattern(
   /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
   "must be lower case letters, digits, `.` and `-`, at most 63, with a letter or digit at both ends, because " +
-  "resources and directories carry it. Rename the host.",
+    "resources and directories carry it. Rename the host.",
 );
 
 export const addressCheck = pattern(
@@ -44,7 +44,7 @@ export const unitCheck = pattern(
 export const hostKeyCheck = pattern(
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{32,}={0,3}$/,
   "is not a public host key. Paste the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address in " +
-  "front.",
+    "front.",
 );
 export const directoryCheck = both(lineCheck, value => {
   const isPlain = value.startsWith("/") && value !== "/" && !/\/(\.\.?)?(\/|$)/.test(value);
@@ -59,7 +59,7 @@ export const filePathCheck = both(
 export const urlCheck = pattern(
   /^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\/[A-Za-z0-9._~/%-]*)?$/,
   "must be a URL with `http://` or `https://`, a host, and at most a path; no user, password or query. Move " +
-  "credentials to their own setting.",
+    "credentials to their own setting.",
 );
 
 export const bucketCheck = pattern(

@@ -56,7 +56,7 @@ export function split(schedule: string): Fields {
   if (Object.values(fields).some(field => !FIELD.test(field))) {
     throw new ScheduleError(
       "uses a form that Debian's cron does not know; it takes numbers, names, `*`, lists, ranges, and steps after " +
-      "`*` or a range. " +
+        "`*` or a range. " +
         'Write for example "0 */6 * * *" for every six hours.',
     );
   }
@@ -183,7 +183,7 @@ export function spreadSchedule(schedule: string, spreadMinutes: number, hostName
   if (!everyDay && Math.max(...hours) * 60 + Number(fields.minute) + spreadMinutes > 24 * 60) {
     throw new ScheduleError(
       "would pass midnight when moved by `spreadMinutes`, into a day that the line does not name. Start earlier or " +
-      "lower `spreadMinutes`.",
+        "lower `spreadMinutes`.",
     );
   }
   const total = Number(fields.minute) + stableOffset(hostName, spreadMinutes);

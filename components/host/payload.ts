@@ -73,7 +73,7 @@ function loader(step: StepName, place: string): string[] {
     '  if ! gzip -dc -- "$carried" >"$toolkit" || ! is_whole "$toolkit"; then',
     '    rm -f -- "$toolkit"',
     `    echo "prometheus-backup: error: the toolkit was copied to this host once, but is neither at $carried nor ` +
-    `installed; run: pulumi up --replace '**-toolkit'" >&2`,
+      `installed; run: pulumi up --replace '**-toolkit'" >&2`,
     "    exit 3",
     "  fi",
     "fi",

@@ -29,8 +29,10 @@ function installText(timeoutSeconds: number): string {
  */
 function removeText(step: StepName, installation: string, timeoutSeconds: number): string {
   const program = `${paths.steps}/${step}.sh`;
-  return `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} ` +
-    `remove ${installation} </dev/null; fi'`;
+  return (
+    `timeout ${timeoutSeconds} sudo -n /bin/bash -c 'if [ -e ${program} ]; then exec /bin/bash ${program} ` +
+    `remove ${installation} </dev/null; fi'`
+  );
 }
 
 /**

@@ -21,7 +21,7 @@ function section(name: string, content: string): string {
   if (content.split("\n").some(line => line.startsWith(MARK)) || !content.endsWith("\n")) {
     throw new RangeError(
       `${name} cannot be a section of the toolkit: it holds a line of the form "${MARK}NAME" or ends without a line ` +
-      `break`,
+        `break`,
     );
   }
   return `${MARK}${name}\n${content}`;

@@ -31,7 +31,10 @@ export function noWayIn(hosts: { name: string; connection: SshConnection; retire
   if (fault === undefined) {
     return undefined;
   }
-  const names = needy.slice(0, 3).map(({ name }) => name).join(", ");
+  const names = needy
+    .slice(0, 3)
+    .map(({ name }) => name)
+    .join(", ");
   const all = needy.length > 3 ? `${names} and ${needy.length - 3} more` : names;
   return (
     `no way into ${all}: \`privateKey\` is not set, and ${fault}. Every step that has to run there will fail. ` +

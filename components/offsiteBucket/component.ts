@@ -54,17 +54,15 @@ function hostPolicy(
   bucketArn: pulumi.Input<string>,
 ): pulumi.Output<string> {
   const { prefix, hostsMayPrune = true, kmsKey } = args;
-  return pulumi
-    .output({ bucketArn, kmsKey })
-    .apply(known =>
-      renderHostPolicy({
-        ...known,
-        prefix,
-        hostName: host.hostName,
-        mayRead: host.mayRead ?? [],
-        mayPrune: hostsMayPrune,
-      }),
-    );
+  return pulumi.output({ bucketArn, kmsKey }).apply(known =>
+    renderHostPolicy({
+      ...known,
+      prefix,
+      hostName: host.hostName,
+      mayRead: host.mayRead ?? [],
+      mayPrune: hostsMayPrune,
+    }),
+  );
 }
 
 /** Everything that keeps the bucket private and its contents recoverable. */

@@ -12,7 +12,7 @@ export const targetNameCheck = pattern(
 export const remoteUrlCheck = pattern(
   /^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(\/[A-Za-z0-9._~/%:-]*)?(\?[A-Za-z0-9._~/%:&=+-]*)?$/,
   "must be a URL with `http://` or `https://` and a host; no user and no password. Move credentials to `basicAuth` " +
-  "or `bearerToken`.",
+    "or `bearerToken`.",
 );
 export const tenantCheck = pattern(
   /^[A-Za-z0-9!_.*'()-]{1,150}$/,
@@ -153,7 +153,7 @@ export function remoteWriteProblems(targets: RemoteWriteTarget[] | undefined): P
     found.add(
       where.join(", "),
       `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because metrics and files carry ` +
-      `them. Give each a \`name\` of its own.`,
+        `them. Give each a \`name\` of its own.`,
     );
   }
   return found.problems;

@@ -4,7 +4,12 @@ import { StepContent } from "../host/payload";
 import { Step } from "../host/step";
 import { StepName } from "../host/stepName";
 import {
-  PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, RemoteWriteTargetPlan, withoutSecrets,
+  PlainTarget,
+  RemoteWritePlan,
+  remoteWritePlan,
+  RemoteWriteSecrets,
+  RemoteWriteTargetPlan,
+  withoutSecrets,
 } from "./plan";
 import { missingTargets, remoteWriteProblems } from "./problems";
 import { RemoteWriteArgs } from "./settings";

@@ -9,12 +9,15 @@ export function inFileOrder(problems: Problem[], file: unknown): Problem[] {
 function placeIn(file: unknown, path: string): number[] {
   let value = file;
   const first = path.split(", ")[0] ?? "";
-  return first.split(/[.[\]]+/).filter(key => key !== "").map(key => {
-    const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-    const place = keys.indexOf(key);
-    value = place < 0 ? undefined : (value as Record<string, unknown>)[key];
-    return place < 0 ? Number.MAX_SAFE_INTEGER : place;
-  });
+  return first
+    .split(/[.[\]]+/)
+    .filter(key => key !== "")
+    .map(key => {
+      const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
+      const place = keys.indexOf(key);
+      value = place < 0 ? undefined : (value as Record<string, unknown>)[key];
+      return place < 0 ? Number.MAX_SAFE_INTEGER : place;
+    });
 }
 
 function compare(a: number[], b: number[]): number {

@@ -72,14 +72,14 @@ function notes(host: FleetHost): string[] {
     ...(wantsAdminApi(host)
       ? [
           `/etc/systemd/system/${unit}.d/zz-prometheus-backup-admin-api.conf is made from the ExecStart in force on ` +
-          `the host, with --web.enable-admin-api added. Not at all if the API is on already.`,
+            `the host, with --web.enable-admin-api added. Not at all if the API is on already.`,
         ]
       : []),
     ...(host.textfile?.enabled === false
       ? []
       : [
           `${paths.configDirectory}/textfile-directory names the directory that node_exporter is found to read; a ` +
-          `drop-in for its unit only if it reads none.`,
+            `drop-in for its unit only if it reads none.`,
         ]),
     ...(host.alerts?.enabled === false
       ? []
@@ -90,7 +90,7 @@ function notes(host: FleetHost): string[] {
     ...(sendsSamples(host)
       ? [
           `The prometheus.yml in force gets the targets of ${paths.remoteWrite} as a marked part in remote_write; ` +
-          `every other byte of it stays.`,
+            `every other byte of it stays.`,
         ]
       : []),
     ...(hasRemoteWriteSecrets(host)
@@ -98,15 +98,17 @@ function notes(host: FleetHost): string[] {
       : []),
     ...(hasSecrets(host) ? [`${paths.credentials}/ holds the secrets of the stack; they are not written here.`] : []),
     `${paths.log}, ${paths.state} and local repository directories are made empty if they are missing, and kept ` +
-    `when the host leaves the stack.`,
+      `when the host leaves the stack.`,
     ...(wantsVictoriaMetrics(host) ? [victoriaMetricsNote(host)] : []),
     `Beside each program in ${paths.steps} lies a record of what it found, for its removal.`,
   ];
 }
 
 function bootstrapNote(backup: string, source: string): string {
-  return `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished ` +
-    `block yet; ${paths.bootstrapped} says what became of it, for good.`;
+  return (
+    `The data directory is restored from backup ${backup} of ${source}, once, and only if it holds no finished ` +
+    `block yet; ${paths.bootstrapped} says what became of it, for good.`
+  );
 }
 
 function victoriaMetricsNote(host: FleetHost): string {
@@ -115,8 +117,10 @@ function victoriaMetricsNote(host: FleetHost): string {
     download === undefined
       ? "The package victoria-metrics is installed"
       : `${paths.victoriaMetrics} is fetched from ${download.url} and checked`;
-  return `${program}, and ${dataDirectory} is made for its user _victoria-metrics if it is missing. Data and user ` +
-    `are kept when the host leaves the stack.`;
+  return (
+    `${program}, and ${dataDirectory} is made for its user _victoria-metrics if it is missing. Data and user ` +
+    `are kept when the host leaves the stack.`
+  );
 }
 
 /** The hosts of a fleet with everything that they share filled in. */

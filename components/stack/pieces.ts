@@ -40,8 +40,25 @@ export function plainSettings(config: SharedConfig): BackupSettings {
     victoriaMetrics,
   } = config;
   const all: BackupSettings = {
-    schedule, spreadMinutes, timeZone, scheduler, source, format, archiveCompression, skipHead, holdBlocks, retention,
-    orphanGraceHours, suspectBelowPercent, companions, adminApi, textfile, alerts, drill, limits, victoriaMetrics,
+    schedule,
+    spreadMinutes,
+    timeZone,
+    scheduler,
+    source,
+    format,
+    archiveCompression,
+    skipHead,
+    holdBlocks,
+    retention,
+    orphanGraceHours,
+    suspectBelowPercent,
+    companions,
+    adminApi,
+    textfile,
+    alerts,
+    drill,
+    limits,
+    victoriaMetrics,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

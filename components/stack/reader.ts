@@ -10,7 +10,11 @@ import { pattern } from "../fields/patterns";
 import { Problem } from "../fields/problems";
 import { privateKeyFault, SecretFault } from "../fields/secretText";
 import {
-  duplicateNames, FleetHost, offsiteProblems, PrometheusBackupFleetArgs, sharedMachines,
+  duplicateNames,
+  FleetHost,
+  offsiteProblems,
+  PrometheusBackupFleetArgs,
+  sharedMachines,
 } from "../fleetSettings";
 import { HostArgs, hostProblems, missingHostKey, SshConnection } from "../host/connection";
 import { bucketProblems, offsiteBucketSchema } from "../offsiteBucket/settings";

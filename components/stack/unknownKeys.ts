@@ -8,11 +8,14 @@ export function unknownKeys(plain: StackConfig, keys: StackKey[]): { problems: P
   const named = new Set(textsIn([plain.defaults, plain.hosts]));
   const unknown = keys.filter(key => !named.has(key.name));
   const known = structures.map(structure => `\`${structure}\``).join(", ");
-  const problems = unknown.filter(({ secret }) => !secret).map(({ name }) => {
-    const near = nearest(name, structures);
-    const meant = near === undefined ? `There are ${known}, and secrets that they name.` : `Did you mean \`${near}\`?`;
-    return { path: name, text: `is not a setting of ${namespace}. ${meant}` };
-  });
+  const problems = unknown
+    .filter(({ secret }) => !secret)
+    .map(({ name }) => {
+      const near = nearest(name, structures);
+      const meant =
+        near === undefined ? `There are ${known}, and secrets that they name.` : `Did you mean \`${near}\`?`;
+      return { path: name, text: `is not a setting of ${namespace}. ${meant}` };
+    });
   const warnings = unknown
     .filter(({ secret }) => secret)
     .map(({ name }) => `the secret \`${name}\` of this stack is named by no setting of ${namespace}`);

@@ -85,7 +85,7 @@ const listenCheck: Check = value => {
   return port !== undefined && Number(port) >= 1024 && Number(port) <= 65_535
     ? undefined
     : "must be one IP address with a port from 1024 to 65535, because the server runs without any right of root. " +
-      "Write for example `127.0.0.1:8428`.";
+        "Write for example `127.0.0.1:8428`.";
 };
 
 /** Places that the server's unit hides from it or that do not outlive a restart. */
@@ -119,15 +119,19 @@ const secret = /password|secret|authkey|token|license/i;
 const flagCheck: Check = value => {
   const [, name] = /^--?([A-Za-z][A-Za-z0-9._-]*)(?:=[A-Za-z0-9._:/,@+-]*)?$/.exec(value) ?? [];
   if (name === undefined) {
-    return "must be one flag of VictoriaMetrics, such as `-memory.allowedPercent=30`, of letters, digits and " +
-      "`._:/,@+-`. Correct it.";
+    return (
+      "must be one flag of VictoriaMetrics, such as `-memory.allowedPercent=30`, of letters, digits and " +
+      "`._:/,@+-`. Correct it."
+    );
   }
   if (own.includes(name)) {
     return "is a flag that this module sets itself. Use `dataDirectory`, `retention`, `listen` or `snapshotsMaxAge`.";
   }
   if (secret.test(name)) {
-    return "would show a secret in the process list and in the state. Let a proxy in front of the server ask for " +
-      "credentials.";
+    return (
+      "would show a secret in the process list and in the state. Let a proxy in front of the server ask for " +
+      "credentials."
+    );
   }
   return unreachable.test(name)
     ? "would keep the server from being reached and checked as plain HTTP. Do this in a proxy in front of it."

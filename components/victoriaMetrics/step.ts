@@ -2,7 +2,10 @@ import { StepContent } from "../host/payload";
 import { Step } from "../host/step";
 import { StepName } from "../host/stepName";
 import {
-  VictoriaMetricsArgs, victoriaMetricsDefaults, victoriaMetricsProblems, VictoriaMetricsSettings,
+  VictoriaMetricsArgs,
+  victoriaMetricsDefaults,
+  victoriaMetricsProblems,
+  VictoriaMetricsSettings,
 } from "./settings";
 import { renderVictoriaMetrics, VictoriaMetricsPlan, victoriaMetricsUrl } from "./unit";
 

@@ -8,7 +8,10 @@ const docs = path.join(__dirname, "..", "..", "docs");
 function main(): void {
   const codes = path.join(docs, "exit-codes.md");
   fs.writeFileSync(path.join(docs, "commands.md"), renderCommandsPage());
-  fs.writeFileSync(codes, fs.readFileSync(codes, "utf8").replace(/^\| code .*\n(\|.*\n)+/m, () => renderExitCodeTable()));
+  fs.writeFileSync(
+    codes,
+    fs.readFileSync(codes, "utf8").replace(/^\| code .*\n(\|.*\n)+/m, () => renderExitCodeTable()),
+  );
 }
 
 main();

@@ -35,13 +35,23 @@ function writeHost(directory: string, name: string, host: HostArtefacts): number
   const owners = Object.entries(host.files)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([target, file]) => `${file.mode} ${file.owner} ${target}`);
-  const notes = ["Files:", ...owners, "", "Made on the host from what is found there:", ...host.notes.map(note => `- ${note}`), ""];
+  const notes = [
+    "Files:",
+    ...owners,
+    "",
+    "Made on the host from what is found there:",
+    ...host.notes.map(note => `- ${note}`),
+    "",
+  ];
   fs.writeFileSync(path.join(directory, `${name}.txt`), notes.join("\n"));
   fs.writeFileSync(path.join(directory, `${name}.json`), `${JSON.stringify(renderedHost(host), null, 2)}\n`);
   return owners.length;
 }
 
-/** A directory of an earlier render is emptied, so that what is no longer installed does not stay; any other must be empty. */
+/**
+ * A directory of an earlier render is emptied, so that what is no longer installed does not stay; any other must be
+ * empty.
+ */
 function prepare(directory: string): void {
   fs.mkdirSync(directory, { recursive: true });
   const found = fs.readdirSync(directory);
@@ -67,18 +77,28 @@ function writeAlerts(directory: string, fleet: PrometheusBackupFleetArgs, { cent
     const rules = write("prometheus-backup.yml", render(centralAlertRulesPlan(Object.values(plans))));
     return operator ? [rules] : [rules, write("targets.yml", renderTargets(fleetTargets(fleet)))];
   }
-  const places = Object.entries(plans).map(([name, plan]: [string, AlertRulesPlan]) => write(`${name}.yml`, render(plan)));
-  // Every file has the rules about all hosts that its server scrapes, so several on one server would raise each alert as often.
-  const warning = "Each file is for the server of its own host. One server that scrapes several of these hosts takes what --central writes.";
+  const places = Object.entries(plans).map(([name, plan]: [string, AlertRulesPlan]) =>
+    write(`${name}.yml`, render(plan)),
+  );
+  // Every file has the rules about all hosts that its server scrapes, so several on one server would raise each alert
+  // as often.
+  const warning =
+    "Each file is for the server of its own host. One server that scrapes several of these hosts takes what --central writes.";
   return places.length > 1 ? [...places, warning] : places;
 }
 
 function writeHosts(directory: string, fleet: PrometheusBackupFleetArgs): string[] {
-  return Object.entries(fleetArtefacts(fleet)).map(([name, host]) => `${path.join(directory, name)}: ${writeHost(directory, name, host)} files`);
+  return Object.entries(fleetArtefacts(fleet)).map(
+    ([name, host]) => `${path.join(directory, name)}: ${writeHost(directory, name, host)} files`,
+  );
 }
 
 const options = {
-  stack: { type: "string" }, out: { type: "string" }, config: { type: "string" }, alerts: { type: "boolean" }, central: { type: "boolean" },
+  stack: { type: "string" },
+  out: { type: "string" },
+  config: { type: "string" },
+  alerts: { type: "boolean" },
+  central: { type: "boolean" },
   operator: { type: "boolean" },
 } as const;
 
@@ -96,6 +116,12 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `render: error: ${error.message}` : error instanceof Error ? error.message : String(error));
+  console.error(
+    error instanceof UsageError
+      ? `render: error: ${error.message}`
+      : error instanceof Error
+        ? error.message
+        : String(error),
+  );
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -55,7 +55,11 @@ function parseYaml(text: string, file: string): unknown {
  * The fleet of a stack as its file describes it, without the engine. Every secret is an empty text: that there is one
  * decides which files exist, and nothing here may show it. Throws `UsageError` if there is no such file.
  */
-export function readFleet(stack: string, file = stackFile(stack), warn?: (text: string) => void): PrometheusBackupFleetArgs {
+export function readFleet(
+  stack: string,
+  file = stackFile(stack),
+  warn?: (text: string) => void,
+): PrometheusBackupFleetArgs {
   if (!fs.existsSync(file)) {
     throw new UsageError(`there is no stack file ${file}; name an existing stack, or its file with --config`);
   }

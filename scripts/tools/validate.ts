@@ -1,7 +1,7 @@
 /**
- * `npm run validate -- --stack STACK`: checks the file of a stack as a preview does, without engine, secrets or hosts: for
- * editors and pull requests. A line for each problem: file, line, column, setting, what is wrong and what to do. Ends with
- * 0 if there is none, with 1 if there are, and with 2 if there is nothing to read.
+ * `npm run validate -- --stack STACK`: checks the file of a stack as a preview does, without engine, secrets or hosts:
+ * for editors and pull requests. A line for each problem: file, line, column, setting, what is wrong and what to do.
+ * Ends with 0 if there is none, with 1 if there are, and with 2 if there is nothing to read.
  */
 import * as fs from "fs";
 import * as path from "path";
@@ -38,6 +38,12 @@ function main(): number {
 try {
   process.exitCode = main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `validate: error: ${error.message}` : error instanceof Error ? error.message : String(error));
+  console.error(
+    error instanceof UsageError
+      ? `validate: error: ${error.message}`
+      : error instanceof Error
+        ? error.message
+        : String(error),
+  );
   process.exitCode = 2;
 }

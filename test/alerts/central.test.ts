@@ -18,21 +18,36 @@ const fleet = Array.from({ length: 50 }, (_, index) => {
   const [schedule, interval] = schedules[index % schedules.length] ?? ["", 0];
   return { name: `prom-${index + 1}`, schedule, interval };
 });
-const plan = centralAlertRulesPlan(fleet.map(({ name, schedule }) => alertRulesPlan(name, { labels: { team: "infra" } }, { schedule }).rules));
-const intervalNames: Record<number, string> = { [10 * MINUTE]: "10m", [HOUR]: "1h", [6 * HOUR]: "6h", [DAY]: "1d", [7 * DAY]: "7d" };
+const plan = centralAlertRulesPlan(
+  fleet.map(({ name, schedule }) => alertRulesPlan(name, { labels: { team: "infra" } }, { schedule }).rules),
+);
+const intervalNames: Record<number, string> = {
+  [10 * MINUTE]: "10m",
+  [HOUR]: "1h",
+  [6 * HOUR]: "6h",
+  [DAY]: "1d",
+  [7 * DAY]: "7d",
+};
 
 /** Forty-nine healthy hosts and one that has no backup, as a server that scrapes them all sees them at the end. */
 function fiftyHosts(missing: string, at: number, step?: number, isLabelled = true): Series {
   const all = fleet.map(({ name, interval }) => {
     const target = `,prometheus_backup="enabled"${isLabelled ? `,prometheus_backup_interval="${intervalNames[interval] ?? ""}"` : ""}`;
-    return name === missing ? exporterSeries({ name, at, target, step }) : hostSeries({ name, interval, at, lastSuccess: at - interval / 2, target, step });
+    return name === missing
+      ? exporterSeries({ name, at, target, step })
+      : hostSeries({ name, interval, at, lastSuccess: at - interval / 2, target, step });
   });
   // What the server scrapes besides is none of ours, whatever it does.
-  return Object.assign({}, ...all, { 'up{instance="web:9100",job="node"}': "1x200", 'node_textfile_scrape_error{instance="web:9100",job="node"}': "1x200" }) as Series;
+  return Object.assign({}, ...all, {
+    'up{instance="web:9100",job="node"}': "1x200",
+    'node_textfile_scrape_error{instance="web:9100",job="node"}': "1x200",
+  }) as Series;
 }
 
 function alerting(missing: string, at: number, step?: number, isLabelled = true): string[] {
-  return firingAlerts(plan, { series: fiftyHosts(missing, at, step, isLabelled), at, step }).map(({ alert, labels }) => `${alert} ${labels["instance"] ?? ""}`);
+  return firingAlerts(plan, { series: fiftyHosts(missing, at, step, isLabelled), at, step }).map(
+    ({ alert, labels }) => `${alert} ${labels["instance"] ?? ""}`,
+  );
 }
 
 test("promtool accepts the rules, none of which comes twice", () => {
@@ -41,17 +56,23 @@ test("promtool accepts the rules, none of which comes twice", () => {
   expect(promtool(directory, "check", "rules", "--lint=duplicate-rules", "--lint-fatal", "rules.yml")).toBe("");
   fs.rmSync(directory, { recursive: true });
   // A host more with a schedule that is known makes no rule more.
-  const more = centralAlertRulesPlan([plan, alertRulesPlan("prom-51", { labels: { team: "infra" } }, { schedule: "0 2 * * *" }).rules]);
+  const more = centralAlertRulesPlan([
+    plan,
+    alertRulesPlan("prom-51", { labels: { team: "infra" } }, { schedule: "0 2 * * *" }).rules,
+  ]);
   expect(renderAlertRules(more)).toBe(renderAlertRules(plan));
 });
 
 test.each([
   ["prom-2", HOUR, 2 * HOUR],
   ["prom-4", 24 * HOUR, 25 * HOUR],
-])("of fifty hosts exactly the one without a backup, %s, alerts, once its own schedule has passed", (missing, early, late) => {
-  expect(alerting(missing, early)).toEqual([]);
-  expect(alerting(missing, late)).toEqual([`PrometheusBackupNeverRan ${missing}:9100`]);
-});
+])(
+  "of fifty hosts exactly the one without a backup, %s, alerts, once its own schedule has passed",
+  (missing, early, late) => {
+    expect(alerting(missing, early)).toEqual([]);
+    expect(alerting(missing, late)).toEqual([`PrometheusBackupNeverRan ${missing}:9100`]);
+  },
+);
 
 test("a weekly host without a backup alerts after a week, and so does one whose target says nothing of its schedule", () => {
   const step = 12 * HOUR;
@@ -63,23 +84,47 @@ test("a weekly host without a backup alerts after a week, and so does one whose 
 
 test("F22: what is wrong with one host is said of that host, by the limits of its own schedule", () => {
   const at = DAY;
-  const hourly = { name: "prom-2", interval: HOUR, at, target: ',prometheus_backup="enabled",prometheus_backup_interval="1h"' };
-  const weekly = { name: "prom-5", interval: 7 * DAY, at, target: ',prometheus_backup="enabled",prometheus_backup_interval="7d"' };
+  const hourly = {
+    name: "prom-2",
+    interval: HOUR,
+    at,
+    target: ',prometheus_backup="enabled",prometheus_backup_interval="1h"',
+  };
+  const weekly = {
+    name: "prom-5",
+    interval: 7 * DAY,
+    at,
+    target: ',prometheus_backup="enabled",prometheus_backup_interval="7d"',
+  };
   const old = { lastSuccess: at - 2.5 * HOUR };
   const leftover = { leftover_snapshots: 1 };
-  const series = { ...fiftyHosts("", at), ...hostSeries({ ...hourly, ...old }, leftover), ...hostSeries({ ...weekly, ...old }, leftover) };
-  expect(firingAlerts(plan, { series, at }).map(({ alert, labels }) => `${alert} ${labels["host"] ?? labels["instance"] ?? ""}`)).toEqual([
-    "PrometheusBackupFailed prom-2", "PrometheusBackupLeftoverSnapshots prom-2", "PrometheusBackupTextfileStale prom-2:9100",
+  const series = {
+    ...fiftyHosts("", at),
+    ...hostSeries({ ...hourly, ...old }, leftover),
+    ...hostSeries({ ...weekly, ...old }, leftover),
+  };
+  expect(
+    firingAlerts(plan, { series, at }).map(
+      ({ alert, labels }) => `${alert} ${labels["host"] ?? labels["instance"] ?? ""}`,
+    ),
+  ).toEqual([
+    "PrometheusBackupFailed prom-2",
+    "PrometheusBackupLeftoverSnapshots prom-2",
+    "PrometheusBackupTextfileStale prom-2:9100",
   ]);
 });
 
 test("hosts that differ in the rest share what they have in common", () => {
   const both = centralAlertRulesPlan([
-    alertRulesPlan("a", { labels: { team: "infra", site: "north" }, exporterJob: "node", tooSlowSeconds: 60 }, {}).rules,
+    alertRulesPlan("a", { labels: { team: "infra", site: "north" }, exporterJob: "node", tooSlowSeconds: 60 }, {})
+      .rules,
     alertRulesPlan("b", { labels: { team: "infra", site: "south" }, exporterJob: "node.exporter" }, {}).rules,
   ]);
   expect(both).toEqual({
-    intervals: [{ seconds: DAY, tooSlowSeconds: 1800 }], exporterJobs: ["node", "node.exporter"], labels: { team: "infra" }, runbookBase: "docs/runbooks/",
+    intervals: [{ seconds: DAY, tooSlowSeconds: 1800 }],
+    exporterJobs: ["node", "node.exporter"],
+    labels: { team: "infra" },
+    runbookBase: "docs/runbooks/",
   });
   expect(alertRules(both).find(({ alert }) => alert === "PrometheusBackupNeverRan")?.expr).toBe(
     'up{job=~"node|node\\\\.exporter",prometheus_backup="enabled"} == 1 unless on (instance) prometheus_backup_last_success_timestamp_seconds',

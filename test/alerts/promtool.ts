@@ -27,7 +27,9 @@ function stepOf(at: number): number {
   return at <= 4 * DAY ? 15 * MINUTE : HOUR;
 }
 
-/** The rules are looked at once an hour where that meets the end: each look costs, and over days the limits are hours. */
+/**
+ * The rules are looked at once an hour where that meets the end: each look costs, and over days the limits are hours.
+ */
 function evaluationOf(at: number, step: number): number {
   return at > DAY && at % HOUR === 0 && HOUR % step === 0 ? HOUR : step;
 }
@@ -48,21 +50,28 @@ export interface Fired {
   labels: Record<string, string>;
 }
 
-/** The alerts that fire, in the order of the rules. Nothing is expected to fire, so what promtool complains about does. */
+/**
+ * The alerts that fire, in the order of the rules. Nothing is expected to fire, so what promtool complains about does.
+ */
 export function firingAlerts(plan: AlertRulesPlan, { series, at, step = stepOf(at) }: Case): Fired[] {
   const names = [...new Set(alertRules(plan).map(rule => rule.alert))];
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));
   try {
     fs.writeFileSync(path.join(directory, "rules.yml"), renderAlertRules(plan));
-    fs.writeFileSync(path.join(directory, "case.yml"), stringify({
-      rule_files: ["rules.yml"],
-      evaluation_interval: `${evaluationOf(at, step)}s`,
-      tests: [{
-        interval: `${step}s`,
-        input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-        alert_rule_test: names.map(alertname => ({ eval_time: `${at}s`, alertname })),
-      }],
-    }));
+    fs.writeFileSync(
+      path.join(directory, "case.yml"),
+      stringify({
+        rule_files: ["rules.yml"],
+        evaluation_interval: `${evaluationOf(at, step)}s`,
+        tests: [
+          {
+            interval: `${step}s`,
+            input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+            alert_rule_test: names.map(alertname => ({ eval_time: `${at}s`, alertname })),
+          },
+        ],
+      }),
+    );
     const complaint = promtool(directory, "test", "rules", "case.yml");
     const found = [...complaint.matchAll(/Labels:(\{alertname=.*?\})\n/g)].map(([, text = ""]) => fired(text));
     if (complaint !== "" && found.length === 0) {
@@ -75,7 +84,9 @@ export function firingAlerts(plan: AlertRulesPlan, { series, at, step = stepOf(a
 }
 
 function fired(text: string): Fired {
-  const labels = Object.fromEntries([...text.matchAll(/(\w+)="((?:\\.|[^"\\])*)"/g)].map(([, name = "", value = ""]) => [name, value]));
+  const labels = Object.fromEntries(
+    [...text.matchAll(/(\w+)="((?:\\.|[^"\\])*)"/g)].map(([, name = "", value = ""]) => [name, value]),
+  );
   return { alert: labels["alertname"] ?? "", labels };
 }
 
@@ -103,12 +114,19 @@ export interface HostSeries {
 }
 
 /** Series that the scrape of a host's node_exporter has beside its metrics of backups. */
-export function exporterSeries({ name, at, target = ',prometheus_backup="enabled"', step }: Pick<HostSeries, "name" | "at" | "target" | "step">): Series {
+export function exporterSeries({
+  name,
+  at,
+  target = ',prometheus_backup="enabled"',
+  step,
+}: Pick<HostSeries, "name" | "at" | "target" | "step">): Series {
   const labels = `instance="${name}:9100",job="node"${target}`;
   return { [`up{${labels}}`]: steady(1, at, step), [`node_textfile_scrape_error{${labels}}`]: steady(0, at, step) };
 }
 
-/** The series of a healthy host, up to the end of the test; `more` replaces metrics by name, and `null` takes one away. */
+/**
+ * The series of a healthy host, up to the end of the test; `more` replaces metrics by name, and `null` takes one away.
+ */
 export function hostSeries(options: HostSeries, more: Record<string, number | null> = {}): Series {
   const { name, interval, at, lastSuccess, target = ',prometheus_backup="enabled"', step } = options;
   const labels = `host="${name}",environment="test",instance="${name}:9100",job="node"${target}`;
@@ -127,11 +145,20 @@ export function hostSeries(options: HostSeries, more: Record<string, number | nu
     admin_api_exposed: 0,
     ...more,
   };
-  const own = Object.entries(values).flatMap(([metric, value]) => (value === null ? [] : [[`prometheus_backup_${metric}{${labels}}`, steady(value, at, step)]]));
+  const own = Object.entries(values).flatMap(([metric, value]) =>
+    value === null ? [] : [[`prometheus_backup_${metric}{${labels}}`, steady(value, at, step)]],
+  );
   const repositories = ["local", "offsite"].flatMap(repository => [
-    [`prometheus_backup_repository_last_success_timestamp_seconds{${labels},repository="${repository}"}`, steady(lastSuccess, at, step)],
+    [
+      `prometheus_backup_repository_last_success_timestamp_seconds{${labels},repository="${repository}"}`,
+      steady(lastSuccess, at, step),
+    ],
     [`prometheus_backup_repository_last_exit_code{${labels},repository="${repository}"}`, steady(0, at, step)],
   ]);
   const mtime = `node_textfile_mtime_seconds{file="/var/lib/node/prometheus_backup.prom",instance="${name}:9100",job="node"${target}}`;
-  return { ...(Object.fromEntries([...own, ...repositories]) as Series), ...exporterSeries({ name, at, target, step }), [mtime]: steady(lastSuccess, at, step) };
+  return {
+    ...(Object.fromEntries([...own, ...repositories]) as Series),
+    ...exporterSeries({ name, at, target, step }),
+    [mtime]: steady(lastSuccess, at, step),
+  };
 }

@@ -7,7 +7,18 @@ import { alertRules, renderAlertRules } from "../../components/alertRules/rules"
 import { AlertRulesPlan, duration } from "../../components/alertRules/conditions/condition";
 import { alertRulesPlan } from "../../components/alertRules/step";
 import { slowTest } from "../runner/pace";
-import { DAY, exporterSeries, firing, firingAlerts, HOUR, hostSeries, MINUTE, promtool, Series, steady } from "./promtool";
+import {
+  DAY,
+  exporterSeries,
+  firing,
+  firingAlerts,
+  HOUR,
+  hostSeries,
+  MINUTE,
+  promtool,
+  Series,
+  steady,
+} from "./promtool";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "prometheus-backup-alerts-"));
 afterAll(() => fs.rmSync(directory, { recursive: true }));
@@ -31,7 +42,10 @@ function repository(metric: string, repositoryName: string): string {
 }
 
 test.each([daily, weekly, "*/10 * * * *", "0 */6 * * *", "* * * * *"])("promtool accepts the rules of %s", schedule => {
-  fs.writeFileSync(path.join(directory, "rules.yml"), renderAlertRules(own(schedule, { labels: { team: 'a "b" ü' }, exporterJob: "node exporter" })));
+  fs.writeFileSync(
+    path.join(directory, "rules.yml"),
+    renderAlertRules(own(schedule, { labels: { team: 'a "b" ü' }, exporterJob: "node exporter" })),
+  );
   expect(promtool(directory, "check", "rules", "rules.yml")).toBe("");
 });
 
@@ -40,13 +54,21 @@ test("a healthy host raises nothing", () => {
 });
 
 test("one missed daily run raises an alert within 27 hours, and not within 25", () => {
-  const missed = (age: number): string[] => firing(own(daily), { series: hostSeries({ name, interval: DAY, at: 4 * DAY, lastSuccess: 4 * DAY - age }), at: 4 * DAY });
+  const missed = (age: number): string[] =>
+    firing(own(daily), {
+      series: hostSeries({ name, interval: DAY, at: 4 * DAY, lastSuccess: 4 * DAY - age }),
+      at: 4 * DAY,
+    });
   expect(missed(25 * HOUR)).toEqual([]);
   expect(missed(27 * HOUR)).toEqual(["PrometheusBackupFailed"]);
 });
 
 slowTest("a weekly schedule does not cry on Monday, but after a week and a day", () => {
-  const age = (days: number): string[] => firing(own(weekly), { series: hostSeries({ name, interval: 7 * DAY, at: 20 * DAY, lastSuccess: (20 - days) * DAY }), at: 20 * DAY });
+  const age = (days: number): string[] =>
+    firing(own(weekly), {
+      series: hostSeries({ name, interval: 7 * DAY, at: 20 * DAY, lastSuccess: (20 - days) * DAY }),
+      at: 20 * DAY,
+    });
   expect(age(1)).toEqual([]);
   expect(age(6.9)).toEqual([]);
   expect(age(8)).toEqual(["PrometheusBackupFailed"]);
@@ -54,11 +76,19 @@ slowTest("a weekly schedule does not cry on Monday, but after a week and a day",
 
 test.each<[string, Record<string, number | null>, string[]]>([
   ["a failed run", { last_exit_code: 8 }, ["PrometheusBackupLastRunFailed"]],
-  ["a run without the admin API", { last_exit_code: 5 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupAdminApiDisabled"]],
+  [
+    "a run without the admin API",
+    { last_exit_code: 5 },
+    ["PrometheusBackupLastRunFailed", "PrometheusBackupAdminApiDisabled"],
+  ],
   ["an admin API that others reach", { admin_api_exposed: 1 }, ["PrometheusBackupAdminApiExposed"]],
   ["a server that did not say where it listens", { admin_api_exposed: null }, []],
   ["a failed verification", { last_exit_code: 9 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupVerifyFailed"]],
-  ["a damaged manifest, found by a run that is good itself", { repository_damaged_backups: 1 }, ["PrometheusBackupVerifyFailed"]],
+  [
+    "a damaged manifest, found by a run that is good itself",
+    { repository_damaged_backups: 1 },
+    ["PrometheusBackupVerifyFailed"],
+  ],
   ["manifests that are all sound", { repository_damaged_backups: 0 }, []],
   ["damage found by verify or drill", { verify_last_exit_code: 9 }, ["PrometheusBackupVerifyFailed"]],
   ["a drill for which there was no space", { verify_last_exit_code: 7 }, []],
@@ -66,12 +96,32 @@ test.each<[string, Record<string, number | null>, string[]]>([
   ["a run of 31 minutes", { last_duration_seconds: 1860 }, ["PrometheusBackupTooSlow"]],
   ["a run of 29 minutes", { last_duration_seconds: 1740 }, []],
   ["a run of 31 minutes where two hours are right", { last_duration_seconds: 1860, duration_limit_seconds: 7200 }, []],
-  ["a run of 31 minutes of a job that states no limit", { last_duration_seconds: 1860, duration_limit_seconds: null }, ["PrometheusBackupTooSlow"]],
+  [
+    "a run of 31 minutes of a job that states no limit",
+    { last_duration_seconds: 1860, duration_limit_seconds: null },
+    ["PrometheusBackupTooSlow"],
+  ],
   ["a suspect backup", { suspect: 1 }, ["PrometheusBackupSuspect"]],
-  ["a damaged block of the server", { last_exit_code: 9, damaged_blocks: 1, lost_blocks: 0 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupBlocksDamaged"]],
-  ["a lost block of the server", { last_exit_code: 9, damaged_blocks: 0, lost_blocks: 2 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupBlocksLost"]],
-  ["a failed verification where all blocks are sound", { last_exit_code: 9, damaged_blocks: 0, lost_blocks: 0 }, ["PrometheusBackupLastRunFailed", "PrometheusBackupVerifyFailed"]],
-  ["blocks that are all sound", { damaged_blocks: 0, lost_blocks: 0, future_blocks: 0, repository_future_backups: 0 }, []],
+  [
+    "a damaged block of the server",
+    { last_exit_code: 9, damaged_blocks: 1, lost_blocks: 0 },
+    ["PrometheusBackupLastRunFailed", "PrometheusBackupBlocksDamaged"],
+  ],
+  [
+    "a lost block of the server",
+    { last_exit_code: 9, damaged_blocks: 0, lost_blocks: 2 },
+    ["PrometheusBackupLastRunFailed", "PrometheusBackupBlocksLost"],
+  ],
+  [
+    "a failed verification where all blocks are sound",
+    { last_exit_code: 9, damaged_blocks: 0, lost_blocks: 0 },
+    ["PrometheusBackupLastRunFailed", "PrometheusBackupVerifyFailed"],
+  ],
+  [
+    "blocks that are all sound",
+    { damaged_blocks: 0, lost_blocks: 0, future_blocks: 0, repository_future_backups: 0 },
+    [],
+  ],
   ["a backup from the future", { repository_future_backups: 1 }, ["PrometheusBackupFromTheFuture"]],
   ["samples from the future", { future_blocks: 1 }, ["PrometheusBackupFromTheFuture"]],
   ["snapshots that stay", { leftover_snapshots: 2 }, ["PrometheusBackupLeftoverSnapshots"]],
@@ -105,8 +155,12 @@ test("one repository that falls behind the other is named", () => {
   const behind = (success: number | undefined, code: number): string[] =>
     firingAlerts(own(daily), {
       series: {
-        ...Object.fromEntries(Object.entries(series).filter(([key]) => key !== repository("last_success_timestamp_seconds", "offsite"))),
-        ...(success === undefined ? {} : { [repository("last_success_timestamp_seconds", "offsite")]: steady(success, 3 * DAY) }),
+        ...Object.fromEntries(
+          Object.entries(series).filter(([key]) => key !== repository("last_success_timestamp_seconds", "offsite")),
+        ),
+        ...(success === undefined
+          ? {}
+          : { [repository("last_success_timestamp_seconds", "offsite")]: steady(success, 3 * DAY) }),
         [repository("last_exit_code", "offsite")]: steady(code, 3 * DAY),
       },
       at: 3 * DAY,
@@ -122,35 +176,67 @@ test("one repository that falls behind the other is named", () => {
 slowTest("drills that have stopped, never came or never succeeded are missed where they are scheduled", () => {
   const at = 30 * DAY;
   const drill = (values: Record<string, number>): string[] =>
-    firing(own(daily), { series: hostSeries({ name, interval: DAY, at, lastSuccess: at - 20 * HOUR }, { drill_interval_seconds: 7 * DAY, ...values }), at });
-  const age = (days: number): string[] => drill({ verify_last_exit_code: 0, verify_last_success_timestamp_seconds: (30 - days) * DAY, drill_scheduled_since_timestamp_seconds: 0 });
+    firing(own(daily), {
+      series: hostSeries(
+        { name, interval: DAY, at, lastSuccess: at - 20 * HOUR },
+        { drill_interval_seconds: 7 * DAY, ...values },
+      ),
+      at,
+    });
+  const age = (days: number): string[] =>
+    drill({
+      verify_last_exit_code: 0,
+      verify_last_success_timestamp_seconds: (30 - days) * DAY,
+      drill_scheduled_since_timestamp_seconds: 0,
+    });
   expect(age(6.9)).toEqual([]);
   expect(age(7.9)).toEqual([]);
   expect(age(8.1)).toEqual(["PrometheusBackupVerifyStale"]);
   // Scheduled since the day before yesterday: the first drill is still to come; after nine days it should have.
   expect(drill({ drill_scheduled_since_timestamp_seconds: 28 * DAY })).toEqual([]);
   expect(drill({ drill_scheduled_since_timestamp_seconds: 21 * DAY })).toEqual(["PrometheusBackupVerifyStale"]);
-  expect(drill({ verify_last_exit_code: 7, drill_scheduled_since_timestamp_seconds: 28 * DAY })).toEqual(["PrometheusBackupVerifyStale"]);
+  expect(drill({ verify_last_exit_code: 7, drill_scheduled_since_timestamp_seconds: 28 * DAY })).toEqual([
+    "PrometheusBackupVerifyStale",
+  ]);
   expect(drill({ verify_last_exit_code: 7, verify_last_success_timestamp_seconds: 28 * DAY })).toEqual([]);
 });
 
 slowTest("F21: a run that crashed leaves old metrics, and their age tells", () => {
   const crashed = (schedule: string, interval: number, age: number): string[] =>
-    firing(own(schedule), { series: hostSeries({ name, interval, at: 30 * DAY, lastSuccess: 30 * DAY - age }), at: 30 * DAY });
+    firing(own(schedule), {
+      series: hostSeries({ name, interval, at: 30 * DAY, lastSuccess: 30 * DAY - age }),
+      at: 30 * DAY,
+    });
   expect(crashed(daily, DAY, 50 * HOUR)).toEqual(["PrometheusBackupFailed", "PrometheusBackupTextfileStale"]);
   expect(crashed(weekly, 7 * DAY, 50 * HOUR)).toEqual([]);
-  expect(crashed(weekly, 7 * DAY, 15 * DAY)).toEqual(["PrometheusBackupFailed", "PrometheusBackupDataTooOld", "PrometheusBackupTextfileStale"]);
+  expect(crashed(weekly, 7 * DAY, 15 * DAY)).toEqual([
+    "PrometheusBackupFailed",
+    "PrometheusBackupDataTooOld",
+    "PrometheusBackupTextfileStale",
+  ]);
 });
 
 test("a report of the same name, written elsewhere once a week, is not the metrics file", () => {
-  const report = 'node_textfile_mtime_seconds{file="/var/lib/node/prometheus_backup_report.prom",instance="prom-a:9100",job="node"}';
-  expect(firing(own("0 * * * *"), { series: { ...hostSeries({ name, interval: HOUR, at: 3 * DAY, lastSuccess: 3 * DAY - 600 }), [report]: steady(0, 3 * DAY) }, at: 3 * DAY })).toEqual([]);
+  const report =
+    'node_textfile_mtime_seconds{file="/var/lib/node/prometheus_backup_report.prom",instance="prom-a:9100",job="node"}';
+  expect(
+    firing(own("0 * * * *"), {
+      series: {
+        ...hostSeries({ name, interval: HOUR, at: 3 * DAY, lastSuccess: 3 * DAY - 600 }),
+        [report]: steady(0, 3 * DAY),
+      },
+      at: 3 * DAY,
+    }),
+  ).toEqual([]);
 });
 
 test.each<[string, Series]>([
   ["that is marked", exporterSeries({ name, at: 2 * DAY })],
   ["of its own that is not marked", exporterSeries({ name, at: 2 * DAY, target: "" })],
-  ["without a node_exporter that its server sees", { 'up{job="prometheus",instance="localhost:9090"}': steady(1, 2 * DAY) }],
+  [
+    "without a node_exporter that its server sees",
+    { 'up{job="prometheus",instance="localhost:9090"}': steady(1, 2 * DAY) },
+  ],
 ])("F21: a host %s and has no metrics at all", (_what, series) => {
   expect(firing(own(daily), { series, at: 2 * DAY })).toEqual(["PrometheusBackupNeverRan"]);
   // A new host has until its first run.
@@ -158,22 +244,41 @@ test.each<[string, Series]>([
 });
 
 test("F22: another host that is marked and has no metrics is missed by the server that scrapes it", () => {
-  const series = { ...dailyHost(), ...exporterSeries({ name: "prom-b", at: 3 * DAY }), ...exporterSeries({ name: "web", at: 3 * DAY, target: "" }) };
-  expect(firingAlerts(own(daily), { series, at: 3 * DAY }).map(({ alert, labels }) => [alert, labels["instance"]])).toEqual([["PrometheusBackupNeverRan", "prom-b:9100"]]);
+  const series = {
+    ...dailyHost(),
+    ...exporterSeries({ name: "prom-b", at: 3 * DAY }),
+    ...exporterSeries({ name: "web", at: 3 * DAY, target: "" }),
+  };
+  expect(
+    firingAlerts(own(daily), { series, at: 3 * DAY }).map(({ alert, labels }) => [alert, labels["instance"]]),
+  ).toEqual([["PrometheusBackupNeverRan", "prom-b:9100"]]);
 });
 
 test("F21: an exporter that is down is missed, marked or not, as soon as it has served metrics", () => {
   const down = (series: Series): string[] => firing(own(daily), { series, at: 3 * DAY });
-  expect(firing(own(daily), { series: { 'up{job="node",prometheus_backup="enabled",instance="prom-a:9100"}': steady(0, 20 * HOUR) }, at: 20 * HOUR })).toEqual(["PrometheusBackupExporterDown"]);
-  const gone = Object.fromEntries(Object.entries(hostSeries({ name, interval: DAY, at: 2 * DAY, lastSuccess: DAY, target: "" })).map(([key, values]) => [key, `${values} stale`]));
+  expect(
+    firing(own(daily), {
+      series: { 'up{job="node",prometheus_backup="enabled",instance="prom-a:9100"}': steady(0, 20 * HOUR) },
+      at: 20 * HOUR,
+    }),
+  ).toEqual(["PrometheusBackupExporterDown"]);
+  const gone = Object.fromEntries(
+    Object.entries(hostSeries({ name, interval: DAY, at: 2 * DAY, lastSuccess: DAY, target: "" })).map(
+      ([key, values]) => [key, `${values} stale`],
+    ),
+  );
   const up = 'up{instance="prom-a:9100",job="node"}';
   // Two days of metrics, then nothing but an exporter that does not answer. Another one that is down is none of ours.
-  expect(down({ ...gone, [up]: "1x192 0x200", 'up{instance="web:9100",job="node"}': steady(0, 3 * DAY) })).toEqual(["PrometheusBackupExporterDown"]);
+  expect(down({ ...gone, [up]: "1x192 0x200", 'up{instance="web:9100",job="node"}': steady(0, 3 * DAY) })).toEqual([
+    "PrometheusBackupExporterDown",
+  ]);
 });
 
 test("F21: an exporter that cannot read its files", () => {
   const [key = ""] = Object.keys(dailyHost()).filter(metric => metric.startsWith("node_textfile_scrape_error"));
-  expect(firing(own(daily), { series: { ...dailyHost(), [key]: steady(1, 3 * DAY) }, at: 3 * DAY })).toEqual(["PrometheusBackupTextfileBroken"]);
+  expect(firing(own(daily), { series: { ...dailyHost(), [key]: steady(1, 3 * DAY) }, at: 3 * DAY })).toEqual([
+    "PrometheusBackupTextfileBroken",
+  ]);
 });
 
 test("every rule has the form that people and tools rely on", () => {
@@ -189,25 +294,46 @@ test("every rule has the form that people and tools rely on", () => {
 
 test("descriptions speak of the host's own schedule", () => {
   fs.writeFileSync(path.join(directory, "described.yml"), renderAlertRules(own(daily)));
-  const labels = { alertname: "PrometheusBackupFailed", severity: "critical", host: name, environment: "test", instance: "prom-a:9100", job: "node", prometheus_backup: "enabled" };
+  const labels = {
+    alertname: "PrometheusBackupFailed",
+    severity: "critical",
+    host: name,
+    environment: "test",
+    instance: "prom-a:9100",
+    job: "node",
+    prometheus_backup: "enabled",
+  };
   const series = hostSeries({ name, interval: DAY, at: 4 * DAY, lastSuccess: 4 * DAY - 27 * HOUR });
-  fs.writeFileSync(path.join(directory, "described.test.yml"), JSON.stringify({
-    rule_files: ["described.yml"], evaluation_interval: "15m",
-    tests: [{
-      interval: "15m", input_series: Object.entries(series).map(([metric, values]) => ({ series: metric, values })),
-      alert_rule_test: [{
-        eval_time: "4d", alertname: "PrometheusBackupFailed",
-        exp_alerts: [{
-          exp_labels: labels,
-          exp_annotations: {
-            summary: "Prometheus has had no successful backup for longer than its schedule allows.",
-            description: "The last successful backup of prom-a is 1d 3h 0m 0s old; it should run at least every 1d 0h 0m 0s.",
-            runbook_url: "docs/runbooks/PrometheusBackupFailed.md",
-          },
-        }],
-      }],
-    }],
-  }));
+  fs.writeFileSync(
+    path.join(directory, "described.test.yml"),
+    JSON.stringify({
+      rule_files: ["described.yml"],
+      evaluation_interval: "15m",
+      tests: [
+        {
+          interval: "15m",
+          input_series: Object.entries(series).map(([metric, values]) => ({ series: metric, values })),
+          alert_rule_test: [
+            {
+              eval_time: "4d",
+              alertname: "PrometheusBackupFailed",
+              exp_alerts: [
+                {
+                  exp_labels: labels,
+                  exp_annotations: {
+                    summary: "Prometheus has had no successful backup for longer than its schedule allows.",
+                    description:
+                      "The last successful backup of prom-a is 1d 3h 0m 0s old; it should run at least every 1d 0h 0m 0s.",
+                    runbook_url: "docs/runbooks/PrometheusBackupFailed.md",
+                  },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    }),
+  );
   expect(promtool(directory, "test", "rules", "described.test.yml")).toBe("");
 });
 

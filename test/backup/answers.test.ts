@@ -1,4 +1,5 @@
-// What the server's API says is data of another program, or of a proxy in front of it: in its form, or no answer at all.
+// What the server's API says is data of another program, or of a proxy in front of it: in its form, or no answer at
+// all.
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
@@ -17,8 +18,12 @@ const NO_JSON = "HTTP 200, but no answer of Prometheus: no JSON (the page of a p
 const ANSWERS: Record<string, unknown> = {
   buildinfo: { version: "2.42.0+ds" },
   flags: {
-    "storage.tsdb.path": "/data", "web.enable-admin-api": "true", "storage.tsdb.retention.size": "1GB",
-    "web.listen-address": "0.0.0.0:9090", "config.file": "/etc/p.yml", "web.config.file": "",
+    "storage.tsdb.path": "/data",
+    "web.enable-admin-api": "true",
+    "storage.tsdb.retention.size": "1GB",
+    "web.listen-address": "0.0.0.0:9090",
+    "config.file": "/etc/p.yml",
+    "web.config.file": "",
   },
   runtimeinfo: { storageRetention: "15d or 1GiB", CWD: "/" },
   config: { yaml: "global:\n  scrape_interval: 1m\n" },
@@ -37,8 +42,25 @@ const ANSWERS: Record<string, unknown> = {
 const ANY = /^(values|series|query\.result\.0\.metric)|\.name$|\.url$|resultType$|^config\.yaml$/;
 const SHOWN = /^(flags\.(storage|web\.(listen|config)|config)|runtimeinfo)/;
 const hostile = (): unknown[] => [
-  code(), "1e20", "-5x", "0x10", "9".repeat(30), "a\u0000b", "x".repeat(200_000), "\u001b[2J", "NaN", "+Inf",
-  1e20, -5, 1e300, 0.1, true, {}, [], ["x"], [1, "2", "3"],
+  code(),
+  "1e20",
+  "-5x",
+  "0x10",
+  "9".repeat(30),
+  "a\u0000b",
+  "x".repeat(200_000),
+  "\u001b[2J",
+  "NaN",
+  "+Inf",
+  1e20,
+  -5,
+  1e300,
+  0.1,
+  true,
+  {},
+  [],
+  ["x"],
+  [1, "2", "3"],
 ];
 
 function isRight(at: string, old: unknown, value: unknown): boolean {
@@ -46,11 +68,14 @@ function isRight(at: string, old: unknown, value: unknown): boolean {
     return false;
   }
   const text = typeof value === "string" ? value : "";
-  return typeof value === "string" && ANY.test(at) && !/^snapshot|^buildinfo|health$/.test(at)
-    || SHOWN.test(at) && /^[ -~]{1,100}$/.test(text)
-    || at === "buildinfo.version" && /^[0-9A-Za-z.+-]{1,100}$/.test(text)
-    || typeof value === "number" && (at.endsWith("minTime") && Number.isInteger(value) && value < 1e300
-      || at.endsWith("value.0") && value < 1e15);
+  return (
+    (typeof value === "string" && ANY.test(at) && !/^snapshot|^buildinfo|health$/.test(at)) ||
+    (SHOWN.test(at) && /^[ -~]{1,100}$/.test(text)) ||
+    (at === "buildinfo.version" && /^[0-9A-Za-z.+-]{1,100}$/.test(text)) ||
+    (typeof value === "number" &&
+      ((at.endsWith("minTime") && Number.isInteger(value) && value < 1e300) ||
+        (at.endsWith("value.0") && value < 1e15)))
+  );
 }
 
 interface Spoiled {
@@ -62,25 +87,38 @@ interface Spoiled {
 /** One answer for each hostile value at each leaf of an answer. */
 function spoil(document: unknown, at: string): Spoiled[] {
   if (typeof document !== "object" || document === null) {
-    return hostile().filter(value => !isRight(at, document, value)).map(value => ({ at, value, document: value }));
+    return hostile()
+      .filter(value => !isRight(at, document, value))
+      .map(value => ({ at, value, document: value }));
   }
-  return Object.entries(document).flatMap(([key, inner]) => spoil(inner, `${at}.${key}`).map(spoiled => {
-    const copy = (Array.isArray(document) ? [...(document as unknown[])] : { ...document }) as Record<string, unknown>;
-    copy[key] = spoiled.document;
-    return { ...spoiled, document: copy };
-  }));
+  return Object.entries(document).flatMap(([key, inner]) =>
+    spoil(inner, `${at}.${key}`).map(spoiled => {
+      const copy = (Array.isArray(document) ? [...(document as unknown[])] : { ...document }) as Record<
+        string,
+        unknown
+      >;
+      copy[key] = spoiled.document;
+      return { ...spoiled, document: copy };
+    }),
+  );
 }
 
 test("an answer with anything else at any place that is used is none", () => {
   const sound = Object.entries(ANSWERS).map(([kind, document]) => ({ kind, document }));
-  const tried = sound.flatMap(({ kind, document }) => spoil(document, kind).map(spoiled => ({ kind, ...spoiled })))
+  const tried = sound
+    .flatMap(({ kind, document }) => spoil(document, kind).map(spoiled => ({ kind, ...spoiled })))
     .filter(({ at }) => !/resultType$|metric\.job$/.test(at));
   expect(tried.length).toBeGreaterThan(300);
-  const lines = [...sound, ...tried]
-    .map(({ kind, document }) => JSON.stringify({ kind, answer: { status: "success", data: document } }));
+  const lines = [...sound, ...tried].map(({ kind, document }) =>
+    JSON.stringify({ kind, answer: { status: "success", data: document } }),
+  );
   data.put("answers.json", lines.join("\n"));
-  const taken = data.shell.print(`jq --null-input --raw-output "$(answer_form)"'
-    inputs | .kind as $kind | [.answer] | try (answer($kind) | "1") catch .' answers.json`).split("\n");
+  const taken = data.shell
+    .print(
+      `jq --null-input --raw-output "$(answer_form)"'
+    inputs | .kind as $kind | [.answer] | try (answer($kind) | "1") catch .' answers.json`,
+    )
+    .split("\n");
   expect(taken.slice(0, sound.length)).toEqual(sound.map(() => "1"));
   const missed = tried.filter((_, index) => !taken[sound.length + index]?.startsWith("not in its form: "));
   expect(missed.map(({ at, value }) => [at, String(value).slice(0, 50)])).toEqual([]);
@@ -127,12 +165,21 @@ test("a login page with HTTP 200 in place of everything is no server, and each c
     }`;
   data.block(1);
   for (const words of ["run", "check"]) {
-    const { code: end, stdout, stderr } = data.shell.run(`${answers}
+    const {
+      code: end,
+      stdout,
+      stderr,
+    } = data.shell.run(`${answers}
       main ${words}`);
-    expect([words, stdout + stderr])
-      .toEqual([words, expect.stringContaining("does not answer like a Prometheus (HTTP 200 on buildinfo)")]);
-    expect([words, end, stderr])
-      .toEqual([words, words === "run" ? 4 : end, expect.not.stringMatching(/unexpected failure|jq: error/)]);
+    expect([words, stdout + stderr]).toEqual([
+      words,
+      expect.stringContaining("does not answer like a Prometheus (HTTP 200 on buildinfo)"),
+    ]);
+    expect([words, end, stderr]).toEqual([
+      words,
+      words === "run" ? 4 : end,
+      expect.not.stringMatching(/unexpected failure|jq: error/),
+    ]);
     expect(end).not.toBe(0);
   }
   expect(fs.existsSync(data.at("executed"))).toBe(false);

@@ -1,5 +1,5 @@
-// What of a host's files travels with its backups: secrets in the places and spellings that people have them in, none of
-// which may be found again.
+// What of a host's files travels with its backups: secrets in the places and spellings that people have them in, none
+// of which may be found again.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -23,7 +23,10 @@ interface Copied {
   stderr: string;
 }
 
-/** What `copy_companion` makes of each of these texts, all in one bash; `served` is the configuration as the server prints it. */
+/**
+ * What `copy_companion` makes of each of these texts, all in one bash; `served` is the configuration as the server
+ * prints it.
+ */
 function copyAll(cases: [kind: string, text: string][], served = ""): Copied[] {
   const directory = path.join(shell.directory, String(copies++));
   fs.mkdirSync(directory);
@@ -38,12 +41,18 @@ function copyAll(cases: [kind: string, text: string][], served = ""): Copied[] {
       cp "$SCRATCH/companion.left" "$directory/$index.left"
       index=$(( index + 1 ))
     done`,
-    directory, served, ...cases.map(([kind]) => kind),
+    directory,
+    served,
+    ...cases.map(([kind]) => kind),
   );
   expect(called).toEqual({ code: 0, stdout: "", stderr: "" });
   return cases.map((_, index) => {
     const read = (name: string) => fs.readFileSync(file(index, name), "utf8").replaceAll(file(index, "file"), "FILE");
-    return { copy: fs.existsSync(file(index, "copy")) ? read("copy") : undefined, left: read("left"), stderr: read("stderr") };
+    return {
+      copy: fs.existsSync(file(index, "copy")) ? read("copy") : undefined,
+      left: read("left"),
+      stderr: read("stderr"),
+    };
   });
 }
 
@@ -58,7 +67,8 @@ function copied(kind: string, text: string, served = ""): Copied {
 }
 
 /** A job with these lines in it, and something harmless before and behind them. */
-const job = (lines: string): string => `scrape_configs:\n  - job_name: before\n${lines}\n    static_configs: [ { targets: [ 'behind:9100' ] } ]\n`;
+const job = (lines: string): string =>
+  `scrape_configs:\n  - job_name: before\n${lines}\n    static_configs: [ { targets: [ 'behind:9100' ] } ]\n`;
 
 // Each holds the planted word and still travels; what is harmless beside it is there.
 const masked: [title: string, kind: string, text: string][] = [
@@ -66,8 +76,16 @@ const masked: [title: string, kind: string, text: string][] = [
   ["a user name that is the token", "config", job("    basic_auth: { username: hunter2, password_file: /etc/empty }")],
   ["a value on the next line", "config", job("    bearer_token:\n      hunter2")],
   ["a value some lines further", "config", job("    bearer_token:\n\n      # here\n\n      hunter2")],
-  ["a text over lines", "config", job("    authorization:\n      credentials: >-\n        hunter2\n        more hunter2")],
-  ["a text with its own depth", "config", job("    authorization:\n      credentials: |2\n          hunter2\n        hunter2")],
+  [
+    "a text over lines",
+    "config",
+    job("    authorization:\n      credentials: >-\n        hunter2\n        more hunter2"),
+  ],
+  [
+    "a text with its own depth",
+    "config",
+    job("    authorization:\n      credentials: |2\n          hunter2\n        hunter2"),
+  ],
   ["a plain text that goes on", "config", job("    bearer_token: begins\n      hunter2\n      hunter2")],
   ["quotes that go on at the left edge", "config", job('    bearer_token: "begins\nhunter2"')],
   ["a quoted key", "config", job('    "bearer_token": hunter2')],
@@ -75,37 +93,123 @@ const masked: [title: string, kind: string, text: string][] = [
   ["braces over lines", "config", job("    basic_auth: {\n      username: u,\n      password: hunter2\n    }")],
   ["braces as JSON has them", "config", job('    basic_auth: {"username":"u","password":"hunter2"}')],
   ["a token of Consul", "config", job("    consul_sd_configs:\n      - server: c:8500\n        token: hunter2")],
-  ["keys of EC2", "config", job("    ec2_sd_configs:\n    - region: eu-1\n      access_key: hunter2\n      secret_key: hunter2")],
-  ["a secret of OAuth", "config", job("    oauth2: { client_id: a, client_secret: hunter2, token_url: 'https://h/token', endpoint_params: { pass: hunter2 } }")],
-  ["a key inside the configuration", "config", job("    tls_config:\n      key: |\n        -----BEGIN PRIVATE KEY-----\n        hunter2\n        -----END PRIVATE KEY-----")],
+  [
+    "keys of EC2",
+    "config",
+    job("    ec2_sd_configs:\n    - region: eu-1\n      access_key: hunter2\n      secret_key: hunter2"),
+  ],
+  [
+    "a secret of OAuth",
+    "config",
+    job(
+      "    oauth2: { client_id: a, client_secret: hunter2, token_url: 'https://h/token', endpoint_params: { pass: hunter2 } }",
+    ),
+  ],
+  [
+    "a key inside the configuration",
+    "config",
+    job(
+      "    tls_config:\n      key: |\n        -----BEGIN PRIVATE KEY-----\n        hunter2\n        -----END PRIVATE KEY-----",
+    ),
+  ],
   ["a parameter", "config", job("    params:\n      module: [ http_2xx ]\n      api_key: [ hunter2 ]")],
-  ["headers of a scrape", "config", job("    http_headers:\n      X-Api-Key: { secrets: [ hunter2 ] }\n      X-Other: { values: [ hunter2 ] }")],
+  [
+    "headers of a scrape",
+    "config",
+    job("    http_headers:\n      X-Api-Key: { secrets: [ hunter2 ] }\n      X-Other: { values: [ hunter2 ] }"),
+  ],
   ["headers of a proxy", "config", job("    proxy_connect_header:\n      Proxy-Authorization: [ Basic hunter2 ]")],
   ["a user in the address of a proxy", "config", job("    proxy_url: http://proxy:hunter2@192.0.2.80:3128")],
-  ["a password with signs of addresses in it", "config", job("    proxy_url: http://proxy:p/?#hunter2@192.0.2.80:3128")],
-  ["a password with quotes and spaces in it", "config", job("    proxy_url: 'http://proxy:a\"b <c> hunter2@192.0.2.80:3128'")],
+  [
+    "a password with signs of addresses in it",
+    "config",
+    job("    proxy_url: http://proxy:p/?#hunter2@192.0.2.80:3128"),
+  ],
+  [
+    "a password with quotes and spaces in it",
+    "config",
+    job("    proxy_url: 'http://proxy:a\"b <c> hunter2@192.0.2.80:3128'"),
+  ],
   ["an address with an escaped sign", "config", job('    proxy_url: "http://proxy:hunter2\\x40192.0.2.80:3128"')],
-  ["an address cut by the end of a line", "config", job('    proxy_url: "http://proxy:hunter\\\n      2@192.0.2.80"').replace("hunter\\\n      2", "hunter2\\\n      2")],
-  ["a target with a user", "config", job("    x: y").replace("'behind:9100'", "'https://a:hunter2@behind:9100', 'a:hunter2@behind:9100', 'http://h/probe?token=hunter2'")],
+  [
+    "an address cut by the end of a line",
+    "config",
+    job('    proxy_url: "http://proxy:hunter\\\n      2@192.0.2.80"').replace(
+      "hunter\\\n      2",
+      "hunter2\\\n      2",
+    ),
+  ],
+  [
+    "a target with a user",
+    "config",
+    job("    x: y").replace(
+      "'behind:9100'",
+      "'https://a:hunter2@behind:9100', 'a:hunter2@behind:9100', 'http://h/probe?token=hunter2'",
+    ),
+  ],
   ["a path that nobody knows", "config", job("    metrics_path: /metrics/hunter2")],
   ["a path with a question", "config", job("    metrics_path: /metrics?key=hunter2")],
-  ["a label that becomes a parameter", "config", job("    x: y").replace("targets:", "labels: { rack: r1, __param_token: hunter2 }, targets:")],
-  ["a relabeling to a parameter, named before", "config", job("    relabel_configs:\n      - target_label: __param_token\n        replacement: hunter2")],
-  ["a relabeling to a parameter, named behind", "config", job("    relabel_configs: [ { replacement: hunter2, target_label: __param_token } ]")],
+  [
+    "a label that becomes a parameter",
+    "config",
+    job("    x: y").replace("targets:", "labels: { rack: r1, __param_token: hunter2 }, targets:"),
+  ],
+  [
+    "a relabeling to a parameter, named before",
+    "config",
+    job("    relabel_configs:\n      - target_label: __param_token\n        replacement: hunter2"),
+  ],
+  [
+    "a relabeling to a parameter, named behind",
+    "config",
+    job("    relabel_configs: [ { replacement: hunter2, target_label: __param_token } ]"),
+  ],
   ["an authorization without credentials", "config", job("    authorization: { type: 'Token hunter2' }")],
-  ["a key that only a later version knows", "config", job("    vault_sd_configs:\n    - role_id: hunter2\n      more: { deep: [ hunter2 ] }")],
+  [
+    "a key that only a later version knows",
+    "config",
+    job("    vault_sd_configs:\n    - role_id: hunter2\n      more: { deep: [ hunter2 ] }"),
+  ],
   ["a known name below an unknown one", "config", job("    plugin: { name: hunter2, job_name: hunter2 }")],
   ["a comment", "config", job("    # password: hunter2\n    scrape_interval: 15s # was hunter2")],
   ["lines that end as on Windows", "config", job("    bearer_token: hunter2").replaceAll("\n", "\r\n")],
   ["tabs behind the key", "config", job("    bearer_token:\thunter2\t# hunter2")],
-  ["an address to write to", "config", `${job("    x: y")}remote_write:\n- url: https://h/api/v1/push/hunter2?token=hunter2\n  headers: { X-Scope-OrgID: hunter2 }\n  sigv4: { access_key: hunter2, secret_key: hunter2 }\n`],
-  ["an Alertmanager with a password", "config", `${job("    x: y")}alerting: { alertmanagers: [ { basic_auth: { password: hunter2 }, path_prefix: /am/hunter2 } ] }\n`],
+  [
+    "an address to write to",
+    "config",
+    `${job("    x: y")}remote_write:\n- url: https://h/api/v1/push/hunter2?token=hunter2\n  headers: { X-Scope-OrgID: hunter2 }\n  sigv4: { access_key: hunter2, secret_key: hunter2 }\n`,
+  ],
+  [
+    "an Alertmanager with a password",
+    "config",
+    `${job("    x: y")}alerting: { alertmanagers: [ { basic_auth: { password: hunter2 }, path_prefix: /am/hunter2 } ] }\n`,
+  ],
   ["a number where there is none", "config", job("    scrape_interval: hunter2")],
-  ["hashes of passwords", "web", "tls_server_config:\n  cert_file: before\n  client_ca_file: behind:9100\nbasic_auth_users:\n  admin: $2y$10$hunter2\n  'joe@example.org': '$2y$10$hunter2'\n"],
-  ["targets in JSON", "targets", '[\n  { "targets": [ "before", "u:hunter2@behind:9100" ],\n    "labels": { "__param_auth": "hunter2", "rack": "r1" }, "password": "hunter2" } ]\n'],
-  ["targets in JSON that holds a key twice", "targets", '[{"token":"hunter2","token":true,"targets":["before","behind:9100"]}]'],
-  ["remarks of a query", "rules", "groups:\n- name: before\n  rules:\n  - alert: A\n    expr: |\n      # token hunter2\n      up{a=\"#\"} == 0 # hunter2\n    annotations: { summary: 'behind:9100', webhook_token: hunter2, link: 'https://g/d?key=hunter2' }\n"],
-  ["a key of a rule that nobody knows", "rules", "groups:\n- name: before\n  token: hunter2\n  rules: [ { record: 'behind:9100', expr: up } ]\n"],
+  [
+    "hashes of passwords",
+    "web",
+    "tls_server_config:\n  cert_file: before\n  client_ca_file: behind:9100\nbasic_auth_users:\n  admin: $2y$10$hunter2\n  'joe@example.org': '$2y$10$hunter2'\n",
+  ],
+  [
+    "targets in JSON",
+    "targets",
+    '[\n  { "targets": [ "before", "u:hunter2@behind:9100" ],\n    "labels": { "__param_auth": "hunter2", "rack": "r1" }, "password": "hunter2" } ]\n',
+  ],
+  [
+    "targets in JSON that holds a key twice",
+    "targets",
+    '[{"token":"hunter2","token":true,"targets":["before","behind:9100"]}]',
+  ],
+  [
+    "remarks of a query",
+    "rules",
+    "groups:\n- name: before\n  rules:\n  - alert: A\n    expr: |\n      # token hunter2\n      up{a=\"#\"} == 0 # hunter2\n    annotations: { summary: 'behind:9100', webhook_token: hunter2, link: 'https://g/d?key=hunter2' }\n",
+  ],
+  [
+    "a key of a rule that nobody knows",
+    "rules",
+    "groups:\n- name: before\n  token: hunter2\n  rules: [ { record: 'behind:9100', expr: up } ]\n",
+  ],
 ];
 
 describe("a secret is left out, and the rest travels:", () => {
@@ -154,19 +258,26 @@ describe("a file does not travel, and the log says why:", () => {
     expect(copy).toBeUndefined();
     expect(`${left} ${stderr}`).not.toContain(SECRET);
     expect(left).toMatch(/^FILE: all of it; it cannot be judged whether it holds a secret \(.+\)\n$/);
-    expect(stderr).toMatch(/^prometheus-backup: warning: companion FILE does not travel with the backup: it cannot be judged whether it holds a secret \(.+\)\n$/);
+    expect(stderr).toMatch(
+      /^prometheus-backup: warning: companion FILE does not travel with the backup: it cannot be judged whether it holds a secret \(.+\)\n$/,
+    );
   });
 });
 
 test("a configuration that cannot be judged comes as the server prints it", () => {
-  const served = "global:\n  scrape_interval: 15s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    password: <secret>\n  proxy_url: http://u:hunter2@h\n";
+  const served =
+    "global:\n  scrape_interval: 15s\nscrape_configs:\n- job_name: a\n  basic_auth:\n    password: <secret>\n  proxy_url: http://u:hunter2@h\n";
   expect(copied("config", job("    basic_auth: &a { password: hunter2 }"), served)).toEqual({
-    copy: served.replace("u:hunter2", "<secret>"), left: "FILE line 7: proxy_url\n", stderr: "",
+    copy: served.replace("u:hunter2", "<secret>"),
+    left: "FILE line 7: proxy_url\n",
+    stderr: "",
   });
 });
 
 const harmless: [kind: string, text: string][] = [
-  ["config", `global:
+  [
+    "config",
+    `global:
   scrape_interval: 15s
   external_labels: { replica: "a", env: test }
 
@@ -201,8 +312,11 @@ scrape_configs:
 remote_write:
 - url: https://mimir.example.org/api/v1/push
   queue_config: { max_shards: 10 }
-`],
-  ["rules", `groups:
+`,
+  ],
+  [
+    "rules",
+    `groups:
   - name: node
     interval: 1m
     rules:
@@ -219,11 +333,17 @@ remote_write:
           summary: "Instance {{ $labels.instance }} is down"
           description: 'Value: {{ $value | printf "%.2f" }}'
           runbook_url: https://runbooks.example.org/Down?instance={{ $labels.instance }}&from=now-1h
-`],
+`,
+  ],
   ["targets", '[ { "targets": [ "127.0.0.1:9" ], "labels": { "env": "test" } } ]\n'],
   ["targets", "- targets:\n    - a:9100\n    - b:9100\n  labels: {env: test}\n"],
-  ["web", "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  min_version: TLS12\nhttp_server_config: { http2: true }\n"],
-  ["unit", `# /lib/systemd/system/prometheus.service
+  [
+    "web",
+    "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  min_version: TLS12\nhttp_server_config: { http2: true }\n",
+  ],
+  [
+    "unit",
+    `# /lib/systemd/system/prometheus.service
 [Unit]
 Description=Monitoring system and time series database
 After=network-online.target time-sync.target
@@ -246,7 +366,8 @@ ReadWritePaths=/var/lib/prometheus
 LimitNOFILE=65536
 [Install]
 WantedBy=multi-user.target
-`],
+`,
+  ],
 ];
 
 test("what is harmless travels byte by byte", () => {
@@ -286,19 +407,34 @@ X-Note=<secret>
 TimeoutStopSec=<secret>
 `);
   expect(left).toBe(
-    ["comments (2)", "line 4: Environment", "line 5: Environment", "line 7: SetCredential", "line 9: ExecStartPre", "line 10: ExecStart", "line 13: ExecStop", "line 14: X-Note", "line 15: TimeoutStopSec"]
-      .map((text, index) => `/unit.txt${index === 0 ? ":" : ""} ${text}\n`).join(""),
+    [
+      "comments (2)",
+      "line 4: Environment",
+      "line 5: Environment",
+      "line 7: SetCredential",
+      "line 9: ExecStartPre",
+      "line 10: ExecStart",
+      "line 13: ExecStop",
+      "line 14: X-Note",
+      "line 15: TimeoutStopSec",
+    ]
+      .map((text, index) => `/unit.txt${index === 0 ? ":" : ""} ${text}\n`)
+      .join(""),
   );
   expect(stderr).toBe("");
 });
 
 test("what is collected names what is missing, and files of the configuration are found by what they are", () => {
   const at = (name: string) => path.join(shell.directory, name);
-  write("prometheus.yml", `rule_files: [ rules.yml ]\nscrape_config_files: [ more.yml ]\nscrape_configs: [ { job_name: a, bearer_token: hunter2, file_sd_configs: [ { files: [ sd.json ] } ] } ]\n`);
+  write(
+    "prometheus.yml",
+    `rule_files: [ rules.yml ]\nscrape_config_files: [ more.yml ]\nscrape_configs: [ { job_name: a, bearer_token: hunter2, file_sd_configs: [ { files: [ sd.json ] } ] } ]\n`,
+  );
   write("rules.yml", "groups: [ { name: a, rules: [ { record: a, expr: up } ] } ] # hunter2\n");
   write("more.yml", "scrape_configs:\n- job_name: b\n  consul_sd_configs: [ { token: hunter2, more: hunter2 } ]\n");
   write("sd.json", '[{"targets":["a:1"],"token":"hunter2"}]');
-  const served = "rule_files:\n- rules.yml\nscrape_config_files:\n- more.yml\nscrape_configs:\n- job_name: a\n  file_sd_configs:\n  - files:\n    - sd.json\n";
+  const served =
+    "rule_files:\n- rules.yml\nscrape_config_files:\n- more.yml\nscrape_configs:\n- job_name: a\n  file_sd_configs:\n  - files:\n    - sd.json\n";
   const { stdout, stderr } = shell.run(
     `mkdir bin; printf '#!/bin/sh\necho "# /etc/systemd/system/p.service"; echo "Environment=TOKEN=hunter2"\n' >bin/systemctl; chmod +x bin/systemctl; PATH="$PWD/bin:$PATH"
     CONFIG_IN_FORCE="$PWD/prometheus.yml" WEB_CONFIG=""; printf %s "$1" >"$SCRATCH/prometheus.yml"

@@ -1,4 +1,5 @@
-// A data directory of the test's own, and runs of the host command on it without a server: what runs, check and heal make of its blocks.
+// A data directory of the test's own, and runs of the host command on it without a server: what runs, check and heal
+// make of its blocks.
 import * as fs from "node:fs";
 import { userInfo } from "node:os";
 import * as path from "node:path";
@@ -34,7 +35,12 @@ export interface WoundedManifest extends Manifest {
   lacks: Wound[];
   lost: (Wound & { object: string; backup: string })[];
   accepted: Wound[];
-  coverage: Manifest["coverage"] & { oldestSample: string; gaps: { from: string; to: string }[]; notCovered: string[]; future: { ulid: string | null; newestSample: number }[] };
+  coverage: Manifest["coverage"] & {
+    oldestSample: string;
+    gaps: { from: string; to: string }[];
+    notCovered: string[];
+    future: { ulid: string | null; newestSample: number }[];
+  };
 }
 
 /** The n-th name of a block. */
@@ -57,22 +63,44 @@ export class DataDirectory {
   }
 
   configure(settings: Record<string, string> = {}): void {
-    const all = { HOST_NAME: "prom-1", BACKUP_USER: userInfo().username, STATE_DIR: this.at("state"), SOURCE: "hot", COMPANIONS: "false", REPOSITORY_COUNT: "1", REPOSITORY_1_NAME: "local", REPOSITORY_1_TYPE: "path", REPOSITORY_1_LOCATION: this.at("repository"), ...settings };
+    const all = {
+      HOST_NAME: "prom-1",
+      BACKUP_USER: userInfo().username,
+      STATE_DIR: this.at("state"),
+      SOURCE: "hot",
+      COMPANIONS: "false",
+      REPOSITORY_COUNT: "1",
+      REPOSITORY_1_NAME: "local",
+      REPOSITORY_1_TYPE: "path",
+      REPOSITORY_1_LOCATION: this.at("repository"),
+      ...settings,
+    };
     fs.writeFileSync(this.at("settings.conf"), renderSettings(all), { mode: 0o644 });
   }
 
   /** Writes a block of the n-th two hours (or of these), and says its name. */
-  block(n: number, { level = 1, sources, parents = [], numSamples = 100, numSeries = 10, numTombstones = 0 }: BlockOptions = {}, [from, to] = [n, n + 1]): string {
+  block(
+    n: number,
+    { level = 1, sources, parents = [], numSamples = 100, numSeries = 10, numTombstones = 0 }: BlockOptions = {},
+    [from, to] = [n, n + 1],
+  ): string {
     const name = ulid(n);
     const meta = {
-      ulid: name, minTime: this.start + from * RANGE, maxTime: this.start + to * RANGE,
+      ulid: name,
+      minTime: this.start + from * RANGE,
+      maxTime: this.start + to * RANGE,
       stats: { numSamples, numSeries, numChunks: 10, numTombstones },
       compaction: { level, sources: sources ?? [name], parents: parents.map(parent => ({ ulid: parent })) },
     };
     this.put(`data/${name}/meta.json`, JSON.stringify(meta));
     this.put(`data/${name}/index`, `index of ${name}`);
     this.put(`data/${name}/chunks/000001`, `chunks of ${name}`);
-    this.put(`data/${name}/tombstones`, numTombstones === 0 ? NO_DELETIONS : Buffer.concat([NO_DELETIONS.subarray(0, 5), Buffer.alloc(numTombstones), Buffer.alloc(4)]));
+    this.put(
+      `data/${name}/tombstones`,
+      numTombstones === 0
+        ? NO_DELETIONS
+        : Buffer.concat([NO_DELETIONS.subarray(0, 5), Buffer.alloc(numTombstones), Buffer.alloc(4)]),
+    );
     return name;
   }
 
@@ -85,7 +113,10 @@ export class DataDirectory {
     fs.rmSync(this.at(name), { recursive: true });
   }
 
-  /** Calls the command as `main` would be called; `more` may replace functions. The server is there, and holds the data directory. */
+  /**
+   * Calls the command as `main` would be called; `more` may replace functions. The server is there, and holds the data
+   * directory.
+   */
   call(words: string, more = ""): Called {
     return this.shell.run(`CONFIG_FILE=${this.at("settings.conf")}
       require_tools() { :; }; require_server() { SERVER_VERSION=2.42.0 ADMIN_API=true LISTEN_ADDRESS=127.0.0.1:9090 RETENTION_TIME=15d RETENTION_SIZE=0B CONFIG_IN_FORCE="" WEB_CONFIG=""; }
@@ -109,7 +140,11 @@ export class DataDirectory {
       throw new Error(stderr);
     }
     const told = stdout.split("\n").filter(line => !line.endsWith("|"));
-    const names = (kind: string) => told.filter(line => line.startsWith(`${kind}|`)).map(line => line.slice(kind.length + 1)).sort();
+    const names = (kind: string) =>
+      told
+        .filter(line => line.startsWith(`${kind}|`))
+        .map(line => line.slice(kind.length + 1))
+        .sort();
     return { wounds: told.filter(line => /^01/.test(line)), chosen: names("chosen"), hopeless: names("hopeless") };
   }
 

@@ -21,25 +21,33 @@ function starts(words: string): { jq: number; code: number | null; stderr: strin
   return { jq: fs.readFileSync(data.at("calls"), "utf8").length, code, stdout, stderr };
 }
 
-test.each(["list", "prune --dry-run", "run"])("%s does not judge forged manifests again", words => {
-  const before = starts(words);
-  expect(before.code).toBe(0);
-  // Digests are wrong, forms are wrong, and one is no JSON at all.
-  for (let index = 0; index < FORGED; index++) {
-    const forged = index === 0 ? "x" : index === 1 ? '{"format":99}' : JSON.stringify({ ...data.manifest(), name: index });
-    data.put(at(index), forged);
-  }
-  fs.rmSync(data.at("state/cache/refused"), { recursive: true, force: true });
-  const first = starts(words);
-  const second = starts(words);
-  expect([second.code, second.stdout.replace(/\d/g, ""), second.stderr.replace(/\d/g, "")])
-    .toEqual([first.code, first.stdout.replace(/\d/g, ""), first.stderr.replace(/\d/g, "")]);
-  expect(first.jq - before.jq).toBeGreaterThan(FORGED - 3);
-  expect(second.jq - before.jq).toBeLessThan(3);
-  for (let index = 0; index < FORGED; index++) {
-    data.remove(at(index));
-  }
-}, 60_000);
+test.each(["list", "prune --dry-run", "run"])(
+  "%s does not judge forged manifests again",
+  words => {
+    const before = starts(words);
+    expect(before.code).toBe(0);
+    // Digests are wrong, forms are wrong, and one is no JSON at all.
+    for (let index = 0; index < FORGED; index++) {
+      const forged =
+        index === 0 ? "x" : index === 1 ? '{"format":99}' : JSON.stringify({ ...data.manifest(), name: index });
+      data.put(at(index), forged);
+    }
+    fs.rmSync(data.at("state/cache/refused"), { recursive: true, force: true });
+    const first = starts(words);
+    const second = starts(words);
+    expect([second.code, second.stdout.replace(/\d/g, ""), second.stderr.replace(/\d/g, "")]).toEqual([
+      first.code,
+      first.stdout.replace(/\d/g, ""),
+      first.stderr.replace(/\d/g, ""),
+    ]);
+    expect(first.jq - before.jq).toBeGreaterThan(FORGED - 3);
+    expect(second.jq - before.jq).toBeLessThan(3);
+    for (let index = 0; index < FORGED; index++) {
+      data.remove(at(index));
+    }
+  },
+  60_000,
+);
 
 test("one that is whole again counts at once, and another day looks anew", () => {
   const name = `${data.manifest().name}.json`;

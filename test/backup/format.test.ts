@@ -64,7 +64,10 @@ describe("a repository that a version without packed manifests has written", () 
   test("is listed, verified and restored, whichever format a backup has", () => {
     const { name } = data.manifest();
     expect(rows(data)).toEqual([`${name} complete`, `${OLD} complete`]);
-    for (const [backup, count] of [[OLD, 2], [name, 3]] as const) {
+    for (const [backup, count] of [
+      [OLD, 2],
+      [name, 3],
+    ] as const) {
       const told = expect.stringContaining(`✔ ${backup} in local: ${count} objects`) as string;
       expect(data.call(`verify ${backup}`)).toMatchObject({ code: 0, stdout: told });
       const target = data.at(`restored-${backup}`);
@@ -79,7 +82,10 @@ describe("a repository that a version without packed manifests has written", () 
     const { name } = data.manifest();
     const server = ["read_unit", "require_server_program", "start_scratch_server", "stop_scratch_server"];
     const scratch = [...server, "check_blocks", "record_drill"].map(name => `${name}() { :; }`).join("; ");
-    for (const [backup, count] of [[OLD, 2], [name, 3]] as const) {
+    for (const [backup, count] of [
+      [OLD, 2],
+      [name, 3],
+    ] as const) {
       const ok = (words: string, more?: string) => {
         const { code, stdout, stderr } = data.call(words, more);
         expect([words, code], stderr).toEqual([words, 0]);
@@ -130,16 +136,20 @@ const SPOILED: [words: string, spoil: (good: Buffer) => Buffer | number][] = [
   ["is damaged: it cannot be unpacked (premature end)", good => good.subarray(0, good.length - 10)],
   ["is damaged: it cannot be unpacked (", good => Buffer.from(good.map((byte, at) => (at === 99 ? byte ^ 1 : byte)))],
   ["is damaged: it cannot be unpacked (unsupported format)", good => Buffer.concat([good, Buffer.from("and more")])],
-  ["is damaged: it cannot be unpacked (Frame requires too much memory for decoding)",
-    () => shell("head -c 1M /dev/zero | zstd -qc --long=26")],
+  [
+    "is damaged: it cannot be unpacked (Frame requires too much memory for decoding)",
+    () => shell("head -c 1M /dev/zero | zstd -qc --long=26"),
+  ],
   ["is damaged: more than one manifest, or something behind it", good => Buffer.concat([good, good])],
   ["is damaged: its digest does not match", good => packed(unpacked(good).replace('"totals":{', '$&"more":1,'))],
   ["is damaged: not JSON", () => Buffer.alloc(0)],
   ["is damaged: not JSON", () => packed("")],
   ["is damaged: there is no format 0", good => packed(text(good, { format: 0 }))],
   ["is damaged: there is no format 1.5", good => packed(text(good, { format: 1.5 }))],
-  ["has format 3 and is newer than this version, which reads formats 1 to 2 (install a newer one here)",
-    good => packed(text(good, { format: 3 }))],
+  [
+    "has format 3 and is newer than this version, which reads formats 1 to 2 (install a newer one here)",
+    good => packed(text(good, { format: 3 })),
+  ],
   // Forged whole, and the digest is right.
   ["is not in the form of a manifest: totals.blocks", good => packed(text(good, { blocks: [] }))],
   [LARGE, () => shell(`{ printf '{"a":"'; head -c 300M /dev/zero; } | zstd -qc`)],
@@ -155,78 +165,88 @@ const named = (n: number) => `202001${String(n + 1).padStart(2, "0")}T000000Z`;
  */
 const LIMITS = { path: "ulimit -v 1000000 -f 65536 -t 60", rclone: "ulimit -f 65536 -t 60" };
 
-describe.each(variants<"path" | "rclone">(["path"], ["rclone"]))("of a repository behind %s, what is no manifest", type => {
-  const data = new DataDirectory();
-  afterAll(() => data.shell.remove());
-  const within = LIMITS[type];
-  let good: WoundedManifest;
-  let before: string[][];
-  const call = (words: string, more = "") => data.call(words, `${within}; ${more}`);
+describe.each(variants<"path" | "rclone">(["path"], ["rclone"]))(
+  "of a repository behind %s, what is no manifest",
+  type => {
+    const data = new DataDirectory();
+    afterAll(() => data.shell.remove());
+    const within = LIMITS[type];
+    let good: WoundedManifest;
+    let before: string[][];
+    const call = (words: string, more = "") => data.call(words, `${within}; ${more}`);
 
-  beforeAll(() => {
-    fs.writeFileSync(data.at("rclone.conf"), "[disk]\ntype = local\n");
-    const remote = {
-      REPOSITORY_1_TYPE: "rclone", REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
-      RCLONE_CONFIG_FILE: data.at("rclone.conf"),
-    };
-    data.configure({ ...KEEP, ...(type === "rclone" ? remote : {}) });
-    data.block(1);
-    expect(data.call("run").code).toBe(0);
-    good = data.manifest();
-    const packedGood = fs.readFileSync(data.at(file(good.name)));
-    for (const [n, [, spoil]] of SPOILED.entries()) {
-      const spoiled = spoil(packedGood);
-      fs.writeFileSync(data.at(file(named(n))), typeof spoiled === "number" ? "" : spoiled);
-      if (typeof spoiled === "number") {
-        fs.truncateSync(data.at(file(named(n))), spoiled);
+    beforeAll(() => {
+      fs.writeFileSync(data.at("rclone.conf"), "[disk]\ntype = local\n");
+      const remote = {
+        REPOSITORY_1_TYPE: "rclone",
+        REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
+        RCLONE_CONFIG_FILE: data.at("rclone.conf"),
+      };
+      data.configure({ ...KEEP, ...(type === "rclone" ? remote : {}) });
+      data.block(1);
+      expect(data.call("run").code).toBe(0);
+      good = data.manifest();
+      const packedGood = fs.readFileSync(data.at(file(good.name)));
+      for (const [n, [, spoil]] of SPOILED.entries()) {
+        const spoiled = spoil(packedGood);
+        fs.writeFileSync(data.at(file(named(n))), typeof spoiled === "number" ? "" : spoiled);
+        if (typeof spoiled === "number") {
+          fs.truncateSync(data.at(file(named(n))), spoiled);
+        }
       }
-    }
-    // Nobody needs it, as far as can be read.
-    data.put(`repository/prom-1/blocks/${ulid(9)}.tar.zst`, "orphan");
-    before = objects(data);
-  });
+      // Nobody needs it, as far as can be read.
+      data.put(`repository/prom-1/blocks/${ulid(9)}.tar.zst`, "orphan");
+      before = objects(data);
+    });
 
-  test("is told as what it is", () => {
-    const names = SPOILED.map((_, n) => named(n));
-    const said = data.shell.run(`${within}; CONFIG_FILE=${data.at("settings.conf")}
+    test("is told as what it is", () => {
+      const names = SPOILED.map((_, n) => named(n));
+      const said = data.shell.run(
+        `${within}; CONFIG_FILE=${data.at("settings.conf")}
       load_config; open_state; select_repository 0; repository_list
       for name; do
         if read_manifest "$name" "$SCRATCH/one.json"; then echo sound; else echo "$REPOSITORY_ERROR"; fi
-      done`, ...names);
-    const told = said.stdout.trimEnd().split("\n");
-    const expected = names.map((name, n) => `backups/${name}.json ${SPOILED[n]?.[0]}`);
-    const other = names.flatMap((_, n) => (told[n]?.startsWith(expected[n] ?? "") ? [] : [[told[n], expected[n]]]));
-    expect([told.length, other], said.stderr).toEqual([names.length, []]);
-    const red = (words: string) => ({ code: 9, stderr: expect.stringContaining(words) as string });
-    expect(call(`verify ${named(SPOILED.length - 1)}`)).toMatchObject(red("it has more than 16 MB"));
-    const restored = call(`restore ${named(4)} --yes --target ${data.at("nowhere")}`);
-    expect(restored).toMatchObject(red("more than one manifest"));
-    expect(fs.existsSync(data.at("nowhere"))).toBe(false);
-  });
+      done`,
+        ...names,
+      );
+      const told = said.stdout.trimEnd().split("\n");
+      const expected = names.map((name, n) => `backups/${name}.json ${SPOILED[n]?.[0]}`);
+      const other = names.flatMap((_, n) => (told[n]?.startsWith(expected[n] ?? "") ? [] : [[told[n], expected[n]]]));
+      expect([told.length, other], said.stderr).toEqual([names.length, []]);
+      const red = (words: string) => ({ code: 9, stderr: expect.stringContaining(words) as string });
+      expect(call(`verify ${named(SPOILED.length - 1)}`)).toMatchObject(red("it has more than 16 MB"));
+      const restored = call(`restore ${named(4)} --yes --target ${data.at("nowhere")}`);
+      expect(restored).toMatchObject(red("more than one manifest"));
+      expect(fs.existsSync(data.at("nowhere"))).toBe(false);
+    });
 
-  test("is listed, and no object goes for it", () => {
-    const newer = SPOILED.findIndex(([words]) => words.includes("newer"));
-    const { code, stdout, stderr } = call("list --json");
-    expect(code, stderr).toBe(0);
-    const all = JSON.parse(stdout) as (Row & { newer?: true })[];
-    const listed = new Map(all.map(row => [row.name, [row.complete, row.damaged, row.newer]]));
-    expect([listed.get(good.name), listed.get(named(newer))]).toEqual([[true, false, undefined], [false, false, true]]);
-    const damaged = SPOILED.flatMap((_, n) => (n === newer ? [] : [listed.get(named(n))]));
-    expect(damaged).toEqual(damaged.map(() => [false, true, undefined]));
-    expect(call("list").stdout).toMatch(new RegExp(`^${named(newer)} .*NEWER than this version`, "m"));
-    const pruned = call("prune --yes");
-    expect([pruned.code, objects(data)], pruned.stderr).toEqual([0, before]);
-  });
+    test("is listed, and no object goes for it", () => {
+      const newer = SPOILED.findIndex(([words]) => words.includes("newer"));
+      const { code, stdout, stderr } = call("list --json");
+      expect(code, stderr).toBe(0);
+      const all = JSON.parse(stdout) as (Row & { newer?: true })[];
+      const listed = new Map(all.map(row => [row.name, [row.complete, row.damaged, row.newer]]));
+      expect([listed.get(good.name), listed.get(named(newer))]).toEqual([
+        [true, false, undefined],
+        [false, false, true],
+      ]);
+      const damaged = SPOILED.flatMap((_, n) => (n === newer ? [] : [listed.get(named(n))]));
+      expect(damaged).toEqual(damaged.map(() => [false, true, undefined]));
+      expect(call("list").stdout).toMatch(new RegExp(`^${named(newer)} .*NEWER than this version`, "m"));
+      const pruned = call("prune --yes");
+      expect([pruned.code, objects(data)], pruned.stderr).toEqual([0, before]);
+    });
 
-  test("is left out by a run, and by heal", () => {
-    data.block(2);
-    const { code, stderr } = call("run");
-    const told = `backups/${named(0)}.json is damaged: it cannot be unpacked (premature end)`;
-    expect([code, stderr.includes(told)], stderr).toEqual([0, true]);
-    expect([data.manifest().blocks.length, objects(data)[1]?.length]).toEqual([2, SPOILED.length + 1]);
-    expect(data.heal(within)).toMatchObject({ wounds: [], chosen: [] });
-  });
-});
+    test("is left out by a run, and by heal", () => {
+      data.block(2);
+      const { code, stderr } = call("run");
+      const told = `backups/${named(0)}.json is damaged: it cannot be unpacked (premature end)`;
+      expect([code, stderr.includes(told)], stderr).toEqual([0, true]);
+      expect([data.manifest().blocks.length, objects(data)[1]?.length]).toEqual([2, SPOILED.length + 1]);
+      expect(data.heal(within)).toMatchObject({ wounds: [], chosen: [] });
+    });
+  },
+);
 
 test("a year of backups every two hours, of 90 days of blocks each, has 5 % of manifests at most", () => {
   const RUNS = 4380;
@@ -235,10 +255,10 @@ test("a year of backups every two hours, of 90 days of blocks each, has 5 % of m
   // Each run stores a block and a head; the first one the blocks that were there.
   const block = Math.min(...blocks.map(({ objectBytes }) => objectBytes));
   const data = (2 * RUNS + blocks.length) * block;
-  expect(manifest * RUNS / data).toBeLessThan(0.005);
+  expect((manifest * RUNS) / data).toBeLessThan(0.005);
   // What docs/decisions/015-packed-manifests.md says: bytes a block, and how small block and head may be together.
   expect(manifest / blocks.length).toBeLessThan(115);
-  expect(manifest * RUNS / (2_400_000 * (RUNS + blocks.length / 2))).toBeLessThan(0.05);
+  expect((manifest * RUNS) / (2_400_000 * (RUNS + blocks.length / 2))).toBeLessThan(0.05);
   // Unpacked, as format 1 has it, they would take more than three times as much.
-  expect(sealed({ format: 1, blocks }).length * RUNS / data).toBeGreaterThan(0.015);
+  expect((sealed({ format: 1, blocks }).length * RUNS) / data).toBeGreaterThan(0.015);
 });

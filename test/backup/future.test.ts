@@ -6,7 +6,8 @@ const shell = new Shell();
 afterAll(() => shell.remove());
 
 const late = 1796057552000000;
-const found = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"asked"},"value":[1,"1"]}]}}';
+const found =
+  '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"asked"},"value":[1,"1"]}]}}';
 const nothing = '{"status":"success","data":{"resultType":"vector","result":[]}}';
 const listed = '{"status":"success","data":[{"__name__":"listed","from":"sensor"},{"__name__":"other"}]}';
 const noSeries = '{"status":"success","data":[]}';
@@ -22,6 +23,13 @@ test("is what a query finds, else what the list of series has; without either it
     listed,
     noSeries,
   );
-  const words = stderr.trimEnd().split("\n").map(line => /at (\d+ ms.*); the server/.exec(line)?.[1]);
-  expect(words, stderr).toEqual([`${late} ms, of {"__name__":"asked"}`, `${late} ms, of {"__name__":"listed","from":"sensor"}`, `${late} ms`]);
+  const words = stderr
+    .trimEnd()
+    .split("\n")
+    .map(line => /at (\d+ ms.*); the server/.exec(line)?.[1]);
+  expect(words, stderr).toEqual([
+    `${late} ms, of {"__name__":"asked"}`,
+    `${late} ms, of {"__name__":"listed","from":"sensor"}`,
+    `${late} ms`,
+  ]);
 });

@@ -24,24 +24,44 @@ beforeEach(() => {
   fs.writeFileSync(at("state/lock"), "");
   fs.writeFileSync(
     at("settings.conf"),
-    renderSettings({ HOST_NAME: "prom-1", BACKUP_USER: userInfo().username, STATE_DIR: at("state"), REPOSITORY_COUNT: "1", REPOSITORY_1_NAME: "local", REPOSITORY_1_TYPE: "path", REPOSITORY_1_LOCATION: at("repository") }),
+    renderSettings({
+      HOST_NAME: "prom-1",
+      BACKUP_USER: userInfo().username,
+      STATE_DIR: at("state"),
+      REPOSITORY_COUNT: "1",
+      REPOSITORY_1_NAME: "local",
+      REPOSITORY_1_TYPE: "path",
+      REPOSITORY_1_LOCATION: at("repository"),
+    }),
     { mode: 0o644 },
   );
-  for (const [ulid, level] of [[NEW_BLOCK, 1], [MERGED_BLOCK, 2]] as const) {
+  for (const [ulid, level] of [
+    [NEW_BLOCK, 1],
+    [MERGED_BLOCK, 2],
+  ] as const) {
     fs.mkdirSync(at(`data/${ulid}/chunks`), { recursive: true });
     fs.writeFileSync(at(`data/${ulid}/index`), "index");
-    fs.writeFileSync(at(`data/${ulid}/meta.json`), `{\n\t"compaction": {\n\t\t"level": ${level},\n\t\t"sources": []\n\t}\n}`);
+    fs.writeFileSync(
+      at(`data/${ulid}/meta.json`),
+      `{\n\t"compaction": {\n\t\t"level": ${level},\n\t\t"sources": []\n\t}\n}`,
+    );
   }
 });
 
 function hold(program: string, ...words: string[]): Called {
-  const { status, stdout, stderr } = spawnSync("bash", [program, "hold", ...words], { encoding: "utf8", env: { ...process.env, PROMETHEUS_BACKUP_CONFIG: at("settings.conf") } });
+  const { status, stdout, stderr } = spawnSync("bash", [program, "hold", ...words], {
+    encoding: "utf8",
+    env: { ...process.env, PROMETHEUS_BACKUP_CONFIG: at("settings.conf") },
+  });
   return { code: status, stdout, stderr };
 }
 
 test("the options of the shell hold here too: times in UTC, files for nobody else, and errors end it", () => {
   const environment = { ...process.env, PROMETHEUS_BACKUP_CONFIG: at("settings.conf"), TZ: "Asia/Tokyo" };
-  const { stderr } = spawnSync("bash", ["-c", 'umask 022; exec bash "$@"', "hold", shell.program, "hold"], { encoding: "utf8", env: environment });
+  const { stderr } = spawnSync("bash", ["-c", 'umask 022; exec bash "$@"', "hold", shell.program, "hold"], {
+    encoding: "utf8",
+    env: environment,
+  });
   const logged = Date.parse(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.exec(stderr)?.[0] ?? "");
   expect(Math.abs(Date.now() - logged)).toBeLessThan(3_600_000);
   expect(fs.statSync(at(HELD)).mode & 0o777).toBe(0o700);
@@ -67,14 +87,28 @@ test("removes what a killed hold left half linked, and nothing that is not its o
 
 test("every way to fail is there too: a folder that cannot be made, wrong settings", () => {
   fs.writeFileSync(at(HELD), "not a directory");
-  expect(hold(shell.program)).toMatchObject({ code: 7, stderr: expect.stringMatching(/^prometheus-backup: error: \S+prometheus-backup-held cannot be made \(.+\); free space/) as string });
+  expect(hold(shell.program)).toMatchObject({
+    code: 7,
+    stderr: expect.stringMatching(
+      /^prometheus-backup: error: \S+prometheus-backup-held cannot be made \(.+\); free space/,
+    ) as string,
+  });
   fs.appendFileSync(at("settings.conf"), "SOURCE='tape'\n");
-  expect(hold(shell.program)).toMatchObject({ code: 3, stderr: expect.stringContaining("SOURCE must be one of: snapshot hot cold") as string });
+  expect(hold(shell.program)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("SOURCE must be one of: snapshot hot cold") as string,
+  });
   fs.chmodSync(at("settings.conf"), 0o666);
-  expect(hold(shell.program)).toMatchObject({ code: 3, stderr: expect.stringContaining("with mode 666, so others could run code through it") as string });
+  expect(hold(shell.program)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("with mode 666, so others could run code through it") as string,
+  });
 });
 
 test("words behind it and --help are the whole command's", () => {
   expect(hold(shell.program, "--help")).toMatchObject({ code: 0, stdout: expect.stringContaining("hold") as string });
-  expect(hold(shell.program, "now")).toMatchObject({ code: 2, stderr: expect.stringContaining("hold takes no options, not 'now'") as string });
+  expect(hold(shell.program, "now")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("hold takes no options, not 'now'") as string,
+  });
 });

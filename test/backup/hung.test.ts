@@ -53,28 +53,38 @@ describe.skipIf(!canMount)("F35: a repository behind a mount that hangs", () => 
       bareness: "at_repository is_bare",
       partials: 'remove_own_partials 1; REPOSITORY_ERROR=$(<"$SCRATCH/hung.nas"); false',
     };
-    const jobs = Object.entries(accesses).map(([name, command]) => `( SCRATCH="$SCRATCH/${name}"; mkdir "$SCRATCH"
-      if { ${command}; }; then REPOSITORY_ERROR=went; fi; printf '%s %s\\n' ${name} "$(sed 's/^[^ ]*: //' <<<"$REPOSITORY_ERROR")" ) &`);
+    const jobs = Object.entries(accesses).map(
+      ([name, command]) => `( SCRATCH="$SCRATCH/${name}"; mkdir "$SCRATCH"
+      if { ${command}; }; then REPOSITORY_ERROR=went; fi; printf '%s %s\\n' ${name} "$(sed 's/^[^ ]*: //' <<<"$REPOSITORY_ERROR")" ) &`,
+    );
     const { code, stdout, stderr } = shell.run(`${repositories} ${jobs.join("\n")}\nwait`);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const said = stdout.trimEnd().split("\n").sort();
-    expect(said).toEqual(Object.keys(accesses).sort().map(name => expect.stringMatching(`^${name} ${NO_ANSWER}$`) as unknown));
+    expect(said).toEqual(
+      Object.keys(accesses)
+        .sort()
+        .map(name => expect.stringMatching(`^${name} ${NO_ANSWER}$`) as unknown),
+    );
   });
 
   test("it is asked once, and what lies elsewhere is found", () => {
-    const { code, stdout, stderr } = shell.run(`${repositories} open_repositories prom-1; echo "$\{OPEN_REPOSITORIES[*]}"; IDLE_TIMEOUT_SECONDS=600
+    const { code, stdout, stderr } =
+      shell.run(`${repositories} open_repositories prom-1; echo "$\{OPEN_REPOSITORIES[*]}"; IDLE_TIMEOUT_SECONDS=600
       repository_list; select_repository 0; repository_list || echo again; printf '%s\\n' "$\{UNREACHABLE[@]}"`);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^1\nagain\n.*nas.*: no answer for \\d s .*\n$`));
   });
 
   test("a run ends red at that repository, and leaves no lock behind", () => {
-    const { code, stdout, stderr } = shell.run(`${repositories} CLEANUP_HOOKS=(); take_lock; BLOCKS=x RUN_SUSPECT=0 EMPTY_SOURCE=false
+    const { code, stdout, stderr } =
+      shell.run(`${repositories} CLEANUP_HOOKS=(); take_lock; BLOCKS=x RUN_SUSPECT=0 EMPTY_SOURCE=false
       note_wounds() { :; }; record_repository() { printf '%s %d\\n' "$1" "$2"; }
       store_in_repository() { select_repository "$1"; if (( $1 == 0 )); then : >"$REPOSITORY_ROOT/x"; fi; }
       store_everywhere`);
     expect(stdout).toBe("nas 8\nother 0\n");
-    expect(stderr).toMatch(/^prometheus-backup: error: repository nas \(.*\/nas\/prom-1\): reading and writing: no answer for \d s \(.*\); no new backup was recorded there, the last one is untouched; the next run resumes\n$/);
+    expect(stderr).toMatch(
+      /^prometheus-backup: error: repository nas \(.*\/nas\/prom-1\): reading and writing: no answer for \d s \(.*\); no new backup was recorded there, the last one is untouched; the next run resumes\n$/,
+    );
     expect(code).toBe(8);
     const next = shell.run(`${repositories} take_lock; echo free`);
     expect([next.stdout, next.code]).toEqual(["free\n", 0]);
@@ -99,8 +109,10 @@ describe("a path that answers slowly", () => {
       quiet: "sleep 600",
       failing: "REPOSITORY_ERROR='No space left on device'; return 1",
     };
-    const jobs = Object.entries(slow).map(([name, body]) => `( REPOSITORY=${name}; slow_path() { ${body}; }
-      if at_repository slow; then echo "${name} $SENT_BYTES"; else echo "${name} $? $REPOSITORY_ERROR"; fi ) &`);
+    const jobs = Object.entries(slow).map(
+      ([name, body]) => `( REPOSITORY=${name}; slow_path() { ${body}; }
+      if at_repository slow; then echo "${name} $SENT_BYTES"; else echo "${name} $? $REPOSITORY_ERROR"; fi ) &`,
+    );
     const { stdout, stderr } = shell.run(`IDLE_TIMEOUT_SECONDS=3 REPOSITORY_TYPE=path\n${jobs.join("\n")}\nwait`);
     expect(stderr).toBe("");
     expect(stdout.trimEnd().split("\n").sort()).toEqual([

@@ -66,7 +66,15 @@ function putLater(manifest: WoundedManifest, count: number, without: string[]): 
 const forget = () => fs.rmSync(data.at("state/cache"), { recursive: true, force: true });
 const lost = () => data.manifest().lost.map(block => block.ulid);
 
-test.each(variants<[string, number]>([["blocks", 6]], [["blocks", 60], ["archive", 6]]))(
+test.each(
+  variants<[string, number]>(
+    [["blocks", 6]],
+    [
+      ["blocks", 60],
+      ["archive", 6],
+    ],
+  ),
+)(
   "a block that only the oldest of many backups of format %s holds, and that went without a reason, is lost (%i since)",
   (format, since) => {
     if (since < 50) {
@@ -158,7 +166,11 @@ slowTest("what went with a reason long ago is not lost, though no newer backup s
   data.block(141, { level: 2, sources: [ulid(140), ulid(139)], numSamples: 200 }, [39, 41]);
   data.block(151, { level: 2, sources: [ulid(150), ulid(149)], numSamples: 200 }, [49, 51]);
   data.block(155, { level: 2, sources: merged, numSamples: 200 }, [55, 57]);
-  putLater({ ...all, startedAt: new Date(next).toISOString() }, 5, gone.filter(name => !merged.includes(name)));
+  putLater(
+    { ...all, startedAt: new Date(next).toISOString() },
+    5,
+    gone.filter(name => !merged.includes(name)),
+  );
   forget();
   const { code, stderr } = data.call("run", RETENTION);
   expect([code, lost()], stderr).toEqual([0, []]);

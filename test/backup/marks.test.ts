@@ -1,4 +1,5 @@
-// Which place is the one of last time, and who else writes there: function by function, on directories and behind rclone.
+// Which place is the one of last time, and who else writes there: function by function, on directories and behind
+// rclone.
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -42,7 +43,8 @@ const run = (backup: string, before = "") => `
 
 const look = 'if repository_list; then echo answers; else printf "%s\\n" "$REPOSITORY_ERROR"; fi';
 const marks = () => (fs.existsSync(at("place/prom-1/marks")) ? fs.readdirSync(at("place/prom-1/marks")) : []);
-const EMPTY = "it is empty, and has held backups of this host (is its file system mounted?); if it is to begin anew, run once: prometheus-backup.sh run --take-over";
+const EMPTY =
+  "it is empty, and has held backups of this host (is its file system mounted?); if it is to begin anew, run once: prometheus-backup.sh run --take-over";
 
 describe.each(KINDS)("%s: a place that is not there", kind => {
   test("is a new one for a host that has stored nothing there", () => {
@@ -63,7 +65,9 @@ describe.each(KINDS)("%s: a place that is not there", kind => {
     shell.print(machine(kind, "original") + run(NEW));
     fs.rmSync(at("place"), { recursive: true });
     fs.renameSync(at("other"), at("place"));
-    expect(shell.print(machine(kind, "original") + look)).toBe(`it holds neither the mark of the last run nor backup ${NEW} or a newer one (is another file system mounted there?); if it is to begin anew, run once: prometheus-backup.sh run --take-over`);
+    expect(shell.print(machine(kind, "original") + look)).toBe(
+      `it holds neither the mark of the last run nor backup ${NEW} or a newer one (is another file system mounted there?); if it is to begin anew, run once: prometheus-backup.sh run --take-over`,
+    );
     expect(shell.run(machine(kind, "original") + run("20260103T020000Z")).code).toBe(8);
     expect(marks()).toHaveLength(1);
   });
@@ -97,21 +101,31 @@ test("latest says that a newer backup may lie on a disk that is not mounted, on 
   fs.mkdirSync(at("other/prom-1/backups"), { recursive: true });
   fs.writeFileSync(at("other/prom-1/backups", `${OLD}.json`), sealed(wholeManifest(OLD)));
   const latest = (state: string) =>
-    shell.run(`${machine("path", state)} REPOSITORY_NAMES=(nas old) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/place" "$PWD/other"); resolve_backup latest; echo "$BACKUP $REPOSITORY"`);
+    shell.run(
+      `${machine("path", state)} REPOSITORY_NAMES=(nas old) REPOSITORY_TYPES=(path path) REPOSITORY_LOCATIONS=("$PWD/place" "$PWD/other"); resolve_backup latest; echo "$BACKUP $REPOSITORY"`,
+    );
   shell.print(machine("path", "original") + run(NEW));
   fs.rmSync(at("place/prom-1"), { recursive: true });
   expect(latest("original").stdout).toBe(`${OLD} old\n`);
-  expect(latest("original").stderr).toContain(`a newer backup may lie where nothing could be read: nas (${at("place/prom-1")}): ${EMPTY}`);
-  expect(latest("clone").stderr).toContain(`a newer backup may lie where nothing could be read: nas (${at("place/prom-1")}): ${at("place")} holds backups of no host (is its file system mounted?)`);
+  expect(latest("original").stderr).toContain(
+    `a newer backup may lie where nothing could be read: nas (${at("place/prom-1")}): ${EMPTY}`,
+  );
+  expect(latest("clone").stderr).toContain(
+    `a newer backup may lie where nothing could be read: nas (${at("place/prom-1")}): ${at("place")} holds backups of no host (is its file system mounted?)`,
+  );
 });
 
-const REFUSED = /^prometheus-backup: error: another machine with the name and the identity of this one writes to \S+place\/prom-1 \(a run of .+ was not made here\): one is a clone of the other/m;
+const REFUSED =
+  /^prometheus-backup: error: another machine with the name and the identity of this one writes to \S+place\/prom-1 \(a run of .+ was not made here\): one is a clone of the other/m;
 
 describe.each(KINDS)("F34: %s: a clone", kind => {
   /** The state of the original, as an image of the machine carries it. */
   const clone = () => fs.cpSync(at("original"), at("clone"), { recursive: true });
 
-  test.each([["the clone", "clone", "original"], ["the original", "original", "clone"]])("alternately: %s goes on, the other is refused, until somebody decides", (_, first, second) => {
+  test.each([
+    ["the clone", "clone", "original"],
+    ["the original", "original", "clone"],
+  ])("alternately: %s goes on, the other is refused, until somebody decides", (_, first, second) => {
     shell.print(machine(kind, "original") + run("20260101T020000Z"));
     clone();
     shell.print(machine(kind, first) + run("20260102T020000Z"));
@@ -127,10 +141,20 @@ describe.each(KINDS)("F34: %s: a clone", kind => {
   });
 
   test("both at once, a first time and later: one backup each time, and the other ends with 12", async () => {
-    for (const [day, prepare] of [["01", () => undefined], ["02", clone]] as const) {
+    for (const [day, prepare] of [
+      ["01", () => undefined],
+      ["02", clone],
+    ] as const) {
       prepare();
-      const codes = await Promise.all(["original", "clone"].map(state => ended(`${machine(kind, state)} MARK_PATIENCE_SECONDS=10; ${run(`202601${day}T020000Z`, "barrier;")}`, state)));
-      expect(codes.sort(), ["original", "clone"].map(state => fs.readFileSync(at(state, "errors"), "utf8")).join("")).toEqual([0, 12]);
+      const codes = await Promise.all(
+        ["original", "clone"].map(state =>
+          ended(`${machine(kind, state)} MARK_PATIENCE_SECONDS=10; ${run(`202601${day}T020000Z`, "barrier;")}`, state),
+        ),
+      );
+      expect(
+        codes.sort(),
+        ["original", "clone"].map(state => fs.readFileSync(at(state, "errors"), "utf8")).join(""),
+      ).toEqual([0, 12]);
       expect(fs.readdirSync(at("place/prom-1/backups"))).toHaveLength(Number(day));
       if (day === "01") {
         // Whoever went on is the original.
@@ -160,7 +184,11 @@ function ended(text: string, state: string): Promise<number> {
   const barrier = `barrier() { : >"$PWD/${state}/here"; until [[ -e $PWD/${other}/here ]]; do sleep 0.01; done; }`;
   const prelude = `source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; ${barrier}\n`;
   return new Promise(resolve => {
-    const child = spawn("bash", ["-c", prelude + text], { cwd: shell.directory, env: { ...process.env, PROGRAM: shell.program }, stdio: ["ignore", "ignore", fs.openSync(at(state, "errors"), "w")] });
+    const child = spawn("bash", ["-c", prelude + text], {
+      cwd: shell.directory,
+      env: { ...process.env, PROGRAM: shell.program },
+      stdio: ["ignore", "ignore", fs.openSync(at(state, "errors"), "w")],
+    });
     child.on("close", code => {
       fs.writeFileSync(at(state, "result"), String(code));
       fs.rmSync(at(state, "here"), { force: true });
@@ -170,10 +198,17 @@ function ended(text: string, state: string): Promise<number> {
 }
 
 test("old marks go with what retention removes, the last one stays", () => {
-  const listing = [`1\tmarks/${"a".repeat(32)}\t2026-01-01 00:00:00`, `1\tmarks/${"b".repeat(32)}\t2026-01-02 00:00:00`, "9\tblocks/01ARZ3NDEKTSV4RRFFQ69G5FAV.tar.zst\t2026-01-01 00:00:00"];
+  const listing = [
+    `1\tmarks/${"a".repeat(32)}\t2026-01-01 00:00:00`,
+    `1\tmarks/${"b".repeat(32)}\t2026-01-02 00:00:00`,
+    "9\tblocks/01ARZ3NDEKTSV4RRFFQ69G5FAV.tar.zst\t2026-01-01 00:00:00",
+  ];
   const plan = (lines: string[]) =>
-    shell.print(`${machine("path", "original")} mkdir -p "$STATE_DIR/marks"; printf '%s\\n-\\n%s\\n' ${"b".repeat(32)} "$PWD/place" >"$STATE_DIR/marks/nas.last"
-      printf '%s\\n' "$@" >"$OBJECT_LIST"; plan_prune "$SCRATCH/plan"; tail -n 1 "$SCRATCH/plan" | jq -c '[.objects[].object]'`, ...lines);
+    shell.print(
+      `${machine("path", "original")} mkdir -p "$STATE_DIR/marks"; printf '%s\\n-\\n%s\\n' ${"b".repeat(32)} "$PWD/place" >"$STATE_DIR/marks/nas.last"
+      printf '%s\\n' "$@" >"$OBJECT_LIST"; plan_prune "$SCRATCH/plan"; tail -n 1 "$SCRATCH/plan" | jq -c '[.objects[].object]'`,
+      ...lines,
+    );
   expect(plan(listing)).toBe(JSON.stringify(["blocks/01ARZ3NDEKTSV4RRFFQ69G5FAV.tar.zst", `marks/${"a".repeat(32)}`]));
   expect(plan(listing.slice(0, 2))).toBe("[]");
 });

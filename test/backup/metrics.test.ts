@@ -24,6 +24,15 @@ test("what a killed command left in the textfile directory goes with the next me
     printf %s "$living"`,
     directory,
   );
-  expect(fs.readdirSync(directory).sort()).toEqual(["another.prom.4194305", "prometheus_backup.prom", `prometheus_backup.prom.${living}`, "prometheus_backup.prom.old"].sort());
-  expect(fs.readFileSync(path.join(directory, "prometheus_backup.prom"), "utf8")).toContain('prometheus_backup_build_info{host="prom-1",environment="dev",version="');
+  expect(fs.readdirSync(directory).sort()).toEqual(
+    [
+      "another.prom.4194305",
+      "prometheus_backup.prom",
+      `prometheus_backup.prom.${living}`,
+      "prometheus_backup.prom.old",
+    ].sort(),
+  );
+  expect(fs.readFileSync(path.join(directory, "prometheus_backup.prom"), "utf8")).toContain(
+    'prometheus_backup_build_info{host="prom-1",environment="dev",version="',
+  );
 });

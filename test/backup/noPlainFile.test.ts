@@ -26,27 +26,48 @@ const make = (form: Form, names: string[]) => {
   if (form === "pipe") {
     execFileSync("mkfifo", paths);
   } else {
-    paths.forEach(at => form === "folder" ? fs.mkdirSync(at) : fs.symlinkSync("/dev/zero", at));
+    paths.forEach(at => (form === "folder" ? fs.mkdirSync(at) : fs.symlinkSync("/dev/zero", at)));
   }
 };
-const files = (folder: string) => fs.readdirSync(data.at(folder), { recursive: true, encoding: "utf8" })
-  .map(name => `${folder}/${name}`).filter(name => fs.statSync(data.at(name)).isFile());
+const files = (folder: string) =>
+  fs
+    .readdirSync(data.at(folder), { recursive: true, encoding: "utf8" })
+    .map(name => `${folder}/${name}`)
+    .filter(name => fs.statSync(data.at(name)).isFile());
 /** Those that come and go, or that only a hot run without the admin API does not make. */
 const RARE = [
-  "server.json", "server.facts", "server.json.new", "snapshot.intent", "drill-turn", "restored", "deletions", "lock.new",
-  "metrics.state.new", "hold.new", "last-name.new", "bootstrap-begun", "damaged/local", "marks/known.new",
-  "marks/local.last.new", "contents/local.new", "wounds.json.new", "cold.stopped", "journal/local",
+  "server.json",
+  "server.facts",
+  "server.json.new",
+  "snapshot.intent",
+  "drill-turn",
+  "restored",
+  "deletions",
+  "lock.new",
+  "metrics.state.new",
+  "hold.new",
+  "last-name.new",
+  "bootstrap-begun",
+  "damaged/local",
+  "marks/known.new",
+  "marks/local.last.new",
+  "contents/local.new",
+  "wounds.json.new",
+  "cold.stopped",
+  "journal/local",
 ].map(name => `state/${name}`);
 
 /** Ends of the commands, by command: all that is said comes with it. */
 function ends(commands: string[], before: () => void): Record<string, number | null> {
-  return Object.fromEntries(commands.map(words => {
-    before();
-    fs.rmSync(data.at("target"), { recursive: true, force: true });
-    const { code, stderr } = data.call(words);
-    expect([words, stderr]).toEqual([words, expect.not.stringMatching(/unexpected failure|unbound variable/)]);
-    return [words, code];
-  }));
+  return Object.fromEntries(
+    commands.map(words => {
+      before();
+      fs.rmSync(data.at("target"), { recursive: true, force: true });
+      const { code, stderr } = data.call(words);
+      expect([words, stderr]).toEqual([words, expect.not.stringMatching(/unexpected failure|unbound variable/)]);
+      return [words, code];
+    }),
+  );
 }
 const RESTORE = 'restore latest --target "$PWD/target" --yes';
 
@@ -54,14 +75,25 @@ test("pipes and links to devices in place of all that the state directory holds 
   const state = [...new Set([...files("state"), ...RARE])];
   expect(state.length).toBeGreaterThan(30);
   const commands = [
-    "status", "list", "show latest", RESTORE, "prune --dry-run", "pin latest", "verify", "hold", "heal --plan", "run",
+    "status",
+    "list",
+    "show latest",
+    RESTORE,
+    "prune --dry-run",
+    "pin latest",
+    "verify",
+    "hold",
+    "heal --plan",
+    "run",
   ];
   for (const form of ["pipe", "link"] as const) {
     const tried = form === "pipe" ? commands : ["hold", "run"];
     const seen = ends(tried, () => make(form, state));
     // Of this machine's server nobody knows anything, so heal ends in its own way.
-    expect([form, seen])
-      .toEqual([form, Object.fromEntries(tried.map(words => [words, words === "heal --plan" ? 12 : 0]))]);
+    expect([form, seen]).toEqual([
+      form,
+      Object.fromEntries(tried.map(words => [words, words === "heal --plan" ? 12 : 0])),
+    ]);
   }
   make("pipe", ["state/lock"]);
   const { stderr } = data.call("list");
@@ -93,9 +125,17 @@ test("pipes in a repository count as not there, and whatever lies in their place
   const [block = ""] = files(`${place}/blocks`);
   const newest = files(`${place}/backups`).sort().at(-1) ?? "";
   const commands = ["list", "verify", "run"];
-  const seen = ends(commands, () => make("pipe", [
-    newest, block, `${place}/owner.json`, `${place}/marks/x`, `${place}/pins/20260101T000000Z`, `${place}/catalog.json`,
-    `${place}/backups/20260101T000000Z.json`, `${place}/heads/x`,
-  ]));
+  const seen = ends(commands, () =>
+    make("pipe", [
+      newest,
+      block,
+      `${place}/owner.json`,
+      `${place}/marks/x`,
+      `${place}/pins/20260101T000000Z`,
+      `${place}/catalog.json`,
+      `${place}/backups/20260101T000000Z.json`,
+      `${place}/heads/x`,
+    ]),
+  );
   expect(Object.values(seen)).not.toContain(null);
 }, 60_000);

@@ -1,5 +1,5 @@
-// Names in a repository that nobody here gives: on a path, and in a bucket, where a key may hold what it likes. They hide no
-// object of ours, make up none, and are never touched.
+// Names in a repository that nobody here gives: on a path, and in a bucket, where a key may hold what it likes. They
+// hide no object of ours, make up none, and are never touched.
 import * as fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
@@ -23,7 +23,8 @@ describe.each(["path", "rclone"])("of a repository behind %s", type => {
     data.put("rclone.conf", CONFIGURATION);
     if (type === "rclone") {
       data.configure({
-        REPOSITORY_1_TYPE: "rclone", REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
+        REPOSITORY_1_TYPE: "rclone",
+        REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
         RCLONE_CONFIG_FILE: data.at("rclone.conf"),
       });
     }
@@ -32,12 +33,29 @@ describe.each(["path", "rclone"])("of a repository behind %s", type => {
   afterAll(() => data.shell.remove());
 
   const place = () => data.at("repository/prom-1");
-  const odd = () => [
-    `x\n${LISTED}\ny`, `backups/${NEXT}.json\t${TIME}`, `x\tbackups/${NEXT}.json`, `backups/x\n${LISTED}`,
-    `blocks/${ULID}.tar.zst\n`, `blocks/${ULID}.tar.zst\t5`, "backups/-rf", "*", "[a-z]*", "-rf", "x\u001b[2J", "\\",
-    `backups/$(touch ${data.at("executed").replaceAll("/", "_")}).json`, `backups/${"x".repeat(240)}.json`,
-    `backups/${NEXT}.json.partial-1-2\t0`, "marks/x\ny", `pins/${NEXT}\t`, "'\"; #",
-  ].map(name => Buffer.from(name)).concat(Buffer.from("blocks/\xff\xfe.tar.zst", "latin1"));
+  const odd = () =>
+    [
+      `x\n${LISTED}\ny`,
+      `backups/${NEXT}.json\t${TIME}`,
+      `x\tbackups/${NEXT}.json`,
+      `backups/x\n${LISTED}`,
+      `blocks/${ULID}.tar.zst\n`,
+      `blocks/${ULID}.tar.zst\t5`,
+      "backups/-rf",
+      "*",
+      "[a-z]*",
+      "-rf",
+      "x\u001b[2J",
+      "\\",
+      `backups/$(touch ${data.at("executed").replaceAll("/", "_")}).json`,
+      `backups/${"x".repeat(240)}.json`,
+      `backups/${NEXT}.json.partial-1-2\t0`,
+      "marks/x\ny",
+      `pins/${NEXT}\t`,
+      "'\"; #",
+    ]
+      .map(name => Buffer.from(name))
+      .concat(Buffer.from("blocks/\xff\xfe.tar.zst", "latin1"));
 
   test("names of others hide nothing, make up nothing and stay, whatever is in them", () => {
     expect(data.call("run").code).toBe(0);
@@ -53,7 +71,10 @@ describe.each(["path", "rclone"])("of a repository behind %s", type => {
       expect([words, stdout + stderr]).toEqual([words, expect.not.stringMatching(CONTROLS)]);
       expect([words, added.filter(name => !fs.existsSync(name))]).toEqual([words, []]);
       if (words !== "list") {
-        expect([words, stderr]).toEqual([words, expect.stringMatching(/repository local: [0-9]+ objects there have names/)]);
+        expect([words, stderr]).toEqual([
+          words,
+          expect.stringMatching(/repository local: [0-9]+ objects there have names/),
+        ]);
       }
     }
     const listed = JSON.parse(data.call("list --json").stdout) as { backups: unknown[] };

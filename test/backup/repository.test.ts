@@ -67,12 +67,15 @@ test("a disk that takes an object and then fails to keep it has no object", () =
   expect(said).toBe("error syncing: Input/output error");
 });
 
-test.each([1, 2, 13])("at level %d, another number of threads packs the same bytes, and any zstd unpacks them", level => {
-  const same = `COMPRESSION_LEVEL=${level}; seq 700000 >numbers
+test.each([1, 2, 13])(
+  "at level %d, another number of threads packs the same bytes, and any zstd unpacks them",
+  level => {
+    const same = `COMPRESSION_LEVEL=${level}; seq 700000 >numbers
     for threads in 1 2 4; do compress "$threads" <numbers >"packed.$threads"; done
     cmp packed.1 packed.2 && cmp packed.1 packed.4 && zstd --decompress --stdout --quiet packed.1 | cmp - numbers && echo same`;
-  expect(shell.print(same)).toBe("same");
-});
+    expect(shell.print(same)).toBe("same");
+  },
+);
 
 test("at the default level, what repeats itself in four bytes packs smaller than with zstd's own 6", () => {
   // Each line: four bytes out of 4096 kinds, then three that hardly ever come again.
@@ -84,7 +87,10 @@ test("at the default level, what repeats itself in four bytes packs smaller than
 
 const KINDS = { path: `"$PWD/remote"`, rclone: `"disk:$PWD/remote"` };
 
-/** Begins a run in a process of its own that is killed as soon as it has its name, and publishes a manifest of that name if told so. */
+/**
+ * Begins a run in a process of its own that is killed as soon as it has its name, and publishes a manifest of that name
+ * if told so.
+ */
 const BEGUN = `begun() {
   ( begin_run; name_run
     if [[ $1 == published ]]; then mkdir -p "$PWD/remote/prom-1/backups"; : >"$PWD/remote/prom-1/backups/$BACKUP.json"; fi
@@ -102,7 +108,9 @@ test.each([
   fs.rmSync(at("names"), { force: true });
   const settings = `HOST_NAME=prom-1 ENVIRONMENT=test STATE_DIR="$PWD/state" TEXTFILE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=run
     REPOSITORY_NAMES=(one) REPOSITORY_TYPES=(${kind}) REPOSITORY_LOCATIONS=(${KINDS[kind]})`;
-  const { stderr } = shell.run(`${settings}; ${BEGUN}; next_second; begun ${end}; ${between}; begun ${end}; ${between}; begun ${end}`);
+  const { stderr } = shell.run(
+    `${settings}; ${BEGUN}; next_second; begun ${end}; ${between}; begun ${end}; ${between}; begun ${end}`,
+  );
   const names = fs.readFileSync(at("names"), "utf8").trim().split("\n");
   expect(names, stderr).toEqual([...new Set(names)].sort());
   expect(names).toHaveLength(3);
@@ -115,9 +123,11 @@ test.each([
   [40 * 86_400, "no later"],
 ])("the name given last is %i s ahead of the clock: the next run begins %s", (ahead, begins) => {
   const [last = "", name = "", naps] = shell
-    .print(`STATE_DIR="$PWD/state"; date --utc --date "@$(( EPOCHSECONDS + ${ahead} ))" +%Y%m%dT%H%M%SZ | tee "$STATE_DIR/last-name"
+    .print(
+      `STATE_DIR="$PWD/state"; date --utc --date "@$(( EPOCHSECONDS + ${ahead} ))" +%Y%m%dT%H%M%SZ | tee "$STATE_DIR/last-name"
       naps=0; sleep() { naps=$(( naps + 1 )); command sleep "$1"; }
-      name_run; printf '%s\\n%d\\n' "$BACKUP" "$naps"`)
+      name_run; printf '%s\\n%d\\n' "$BACKUP" "$naps"`,
+    )
     .split("\n");
   expect(name > last).toBe(ahead <= 3);
   if (begins === "no later") {
@@ -141,10 +151,20 @@ test("what is cut off where rclone writes in place has no name yet; a later run 
 
 test("an archive has what blocks have, the WAL and the head of a cold backup, and no other file that lies there", () => {
   const ulid = "01M7VW2GC07R5ZX6V25SJJYAAA";
-  const wanted = [`${ulid}/chunks/000001`, `${ulid}/index`, `${ulid}/meta.json`, `${ulid}/tombstones`, "chunks_head/000001", "wal/00000001", "wal/checkpoint.00000000/00000000", "wbl/00000001"];
+  const wanted = [
+    `${ulid}/chunks/000001`,
+    `${ulid}/index`,
+    `${ulid}/meta.json`,
+    `${ulid}/tombstones`,
+    "chunks_head/000001",
+    "wal/00000001",
+    "wal/checkpoint.00000000/00000000",
+    "wbl/00000001",
+  ];
   const others = [`${ulid}/chunks/000002.tmp`, `${ulid}/note`, "queries.active", "lost+found/x", `${ulid}.tmp/index`];
   const made = [...wanted, ...others].map(name => `install -D /dev/null 'stage/${name}'`).join("; ");
-  const members = shell.print(`${made}; ln -s /etc/passwd stage/${ulid}/chunks/000003; SOURCE_DIR="$PWD/stage" ARCHIVE_COMPRESSION=gzip REPOSITORY=a
+  const members =
+    shell.print(`${made}; ln -s /etc/passwd stage/${ulid}/chunks/000003; SOURCE_DIR="$PWD/stage" ARCHIVE_COMPRESSION=gzip REPOSITORY=a
     : >"$SCRATCH/left-out.a"; pack_archive | tar -tz | grep -v '/$'; rm -rf stage`);
   expect(members.split("\n")).toEqual(wanted.map(name => `stage/${name}`));
 });

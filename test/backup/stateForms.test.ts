@@ -41,8 +41,26 @@ const NOTES: Record<string, object> = {
 /** Not looked at by anybody. */
 const UNUSED = /\.meta\.version$/;
 const hostile = (): unknown[] => [
-  code(), `$(touch ${data.at("executed")})`, "1e20", "-5", "0x10", LARGE, "", "a\u0000b", "x".repeat(100_000), ESCAPE,
-  "a\u009bb", 1e20, -5, 1e300, Number(LARGE), 0.1, true, {}, [], ["x"],
+  code(),
+  `$(touch ${data.at("executed")})`,
+  "1e20",
+  "-5",
+  "0x10",
+  LARGE,
+  "",
+  "a\u0000b",
+  "x".repeat(100_000),
+  ESCAPE,
+  "a\u009bb",
+  1e20,
+  -5,
+  1e300,
+  Number(LARGE),
+  0.1,
+  true,
+  {},
+  [],
+  ["x"],
 ];
 
 /** Whether a value is as right at that place as the old one. */
@@ -56,7 +74,9 @@ function isRight(at: string, old: unknown, value: unknown): boolean {
   const forms: [RegExp, RegExp][] = [
     // Any words may stand there: they are shown, and nothing else.
     [/^server\.(version|retention(Time|Size))$|\.reason$/, /^[ -~]{0,1000}$/],
-    [/^server\.dataDirectory$/, /^$/], [/^owner\.host$/, /^[a-z0-9]{1,63}$/], [/\.tombstones$/, /^[A-Za-z0-9+/=]*$/],
+    [/^server\.dataDirectory$/, /^$/],
+    [/^owner\.host$/, /^[a-z0-9]{1,63}$/],
+    [/\.tombstones$/, /^[A-Za-z0-9+/=]*$/],
   ];
   return typeof value === "boolean" || forms.some(([place, form]) => place.test(at) && form.test(String(value)));
 }
@@ -70,24 +90,38 @@ interface Spoiled {
 /** One document for each hostile value at each leaf of a document. */
 function spoil(document: unknown, at: string): Spoiled[] {
   if (typeof document !== "object" || document === null) {
-    return hostile().filter(value => !isRight(at, document, value)).map(value => ({ at, value, document: value }));
+    return hostile()
+      .filter(value => !isRight(at, document, value))
+      .map(value => ({ at, value, document: value }));
   }
-  return Object.entries(document).flatMap(([key, inner]) => spoil(inner, `${at}.${key}`).map(spoiled => {
-    const copy = (Array.isArray(document) ? [...(document as unknown[])] : { ...document }) as Record<string, unknown>;
-    copy[key] = spoiled.document;
-    return { ...spoiled, document: copy };
-  }));
+  return Object.entries(document).flatMap(([key, inner]) =>
+    spoil(inner, `${at}.${key}`).map(spoiled => {
+      const copy = (Array.isArray(document) ? [...(document as unknown[])] : { ...document }) as Record<
+        string,
+        unknown
+      >;
+      copy[key] = spoiled.document;
+      return { ...spoiled, document: copy };
+    }),
+  );
 }
 
 test("a note with anything else at any place is refused", () => {
   const sound = Object.entries(NOTES).map(([kind, document]) => ({ kind, document }));
   const tried = sound.flatMap(({ kind, document }) =>
-    spoil(document, kind).filter(({ at }) => !UNUSED.test(at)).map(spoiled => ({ kind, ...spoiled })));
+    spoil(document, kind)
+      .filter(({ at }) => !UNUSED.test(at))
+      .map(spoiled => ({ kind, ...spoiled })),
+  );
   expect(tried.length).toBeGreaterThan(700);
   const lines = [...sound, ...tried].map(({ kind, document }) => JSON.stringify({ kind, document }));
   data.put("notes.json", lines.join("\n"));
-  const taken = data.shell.print(`jq --null-input --compact-output \
-    "$(note_form) inputs | .kind as \\$kind | [.document] | formed(\\$kind) | length" notes.json`).split("\n");
+  const taken = data.shell
+    .print(
+      `jq --null-input --compact-output \
+    "$(note_form) inputs | .kind as \\$kind | [.document] | formed(\\$kind) | length" notes.json`,
+    )
+    .split("\n");
   expect(taken.slice(0, sound.length)).toEqual(sound.map(() => "1"));
   const missed = tried.filter((_, index) => taken[sound.length + index] !== "0");
   expect(missed.map(({ at, value }) => [at, value])).toEqual([]);
@@ -102,7 +136,8 @@ test("a note that is no plain file, too large or not whole is told by name; one 
     lines: ["lines", "folder", "pipe", "lines.link", "nul", "long", "code", "both"],
     facts: ["none", "facts", "some", "folder", "pipe", "nul", "long"],
   };
-  const { stdout } = data.shell.run(`
+  const { stdout } = data.shell.run(
+    `
     mkdir folder; mkfifo pipe; ln -s sound link; ln -s lines lines.link; : >empty; printf 'a\\0b\\n' >nul
     head -c 10000000 /dev/zero | tr '\\0' x >long; head -c 17000000 /dev/zero | tr '\\0' '\\n' >large
     cat sound sound >twice; head -c 20 sound >cut; printf '%s' "$1" >code; cat lines code >both
@@ -119,7 +154,11 @@ test("a note that is no plain file, too large or not whole is told by name; one 
     for file in ${tried.facts.join(" ")}; do
       take_notes facts "$file" taken 2>said
       echo "facts $file" "$(wc -l <taken)" "$(told "$file")"
-    done`, code(), OBJECT, JSON.stringify(NOTES.facts));
+    done`,
+    code(),
+    OBJECT,
+    JSON.stringify(NOTES.facts),
+  );
   const sound: Record<string, string> = { none: "0 0", sound: "1 0", lines: "1 0", facts: "1 0", some: "1 1" };
   const all = Object.entries(tried).flatMap(([kind, names]) => names.map(name => [kind, name]));
   expect(stdout).toBe(all.map(([kind, name = ""]) => `${kind} ${name} ${sound[name] ?? "0 1"}\n`).join(""));
@@ -128,13 +167,22 @@ test("a note that is no plain file, too large or not whole is told by name; one 
 
 test("metrics are numbers that bash and a date can hold, and exit codes are whole", () => {
   const keys = [
-    "last_run_timestamp_seconds", "last_exit_code", "drill_restore_seconds", "repository_last_exit_code|repository=a",
+    "last_run_timestamp_seconds",
+    "last_exit_code",
+    "drill_restore_seconds",
+    "repository_last_exit_code|repository=a",
   ];
   const wrong = [code(), "1e20", "-5", "0x10", LARGE, "", "007", "1 2", ESCAPE];
   const cases = [
     ...wrong.flatMap(value => keys.map(key => `${key}\t${value}`)),
-    "last_exit_code\t1.5", "last_exit_code\t1000", "drill_last_success_timestamp_seconds\t999999999999",
-    `${code()}\t1`, `x|repository=${code()}\t1`, "x|other=a\t1", `${ESCAPE}\t1`, "a\u0000b\t1x",
+    "last_exit_code\t1.5",
+    "last_exit_code\t1000",
+    "drill_last_success_timestamp_seconds\t999999999999",
+    `${code()}\t1`,
+    `x|repository=${code()}\t1`,
+    "x|other=a\t1",
+    `${ESCAPE}\t1`,
+    "a\u0000b\t1x",
   ];
   const right = ["last_duration_seconds\t1.5", "last_exit_code\t8", "newest_sample_timestamp_seconds\t-5"];
   data.put("state/metrics.state", `${[...cases, ...right].join("\n")}\n`);
@@ -149,12 +197,19 @@ test("metrics are numbers that bash and a date can hold, and exit codes are whol
 test("a spoiled mark of last time makes no empty place a new one, and no stranger's mark one's own", () => {
   const right = `${MARK}\n${NAME}\n/place\n`;
   const wrong = [
-    "", "\u0000", `${MARK}\n`, `${MARK}\n${NAME}\n`, `${code()}\n${NAME}\n/place\n`, `${MARK}\n${code()}\n/place\n`,
-    `${MARK}\n-5\n/place\n`, "x".repeat(10_000_000),
+    "",
+    "\u0000",
+    `${MARK}\n`,
+    `${MARK}\n${NAME}\n`,
+    `${code()}\n${NAME}\n/place\n`,
+    `${MARK}\n${code()}\n/place\n`,
+    `${MARK}\n-5\n/place\n`,
+    "x".repeat(10_000_000),
   ];
   fs.mkdirSync(data.at("state/marks"));
   [right, ...wrong].forEach((text, index) => data.put(`last.${index}`, text));
-  const { stdout, stderr } = data.shell.run(`STATE_DIR=state HOST_NAME=prom-1 COMMAND=run
+  const { stdout, stderr } = data.shell.run(
+    `STATE_DIR=state HOST_NAME=prom-1 COMMAND=run
     REPOSITORY_NAMES=(local) REPOSITORY_TYPES=(path) REPOSITORY_LOCATIONS=(/elsewhere); select_repository 0
     look() {
       : >"$OBJECT_LIST"
@@ -164,7 +219,10 @@ test("a spoiled mark of last time makes no empty place a new one, and no strange
     }
     look "$@"
     for (( index = 0; index <= ${wrong.length}; index++ )); do cp "last.$index" state/marks/local.last; look "$@"; done
-    rm state/marks/local.last; mkfifo state/marks/local.last; look "$@"`, "f".repeat(32), NAME);
+    rm state/marks/local.last; mkfifo state/marks/local.last; look "$@"`,
+    "f".repeat(32),
+    NAME,
+  );
   // Nothing is known: a new machine, which takes over; the place was moved: a new one; all others are unknown.
   expect(stdout.split("\n")).toEqual(["new 1", "new 0", ...[...wrong, "pipe"].map(() => "it is empty, 0"), ""]);
   expect([stderr.replace(/^.*ignored null byte in input\n/gm, ""), executed()]).toEqual(["", false]);
@@ -175,16 +233,27 @@ test("a list shows objects of ours with size and time, or did not come; files of
   const time = "2026-01-01 00:00:00";
   const lists = [
     [
-      `5\t${OBJECT}\t${time}`, `7\tpins/${code()}\t${time}`, `1\tmarks/Thumbs.db\t${time}`,
-      `2\tblocks/${ESCAPE}\t${time}`, `3\tx\ty\t${time}`, `-1\t-rf\t${time}`, "", "5", `5\t\t${time}`,
+      `5\t${OBJECT}\t${time}`,
+      `7\tpins/${code()}\t${time}`,
+      `1\tmarks/Thumbs.db\t${time}`,
+      `2\tblocks/${ESCAPE}\t${time}`,
+      `3\tx\ty\t${time}`,
+      `-1\t-rf\t${time}`,
+      "",
+      "5",
+      `5\t\t${time}`,
     ],
     ...["-1", "1e20", "0x10", LARGE, "", "007", code()].map(size => [`${size}\t${OBJECT}\t${time}`]),
     ...["", "1e20", code(), `${time} ${ESCAPE}`, `${LARGE}-01-01 00:00:00`].map(odd => [`5\t${OBJECT}\t${odd}`]),
     [`5\t${OBJECT}`],
   ];
   lists.forEach((lines, index) => data.put(`list.${index}`, `${lines.join("\n")}\n`));
-  data.put("marks.list", ["7\tmarks/Thumbs.db", "8\tmarks/@eaDir/x", `9\tmarks/${code()}`, `5\tmarks/${MARK}`]
-    .map(line => `${line}\t${time}\n`).join(""));
+  data.put(
+    "marks.list",
+    ["7\tmarks/Thumbs.db", "8\tmarks/@eaDir/x", `9\tmarks/${code()}`, `5\tmarks/${MARK}`]
+      .map(line => `${line}\t${time}\n`)
+      .join(""),
+  );
   const { stdout, stderr } = data.shell.run(`
     for (( index = 0; index < ${lists.length}; index++ )); do
       take_listing "list.$index" || printf '%s\\n' "$REPOSITORY_ERROR"
@@ -198,11 +267,16 @@ test("a list shows objects of ours with size and time, or did not come; files of
 test("what a dead server had said has its form or is not used, and nothing that is said makes a terminal obey", () => {
   data.put("state/lock", `pid ${ESCAPE} \u0000 ${code()}\n`);
   const said = [
-    NOTES.server, { ...NOTES.server, version: ESCAPE }, { ...NOTES.server, dataDirectory: `/${ESCAPE}` },
-    { ...NOTES.server, retentionTime: 15 }, [], "x",
+    NOTES.server,
+    { ...NOTES.server, version: ESCAPE },
+    { ...NOTES.server, dataDirectory: `/${ESCAPE}` },
+    { ...NOTES.server, retentionTime: 15 },
+    [],
+    "x",
   ];
   said.forEach((server, index) => data.put(`server.${index}`, JSON.stringify(server, null, 2)));
-  const { stdout, stderr } = data.shell.run(`
+  const { stdout, stderr } = data.shell.run(
+    `
     BACKUP_STATE=state STATE_DIR=none RESTORE_HOST=other HOST_NAME=prom-1 COMMAND=restore
     unit_program() { :; }; packaged_version() { :; }; argument_value() { :; }
     for (( index = 0; index < ${said.length}; index++ )); do
@@ -211,9 +285,15 @@ test("what a dead server had said has its form or is not used, and nothing that 
         printf '[%s|%s|%s|%s]\\n' "$DATA_DIRECTORY" "$RETENTION_TIME" "$RETENTION_SIZE" "$SERVER_VERSION" )
     done
     exec 9>>state/lock; flock 9; ( take_common_lock ) || true
-    warn "$1"; say "$1"; log "$1"; tell "$1"; ( die 3 "$1" "$1" ) || true`, `a${ESCAPE}\u009b\u007f\tb äß`);
-  expect(stdout.split("\n"))
-    .toEqual(["[/data|15d|1GB|2.42.0]", ...said.slice(1).map(() => "[/data|15d||]"), "a?[2J?]0;x???\tb äß", ""]);
+    warn "$1"; say "$1"; log "$1"; tell "$1"; ( die 3 "$1" "$1" ) || true`,
+    `a${ESCAPE}\u009b\u007f\tb äß`,
+  );
+  expect(stdout.split("\n")).toEqual([
+    "[/data|15d|1GB|2.42.0]",
+    ...said.slice(1).map(() => "[/data|15d||]"),
+    "a?[2J?]0;x???\tb äß",
+    "",
+  ]);
   expect(stderr).toMatch(/another run \(pid \[2J\]0;x {2}a\[\$\(touch .*\) holds the lock/);
   expect([executed(), stderr]).toEqual([false, expect.not.stringMatching(CONTROLS)]);
   fs.rmSync(data.at("state"), { recursive: true });
@@ -221,12 +301,21 @@ test("what a dead server had said has its form or is not used, and nothing that 
 });
 
 /** Every file below a folder, by its name there. */
-const files = (folder: string) => fs.readdirSync(data.at(folder), { recursive: true, encoding: "utf8" })
-  .filter(name => fs.statSync(path.join(data.at(folder), name)).isFile());
+const files = (folder: string) =>
+  fs
+    .readdirSync(data.at(folder), { recursive: true, encoding: "utf8" })
+    .filter(name => fs.statSync(path.join(data.at(folder), name)).isFile());
 
 /** Names of files that nobody asked for; a restore takes none of them. */
 const names = () => [
-  "-rf", code().replaceAll("/", "_"), "x\nwal", `${ULID}.${ESCAPE}`, `x\n${ULID}`, "*", "'\"; #", "000002.tmp",
+  "-rf",
+  code().replaceAll("/", "_"),
+  "x\nwal",
+  `${ULID}.${ESCAPE}`,
+  `x\n${ULID}`,
+  "*",
+  "'\"; #",
+  "000002.tmp",
 ];
 const litter = (folders: string[]) =>
   folders.forEach(folder => names().forEach(name => data.put(`${folder}/${name}`, "x")));
@@ -243,62 +332,88 @@ test("an archive holds what blocks have and no other file; a segment that is no 
   expect(data.call(`restore latest --target ${data.at("unpacked")} --yes`).code).toBe(0);
   expect(fs.readdirSync(data.at(`unpacked/${block}`)).sort()).toEqual(["chunks", "index", "meta.json", "tombstones"]);
   expect(fs.readdirSync(data.at(`unpacked/${block}/chunks`))).toEqual(["000001"]);
-  ["data", "state", "repository"].forEach(name => { data.remove(name); fs.mkdirSync(data.at(name)); });
+  ["data", "state", "repository"].forEach(name => {
+    data.remove(name);
+    fs.mkdirSync(data.at(name));
+  });
   data.configure();
 });
 
-slowTest("commands go on beside hostile notes and names, execute nothing, print no escape and remove nothing sound", () => {
-  const blocks = [1, 2, 3].map(n => data.block(n));
-  litter(blocks.flatMap(block => [`data/${block}`, `data/${block}/chunks`]));
-  expect(data.call("run").code).toBe(0);
-  const manifest = data.manifest();
-  const block = manifest.blocks[0] as unknown as { object: string; objectBytes: number };
-  const kept = files("repository");
-  litter(["data", ...["blocks", "pins", "marks", "backups", "heads"].map(folder => `repository/prom-1/${folder}`)]);
-  fs.mkdirSync(data.at(`data/x\n${OTHER}`));
-  data.put("repository/prom-1/x\n5\tbackups/20990101T000000Z.json\t2026-01-01 00:00:00\n", "x");
-  const facts = (of: object) => `${block.object}\t${block.objectBytes}\t${JSON.stringify({ ...NOTES.facts, ...of })}\n`;
-  const entries = (...all: unknown[]) => all.map(entry => `${JSON.stringify(entry)}\n`).join("");
-  const rounds: { notes: Record<string, string>; commands: string[] }[] = [
-    {
-      notes: {
-        "contents/local": JSON.stringify({ ...NOTES.contents, newest: ESCAPE }),
-        "wounds.json": JSON.stringify({ damaged: [{ ulid: ESCAPE, reason: code() }], lost: [] }),
-        "metrics.state": `last_run_timestamp_seconds\t${ESCAPE}\n${code()}\t1\n`,
-        "journal/local": entries({ ...block, ulid: ESCAPE, sources: code() }, 5, "x", null),
-        "cache/blocks/local.prom-1": facts({ ulid: code() }), "last-name": ESCAPE, hold: `/${ESCAPE}\n${code()}\n`,
-        deletions: `1 1 1 ${code()} ${ESCAPE}\n`, "drill-turn": code(), "damaged/local": `${ESCAPE}\n${code()}\n`,
+slowTest(
+  "commands go on beside hostile notes and names, execute nothing, print no escape and remove nothing sound",
+  () => {
+    const blocks = [1, 2, 3].map(n => data.block(n));
+    litter(blocks.flatMap(block => [`data/${block}`, `data/${block}/chunks`]));
+    expect(data.call("run").code).toBe(0);
+    const manifest = data.manifest();
+    const block = manifest.blocks[0] as unknown as { object: string; objectBytes: number };
+    const kept = files("repository");
+    litter(["data", ...["blocks", "pins", "marks", "backups", "heads"].map(folder => `repository/prom-1/${folder}`)]);
+    fs.mkdirSync(data.at(`data/x\n${OTHER}`));
+    data.put("repository/prom-1/x\n5\tbackups/20990101T000000Z.json\t2026-01-01 00:00:00\n", "x");
+    const facts = (of: object) =>
+      `${block.object}\t${block.objectBytes}\t${JSON.stringify({ ...NOTES.facts, ...of })}\n`;
+    const entries = (...all: unknown[]) => all.map(entry => `${JSON.stringify(entry)}\n`).join("");
+    const rounds: { notes: Record<string, string>; commands: string[] }[] = [
+      {
+        notes: {
+          "contents/local": JSON.stringify({ ...NOTES.contents, newest: ESCAPE }),
+          "wounds.json": JSON.stringify({ damaged: [{ ulid: ESCAPE, reason: code() }], lost: [] }),
+          "metrics.state": `last_run_timestamp_seconds\t${ESCAPE}\n${code()}\t1\n`,
+          "journal/local": entries({ ...block, ulid: ESCAPE, sources: code() }, 5, "x", null),
+          "cache/blocks/local.prom-1": facts({ ulid: code() }),
+          "last-name": ESCAPE,
+          hold: `/${ESCAPE}\n${code()}\n`,
+          deletions: `1 1 1 ${code()} ${ESCAPE}\n`,
+          "drill-turn": code(),
+          "damaged/local": `${ESCAPE}\n${code()}\n`,
+        },
+        commands: [
+          "status",
+          "list",
+          `show ${manifest.name}`,
+          `restore latest --target ${data.at("target")} --yes`,
+          "prune --dry-run",
+          "pin latest",
+          "verify",
+          "hold",
+          "run",
+          "restore latest --plan",
+          "heal --plan",
+          "check",
+        ],
       },
-      commands: [
-        "status", "list", `show ${manifest.name}`, `restore latest --target ${data.at("target")} --yes`,
-        "prune --dry-run", "pin latest", "verify", "hold", "run", "restore latest --plan", "heal --plan", "check",
-      ],
-    },
-    {
-      notes: {
-        "contents/local": JSON.stringify({ ...NOTES.contents, sizeBytes: "1e20", lookedAt: 5 }),
-        "wounds.json": JSON.stringify({ damaged: "x", lost: 5 }),
-        "metrics.state": "last_exit_code\t1.5\ndrill_restore_seconds\t-5\nverify_last_exit_code\t0x10\n"
-          + "drill_last_success_timestamp_seconds\t999999999999\n",
-        "journal/local": entries({ ...block, objectBytes: LARGE }, { ...block, sources: 5 }),
-        "cache/blocks/local.prom-1": facts({ ulid: 5, minTime: "0x10" }), "last-name": "99999999T999999Z", hold: "-5\n",
-        deletions: "1e20 -5 0x10 - -\n", "drill-turn": LARGE, "damaged/local": "x".repeat(10_000_000),
+      {
+        notes: {
+          "contents/local": JSON.stringify({ ...NOTES.contents, sizeBytes: "1e20", lookedAt: 5 }),
+          "wounds.json": JSON.stringify({ damaged: "x", lost: 5 }),
+          "metrics.state":
+            "last_exit_code\t1.5\ndrill_restore_seconds\t-5\nverify_last_exit_code\t0x10\n" +
+            "drill_last_success_timestamp_seconds\t999999999999\n",
+          "journal/local": entries({ ...block, objectBytes: LARGE }, { ...block, sources: 5 }),
+          "cache/blocks/local.prom-1": facts({ ulid: 5, minTime: "0x10" }),
+          "last-name": "99999999T999999Z",
+          hold: "-5\n",
+          deletions: "1e20 -5 0x10 - -\n",
+          "drill-turn": LARGE,
+          "damaged/local": "x".repeat(10_000_000),
+        },
+        commands: ["status", "prune --dry-run", "run", "check"],
       },
-      commands: ["status", "prune --dry-run", "run", "check"],
-    },
-  ];
-  // How these end is up to the machine, but never with 1.
-  const upToMachine = /plan|check/;
-  const bashErrors =
-    /syntax error|too great for base|invalid number|unexpected failure|jq: error|unbound variable|cannot stat/;
-  for (const { notes, commands } of rounds) {
-    for (const words of commands) {
-      Object.entries(notes).forEach(([name, text]) => data.put(`state/${name}`, text));
-      const { code: end, stdout, stderr } = data.call(words);
-      expect([words, executed(), stderr]).toEqual([words, false, expect.not.stringMatching(bashErrors)]);
-      expect([words, stdout + stderr]).toEqual([words, expect.not.stringMatching(CONTROLS)]);
-      expect([words, upToMachine.test(words) && end !== 1 ? 0 : end]).toEqual([words, 0]);
+    ];
+    // How these end is up to the machine, but never with 1.
+    const upToMachine = /plan|check/;
+    const bashErrors =
+      /syntax error|too great for base|invalid number|unexpected failure|jq: error|unbound variable|cannot stat/;
+    for (const { notes, commands } of rounds) {
+      for (const words of commands) {
+        Object.entries(notes).forEach(([name, text]) => data.put(`state/${name}`, text));
+        const { code: end, stdout, stderr } = data.call(words);
+        expect([words, executed(), stderr]).toEqual([words, false, expect.not.stringMatching(bashErrors)]);
+        expect([words, stdout + stderr]).toEqual([words, expect.not.stringMatching(CONTROLS)]);
+        expect([words, upToMachine.test(words) && end !== 1 ? 0 : end]).toEqual([words, 0]);
+      }
     }
-  }
-  expect(files("repository")).toEqual(expect.arrayContaining(kept));
-});
+    expect(files("repository")).toEqual(expect.arrayContaining(kept));
+  },
+);

@@ -18,7 +18,9 @@ beforeAll(() => {
   }
   fs.writeFileSync(path.join(shell.directory, "rclone.conf"), "[disk]\ntype = local\n");
   // An rclone that cannot read the second object, in the way that $STUB says.
-  fs.writeFileSync(path.join(shell.directory, "bin/rclone"), `#!/usr/bin/env bash
+  fs.writeFileSync(
+    path.join(shell.directory, "bin/rclone"),
+    `#!/usr/bin/env bash
     if [[ "$*" != *hashsum* ]]; then exec "$REAL" "$@"; fi
     while [[ $1 != --files-from-raw ]]; do shift; done
     while IFS= read -r name; do
@@ -30,16 +32,23 @@ beforeAll(() => {
       esac
     done <"$2"
     exit "\${failed:-0}"
-  `, { mode: 0o755 });
+  `,
+    { mode: 0o755 },
+  );
 });
 
 const verify = (stub: string, type: string, location: string, more = "") =>
-  shell.run(`export REAL="$(command -v rclone)" PLACE="$PWD/place/prom-1" STUB="$1" PATH="$PWD/bin:$PATH"
+  shell.run(
+    `export REAL="$(command -v rclone)" PLACE="$PWD/place/prom-1" STUB="$1" PATH="$PWD/bin:$PATH"
     HOST_NAME=prom-1 STATE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=verify
     REPOSITORY_NAMES=(there) REPOSITORY_TYPES=("$2") REPOSITORY_LOCATIONS=("$3"); select_repository 0; repository_list
     ( cd "$PLACE"; for object in blocks/*; do printf '%s\\t%s\\t%s\\n' "$(stat -c %s "$object")" "$(sha256sum <"$object" | cut -c 1-64)" "$object"; done ) >"$SCRATCH/expected"
     ${more}
-    find_damage; cat "$SCRATCH/damage"`, stub, type, location);
+    find_damage; cat "$SCRATCH/damage"`,
+    stub,
+    type,
+    location,
+  );
 
 test.each([
   ["refused", "rclone: ERROR : OBJECT: Failed to hash: 403 Forbidden: AccessDenied"],
@@ -58,6 +67,14 @@ test("one on a path that the backup user may not open ends with 8; one that is g
   expect([refused.code, refused.stdout]).toEqual([8, ""]);
   expect(refused.stderr).toContain(`: ${object(2)}: '`);
 
-  const damaged = verify("", "path", `${shell.directory}/place`, `rm "$PLACE/${object(1)}"; echo x >>"$PLACE/${object(3)}"`);
-  expect([damaged.code, damaged.stdout]).toEqual([0, `${object(1)}\tis missing or cannot be read\n${object(3)}\thas another checksum\n`]);
+  const damaged = verify(
+    "",
+    "path",
+    `${shell.directory}/place`,
+    `rm "$PLACE/${object(1)}"; echo x >>"$PLACE/${object(3)}"`,
+  );
+  expect([damaged.code, damaged.stdout]).toEqual([
+    0,
+    `${object(1)}\tis missing or cannot be read\n${object(3)}\thas another checksum\n`,
+  ]);
 });

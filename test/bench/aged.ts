@@ -1,5 +1,5 @@
-// A server that has run for some weeks, at 02:45 of a day: its blocks compacted by itself to 2, 6 and 18 hours, as one with 15
-// days of retention has them, and the newest hours in its head.
+// A server that has run for some weeks, at 02:45 of a day: its blocks compacted by itself to 2, 6 and 18 hours, as one
+// with 15 days of retention has them, and the newest hours in its head.
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startFeeder, writeBlocks, type Shape } from "./historyMaker";
@@ -56,8 +56,8 @@ export class Aged {
   }
 
   /**
-   * The next day at 02:45. Afterwards `raw` holds this day's twelve blocks. `onBlock` is called whenever one of them has come to those of
-   * the server, which merges them only after the last one.
+   * The next day at 02:45. Afterwards `raw` holds this day's twelve blocks. `onBlock` is called whenever one of them
+   * has come to those of the server, which merges them only after the last one.
    */
   async nextDay(onBlock: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.stop();
@@ -85,14 +85,21 @@ export class Aged {
 
   private async wakeUp(): Promise<void> {
     const there = new Set(blocksOf(this.data));
-    linkBlocks(this.raw, blocksOf(this.raw).filter(block => !there.has(block)), this.data);
+    linkBlocks(
+      this.raw,
+      blocksOf(this.raw).filter(block => !there.has(block)),
+      this.data,
+    );
     const server = await startServer(this.data, { compactUpTo: LARGEST_RANGE });
     this.running = server;
     const feeder = await startFeeder(server.url, this.shape, new Date(this.today));
     await step("feeding the head", () => feeder.until(new Date(this.today + 2.75 * HOUR)));
     feeder.end();
     await step("waiting for the compaction", () => waitUntilCompacted(server, this.data));
-    writeFileSync(path.join(this.directory, STATE), JSON.stringify({ series: this.shape.series, start: this.shape.start.getTime(), today: this.today }));
+    writeFileSync(
+      path.join(this.directory, STATE),
+      JSON.stringify({ series: this.shape.series, start: this.shape.start.getTime(), today: this.today }),
+    );
   }
 
   async stop(): Promise<void> {

@@ -19,10 +19,14 @@ export interface Shape {
 export async function ensureHistoryMaker(): Promise<string> {
   const source = path.join(__dirname, "history");
   const digest = createHash("sha256");
-  readdirSync(source).sort().forEach(name => digest.update(readFileSync(path.join(source, name))));
+  readdirSync(source)
+    .sort()
+    .forEach(name => digest.update(readFileSync(path.join(source, name))));
   const program = path.join(cacheDirectory("tools", `history-${digest.digest("hex").slice(0, 12)}`), "history");
   if (!existsSync(program)) {
-    await step("building the program that makes histories", () => runOrThrow("go", ["build", "-o", program, "."], { cwd: source, timeoutSeconds: 900 }));
+    await step("building the program that makes histories", () =>
+      runOrThrow("go", ["build", "-o", program, "."], { cwd: source, timeoutSeconds: 900 }),
+    );
   }
   return program;
 }
@@ -30,14 +34,25 @@ export async function ensureHistoryMaker(): Promise<string> {
 export const rfc3339 = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`;
 
 function shapeArguments({ series, start, intervalSeconds = 15 }: Shape, from: Date): string[] {
-  return ["--series", String(series), "--interval", `${intervalSeconds}s`, "--start", rfc3339(start), "--from", rfc3339(from)];
+  return [
+    "--series",
+    String(series),
+    "--interval",
+    `${intervalSeconds}s`,
+    "--start",
+    rfc3339(start),
+    "--from",
+    rfc3339(from),
+  ];
 }
 
 /** Writes the two-hour blocks of `[from, to)` into the directory. */
 export async function writeBlocks(directory: string, shape: Shape, from: Date, to: Date): Promise<void> {
   const program = await ensureHistoryMaker();
   await step(`making the blocks from ${rfc3339(from)} to ${rfc3339(to)}, ${shape.series} series`, () =>
-    runOrThrow(program, ["blocks", "--out", directory, ...shapeArguments(shape, from), "--to", rfc3339(to)], { timeoutSeconds: 3600 }),
+    runOrThrow(program, ["blocks", "--out", directory, ...shapeArguments(shape, from), "--to", rfc3339(to)], {
+      timeoutSeconds: 3600,
+    }),
   );
 }
 
@@ -50,7 +65,9 @@ export interface Feeder {
 /** Feeds a server with the history from `from` on, as a remote-write client that need not wait for the time to pass. */
 export async function startFeeder(url: string, shape: Shape, from: Date): Promise<Feeder> {
   const program = await ensureHistoryMaker();
-  const child = spawn(program, ["stream", "--url", `${url}/api/v1/write`, ...shapeArguments(shape, from)], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, ["stream", "--url", `${url}/api/v1/write`, ...shapeArguments(shape, from)], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let errors = "";
   child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

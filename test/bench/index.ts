@@ -1,8 +1,8 @@
 /**
- * `npm run bench -- SCENARIO... [OPTION...]`: what backups and restores cost, against what people do today and against the limit.
- * Each scenario makes its own data, prints a table and writes test/bench/results/SCENARIO.json, from which `chart` draws
- * docs/performance.svg. docs/performance.md says what they found, and which option belongs to which scenario.
- * Absolute times belong to this machine; ratios are of one run.
+ * `npm run bench -- SCENARIO... [OPTION...]`: what backups and restores cost, against what people do today and against
+ * the limit. Each scenario makes its own data, prints a table and writes test/bench/results/SCENARIO.json, from which
+ * `chart` draws docs/performance.svg. docs/performance.md says what they found, and which option belongs to which
+ * scenario. Absolute times belong to this machine; ratios are of one run.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +58,8 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
   const runs = Number(values.runs);
   return {
     list: directory => list(directory, numbers(values.backups ?? "10,1000")),
-    days30: directory => days30({ directory, days: days(30), warmUpDays: Number(values["warm-up"]), series: series(200) }),
+    days30: directory =>
+      days30({ directory, days: days(30), warmUpDays: Number(values["warm-up"]), series: series(200) }),
     daily: async directory => daily(await agedServer(), directory, runs),
     restore: async directory => restore(await agedServer(), directory, runs),
     "restore-s3": async directory => restoreS3(await agedServer(), directory, runs),
@@ -66,7 +67,14 @@ function scenariosOf(values: Values, agedServer: () => Promise<Aged>): Record<st
     memory: directory => memory(directory, numbers(values.sizes), series(30_000)),
     start: directory => start(directory, runs),
     thousand: directory => thousand({ directory, days: days(90), series: series(5000), runs }),
-    year: directory => year({ directory, backups: Number(values.backups ?? 4380), blocks: Number(values.blocks), runs, earlier: values.earlier }),
+    year: directory =>
+      year({
+        directory,
+        backups: Number(values.backups ?? 4380),
+        blocks: Number(values.blocks),
+        runs,
+        earlier: values.earlier,
+      }),
   };
 }
 
@@ -79,7 +87,12 @@ async function main(): Promise<void> {
   mkdirSync(values.directory, { recursive: true });
   const base = mkdtempSync(path.join(values.directory, "prometheus-backup-bench-"));
   let aged: Promise<Aged> | undefined;
-  const agedServer = (): Promise<Aged> => (aged ??= Aged.at(path.resolve(values.aged ?? path.join(base, "aged")), Number(values.days ?? 15), Number(values.series ?? 30_000)));
+  const agedServer = (): Promise<Aged> =>
+    (aged ??= Aged.at(
+      path.resolve(values.aged ?? path.join(base, "aged")),
+      Number(values.days ?? 15),
+      Number(values.series ?? 30_000),
+    ));
   const scenarios = scenariosOf(values, agedServer);
   const names = Object.keys(scenarios);
   const wanted = positionals.length === 0 ? names : names.filter(name => positionals.includes(name));

@@ -1,4 +1,5 @@
-// One run of one program: wall and CPU seconds of it and everything it started, and the largest memory of them together.
+// One run of one program: wall and CPU seconds of it and everything it started, and the largest memory of them
+// together.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { testEnvironment } from "../tools/process";
@@ -19,10 +20,19 @@ export type MemoryOf = (pid: number) => number;
 const residentMemory: MemoryOf = pid => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
 
 /** What it takes of the machine: of a page that several processes share, its part. */
-export const proportionalMemory: MemoryOf = pid => Number(/^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) * 1024;
+export const proportionalMemory: MemoryOf = pid =>
+  Number(/^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) * 1024;
 
-/** Runs a command by bash, whose `time` counts the children too. Rejects if it fails. Standard output goes to a file, or nowhere. */
-export function measure(words: string[], environment: NodeJS.ProcessEnv = {}, stdout = "/dev/null", memoryOf = residentMemory): Promise<Measured> {
+/**
+ * Runs a command by bash, whose `time` counts the children too. Rejects if it fails. Standard output goes to a file, or
+ * nowhere.
+ */
+export function measure(
+  words: string[],
+  environment: NodeJS.ProcessEnv = {},
+  stdout = "/dev/null",
+  memoryOf = residentMemory,
+): Promise<Measured> {
   return new Promise((resolve, reject) => {
     const out = openSync(stdout, "w");
     const child = spawn("bash", ["-c", 'TIMEFORMAT="TIMES %R %U %S"; time "$@"', "bash", ...words], {
@@ -79,10 +89,13 @@ export function median(runs: Measured[]): Measured {
 }
 
 /**
- * Runs several ways of doing the same thing one after another, the whole round `rounds` times, so that a busy hour hits all of
- * them alike. Returns what each took, round by round.
+ * Runs several ways of doing the same thing one after another, the whole round `rounds` times, so that a busy hour hits
+ * all of them alike. Returns what each took, round by round.
  */
-export async function measureRounds<Name extends string, Run extends Measured>(rounds: number, ways: Record<Name, () => Promise<Run>>): Promise<Record<Name, Run[]>> {
+export async function measureRounds<Name extends string, Run extends Measured>(
+  rounds: number,
+  ways: Record<Name, () => Promise<Run>>,
+): Promise<Record<Name, Run[]>> {
   const names = Object.keys(ways) as Name[];
   const all = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<Name, Run[]>;
   for (let round = 0; round < rounds; round++) {
@@ -94,12 +107,21 @@ export async function measureRounds<Name extends string, Run extends Measured>(r
 }
 
 /** The same, the median of each. */
-export async function interleave<Name extends string>(rounds: number, ways: Record<Name, () => Promise<Measured>>): Promise<Record<Name, Measured>> {
+export async function interleave<Name extends string>(
+  rounds: number,
+  ways: Record<Name, () => Promise<Measured>>,
+): Promise<Record<Name, Measured>> {
   const all = await measureRounds(rounds, ways);
-  return Object.fromEntries(Object.entries<Measured[]>(all).map(([name, runs]) => [name, median(runs)])) as Record<Name, Measured>;
+  return Object.fromEntries(Object.entries<Measured[]>(all).map(([name, runs]) => [name, median(runs)])) as Record<
+    Name,
+    Measured
+  >;
 }
 
-/** How often one takes what the other does: the middle one of the rounds' ratios, since both of one round met the same load. */
+/**
+ * How often one takes what the other does: the middle one of the rounds' ratios, since both of one round met the same
+ * load.
+ */
 export function ratioInRounds(one: Measured[], other: Measured[], of: "wall" | "cpu"): number {
   const ratios = one.map((run, round) => run[of] / (other[round]?.[of] ?? NaN)).sort((a, b) => a - b);
   return ratios[Math.floor(ratios.length / 2)] ?? NaN;

@@ -1,4 +1,5 @@
-// What people use today, and the limit nobody can go below. Each way is prepared once and can then be measured again and again.
+// What people use today, and the limit nobody can go below. Each way is prepared once and can then be measured again
+// and again.
 import { execFileSync } from "node:child_process";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
@@ -63,7 +64,14 @@ export class Peers {
     const copy = this.again("rclone");
     const measured = await measure(["bash", "-c", RCLONE, "bash", this.stable, copy]);
     // What was not there before has one name only; the rest is linked to the copy of the day before.
-    const bytes = Number(execFileSync("bash", ["-c", `find "$1" -type f -links 1 -printf '%s\\n' | awk '{ sum += $1 } END { printf "%d", sum }'`, "bash", copy]));
+    const bytes = Number(
+      execFileSync("bash", [
+        "-c",
+        `find "$1" -type f -links 1 -printf '%s\\n' | awk '{ sum += $1 } END { printf "%d", sum }'`,
+        "bash",
+        copy,
+      ]),
+    );
     return { ...measured, bytes };
   }
 

@@ -27,7 +27,13 @@ const RESULTS = path.join(__dirname, "results");
 /** Prints the tables as Markdown and writes test/bench/results/SCENARIO.json. */
 export function report(scenario: string, tables: Table[], figures: Result["figures"]): void {
   const load = Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
-  const result: Result = { measured: new Date().toISOString().slice(0, 10), load, cores: cpus().length, tables, figures };
+  const result: Result = {
+    measured: new Date().toISOString().slice(0, 10),
+    load,
+    cores: cpus().length,
+    tables,
+    figures,
+  };
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(path.join(RESULTS, `${scenario}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
   tables.forEach(table => console.log(`\n${markdown(table)}`));
@@ -39,7 +45,13 @@ export function readResult(scenario: string): Result {
 
 function markdown({ title, columns, rows }: Table): string {
   const line = (cells: Cell[]): string => `| ${cells.join(" | ")} |`;
-  return [`**${title}**`, "", line(columns), line(columns.map(() => "---")).replaceAll(" ", ""), ...rows.map(line)].join("\n");
+  return [
+    `**${title}**`,
+    "",
+    line(columns),
+    line(columns.map(() => "---")).replaceAll(" ", ""),
+    ...rows.map(line),
+  ].join("\n");
 }
 
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);

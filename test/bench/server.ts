@@ -37,9 +37,15 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
   const child = spawn(
     "prometheus",
     [
-      `--config.file=${configuration}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${url.slice("http://".length)}`, "--web.enable-admin-api",
-      "--web.enable-remote-write-receiver", `--storage.tsdb.retention.time=${options.retention ?? "100y"}`, "--storage.tsdb.min-block-duration=2h",
-      `--storage.tsdb.max-block-duration=${options.compactUpTo ?? "2h"}`, "--log.level=error",
+      `--config.file=${configuration}`,
+      `--storage.tsdb.path=${data}`,
+      `--web.listen-address=${url.slice("http://".length)}`,
+      "--web.enable-admin-api",
+      "--web.enable-remote-write-receiver",
+      `--storage.tsdb.retention.time=${options.retention ?? "100y"}`,
+      "--storage.tsdb.min-block-duration=2h",
+      `--storage.tsdb.max-block-duration=${options.compactUpTo ?? "2h"}`,
+      "--log.level=error",
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
@@ -56,7 +62,15 @@ export async function startServer(data: string, options: ServerOptions = {}): Pr
     throw error;
   }
   const startSeconds = (performance.now() - began) / 1000;
-  return { url, pid, startSeconds, metric: name => metric(url, name), cpu: () => cpuSeconds(pid), peakMemory: () => peakMemory(pid), stop };
+  return {
+    url,
+    pid,
+    startSeconds,
+    metric: name => metric(url, name),
+    cpu: () => cpuSeconds(pid),
+    peakMemory: () => peakMemory(pid),
+    stop,
+  };
 }
 
 async function isReady(url: string, exitCode: number | null): Promise<boolean> {
@@ -87,7 +101,11 @@ function peakMemory(pid: number): number {
  * directory for as long as it is at work.
  */
 export async function waitUntilCompacted(server: Server, data: string, seconds = 3600): Promise<void> {
-  await waitUntil("the server looked for something to compact", 300, async () => (await server.metric("prometheus_tsdb_compactions_triggered_total")) >= 1);
+  await waitUntil(
+    "the server looked for something to compact",
+    300,
+    async () => (await server.metric("prometheus_tsdb_compactions_triggered_total")) >= 1,
+  );
   let before = "";
   let quiet = 0;
   await waitUntil("the server has compacted its blocks", seconds, async () => {
@@ -112,7 +130,11 @@ export function freePort(): Promise<number> {
     probe.once("error", reject);
     probe.listen(0, "127.0.0.1", () => {
       const address = probe.address();
-      probe.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("there is no free port"))));
+      probe.close(() =>
+        typeof address === "object" && address !== null
+          ? resolve(address.port)
+          : reject(new Error("there is no free port")),
+      );
     });
   });
 }

@@ -46,13 +46,20 @@ export class Site {
   }
 
   /** Runs the host command. `settings` come on top of the site's own. Rejects if it fails. */
-  command(words: string[], settings: Record<string, string> = {}, { stdout, memoryOf }: { stdout?: string; memoryOf?: MemoryOf } = {}): Promise<Measured> {
+  command(
+    words: string[],
+    settings: Record<string, string> = {},
+    { stdout, memoryOf }: { stdout?: string; memoryOf?: MemoryOf } = {},
+  ): Promise<Measured> {
     const file = path.join(this.directory, "settings.conf");
     writeFileSync(file, renderSettings({ ...this.settings(), ...settings }), { mode: 0o644 });
     return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, stdout, memoryOf);
   }
 
-  /** What `hold` has set aside of a server's blocks, as a state that can be brought back: a complete run lets all of it go. */
+  /**
+   * What `hold` has set aside of a server's blocks, as a state that can be brought back: a complete run lets all of it
+   * go.
+   */
   keepHeld(data: string): () => void {
     const [held, note] = [path.join(data, "prometheus-backup-held"), path.join(this.directory, "state/hold")];
     const kept = path.join(this.directory, "held");
@@ -69,10 +76,22 @@ export class Site {
     const place: Record<string, string> =
       this.remote === undefined
         ? { REPOSITORY_1_TYPE: "path", REPOSITORY_1_LOCATION: this.repository }
-        : { REPOSITORY_1_TYPE: "rclone", REPOSITORY_1_LOCATION: this.remote.location, RCLONE_CONFIG_FILE: this.remote.rcloneConfiguration };
+        : {
+            REPOSITORY_1_TYPE: "rclone",
+            REPOSITORY_1_LOCATION: this.remote.location,
+            RCLONE_CONFIG_FILE: this.remote.rcloneConfiguration,
+          };
     return {
-      HOST_NAME: HOST, ENVIRONMENT: "bench", PROMETHEUS_URL: this.url, BACKUP_USER: userInfo().username, STATE_DIR: path.join(this.directory, "state"),
-      COMPANIONS: "false", NICE: "0", REPOSITORY_COUNT: "1", REPOSITORY_1_NAME: "local", ...place,
+      HOST_NAME: HOST,
+      ENVIRONMENT: "bench",
+      PROMETHEUS_URL: this.url,
+      BACKUP_USER: userInfo().username,
+      STATE_DIR: path.join(this.directory, "state"),
+      COMPANIONS: "false",
+      NICE: "0",
+      REPOSITORY_COUNT: "1",
+      REPOSITORY_1_NAME: "local",
+      ...place,
     };
   }
 
@@ -96,8 +115,14 @@ export class Site {
 
   /** Objects that the newest backup needs and no other backup does. */
   newObjects(): string[] {
-    const known = new Set(this.backups().slice(0, -1).flatMap(name => this.manifest(name).blocks.map(({ object }) => object)));
-    return this.manifest().blocks.map(({ object }) => object ?? "").filter(object => !known.has(object));
+    const known = new Set(
+      this.backups()
+        .slice(0, -1)
+        .flatMap(name => this.manifest(name).blocks.map(({ object }) => object)),
+    );
+    return this.manifest()
+      .blocks.map(({ object }) => object ?? "")
+      .filter(object => !known.has(object));
   }
 
   /** Forgets the newest backup and what it sent, so that the same run can be measured again. */
@@ -108,7 +133,9 @@ export class Site {
 }
 
 export function blocksOf(data: string): string[] {
-  return readdirSync(data).filter(name => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name)).sort();
+  return readdirSync(data)
+    .filter(name => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name))
+    .sort();
 }
 
 export interface BlockMeta {
@@ -135,7 +162,14 @@ export function bytesOf(...places: string[]): number {
   if (places.length === 0) {
     return 0;
   }
-  return Number(execFileSync("du", ["--summarize", "--total", "--bytes", ...places]).toString().trim().split("\n").at(-1)?.split("\t")[0]);
+  return Number(
+    execFileSync("du", ["--summarize", "--total", "--bytes", ...places])
+      .toString()
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.split("\t")[0],
+  );
 }
 
 export function fresh(directory: string): string {

@@ -1,5 +1,5 @@
-// A repository as a year of two-hour runs leaves it, made from the manifest of one real run: each backup before that holds the same number of
-// blocks, two hours older. Its objects have names and sizes, and no content.
+// A repository as a year of two-hour runs leaves it, made from the manifest of one real run: each backup before that
+// holds the same number of blocks, two hours older. Its objects have names and sizes, and no content.
 import { randomBytes, randomInt } from "node:crypto";
 import { closeSync, ftruncateSync, mkdirSync, openSync, utimesSync, writeFileSync } from "node:fs";
 import { packed, readManifest, sealed } from "../tools/manifest";
@@ -39,17 +39,42 @@ export function madeUp(minTime: number, head?: string): Block {
   const numSamples = SAMPLES + randomInt(3000);
   const numSeries = SERIES + randomInt(900);
   const numChunks = 4 * numSeries + randomInt(1000);
-  const meta = { ulid: name, minTime, maxTime, version: 1, stats: { numSamples, numSeries, numChunks }, compaction: { level: 1, sources: [name] } };
+  const meta = {
+    ulid: name,
+    minTime,
+    maxTime,
+    version: 1,
+    stats: { numSamples, numSeries, numChunks },
+    compaction: { level: 1, sources: [name] },
+  };
   return {
-    ulid: name, object: head === undefined ? `blocks/${name}.tar.zst` : `heads/${head}.tar.zst`, objectBytes: 19_000_000 + randomInt(400_000), objectSha256: randomBytes(32).toString("hex"),
-    bytes: 28_000_000 + randomInt(300_000), minTime, maxTime, numSamples, numSeries, numChunks, numTombstones: 0, level: 1, sources: [name], head: head !== undefined, meta, tombstones: "",
+    ulid: name,
+    object: head === undefined ? `blocks/${name}.tar.zst` : `heads/${head}.tar.zst`,
+    objectBytes: 19_000_000 + randomInt(400_000),
+    objectSha256: randomBytes(32).toString("hex"),
+    bytes: 28_000_000 + randomInt(300_000),
+    minTime,
+    maxTime,
+    numSamples,
+    numSeries,
+    numChunks,
+    numTombstones: 0,
+    level: 1,
+    sources: [name],
+    head: head !== undefined,
+    meta,
+    tombstones: "",
   };
 }
 
 function totalsOf(blocks: Block[]): Entry {
   const sum = (field: string): number => blocks.reduce((total, block) => total + Number(block[field]), 0);
   return {
-    sizeBytes: sum("objectBytes"), sentBytes: 0, blocks: blocks.length, samples: sum("numSamples"), rawBytes: sum("bytes"),
+    sizeBytes: sum("objectBytes"),
+    sentBytes: 0,
+    blocks: blocks.length,
+    samples: sum("numSamples"),
+    rawBytes: sum("bytes"),
     series: Math.max(...blocks.map(({ numSeries }) => Number(numSeries))),
   };
 }

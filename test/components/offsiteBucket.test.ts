@@ -5,7 +5,10 @@ import { recordResources } from "../recordResources";
 
 const args: OffsiteBucketArgs = {
   bucketName: "backups",
-  hosts: [{ hostName: "prom-a", roleName: "prom-a-role" }, { hostName: "prom-b", mayRead: ["prom-a"] }],
+  hosts: [
+    { hostName: "prom-a", roleName: "prom-a-role" },
+    { hostName: "prom-b", mayRead: ["prom-a"] },
+  ],
 };
 
 function bucket(more: Partial<OffsiteBucketArgs> = {}): () => OffsiteBucket {
@@ -14,11 +17,17 @@ function bucket(more: Partial<OffsiteBucketArgs> = {}): () => OffsiteBucket {
 
 test("the bucket is versioned, encrypted, private, and its lifecycle spares current objects", async () => {
   const { all } = await recordResources(bucket());
-  const inputs = Object.fromEntries(all.filter(({ type }) => type.startsWith("aws:s3")).map(resource => [resource.name, resource.inputs]));
+  const inputs = Object.fromEntries(
+    all.filter(({ type }) => type.startsWith("aws:s3")).map(resource => [resource.name, resource.inputs]),
+  );
   expect(inputs).toEqual({
     offsite: { bucket: "backups", objectLockEnabled: false },
     "offsite-public-access": {
-      bucket: "backups", blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true,
+      bucket: "backups",
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
     },
     "offsite-ownership": { bucket: "backups", rule: { objectOwnership: "BucketOwnerEnforced" } },
     "offsite-versioning": { bucket: "backups", versioningConfiguration: { status: "Enabled" } },
@@ -30,20 +39,34 @@ test("the bucket is versioned, encrypted, private, and its lifecycle spares curr
       bucket: "backups",
       policy: JSON.stringify({
         Version: "2012-10-17",
-        Statement: [{
-          Sid: "TlsOnly", Effect: "Deny", Principal: "*", Action: "s3:*",
-          Resource: ["arn:aws:s3:::backups", "arn:aws:s3:::backups/*"], Condition: { Bool: { "aws:SecureTransport": "false" } },
-        }],
+        Statement: [
+          {
+            Sid: "TlsOnly",
+            Effect: "Deny",
+            Principal: "*",
+            Action: "s3:*",
+            Resource: ["arn:aws:s3:::backups", "arn:aws:s3:::backups/*"],
+            Condition: { Bool: { "aws:SecureTransport": "false" } },
+          },
+        ],
       }),
     },
     "offsite-lifecycle": {
       bucket: "backups",
       rules: [
         {
-          id: "expire-noncurrent-versions", status: "Enabled", filter: { prefix: "" },
-          noncurrentVersionExpiration: { noncurrentDays: 30 }, expiration: { expiredObjectDeleteMarker: true },
+          id: "expire-noncurrent-versions",
+          status: "Enabled",
+          filter: { prefix: "" },
+          noncurrentVersionExpiration: { noncurrentDays: 30 },
+          expiration: { expiredObjectDeleteMarker: true },
         },
-        { id: "abort-unfinished-uploads", status: "Enabled", filter: { prefix: "" }, abortIncompleteMultipartUpload: { daysAfterInitiation: 7 } },
+        {
+          id: "abort-unfinished-uploads",
+          status: "Enabled",
+          filter: { prefix: "" },
+          abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+        },
       ],
     },
   });
@@ -66,18 +89,28 @@ test("a host may use its own directory, and delete no version", async () => {
     Version: "2012-10-17",
     Statement: [
       {
-        Sid: "ListOwnDirectory", Effect: "Allow", Action: "s3:ListBucket", Resource: "arn:aws:s3:::backups",
+        Sid: "ListOwnDirectory",
+        Effect: "Allow",
+        Action: "s3:ListBucket",
+        Resource: "arn:aws:s3:::backups",
         Condition: { StringLike: { "s3:prefix": ["prom-a/*"] } },
       },
       { Sid: "Read", Effect: "Allow", Action: "s3:GetObject", Resource: ["arn:aws:s3:::backups/prom-a/*"] },
       {
-        Sid: "Write", Effect: "Allow",
+        Sid: "Write",
+        Effect: "Allow",
         Action: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:DeleteObject"],
         Resource: "arn:aws:s3:::backups/prom-a/*",
       },
       {
-        Sid: "KeepVersions", Effect: "Deny",
-        Action: ["s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration", "s3:BypassGovernanceRetention"],
+        Sid: "KeepVersions",
+        Effect: "Deny",
+        Action: [
+          "s3:DeleteObjectVersion",
+          "s3:PutBucketVersioning",
+          "s3:PutLifecycleConfiguration",
+          "s3:BypassGovernanceRetention",
+        ],
         Resource: ["arn:aws:s3:::backups", "arn:aws:s3:::backups/*"],
       },
     ],
@@ -89,7 +122,9 @@ test("a host without a role has its policy only as an output, and reads what it 
   const { all } = await recordResources(() => (made = bucket({ prefix: "team", hostsMayPrune: false })()));
   expect(all.filter(({ type }) => type.startsWith("aws:iam")).map(({ name }) => name)).toEqual(["offsite-prom-a"]);
   const policies = await new Promise<Record<string, string>>(resolve => made?.hostPolicies.apply(resolve));
-  const policy = JSON.parse(policies["prom-b"] ?? "") as { Statement: { Sid: string; Action: unknown; Resource: unknown }[] };
+  const policy = JSON.parse(policies["prom-b"] ?? "") as {
+    Statement: { Sid: string; Action: unknown; Resource: unknown }[];
+  };
   expect(policy.Statement.find(({ Sid }) => Sid === "Read")?.Resource).toEqual([
     "arn:aws:s3:::backups/team/prom-b/*",
     "arn:aws:s3:::backups/team/prom-a/*",
@@ -101,11 +136,19 @@ test("a host without a role has its policy only as an output, and reads what it 
 });
 
 test("Object Lock and a key of your own are options", async () => {
-  const { named } = await recordResources(bucket({ objectLock: { mode: "COMPLIANCE", days: 14 }, kmsKey: "alias/backups" }));
+  const { named } = await recordResources(
+    bucket({ objectLock: { mode: "COMPLIANCE", days: 14 }, kmsKey: "alias/backups" }),
+  );
   expect(named("offsite", "aws:s3/bucket:Bucket").inputs["objectLockEnabled"]).toBe(true);
-  expect(named("offsite-object-lock").inputs).toEqual({ bucket: "backups", rule: { defaultRetention: { mode: "COMPLIANCE", days: 14 } } });
+  expect(named("offsite-object-lock").inputs).toEqual({
+    bucket: "backups",
+    rule: { defaultRetention: { mode: "COMPLIANCE", days: 14 } },
+  });
   expect(named("offsite-encryption").inputs["rules"]).toEqual([
-    { applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: "alias/backups" }, bucketKeyEnabled: true },
+    {
+      applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: "alias/backups" },
+      bucketKeyEnabled: true,
+    },
   ]);
 });
 
@@ -115,9 +158,14 @@ test.each([
   ["arn:aws:kms:eu-central-1:1234:key/1-2", "arn:aws:kms:eu-central-1:1234:key/1-2", undefined],
   ["1-2", "arn:*:kms:*:*:key/1-2", undefined],
 ])("a host may use the key %s through S3, and no other", (kmsKey, resource, alias) => {
-  const policy = JSON.parse(renderHostPolicy({ bucketArn: "arn:aws:s3:::backups", hostName: "prom-a", mayRead: [], mayPrune: true, kmsKey })) as { Statement: unknown[] };
+  const policy = JSON.parse(
+    renderHostPolicy({ bucketArn: "arn:aws:s3:::backups", hostName: "prom-a", mayRead: [], mayPrune: true, kmsKey }),
+  ) as { Statement: unknown[] };
   expect(policy.Statement.at(-1)).toEqual({
-    Sid: "UseKey", Effect: "Allow", Action: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: resource,
+    Sid: "UseKey",
+    Effect: "Allow",
+    Action: ["kms:GenerateDataKey", "kms:Decrypt"],
+    Resource: resource,
     Condition: {
       StringLike: { "kms:ViaService": "s3.*.amazonaws.com*" },
       ...(alias === undefined ? {} : { "ForAnyValue:StringEquals": { "kms:ResourceAliases": alias } }),

@@ -18,7 +18,10 @@ function host(more: Partial<PrometheusBackupArgs> = {}): PrometheusBackupArgs {
 const install = "timeout 600 sudo -n /bin/bash -s";
 
 function commands(all: Recorded[]): string[] {
-  return all.filter(resource => resource.type === "command:remote:Command").map(resource => resource.name).sort();
+  return all
+    .filter(resource => resource.type === "command:remote:Command")
+    .map(resource => resource.name)
+    .sort();
 }
 
 test("a host without secrets takes four commands with names of its own", async () => {
@@ -39,7 +42,13 @@ test("every step has constant commands, one secret input and a payload that can 
     expect(command.secretInputs).toEqual(["connection"]);
     expect({ ...command.inputs, stdin: undefined }).toEqual({
       connection: {
-        host: "10.0.0.11", port: 22, user: "deploy", privateKey: fakeKey(), hostKey, dialErrorLimit: 10, perDialTimeout: 15,
+        host: "10.0.0.11",
+        port: 22,
+        user: "deploy",
+        privateKey: fakeKey(),
+        hostKey,
+        dialErrorLimit: 10,
+        perDialTimeout: 15,
       },
       create: install,
       update: install,
@@ -52,8 +61,12 @@ test("every step has constant commands, one secret input and a payload that can 
 });
 
 test("the steps of a host run one after another", async () => {
-  const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })),
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({ repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] }),
+      ),
   );
   expect(named("prom-a-toolkit").dependsOn).toEqual([]);
   expect(named("prom-a-admin-api-install").dependsOn).toEqual(["prom-a-toolkit"]);
@@ -65,13 +78,17 @@ test("the steps of a host run one after another", async () => {
 
 test("secrets are in the step for credentials and nowhere else", async () => {
   const secrets = ["PRIVATE", "S3-SECRET", "API-SECRET", "EXPORTER-SECRET", "BEAT-SECRET"];
-  const { all, named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({
-      repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]\nS3-SECRET" }],
-      prometheus: { apiCredentials: 'user = "API-SECRET"' },
-      textfile: { exporterCredentials: 'user = "EXPORTER-SECRET"' },
-      heartbeat: "https://watcher.example.org/BEAT-SECRET",
-    })),
+  const { all, named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({
+          repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]\nS3-SECRET" }],
+          prometheus: { apiCredentials: 'user = "API-SECRET"' },
+          textfile: { exporterCredentials: 'user = "EXPORTER-SECRET"' },
+          heartbeat: "https://watcher.example.org/BEAT-SECRET",
+        }),
+      ),
   );
   const credentials = named("prom-a-backup-job-credentials");
   expect(credentials.secretInputs.sort()).toEqual(["connection", "stdin"]);
@@ -97,7 +114,16 @@ test("secrets are in the step for credentials and nowhere else", async () => {
 });
 
 test("the credentials of a cold backup belong to root, who runs it", async () => {
-  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ source: "cold", repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })));
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({
+          source: "cold",
+          repositories: [{ bucket: "backups", region: "eu-central-1", credentials: "[default]" }],
+        }),
+      ),
+  );
   const credentials = String(named("prom-a-backup-job-credentials").inputs["stdin"]);
   expect(credentials).toContain("setting BACKUP_USER root\nsetting SERVER_UNIT prometheus.service\n");
   expect(credentials).toContain("\nfile /etc/prometheus-backup/credentials/offsite root:root 0640\n");
@@ -108,8 +134,12 @@ test("the credentials of a cold backup belong to root, who runs it", async () =>
 test("a host that is born from a backup has a step for it, after the job and before its server must run, and no other host has one", async () => {
   const { all: without } = await recordResources(() => new PrometheusBackup("prom-a", host()));
   expect(commands(without)).not.toContain("prom-a-bootstrap-install");
-  const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ bootstrapFrom: { host: "prom-old", backup: "20261122T020000Z", repository: "local" } })),
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({ bootstrapFrom: { host: "prom-old", backup: "20261122T020000Z", repository: "local" } }),
+      ),
   );
   const step = named("prom-a-bootstrap-install");
   expect(step.dependsOn).toContain("prom-a-backup-job-install");
@@ -117,18 +147,27 @@ test("a host that is born from a backup has a step for it, after the job and bef
   expect(named("prom-a-admin-api-install").dependsOn).toContain("prom-a-bootstrap-install");
   expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-admin-api-install");
   expect(String(step.inputs["stdin"]).split("\n").slice(-6)).toEqual([
-    "setting INSTALLATION prom-a-bootstrap-install", "setting HOST prom-old", "setting BACKUP 20261122T020000Z", "setting REPOSITORY local", "end", "",
+    "setting INSTALLATION prom-a-bootstrap-install",
+    "setting HOST prom-old",
+    "setting BACKUP 20261122T020000Z",
+    "setting REPOSITORY local",
+    "end",
+    "",
   ]);
   expect(step.inputs["create"]).toBe("timeout 21600 sudo -n /bin/bash -s");
 });
 
 test("a host that takes its own place is born from its own newest backup", async () => {
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ bootstrapFrom: {} })));
-  expect(String(named("prom-a-bootstrap-install").inputs["stdin"])).toContain("setting HOST prom-a\nsetting BACKUP latest\nend\n");
+  expect(String(named("prom-a-bootstrap-install").inputs["stdin"])).toContain(
+    "setting HOST prom-a\nsetting BACKUP latest\nend\n",
+  );
 });
 
 test("a server that asks for credentials gets them before its admin API is turned on", async () => {
-  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ prometheus: { apiCredentials: "x" } })));
+  const { named } = await recordResources(
+    () => new PrometheusBackup("prom-a", host({ prometheus: { apiCredentials: "x" } })),
+  );
   expect(named("prom-a-admin-api-install").dependsOn).toContain("prom-a-backup-job-install");
   expect(String(named("prom-a-admin-api-install").inputs["stdin"])).toContain(
     "setting API_CURL_CONFIG /etc/prometheus-backup/credentials/prometheus-api\n",
@@ -136,7 +175,9 @@ test("a server that asks for credentials gets them before its admin API is turne
 });
 
 test("an exporter that asks for credentials gets them before its directory is proven", async () => {
-  const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ textfile: { exporterCredentials: "x" } })));
+  const { named } = await recordResources(
+    () => new PrometheusBackup("prom-a", host({ textfile: { exporterCredentials: "x" } })),
+  );
   expect(named("prom-a-textfile-directory-install").dependsOn).toContain("prom-a-backup-job-install");
   expect(named("prom-a-alert-rules-install").dependsOn).toContain("prom-a-textfile-directory-install");
   expect(String(named("prom-a-textfile-directory-install").inputs["stdin"])).toContain(
@@ -145,24 +186,41 @@ test("an exporter that asks for credentials gets them before its directory is pr
 });
 
 test("the source `hot` needs no admin API, and what is switched off has no step", async () => {
-  const { all } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ source: "hot", textfile: { enabled: false }, alerts: { enabled: false } })),
+  const { all } = await recordResources(
+    () =>
+      new PrometheusBackup("prom-a", host({ source: "hot", textfile: { enabled: false }, alerts: { enabled: false } })),
   );
   expect(commands(all)).toEqual(["prom-a-backup-job-install"]);
 });
 
 test("behind a reverse proxy the job uses the port that the server moved to", async () => {
-  const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ adminApi: { exposure: "reverse-proxy" }, prometheus: { url: "http://127.0.0.1:9090/prom" } })),
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({ adminApi: { exposure: "reverse-proxy" }, prometheus: { url: "http://127.0.0.1:9090/prom" } }),
+      ),
   );
-  expect(String(named("prom-a-admin-api-install").inputs["stdin"])).toContain("setting URL http://127.0.0.1:9090/prom\n");
-  expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("| PROMETHEUS_URL='http://127.0.0.1:9091/prom'\n");
-  expect(String(named("prom-a-alert-rules-install").inputs["stdin"])).toContain("setting URL http://127.0.0.1:9091/prom\n");
+  expect(String(named("prom-a-admin-api-install").inputs["stdin"])).toContain(
+    "setting URL http://127.0.0.1:9090/prom\n",
+  );
+  expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain(
+    "| PROMETHEUS_URL='http://127.0.0.1:9091/prom'\n",
+  );
+  expect(String(named("prom-a-alert-rules-install").inputs["stdin"])).toContain(
+    "setting URL http://127.0.0.1:9091/prom\n",
+  );
 });
 
 test("what is the same on every host is copied, and lies in no state", async () => {
-  const { all, named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }] })),
+  const { all, named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({
+          repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }],
+        }),
+      ),
   );
   expect(named("prom-a-toolkit").type).toBe("command:remote:CopyToRemote");
   expect(named("prom-a-toolkit").secretInputs).toEqual(["connection"]);
@@ -191,25 +249,53 @@ test("an admin API that anybody may reach is warned about in every preview", asy
 
 test("a preview knows every payload", async () => {
   const { all } = await recordResources(() => new PrometheusBackup("prom-a", host()), true);
-  const payloads = all.filter(resource => resource.type === "command:remote:Command").map(resource => typeof resource.inputs["stdin"]);
+  const payloads = all
+    .filter(resource => resource.type === "command:remote:Command")
+    .map(resource => typeof resource.inputs["stdin"]);
   expect(payloads).toEqual(["string", "string", "string", "string"]);
 });
 
 test("an address and a bucket may come from other resources", async () => {
   const bucket = pulumi.output("backups");
-  const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", host({ connection: { address: pulumi.output("10.0.0.12"), hostKey }, repositories: [{ bucket, region: "eu-central-1" }] })),
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup(
+        "prom-a",
+        host({
+          connection: { address: pulumi.output("10.0.0.12"), hostKey },
+          repositories: [{ bucket, region: "eu-central-1" }],
+        }),
+      ),
   );
   expect(named("prom-a-backup-job-install").inputs["connection"]).toMatchObject({ host: "10.0.0.12" });
-  expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain("| REPOSITORY_1_LOCATION='offsite:backups'\n");
+  expect(String(named("prom-a-backup-job-install").inputs["stdin"])).toContain(
+    "| REPOSITORY_1_LOCATION='offsite:backups'\n",
+  );
 });
 
 test("a bastion is reached with a pinned key of its own", async () => {
-  const connection = { address: "10.0.0.11", hostKey, bastion: { address: "bastion", hostKey, privateKey: fakeKey("OTHER") } };
+  const connection = {
+    address: "10.0.0.11",
+    hostKey,
+    bastion: { address: "bastion", hostKey, privateKey: fakeKey("OTHER") },
+  };
   const { named } = await recordResources(() => new PrometheusBackup("prom-a", host({ connection })));
   expect(named("prom-a-backup-job-install").inputs["connection"]).toEqual({
-    host: "10.0.0.11", port: 22, user: "root", hostKey, dialErrorLimit: 10, perDialTimeout: 15,
-    proxy: { host: "bastion", port: 22, user: "root", privateKey: fakeKey("OTHER"), hostKey, dialErrorLimit: 10, perDialTimeout: 15 },
+    host: "10.0.0.11",
+    port: 22,
+    user: "root",
+    hostKey,
+    dialErrorLimit: 10,
+    perDialTimeout: 15,
+    proxy: {
+      host: "bastion",
+      port: 22,
+      user: "root",
+      privateKey: fakeKey("OTHER"),
+      hostKey,
+      dialErrorLimit: 10,
+      perDialTimeout: 15,
+    },
   });
 });
 
@@ -253,5 +339,7 @@ test("a component refuses what the configuration would refuse, all at once", () 
 
 test("a server behind a proxy whose URL is wrong is a complaint, and no crash", () => {
   const wrong = host({ adminApi: { exposure: "reverse-proxy" }, prometheus: { url: "nowhere" } });
-  expect(() => new PrometheusBackup("prom-a", wrong)).toThrow(/^prometheus-backup: 1 setting of "prom-a" needs a change/);
+  expect(() => new PrometheusBackup("prom-a", wrong)).toThrow(
+    /^prometheus-backup: 1 setting of "prom-a" needs a change/,
+  );
 });

@@ -5,7 +5,15 @@ import { beforeAll, expect, test } from "vitest";
 
 const root = path.join(__dirname, "..", "..");
 const components = [
-  "AdminApi", "AlertRules", "BackupJob", "Bootstrap", "OffsiteBucket", "PrometheusBackup", "PrometheusBackupFleet", "RemoteWrite", "TextfileDirectory",
+  "AdminApi",
+  "AlertRules",
+  "BackupJob",
+  "Bootstrap",
+  "OffsiteBucket",
+  "PrometheusBackup",
+  "PrometheusBackupFleet",
+  "RemoteWrite",
+  "TextfileDirectory",
   "VictoriaMetrics",
 ];
 let result: AnalyzeResult;
@@ -33,13 +41,23 @@ test("every component can be used from other languages", () => {
 });
 
 test("nothing in the schema is of an unknown type", () => {
-  expect(properties().filter(([, property]) => JSON.stringify(property).includes("Any")).map(([name]) => name)).toEqual([]);
+  expect(
+    properties()
+      .filter(([, property]) => JSON.stringify(property).includes("Any"))
+      .map(([name]) => name),
+  ).toEqual([]);
 });
 
 test("every component, type and property is documented in plain words", () => {
   const described: [string, string | undefined][] = [
-    ...Object.entries(result.components).map(([name, { description }]): [string, string | undefined] => [name, description]),
-    ...Object.entries(result.typeDefinitions).map(([name, { description }]): [string, string | undefined] => [name, description]),
+    ...Object.entries(result.components).map(([name, { description }]): [string, string | undefined] => [
+      name,
+      description,
+    ]),
+    ...Object.entries(result.typeDefinitions).map(([name, { description }]): [string, string | undefined] => [
+      name,
+      description,
+    ]),
     ...properties().map(([name, { description }]): [string, string | undefined] => [name, description]),
   ];
   expect(described.length).toBeGreaterThan(100);
@@ -47,7 +65,9 @@ test("every component, type and property is documented in plain words", () => {
 });
 
 test("components publish only the outputs that are meant to be", () => {
-  const outputs = Object.fromEntries(Object.entries(result.components).map(([name, component]) => [name, Object.keys(component.outputs).sort()]));
+  const outputs = Object.fromEntries(
+    Object.entries(result.components).map(([name, component]) => [name, Object.keys(component.outputs).sort()]),
+  );
   expect(outputs).toEqual({
     AdminApi: ["report"],
     AlertRules: ["report", "rulesPath"],

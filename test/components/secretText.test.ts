@@ -14,7 +14,9 @@ const keys = {
   "of OpenSSH": newKey().privateKey,
   "in PKCS 8": pkcs8,
   "in PKCS 1": rsa.export({ type: "pkcs1", format: "pem" }).toString(),
-  "with a passphrase": elliptic.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString(),
+  "with a passphrase": elliptic
+    .export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" })
+    .toString(),
   "behind the parameters of its curve": `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${pkcs8}`,
   "from Windows": pkcs8.replaceAll("\n", "\r\n"),
   "without a last line break, as the CLI stores it": pkcs8.trimEnd(),
@@ -34,7 +36,11 @@ test.each(Object.entries(keys))("a key %s that was pasted at the prompt is none 
 test.each([
   ["a public key", `${newKey().publicKey} me@home`, "is a public key"],
   ["a path", "~/.ssh/id_ed25519", "is no private key: it has no line `-----BEGIN … PRIVATE KEY-----`"],
-  ["a certificate", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n", "is no private key: it has no line `-----BEGIN … PRIVATE KEY-----`"],
+  [
+    "a certificate",
+    "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n",
+    "is no private key: it has no line `-----BEGIN … PRIVATE KEY-----`",
+  ],
   ["half a key", pkcs8.slice(0, 80), "is cut off: it has no line `-----END … PRIVATE KEY-----`"],
 ])("%s is no private key", (_what, text, words) => {
   expect(privateKeyFault(text)).toBe(words);
@@ -48,7 +54,12 @@ test.each([
   ["S3, pasted", { bucket: "b" }, s3.trim().replaceAll("\n", " "), lost],
   ["S3, the key alone", { bucket: "b" }, "b", "is no credentials file of AWS: it has no line such as `[default]`"],
   ["Google", { gcs: "b" }, JSON.stringify(google, null, 2), undefined],
-  ["Google, pasted, which does no harm", { gcs: "b" }, JSON.stringify(google, null, 2).replaceAll("\n", " "), undefined],
+  [
+    "Google, pasted, which does no harm",
+    { gcs: "b" },
+    JSON.stringify(google, null, 2).replaceAll("\n", " "),
+    undefined,
+  ],
   ["Google, a path", { gcs: "b" }, "/root/key.json", "is no JSON text, as the key of a service account is"],
   ["SFTP", { sftp: { address: "a", user: "u", path: "p", hostKey: "k" } }, pkcs8, undefined],
   ["SFTP, pasted", { sftp: { address: "a", user: "u", path: "p", hostKey: "k" } }, pkcs8.replaceAll("\n", " "), lost],
@@ -77,15 +88,26 @@ describe("in code", () => {
 
   test.each([
     ["connection.privateKey", { connection: { address: "a", hostKey, privateKey: pasted } }],
-    ["connection.bastion.privateKey", { connection: { address: "a", hostKey, bastion: { address: "b", hostKey, privateKey: pasted } } }],
+    [
+      "connection.bastion.privateKey",
+      { connection: { address: "a", hostKey, bastion: { address: "b", hostKey, privateKey: pasted } } },
+    ],
   ])("%s as a plain text is refused at once, and not shown", (path, more) => {
-    const make = () => new PrometheusBackup("prom-a", { hostName: "prom-a", repositories: [{ path: "/b" }], textfile: { enabled: false }, ...more });
+    const make = () =>
+      new PrometheusBackup("prom-a", {
+        hostName: "prom-a",
+        repositories: [{ path: "/b" }],
+        textfile: { enabled: false },
+        ...more,
+      });
     expect(make).toThrow(`  - ${path}: ${lost}. Give the whole text of its file.`);
     expect(make).not.toThrow(pasted.slice(40, 60));
   });
 
   test("no complaint holds a letter of the secret", () => {
-    const said = [privateKeyFault, credentialsFault({ bucket: "b" }), credentialsFault({ gcs: "b" })].map(fault => secretCheck(fault)("hunter2"));
+    const said = [privateKeyFault, credentialsFault({ bucket: "b" }), credentialsFault({ gcs: "b" })].map(fault =>
+      secretCheck(fault)("hunter2"),
+    );
     expect(said.every(words => words !== undefined && !words.includes("hunter2"))).toBe(true);
   });
 });

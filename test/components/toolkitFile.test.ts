@@ -30,13 +30,32 @@ test("it is made for this user alone", () => {
 
 const TAKEN: [string, () => void][] = [
   ["a link", () => fs.symlinkSync(own, directory)],
-  ["writable by others", () => { fs.mkdirSync(directory); fs.chmodSync(directory, 0o777); }],
-  ...(process.getuid?.() === 0 ? [["somebody else's", () => { fs.mkdirSync(directory); fs.chownSync(directory, 65534, 65534); }] as [string, () => void]] : []),
+  [
+    "writable by others",
+    () => {
+      fs.mkdirSync(directory);
+      fs.chmodSync(directory, 0o777);
+    },
+  ],
+  ...(process.getuid?.() === 0
+    ? [
+        [
+          "somebody else's",
+          () => {
+            fs.mkdirSync(directory);
+            fs.chownSync(directory, 65534, 65534);
+          },
+        ] as [string, () => void],
+      ]
+    : []),
 ];
 
 test.each(TAKEN)("one that is %s is refused, and nothing is written there", (_title, take) => {
   take();
   const before = fs.readdirSync(own);
   expect(carry).toThrow(`${directory} is not a directory of this user alone`);
-  expect([fs.readdirSync(own), fs.readdirSync(directory)]).toEqual([before, fs.lstatSync(directory).isSymbolicLink() ? before : []]);
+  expect([fs.readdirSync(own), fs.readdirSync(directory)]).toEqual([
+    before,
+    fs.lstatSync(directory).isSymbolicLink() ? before : [],
+  ]);
 });

@@ -66,7 +66,14 @@ test("the package gets a drop-in with the whole command line and the sandbox", a
 });
 
 test("a release gets a unit of its own", async () => {
-  const lines = await payload({ download, listen: "[::]:8428", dataDirectory: "/srv/vm", retention: "400d", snapshotsMaxAge: "12h", flags: ["-dedup.minScrapeInterval=30s"] });
+  const lines = await payload({
+    download,
+    listen: "[::]:8428",
+    dataDirectory: "/srv/vm",
+    retention: "400d",
+    snapshotsMaxAge: "12h",
+    flags: ["-dedup.minScrapeInterval=30s"],
+  });
   expect(lines.filter(line => line.startsWith("setting ") || line.startsWith("file "))).toEqual([
     "setting INSTALLATION long-term-install",
     "setting URL http://[::1]:8428",
@@ -97,7 +104,9 @@ test.each([
     let made: VictoriaMetrics | undefined;
     await recordResources(() => (made = new VictoriaMetrics("long-term", { ...host, victoriaMetrics: { listen } })));
     expect(made && (await valueOf(made.url))).toBe(url);
-    expect(warn.mock.calls.map(([text]) => text)).toEqual(Array(warnings).fill(expect.stringMatching(/^vm-a: VictoriaMetrics listens on .* asks nobody for credentials\./)));
+    expect(warn.mock.calls.map(([text]) => text)).toEqual(
+      Array(warnings).fill(expect.stringMatching(/^vm-a: VictoriaMetrics listens on .* asks nobody for credentials\./)),
+    );
   } finally {
     warn.mockRestore();
   }
@@ -114,10 +123,28 @@ test("it is a step of a host that asks for it, after the others, and of no other
 });
 
 test("what is rendered for a host is what the component installs, and says where the program comes from", async () => {
-  const hosts = [{ name: "prom-a", address: "prom-a", hostKey, repositories: [{ path: "/b" }], victoriaMetrics: { retention: "2y" } }];
-  const artefacts = fleetArtefacts(parseConfig({ environment: "test", defaults: { victoriaMetrics: { retention: "3y", listen: "127.0.0.1:8429" } }, hosts }, () => ""))["prom-a"];
+  const hosts = [
+    {
+      name: "prom-a",
+      address: "prom-a",
+      hostKey,
+      repositories: [{ path: "/b" }],
+      victoriaMetrics: { retention: "2y" },
+    },
+  ];
+  const artefacts = fleetArtefacts(
+    parseConfig(
+      { environment: "test", defaults: { victoriaMetrics: { retention: "3y", listen: "127.0.0.1:8429" } }, hosts },
+      () => "",
+    ),
+  )["prom-a"];
   const unit = artefacts?.files["/etc/systemd/system/victoria-metrics.service.d/zz-prometheus-backup.conf"];
-  expect((await payload({ retention: "2y", listen: "127.0.0.1:8429" })).filter(line => line.startsWith("| ")).map(line => `${line.slice(2)}\n`).join("")).toBe(unit?.content);
+  expect(
+    (await payload({ retention: "2y", listen: "127.0.0.1:8429" }))
+      .filter(line => line.startsWith("| "))
+      .map(line => `${line.slice(2)}\n`)
+      .join(""),
+  ).toBe(unit?.content);
   expect(artefacts?.notes).toContain(
     "The package victoria-metrics is installed, and /var/lib/victoria-metrics-data is made for its user _victoria-metrics if it is missing. Data and user are kept when the host leaves the stack.",
   );

@@ -14,7 +14,8 @@ let agent: ChildProcess;
 
 beforeAll(async () => {
   agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
-  const answers = () => Promise.resolve(noWayIn([{ name: "a", connection: { address: "a" } }])?.includes("holds no key") === true);
+  const answers = () =>
+    Promise.resolve(noWayIn([{ name: "a", connection: { address: "a" } }])?.includes("holds no key") === true);
   vi.stubEnv("SSH_AUTH_SOCK", socket);
   await waitUntil("the agent answers", 30, answers);
 });

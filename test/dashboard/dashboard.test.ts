@@ -14,20 +14,27 @@ const read = (file: string): string => readFileSync(path.join(__dirname, "../.."
 /** Metrics of the host command, without their prefix. */
 function hostMetrics(): string[] {
   const [, lines = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/watch/metrics.sh")) ?? [];
-  return lines.split("\n").filter(line => line !== "").map(line => line.split("\t")[0] ?? "");
+  return lines
+    .split("\n")
+    .filter(line => line !== "")
+    .map(line => line.split("\t")[0] ?? "");
 }
 
-const named = (text: string): string[] => [...text.matchAll(/prometheus_backup_([a-z_]+)/g)].map(([, name = ""]) => name);
+const named = (text: string): string[] =>
+  [...text.matchAll(/prometheus_backup_([a-z_]+)/g)].map(([, name = ""]) => name);
 
 test("the checked-in file is what the code makes", () => {
-  expect(read("docs/grafana/prometheus-backup.json"), "run: npm run dashboard").toBe(renderDashboard(defaults.alerts.runbookBase));
+  expect(read("docs/grafana/prometheus-backup.json"), "run: npm run dashboard").toBe(
+    renderDashboard(defaults.alerts.runbookBase),
+  );
 });
 
 test("panels have numbers of their own, fill the width and do not overlap", () => {
   const { panels } = checkedIn;
   expect(new Set(panels.map(panel => panel.id)).size).toBe(panels.length);
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
-    Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`));
+    Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`),
+  );
   expect(new Set(cells).size).toBe(cells.length);
   const rows = new Set(cells.map(cell => cell.split(",")[1]));
   expect(cells.length).toBe(rows.size * 24);
@@ -37,15 +44,30 @@ test("only metrics of the host command are asked for, and all that answer an ope
   const known = hostMetrics();
   const used = new Set(allQueries("any").flatMap(query => named(query.expr)));
   expect([...used].filter(name => !known.includes(name))).toEqual([]);
-  // The run's age is in no question that the success does not answer; the others are for the rules and for finding causes.
+  // The run's age is in no question that the success does not answer; the others are for the rules and for finding
+  // causes.
   expect(known.filter(name => !used.has(name))).toEqual([
-    "last_run_timestamp_seconds", "last_duration_seconds", "duration_limit_seconds", "suspect_below_ratio", "damaged_blocks", "lost_blocks", "future_blocks",
-    "admin_api_enabled", "admin_api_exposed", "repository_damaged_backups", "repository_future_backups", "drill_interval_seconds", "drill_scheduled_since_timestamp_seconds", "restore_bytes_per_second",
+    "last_run_timestamp_seconds",
+    "last_duration_seconds",
+    "duration_limit_seconds",
+    "suspect_below_ratio",
+    "damaged_blocks",
+    "lost_blocks",
+    "future_blocks",
+    "admin_api_enabled",
+    "admin_api_exposed",
+    "repository_damaged_backups",
+    "repository_future_backups",
+    "drill_interval_seconds",
+    "drill_scheduled_since_timestamp_seconds",
+    "restore_bytes_per_second",
   ]);
 });
 
 test("exit codes have words for all of them", () => {
-  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
+  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(
+    ([, code]) => code,
+  );
   expect(Object.keys(exitCodeWords.options)).toEqual(["0", ...codes]);
 });
 
@@ -67,7 +89,8 @@ describe("on a Prometheus with a fleet of which some hosts are in trouble", () =
     }
     return query;
   };
-  const one = async (name: string, host?: string): Promise<string[]> => (await server.query(find(name, host))).map(series => series.value?.[1] ?? "");
+  const one = async (name: string, host?: string): Promise<string[]> =>
+    (await server.query(find(name, host))).map(series => series.value?.[1] ?? "");
 
   test("every query succeeds and has data", async () => {
     const empty: string[] = [];
@@ -104,16 +127,26 @@ describe("on a Prometheus with a fleet of which some hosts are in trouble", () =
   });
 
   test("the limits are those of the host's own schedule", async () => {
-    const last = async (name: string, host: string): Promise<string | undefined> => (await server.query(find(name, host)))[0]?.values?.at(-1)?.[1];
-    expect(await last("Age of the last success and of the newest sample: successLimit", "prom-us-1")).toBe(String(1.1 * 6 * 3600));
-    expect(await last("Age of the last success and of the newest sample: dataLimit", "lab")).toBe(String(2 * 168 * 3600 + 3 * 3600));
+    const last = async (name: string, host: string): Promise<string | undefined> =>
+      (await server.query(find(name, host)))[0]?.values?.at(-1)?.[1];
+    expect(await last("Age of the last success and of the newest sample: successLimit", "prom-us-1")).toBe(
+      String(1.1 * 6 * 3600),
+    );
+    expect(await last("Age of the last success and of the newest sample: dataLimit", "lab")).toBe(
+      String(2 * 168 * 3600 + 3 * 3600),
+    );
     expect(Number((await one("Next one due in: due", "prom-us-1"))[0])).toBeLessThan(0);
     expect(Number((await one("Next one due in: due", "lab"))[0])).toBeGreaterThan(0);
   });
 
   test("the annotations of a host hold its own alerts, and no other's", async () => {
     const found = await server.query(find("annotation: Alerts of the host", "prom-us-1"));
-    expect([...new Set(found.map(({ metric }) => metric.alertname))].sort()).toEqual(["PrometheusBackupDataTooOld", "PrometheusBackupFailed", "PrometheusBackupLastRunFailed", "PrometheusBackupRepositoriesDisagree"]);
+    expect([...new Set(found.map(({ metric }) => metric.alertname))].sort()).toEqual([
+      "PrometheusBackupDataTooOld",
+      "PrometheusBackupFailed",
+      "PrometheusBackupLastRunFailed",
+      "PrometheusBackupRepositoriesDisagree",
+    ]);
     expect([...new Set(found.map(({ metric }) => metric.host))]).toEqual(["prom-us-1"]);
     expect(await server.query(find("annotation: Alerts of the host", "lab"))).toEqual([]);
   });

@@ -31,22 +31,84 @@ interface Run {
 }
 
 export const hosts: FleetHost[] = [
-  { name: "prom-eu-1", environment: "prod", intervalHours: 24, atHour: 2, gigabytes: 86, repositories: ["nas", "offsite"], drillDays: 7 },
   {
-    name: "prom-eu-2", environment: "prod", intervalHours: 24, atHour: 3, gigabytes: 64, repositories: ["nas", "offsite"], drillDays: 7,
+    name: "prom-eu-1",
+    environment: "prod",
+    intervalHours: 24,
+    atHour: 2,
+    gigabytes: 86,
+    repositories: ["nas", "offsite"],
+    drillDays: 7,
+  },
+  {
+    name: "prom-eu-2",
+    environment: "prod",
+    intervalHours: 24,
+    atHour: 3,
+    gigabytes: 64,
+    repositories: ["nas", "offsite"],
+    drillDays: 7,
     // Two bad nights in the middle, caught up since.
     ends: run => (run.hoursAgo > 130 && run.hoursAgo < 180 ? { exit: 8, repositories: ["offsite"] } : { exit: 0 }),
     snapshotsLeft: run => (run.hoursAgo > 130 && run.hoursAgo < 180 ? 1 : 0),
   },
   {
-    name: "prom-us-1", environment: "prod", intervalHours: 6, atHour: 1, gigabytes: 121, repositories: ["nas", "offsite"], drillDays: 7,
+    name: "prom-us-1",
+    environment: "prod",
+    intervalHours: 6,
+    atHour: 1,
+    gigabytes: 121,
+    repositories: ["nas", "offsite"],
+    drillDays: 7,
     ends: run => (run.hoursAgo < 30 ? { exit: 8, repositories: ["offsite"] } : { exit: 0 }),
   },
-  { name: "prom-ap-1", environment: "prod", intervalHours: 24, atHour: 20, gigabytes: 40, repositories: ["offsite"], suspect: run => run.hoursAgo < 24 },
-  { name: "prom-ap-2", environment: "prod", intervalHours: 1, atHour: 0, gigabytes: 22, repositories: ["offsite"], drillDays: 7 },
-  { name: "stage-1", environment: "staging", intervalHours: 24, atHour: 4, gigabytes: 12, repositories: ["nas"], cold: true, snapshotsLeft: () => 0 },
-  { name: "stage-2", environment: "staging", intervalHours: 24, atHour: 5, gigabytes: 9, repositories: ["nas"], drillDays: 3, verifyExit: at => (NOW - at < 2 * DAY ? 9 : 0) },
-  { name: "stage-3", environment: "staging", intervalHours: 24, atHour: 5, gigabytes: 11, repositories: ["nas"], snapshotsLeft: run => (run.hoursAgo < 80 ? 3 : 0) },
+  {
+    name: "prom-ap-1",
+    environment: "prod",
+    intervalHours: 24,
+    atHour: 20,
+    gigabytes: 40,
+    repositories: ["offsite"],
+    suspect: run => run.hoursAgo < 24,
+  },
+  {
+    name: "prom-ap-2",
+    environment: "prod",
+    intervalHours: 1,
+    atHour: 0,
+    gigabytes: 22,
+    repositories: ["offsite"],
+    drillDays: 7,
+  },
+  {
+    name: "stage-1",
+    environment: "staging",
+    intervalHours: 24,
+    atHour: 4,
+    gigabytes: 12,
+    repositories: ["nas"],
+    cold: true,
+    snapshotsLeft: () => 0,
+  },
+  {
+    name: "stage-2",
+    environment: "staging",
+    intervalHours: 24,
+    atHour: 5,
+    gigabytes: 9,
+    repositories: ["nas"],
+    drillDays: 3,
+    verifyExit: at => (NOW - at < 2 * DAY ? 9 : 0),
+  },
+  {
+    name: "stage-3",
+    environment: "staging",
+    intervalHours: 24,
+    atHour: 5,
+    gigabytes: 11,
+    repositories: ["nas"],
+    snapshotsLeft: run => (run.hoursAgo < 80 ? 3 : 0),
+  },
   { name: "lab", environment: "lab", intervalHours: 168, atHour: 6, gigabytes: 3, repositories: ["nas"] },
 ];
 
@@ -70,7 +132,10 @@ export function series(name: string, labels: Record<string, string>): string {
   return `${name}{${pairs.join(",")}}`;
 }
 
-/** What the run leaves, on top of what earlier ones left. Names with `|` carry a label, as in the host command's own state. */
+/**
+ * What the run leaves, on top of what earlier ones left. Names with `|` carry a label, as in the host command's own
+ * state.
+ */
 function afterRun(host: FleetHost, at: number, values: Map<string, number>): void {
   const run = { at, hoursAgo: (NOW - at) / HOUR };
   const { exit, repositories: failed = [] } = host.ends?.(run) ?? { exit: 0 };
@@ -80,23 +145,36 @@ function afterRun(host: FleetHost, at: number, values: Map<string, number>): voi
   const sent = (host.gigabytes * 1e9 * host.intervalHours * (0.8 + 0.4 * luck)) / 24 / 15;
   const upload = sent / 2e7 + (exit === 0 ? 0 : 400);
   const stages: Record<string, number> = {
-    snapshot: 3 + 4 * luck, plan: 1 + luck, upload, prune: 4 + 2 * luck, publish: 1,
+    snapshot: 3 + 4 * luck,
+    plan: 1 + luck,
+    upload,
+    prune: 4 + 2 * luck,
+    publish: 1,
   };
   for (const [stage, length] of Object.entries(stages)) {
     values.set(`last_stage_duration_seconds|stage=${stage}`, Math.round(length));
   }
   const length = Object.values(stages).reduce((sum, stage) => sum + stage, 0);
-  values.set("last_run_timestamp_seconds", at + length).set("last_exit_code", exit).set("last_duration_seconds", Math.round(length));
-  values.set("leftover_snapshots", host.snapshotsLeft?.(run) ?? 0).set("leftover_snapshots_bytes", (host.snapshotsLeft?.(run) ?? 0) * 4.1e9);
+  values
+    .set("last_run_timestamp_seconds", at + length)
+    .set("last_exit_code", exit)
+    .set("last_duration_seconds", Math.round(length));
+  values
+    .set("leftover_snapshots", host.snapshotsLeft?.(run) ?? 0)
+    .set("leftover_snapshots_bytes", (host.snapshotsLeft?.(run) ?? 0) * 4.1e9);
   values.set("admin_api_enabled", 1).set("admin_api_exposed", 0).set("uploaded_bytes", sent);
   values.set("damaged_blocks", 0).set("lost_blocks", 0).set("future_blocks", 0);
   values.set("duration_limit_seconds", 1800).set("suspect_below_ratio", 0.5);
   if (host.drillDays !== undefined) {
-    values.set("drill_interval_seconds", host.drillDays * 86400).set("drill_scheduled_since_timestamp_seconds", START - host.drillDays * DAY);
+    values
+      .set("drill_interval_seconds", host.drillDays * 86400)
+      .set("drill_scheduled_since_timestamp_seconds", START - host.drillDays * DAY);
   }
   for (const repository of host.repositories) {
     const good = exit === 0 || !failed.includes(repository);
-    values.set(`repository_damaged_backups|repository=${repository}`, 0).set(`repository_future_backups|repository=${repository}`, 0);
+    values
+      .set(`repository_damaged_backups|repository=${repository}`, 0)
+      .set(`repository_future_backups|repository=${repository}`, 0);
     values.set(`repository_last_exit_code|repository=${repository}`, good ? 0 : exit);
     if (good) {
       values.set(`repository_last_success_timestamp_seconds|repository=${repository}`, at + length);
@@ -109,8 +187,14 @@ function afterRun(host: FleetHost, at: number, values: Map<string, number>): voi
     return;
   }
   values.set("last_success_timestamp_seconds", at + length);
-  values.set("newest_sample_timestamp_seconds", at).set("oldest_sample_timestamp_seconds", suspect ? at - 4 * DAY : at - 15 * DAY - ((at / HOUR) % 18) * HOUR);
-  values.set("size_bytes", size).set("blocks", Math.round(28 + 3 * luck - (suspect ? 17 : 0))).set("samples", Math.round(size / 1.4)).set("suspect", suspect ? 1 : 0);
+  values
+    .set("newest_sample_timestamp_seconds", at)
+    .set("oldest_sample_timestamp_seconds", suspect ? at - 4 * DAY : at - 15 * DAY - ((at / HOUR) % 18) * HOUR);
+  values
+    .set("size_bytes", size)
+    .set("blocks", Math.round(28 + 3 * luck - (suspect ? 17 : 0)))
+    .set("samples", Math.round(size / 1.4))
+    .set("suspect", suspect ? 1 : 0);
 }
 
 function afterDrill(host: FleetHost, at: number, values: Map<string, number>): void {
@@ -154,7 +238,16 @@ function hostSamples(host: FleetHost, samples: Samples): void {
       add(samples, name, at, value);
     }
     add(samples, series("up", { instance, job: "node", prometheus_backup: "enabled" }), at, 1);
-    add(samples, series("node_textfile_mtime_seconds", { instance, job: "node", file: "/var/lib/prometheus/node-exporter/prometheus_backup.prom" }), at, values.get("last_run_timestamp_seconds") ?? at);
+    add(
+      samples,
+      series("node_textfile_mtime_seconds", {
+        instance,
+        job: "node",
+        file: "/var/lib/prometheus/node-exporter/prometheus_backup.prom",
+      }),
+      at,
+      values.get("last_run_timestamp_seconds") ?? at,
+    );
     add(samples, series("node_textfile_scrape_error", { instance, job: "node" }), at, 0);
   }
 }

@@ -13,5 +13,7 @@ export async function queriesWithoutData(host: Host, name: string): Promise<stri
   });
   await host.writeFile("/tmp/dashboard-queries.sh", calls.join("\n"));
   const answers = lines(await host.run("bash /tmp/dashboard-queries.sh; rm /tmp/dashboard-queries.sh"));
-  return queries.filter((query, index) => parsed(query.name, answers[index] ?? "").length === 0).map(query => query.name);
+  return queries
+    .filter((query, index) => parsed(query.name, answers[index] ?? "").length === 0)
+    .map(query => query.name);
 }

@@ -39,11 +39,19 @@ async function startServer(directory: string): Promise<FortnightServer> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const log: string[] = [];
-  const child = spawn("prometheus", [
-    `--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, "--storage.tsdb.retention.time=1y",
-    // Samples are further apart than any scrape, so that a fortnight stays small.
-    `--query.lookback-delta=${STEP + 60}s`, `--web.listen-address=127.0.0.1:${port}`, "--log.level=warn",
-  ], { env: testEnvironment(), stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(
+    "prometheus",
+    [
+      `--config.file=${directory}/prometheus.yml`,
+      `--storage.tsdb.path=${directory}/data`,
+      "--storage.tsdb.retention.time=1y",
+      // Samples are further apart than any scrape, so that a fortnight stays small.
+      `--query.lookback-delta=${STEP + 60}s`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--log.level=warn",
+    ],
+    { env: testEnvironment(), stdio: ["ignore", "ignore", "pipe"] },
+  );
   child.stderr.on("data", (piece: Buffer) => log.push(piece.toString()));
   const ended = once(child, "exit");
   const stop = async (): Promise<void> => {
@@ -57,7 +65,10 @@ async function startServer(directory: string): Promise<FortnightServer> {
       if (child.exitCode !== null) {
         throw new Error(`Prometheus ended with ${child.exitCode}: ${log.join("")}`);
       }
-      return fetch(`${url}/-/ready`).then(response => response.ok, () => false);
+      return fetch(`${url}/-/ready`).then(
+        response => response.ok,
+        () => false,
+      );
     });
   } catch (error) {
     await stop();
@@ -69,13 +80,26 @@ async function startServer(directory: string): Promise<FortnightServer> {
 async function backfill(directory: string, samples: ReturnType<typeof fortnight>): Promise<void> {
   const file = path.join(directory, "samples.om");
   writeFileSync(file, openMetrics(samples));
-  await runOrThrow("promtool", ["tsdb", "create-blocks-from", "--max-block-duration=1024h", "--quiet", "openmetrics", file, path.join(directory, "data")]);
+  await runOrThrow("promtool", [
+    "tsdb",
+    "create-blocks-from",
+    "--max-block-duration=1024h",
+    "--quiet",
+    "openmetrics",
+    file,
+    path.join(directory, "data"),
+  ]);
 }
 
 /** Seconds of a duration as the rules write it, such as `90m`. */
 function secondsOf(text: string): number {
   const [, amount = "", unit = ""] = /^(\d+)([dhms])$/.exec(text) ?? [];
-  const size = new Map([["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]]).get(unit);
+  const size = new Map([
+    ["d", 86_400],
+    ["h", 3600],
+    ["m", 60],
+    ["s", 1],
+  ]).get(unit);
   if (size === undefined) {
     throw new Error(`not a duration: ${text}`);
   }
@@ -94,9 +118,12 @@ function recorded(rule: AlertRule, results: Series[]): [string, [number, number]
       last = at;
       points[at - since >= secondsOf(rule.for) ? "firing" : "pending"].push([at, 1]);
     }
-    return Object.entries(points).filter(([, when]) => when.length > 0).map(([alertstate, when]): [string, [number, number][]] => [
-      series("ALERTS", { ...labels, ...rule.labels, alertname: rule.alert, alertstate }), when,
-    ]);
+    return Object.entries(points)
+      .filter(([, when]) => when.length > 0)
+      .map(([alertstate, when]): [string, [number, number][]] => [
+        series("ALERTS", { ...labels, ...rule.labels, alertname: rule.alert, alertstate }),
+        when,
+      ]);
   });
 }
 
@@ -108,8 +135,14 @@ export async function startFortnightServer(): Promise<FortnightServer> {
     writeFileSync(path.join(directory, "prometheus.yml"), "global: {}\n");
     await backfill(directory, fortnight());
     const bare = await startServer(directory);
-    const rules = alertRules(centralAlertRulesPlan([alertRulesPlan("central", {}, { schedule: "0 2 * * *", drill: { schedule: "0 9 * * 0" } }).rules]));
-    const results = await Promise.all(rules.map(rule => bare.query({ name: rule.alert, expr: rule.expr, instant: false }))).finally(() => bare.stop());
+    const rules = alertRules(
+      centralAlertRulesPlan([
+        alertRulesPlan("central", {}, { schedule: "0 2 * * *", drill: { schedule: "0 9 * * 0" } }).rules,
+      ]),
+    );
+    const results = await Promise.all(
+      rules.map(rule => bare.query({ name: rule.alert, expr: rule.expr, instant: false })),
+    ).finally(() => bare.stop());
     await backfill(directory, new Map(rules.flatMap((rule, index) => recorded(rule, results[index] ?? []))));
     const server = await startServer(directory);
     return { ...server, stop: () => server.stop().finally(remove) };

@@ -32,11 +32,15 @@ export class Equipment {
 
   constructor(readonly keep: boolean) {}
 
-  /** Refuses while another demo of this checkout runs, and removes what one left or kept. Returns whether there was any. */
+  /**
+   * Refuses while another demo of this checkout runs, and removes what one left or kept. Returns whether there was any.
+   */
   async claim(): Promise<boolean> {
     const earlier = readNote();
     if (earlier !== undefined && !earlier.kept && earlier.pid !== process.pid && isAlive(earlier.pid)) {
-      throw new Error(`another demo of this checkout is under way (process ${earlier.pid}). Wait for it, or end it with Ctrl-C.`);
+      throw new Error(
+        `another demo of this checkout is under way (process ${earlier.pid}). Wait for it, or end it with Ctrl-C.`,
+      );
     }
     const hadAny = await removeDemo();
     this.write({});
@@ -97,5 +101,7 @@ async function endServer(pid: number, directory: string): Promise<void> {
     return;
   }
   process.kill(pid, "SIGTERM");
-  await waitUntil(`process ${pid} has ended`, 10, () => Promise.resolve(!isAlive(pid))).catch(() => process.kill(pid, "SIGKILL"));
+  await waitUntil(`process ${pid} has ended`, 10, () => Promise.resolve(!isAlive(pid))).catch(() =>
+    process.kill(pid, "SIGKILL"),
+  );
 }

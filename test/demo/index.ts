@@ -19,7 +19,9 @@ let isInterrupted = false;
 async function main(): Promise<number> {
   let values: { keep?: boolean; stop?: boolean; help?: boolean };
   try {
-    ({ values } = parseArgs({ options: { keep: { type: "boolean" }, stop: { type: "boolean" }, help: { type: "boolean" } } }));
+    ({ values } = parseArgs({
+      options: { keep: { type: "boolean" }, stop: { type: "boolean" }, help: { type: "boolean" } },
+    }));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
@@ -91,13 +93,17 @@ function sayWhereNext(host: Host, keep: boolean): void {
   if (keep) {
     const key = path.join(cacheDirectory("ssh"), "id_ed25519");
     const options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
-    screen.line("Look around:             " + `ssh -p ${host.sshPort} -i ${key} ${options} ${host.user}@${host.sshHost}`);
-    screen.line("  there, for example:    sudo prometheus-backup.sh list; sudo prometheus-backup.sh restore latest --plan");
+    screen.line(
+      "Look around:             " + `ssh -p ${host.sshPort} -i ${key} ${options} ${host.user}@${host.sshHost}`,
+    );
+    screen.line(
+      "  there, for example:    sudo prometheus-backup.sh list; sudo prometheus-backup.sh restore latest --plan",
+    );
     screen.line("Stop it:                 npm run demo -- --stop");
   } else {
     screen.line("Look around in it:       npm run demo -- --keep");
   }
-  screen.line("Your own first host:     README.md, \"Your first host\"");
+  screen.line('Your own first host:     README.md, "Your first host"');
 }
 
 async function finish(equipment: Equipment, keep: boolean, code: number): Promise<void> {

@@ -66,8 +66,15 @@ export async function measure(host: Host, at: number): Promise<Measured> {
     instant(`count(last_over_time({__name__=~".+"}${window}))`, at),
     ...names.map(name => instant(`sum(count_over_time(${name}${window}))`, at)),
   ])) as [Vector, ...Vector[]];
-  const answers = await ask(host, QUERIES.map(query => query(at)));
-  return { series: valueOf(series), samples: samples.reduce((sum, answer) => sum + valueOf(answer), 0), answers: answers.map(sorted) };
+  const answers = await ask(
+    host,
+    QUERIES.map(query => query(at)),
+  );
+  return {
+    series: valueOf(series),
+    samples: samples.reduce((sum, answer) => sum + valueOf(answer), 0),
+    answers: answers.map(sorted),
+  };
 }
 
 function valueOf(vector: Vector | undefined): number {
@@ -82,7 +89,8 @@ function sorted(answer: unknown): string[] {
 
 /** The expressions whose results differ; an empty result proves nothing and counts as different. */
 export function differentAnswers(before: Measured, after: Measured): string[] {
-  const differs = (index: number): boolean => before.answers[index]?.length === 0 || !isDeepStrictEqual(before.answers[index], after.answers[index]);
+  const differs = (index: number): boolean =>
+    before.answers[index]?.length === 0 || !isDeepStrictEqual(before.answers[index], after.answers[index]);
   return QUERIES.filter((_, index) => differs(index)).map(query => decodeURIComponent(query(0)));
 }
 
@@ -90,29 +98,40 @@ export const numberOfQueries = QUERIES.length;
 
 /** The alerts of our group, as the server has them loaded. */
 export async function alertStates(host: Host): Promise<string[]> {
-  const [rules] = (await ask(host, ["/api/v1/rules?type=alert"])) as [{ groups: { name: string; rules: { state: string }[] }[] }];
-  return rules.groups.filter(group => group.name === "prometheus-backup").flatMap(group => group.rules.map(rule => rule.state));
+  const [rules] = (await ask(host, ["/api/v1/rules?type=alert"])) as [
+    { groups: { name: string; rules: { state: string }[] }[] },
+  ];
+  return rules.groups
+    .filter(group => group.name === "prometheus-backup")
+    .flatMap(group => group.rules.map(rule => rule.state));
 }
 
 /**
- * Whether every target answers and has done so twice. What is compared later ends with a full second of the backup, and the
- * only scrape of a target may lie behind that; a scrape that failed left `up` and nothing else.
+ * Whether every target answers and has done so twice. What is compared later ends with a full second of the backup, and
+ * the only scrape of a target may lie behind that; a scrape that failed left `up` and nothing else.
  */
 export async function isScraped(host: Host): Promise<boolean> {
-  const [up, all] = (await ask(host, [`/api/v1/query?query=${encodeURIComponent("count(sum_over_time(up[10m]) > 1 and up == 1)")}`, "/api/v1/targets?state=active"])) as [Vector, { activeTargets: unknown[] }];
+  const [up, all] = (await ask(host, [
+    `/api/v1/query?query=${encodeURIComponent("count(sum_over_time(up[10m]) > 1 and up == 1)")}`,
+    "/api/v1/targets?state=active",
+  ])) as [Vector, { activeTargets: unknown[] }];
   // Just after its start the server knows of no target yet.
   return all.activeTargets.length > 0 && valueOf(up) === all.activeTargets.length;
 }
 
 /** How often systemd has started the server since the host booted. */
 export async function serverStarts(host: Host): Promise<number> {
-  return Number(await host.run(`journalctl --unit ${host.paths.prometheusUnit} --output cat | grep --count '^Started ' || true`));
+  return Number(
+    await host.run(`journalctl --unit ${host.paths.prometheusUnit} --output cat | grep --count '^Started ' || true`),
+  );
 }
 
 /** Blocks in the data directory: how many, and what they hold together. */
 export async function blocksOnDisk(host: Host): Promise<{ blocks: number; series: number; samples: number }> {
   const text = await host.run(`cat -- ${host.paths.dataDirectory}/*/meta.json | tr --delete '\\n'`);
-  const metas = JSON.parse(`[${text.replaceAll("}{", "},{")}]`) as { stats: { numSamples: number; numSeries: number } }[];
+  const metas = JSON.parse(`[${text.replaceAll("}{", "},{")}]`) as {
+    stats: { numSamples: number; numSeries: number };
+  }[];
   return {
     blocks: metas.length,
     series: Math.max(...metas.map(meta => meta.stats.numSeries)),

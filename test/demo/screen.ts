@@ -42,7 +42,10 @@ export class Screen {
     this.begin(title);
     const working = work();
     this.underWay = working;
-    const outcome = await working.then(text => ({ text }), (error: unknown) => ({ error }));
+    const outcome = await working.then(
+      text => ({ text }),
+      (error: unknown) => ({ error }),
+    );
     if (this.isStopped) {
       // Whoever stopped the story cleans up now; what comes after this step must not begin.
       return new Promise<never>(() => undefined);
@@ -91,7 +94,9 @@ export class Screen {
       const frame = FRAMES[Math.floor(Date.now() / 100) % FRAMES.length] ?? "";
       const seconds = `${Math.floor(passed / 1000)} s`;
       this.clear();
-      process.stdout.write(`  ${frame} ${shorten(this.doing, (process.stdout.columns || WIDTH) - seconds.length - 8)} ${seconds}`);
+      process.stdout.write(
+        `  ${frame} ${shorten(this.doing, (process.stdout.columns || WIDTH) - seconds.length - 8)} ${seconds}`,
+      );
     } else if (!this.isSaid && passed > SAID_AFTER_MS) {
       this.isSaid = true;
       process.stdout.write(`      ${this.doing} …\n`);
@@ -130,7 +135,11 @@ export function exact(value: number): string {
 
 /** For people, in powers of ten: 3702114 is `3.7 M`. */
 export function rounded(value: number): string {
-  const units: [number, string][] = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
+  const units: [number, string][] = [
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ];
   const [size, unit] = units.find(([least]) => value >= least) ?? [1, " "];
   return `${size === 1 ? value : (value / size).toFixed(1)}${unit}`;
 }

@@ -23,7 +23,9 @@ function stackFile(): StackFile {
 
 /** The bucket that the stack expects to be there. */
 export function bucketOfStack(): string {
-  const bucket = stackFile().config["prometheus-backup:defaults"].repositories.find(repository => repository.bucket !== undefined)?.bucket;
+  const bucket = stackFile().config["prometheus-backup:defaults"].repositories.find(
+    repository => repository.bucket !== undefined,
+  )?.bucket;
   if (bucket === undefined) {
     throw new Error("Pulumi.dev.yaml names no bucket");
   }
@@ -33,7 +35,9 @@ export function bucketOfStack(): string {
 export function stackSettings(host: Host, endpoint: string, credentials: S3Credentials): StackSettings {
   const { config } = stackFile();
   const defaults = config["prometheus-backup:defaults"];
-  const repositories = defaults.repositories.map(repository => (repository.bucket === undefined ? repository : { ...repository, endpoint }));
+  const repositories = defaults.repositories.map(repository =>
+    repository.bucket === undefined ? repository : { ...repository, endpoint },
+  );
   const hosts = config["prometheus-backup:hosts"].map(({ insecureHostKey: _, ...settings }) => ({
     ...settings,
     address: host.sshHost,
@@ -41,11 +45,14 @@ export function stackSettings(host: Host, endpoint: string, credentials: S3Crede
     hostKey: host.hostKey,
   }));
   return {
-    config: { ...config, "prometheus-backup:defaults": { ...defaults, repositories }, "prometheus-backup:hosts": hosts },
+    config: {
+      ...config,
+      "prometheus-backup:defaults": { ...defaults, repositories },
+      "prometheus-backup:hosts": hosts,
+    },
     secrets: {
       "prometheus-backup:sshKey": host.privateKey,
-      "prometheus-backup:offsiteCredentials":
-        `[default]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\n`,
+      "prometheus-backup:offsiteCredentials": `[default]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\n`,
     },
   };
 }

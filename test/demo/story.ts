@@ -16,7 +16,17 @@ import { runOrThrow, waitUntil } from "../tools/process";
 import type { Minio } from "../servers/minio";
 import { parseCronFile, runAsCron } from "./cron";
 import { HOST_NAME, type Equipment } from "./equipment";
-import { alertStates, ask, blocksOnDisk, differentAnswers, isScraped, measure, numberOfQueries, serverStarts, type Measured } from "./prometheus";
+import {
+  alertStates,
+  ask,
+  blocksOnDisk,
+  differentAnswers,
+  isScraped,
+  measure,
+  numberOfQueries,
+  serverStarts,
+  type Measured,
+} from "./prometheus";
 import { exact, rounded, type Screen } from "./screen";
 import { bucketOfStack, stackSettings } from "./stackSettings";
 
@@ -73,7 +83,10 @@ async function bootHost(screen: Screen, equipment: Equipment): Promise<Host> {
     const [build] = (await ask(host, ["/api/v1/status/buildinfo"])) as [{ version: string }];
     const debian = (await host.run("cut --delimiter . --fields 1 /etc/debian_version")).trim();
     const exporter = /version (\S+)/.exec(await host.run("prometheus-node-exporter --version 2>&1"))?.[1] ?? "";
-    return `host ${HOST_NAME}: Debian ${debian}, Prometheus ${build.version}, node_exporter ${exporter}`.replaceAll("+ds", "");
+    return `host ${HOST_NAME}: Debian ${debian}, Prometheus ${build.version}, node_exporter ${exporter}`.replaceAll(
+      "+ds",
+      "",
+    );
   });
   if (started === undefined) {
     throw new Error("the host is gone");
@@ -96,7 +109,9 @@ async function startServer(screen: Screen, equipment: Equipment): Promise<Minio>
     started = await equipment.startMinio();
     const bucket = bucketOfStack();
     await started.client().send(new CreateBucketCommand({ Bucket: bucket }));
-    await started.client().send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }));
+    await started
+      .client()
+      .send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }));
     return `S3 server with bucket ${bucket}`;
   });
   if (started === undefined) {
@@ -108,10 +123,18 @@ async function startServer(screen: Screen, equipment: Equipment): Promise<Minio>
 async function deployTwice(screen: Screen, equipment: Equipment, host: Host, minio: Minio): Promise<void> {
   const bucket = bucketOfStack();
   // What the host may do is what the component would allow it in AWS: its own directory, and no versions.
-  const policy = renderHostPolicy({ bucketArn: `arn:aws:s3:::${bucket}`, hostName: HOST_NAME, mayRead: [], mayPrune: true });
+  const policy = renderHostPolicy({
+    bucketArn: `arn:aws:s3:::${bucket}`,
+    hostName: HOST_NAME,
+    mayRead: [],
+    mayPrune: true,
+  });
   const user = await minio.addUser(HOST_NAME, JSON.parse(policy) as object);
   const starts = await serverStarts(host);
-  const stack = await makeStack(screen, { ...stackSettings(host, minio.endpointForHosts, user), environment: minio.environment });
+  const stack = await makeStack(screen, {
+    ...stackSettings(host, minio.endpointForHosts, user),
+    environment: minio.environment,
+  });
   equipment.noteStack(stack);
   await screen.step("pulumi up", async () => {
     const { changes } = await stack.up();
@@ -122,13 +145,18 @@ async function deployTwice(screen: Screen, equipment: Equipment, host: Host, min
     const { changes, dials, output } = await stack.up();
     const changed = Object.keys(changes).filter(operation => operation !== "same");
     if (changed.length > 0 || dials.length > 0 || (await serverStarts(host)) !== again) {
-      throw new Error(`nothing was to change, but there were ${dials.length} connections, and the engine says:\n${output}`);
+      throw new Error(
+        `nothing was to change, but there were ${dials.length} connections, and the engine says:\n${output}`,
+      );
     }
     return `second pulumi up: no changes${stack.countsDials ? ", no connection" : ""}`;
   });
 }
 
-async function makeStack(screen: Screen, options: Pick<Parameters<typeof createTestStack>[0], "config" | "secrets" | "environment">): Promise<TestStack> {
+async function makeStack(
+  screen: Screen,
+  options: Pick<Parameters<typeof createTestStack>[0], "config" | "secrets" | "environment">,
+): Promise<TestStack> {
   return createTestStack({
     program: () => Promise.resolve({ ...deploy() }),
     stack: "dev",
@@ -152,7 +180,9 @@ async function takeBackup(screen: Screen, host: Host): Promise<ListedBackup> {
     const job = parseCronFile(await host.readFile(paths.cron));
     const finished = await runAsCron(host, job);
     if (finished.code !== 0) {
-      throw new Error(`${job.command}\nended with ${finished.code}\n${finished.stderr}${await host.readFile(paths.log)}`);
+      throw new Error(
+        `${job.command}\nended with ${finished.code}\n${finished.stderr}${await host.readFile(paths.log)}`,
+      );
     }
     const listed = JSON.parse(await host.run(`${paths.hostCommand} list --json`)) as ListedBackup[];
     taken = listed.filter(backup => backup.complete && backup.name === listed[0]?.name);

@@ -20,15 +20,28 @@ function shown(text: string): { command: string; words: string[] }[] {
   return lines.map(([, command = "", words = ""]) => ({ command, words: words.split(/ +/).filter(Boolean) }));
 }
 
-const pages = ["restore.md", "how-it-works.md", "troubleshooting.md", "security.md", "exercises.md", "export.md", "course.md", "../README.md"];
+const pages = [
+  "restore.md",
+  "how-it-works.md",
+  "troubleshooting.md",
+  "security.md",
+  "exercises.md",
+  "export.md",
+  "course.md",
+  "../README.md",
+];
 
 test.each(pages)("%s shows commands and options that exist", page => {
-  const known = new Map(hostCommands.map(({ name, options }) => [name, options.flatMap(option => [option.name, option.alias ?? ""])]));
+  const known = new Map(
+    hostCommands.map(({ name, options }) => [name, options.flatMap(option => [option.name, option.alias ?? ""])]),
+  );
   const wrong = shown(read(page)).flatMap(({ command, words }) => {
     const options = known.get(command);
     const strange = words.filter(word => /^--[a-z]/.test(word)).map(word => word.slice(2).replace(/[^a-z-].*/, ""));
     const others = ["at", "host", "help"];
-    return options === undefined ? [command] : strange.filter(option => ![...options, ...others].includes(option)).map(option => `${command} --${option}`);
+    return options === undefined
+      ? [command]
+      : strange.filter(option => ![...options, ...others].includes(option)).map(option => `${command} --${option}`);
   });
   expect(wrong).toEqual([]);
 });

@@ -8,7 +8,11 @@ const FOLDERS = ["test/alerts", "test/backup", "test/hostCommand", "test/integra
 
 /** `F5: test/hostCommand/interruption.test.ts` for every fault in the title of a test or of a group of tests. */
 function tested(): string[] {
-  const files = FOLDERS.flatMap(folder => readdirSync(path.join(root, folder)).filter(name => name.endsWith(".ts")).map(name => `${folder}/${name}`));
+  const files = FOLDERS.flatMap(folder =>
+    readdirSync(path.join(root, folder))
+      .filter(name => name.endsWith(".ts"))
+      .map(name => `${folder}/${name}`),
+  );
   return files.flatMap(file => {
     const titles = readFileSync(path.join(root, file), "utf8").matchAll(/\(\s*"(F\d+)[: ]/g);
     return [...new Set([...titles].map(([, fault]) => fault))].map(fault => `${fault}: ${file}`);
@@ -16,9 +20,13 @@ function tested(): string[] {
 }
 
 test("docs/reliability.md names every fault and the files that test it", () => {
-  const [, section = ""] = readFileSync(path.join(root, "docs/reliability.md"), "utf8").split("## Where each fault is tested");
+  const [, section = ""] = readFileSync(path.join(root, "docs/reliability.md"), "utf8").split(
+    "## Where each fault is tested",
+  );
   const rows = [...section.matchAll(/^\| (F\d+) \| .* \| (.*) \|$/gm)];
   expect(rows.map(([, fault]) => fault)).toEqual(Array.from({ length: 36 }, (_, index) => `F${index + 1}`));
-  const documented = rows.flatMap(([, fault, files = ""]) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => `${fault}: ${file}`));
+  const documented = rows.flatMap(([, fault, files = ""]) =>
+    [...files.matchAll(/`(.*?)`/g)].map(([, file]) => `${fault}: ${file}`),
+  );
   expect(documented.sort()).toEqual(tested().sort());
 });

@@ -19,7 +19,9 @@ const paths = new Set([
 ]);
 const leaves = new Set([...paths].map(setting => setting.replace(/^.*\./, "").replace("[]", "")));
 /** Groups by the name of their own, whose settings may also be named without what stands around them. */
-const groups = new Set([...paths].flatMap(setting => setting.split(".").slice(0, -1)).map(name => name.replace("[]", "")));
+const groups = new Set(
+  [...paths].flatMap(setting => setting.split(".").slice(0, -1)).map(name => name.replace("[]", "")),
+);
 
 /** Whether a word such as `repositories[0].sftp.port` leads to a setting, from the top or from a group on. */
 function leads(word: string): boolean {
@@ -32,16 +34,21 @@ function leads(word: string): boolean {
 type Kind = "shell" | "backticks";
 
 /**
- * The words of a text that look like a setting and lead to none. On a host nothing stands around a message, so that only
- * a path from the host down is a name there; elsewhere the last part of one will do, in backticks or in front of a value.
+ * The words of a text that look like a setting and lead to none. On a host nothing stands around a message, so that
+ * only a path from the host down is a name there; elsewhere the last part of one will do, in backticks or in front of a
+ * value.
  */
 function strangers(text: string, kind: Kind, others: ReadonlySet<string> = new Set()): string[] {
   const camel = /^(?=.{4})[a-z]+[A-Z][A-Za-z0-9]*$/;
   const file = /\.(yml|service|ts|io|size)$/;
-  const dotted = (word: string): boolean => groups.has(word.split(/[.[]/)[0] ?? "") && word.includes(".") && !file.test(word);
+  const dotted = (word: string): boolean =>
+    groups.has(word.split(/[.[]/)[0] ?? "") && word.includes(".") && !file.test(word);
   if (kind === "shell") {
-    const words = text.match(/(?<![\w$.{/-])[a-z][A-Za-z0-9]*(\[\d*\])?(\.[a-z][A-Za-z0-9]*(\[\d*\])?)*(?![\w/(=*-])/g) ?? [];
-    return words.filter(word => (camel.test(word) ? !paths.has(word) : dotted(word) && !leads(word)) && !others.has(word));
+    const words =
+      text.match(/(?<![\w$.{/-])[a-z][A-Za-z0-9]*(\[\d*\])?(\.[a-z][A-Za-z0-9]*(\[\d*\])?)*(?![\w/(=*-])/g) ?? [];
+    return words.filter(
+      word => (camel.test(word) ? !paths.has(word) : dotted(word) && !leads(word)) && !others.has(word),
+    );
   }
   const words = [...text.matchAll(/`([a-z][A-Za-z0-9]*(?:\[\d*\])?(?:\.[a-z][A-Za-z0-9]*(?:\[\d*\])?)*)(: [^`]*)?`/g)];
   return words.flatMap(([, word = "", value]) => {
@@ -75,7 +82,10 @@ describe("what is looked for", () => {
 
 function filesBelow(directory: string, ending: string): string[] {
   const all = readdirSync(path.join(root, directory), { recursive: true, encoding: "utf8" });
-  return all.filter(name => name.endsWith(ending)).map(name => `${directory}/${name}`).sort();
+  return all
+    .filter(name => name.endsWith(ending))
+    .map(name => `${directory}/${name}`)
+    .sort();
 }
 
 /** A shell file without comments, programs in here-documents, variables, fields of JSON and times of printf. */
@@ -94,13 +104,24 @@ const fields = [...read("docs/format.md").matchAll(/`([a-z]+[A-Z]\w*)`/g)].map((
 const jsonFields = [...read("docs/json.md").matchAll(/"([a-z]+[A-Z]\w*)":/g)].map(([, name = ""]) => name);
 /** Names in shell files that are none of a setting: further fields of JSON for people or from servers. */
 const shellWords = new Set([
-  ...fields, ...jsonFields, "drilledAt", "drillSeconds", "dataBytes", "leftoverSnapshots", "topMetrics", "configFile",
-  "reloadConfigSuccess", "lastConfigTime",
+  ...fields,
+  ...jsonFields,
+  "drilledAt",
+  "drillSeconds",
+  "dataBytes",
+  "leftoverSnapshots",
+  "topMetrics",
+  "configFile",
+  "reloadConfigSuccess",
+  "lastConfigTime",
 ]);
 
-test.each([...filesBelow("scripts/lib", ".sh"), ...filesBelow("scripts/steps", ".sh"), "scripts/prometheus-backup.sh"])("%s", file => {
-  expect(strangers(shellText(file), "shell", shellWords)).toEqual([]);
-});
+test.each([...filesBelow("scripts/lib", ".sh"), ...filesBelow("scripts/steps", ".sh"), "scripts/prometheus-backup.sh"])(
+  "%s",
+  file => {
+    expect(strangers(shellText(file), "shell", shellWords)).toEqual([]);
+  },
+);
 
 /** Texts and comments of a TypeScript file, and the names that it declares. */
 function typescriptTexts(file: string): { texts: string[]; names: string[] } {
@@ -118,7 +139,9 @@ function typescriptTexts(file: string): { texts: string[]; names: string[] } {
     ts.forEachChild(node, visit);
   };
   visit(source);
-  const comments = [...source.text.matchAll(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*$/gm)].map(([comment]) => comment.replace(/\n\s*\*/g, ""));
+  const comments = [...source.text.matchAll(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*$/gm)].map(([comment]) =>
+    comment.replace(/\n\s*\*/g, ""),
+  );
   return { texts: [...texts, ...comments], names };
 }
 
@@ -132,8 +155,20 @@ test.each(sources)("%s", file => {
 /** All but the pages for people who write code: names there are those of functions, outputs and options of Pulumi. */
 const ofCode = ["docs/development.md", "docs/modules.md"];
 const pages = ["README.md", ...filesBelow("docs", ".md")].filter(page => !ofCode.includes(page));
-/** Names on pages that are none of a setting: fields of manifests, outputs of the stack, answers and words of other programs. */
-const pageWords = new Set([...fields, ...jsonFields, "hostPolicies", "seriesCountByMetricName", "monitor", "warning", "ssh", "sudo"]);
+/**
+ * Names on pages that are none of a setting: fields of manifests, outputs of the stack, answers and words of other
+ * programs.
+ */
+const pageWords = new Set([
+  ...fields,
+  ...jsonFields,
+  "hostPolicies",
+  "seriesCountByMetricName",
+  "monitor",
+  "warning",
+  "ssh",
+  "sudo",
+]);
 
 test.each(pages)("%s", page => {
   expect(strangers(read(page), "backticks", pageWords)).toEqual([]);

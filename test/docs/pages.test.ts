@@ -5,14 +5,29 @@ import { alertRules } from "../../components/alertRules/rules";
 
 const root = path.join(__dirname, "..", "..");
 const plan = {
-  intervals: [{ seconds: 86_400, tooSlowSeconds: 1800 }], hostName: "prom-a", exporterJobs: ["node"], remoteWriteTargets: ["a"], labels: {}, runbookBase: "docs/runbooks/",
+  intervals: [{ seconds: 86_400, tooSlowSeconds: 1800 }],
+  hostName: "prom-a",
+  exporterJobs: ["node"],
+  remoteWriteTargets: ["a"],
+  labels: {},
+  runbookBase: "docs/runbooks/",
 };
-const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".md")).map(name => `docs/${name}`)];
+const pages = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter(name => name.endsWith(".md"))
+    .map(name => `docs/${name}`),
+];
 const read = (page: string): string => readFileSync(path.join(root, page), "utf8");
 
 /** The name of a heading in a link, as GitHub makes it. */
 function anchor(heading: string): string {
-  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
 }
 
 function anchorsOf(page: string): string[] {
@@ -25,7 +40,12 @@ test("every alert has a runbook, and every runbook an alert", () => {
 });
 
 test.each(readdirSync(path.join(root, "docs/runbooks")))("%s says what an alert means, and what to do", page => {
-  expect([...read(`docs/runbooks/${page}`).matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(["Meaning", "Impact", "Diagnosis", "Mitigation"]);
+  expect([...read(`docs/runbooks/${page}`).matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
+    "Meaning",
+    "Impact",
+    "Diagnosis",
+    "Mitigation",
+  ]);
 });
 
 test.each(pages)("the links in %s lead somewhere", page => {
@@ -38,14 +58,19 @@ test.each(pages)("the links in %s lead somewhere", page => {
 });
 
 test("every exit code of the host command is documented", () => {
-  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(([, code]) => code);
+  const codes = [...read("scripts/lib/shell/constants.sh").matchAll(/^readonly EXIT_\w+=(\d+)$/gm)].map(
+    ([, code]) => code,
+  );
   const documented = [...read("docs/exit-codes.md").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
   expect(documented.filter(code => Number(code) < 128)).toEqual(["0", ...codes]);
 });
 
 test("every metric of the host command is documented", () => {
   const [, table = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/watch/metrics.sh")) ?? [];
-  const names = table.split("\n").filter(line => line !== "").map(line => line.split("\t")[0]);
+  const names = table
+    .split("\n")
+    .filter(line => line !== "")
+    .map(line => line.split("\t")[0]);
   const [, section = ""] = /^## Metrics\n(.*)/ms.exec(read("docs/how-it-works.md")) ?? [];
   const documented = [...section.matchAll(/`([a-z_]+)(?:\{\w+\})?`/g)].map(([, name]) => name);
   expect(names.filter(name => !documented.includes(name))).toEqual([]);

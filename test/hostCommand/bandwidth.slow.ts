@@ -27,13 +27,22 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 test("a run and a restore take the time that the limit asks for, with several jobs allowed", async () => {
-  const site = await Site.create(setting, { name: "throttled", prometheusUrl: server.url, repositories: ["offsite"], settings: { PARALLEL: "4", SKIP_HEAD: "true" } });
+  const site = await Site.create(setting, {
+    name: "throttled",
+    prometheusUrl: server.url,
+    repositories: ["offsite"],
+    settings: { PARALLEL: "4", SKIP_HEAD: "true" },
+  });
   await site.good();
   const { sentBytes } = (await site.manifest()).totals;
   await site.configure({ PARALLEL: "4", SKIP_HEAD: "true", BANDWIDTH_LIMIT: `${Math.floor(sentBytes / SECONDS)}B` });
 
-  expect((await site.good("restore latest --target /srv/sites/throttled/restored --plan", { user: "root" })).stdout).toMatch(/^ {2}fetch .*; the settings limit it to \d+B$/m);
-  expect(await secondsOf(() => site.good("restore latest --target /srv/sites/throttled/restored --yes", { user: "root" }))).toBeGreaterThan(SECONDS * 0.9);
+  expect(
+    (await site.good("restore latest --target /srv/sites/throttled/restored --plan", { user: "root" })).stdout,
+  ).toMatch(/^ {2}fetch .*; the settings limit it to \d+B$/m);
+  expect(
+    await secondsOf(() => site.good("restore latest --target /srv/sites/throttled/restored --yes", { user: "root" })),
+  ).toBeGreaterThan(SECONDS * 0.9);
 
   await site.deleteOffsite([...(await site.offsiteObjects()).keys()]);
   expect(await secondsOf(() => site.good("run --take-over"))).toBeGreaterThan(SECONDS * 0.9);

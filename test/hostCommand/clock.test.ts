@@ -42,16 +42,24 @@ async function goodBackups(site: Site, count: number): Promise<string[]> {
 
 describe.concurrent("F29: the clock of the host", () => {
   test("a clock that runs ahead by forty days deletes nothing, and says why", async () => {
-    const site = await Site.create(setting, { name: "ahead", prometheusUrl: server.url, repositories: ["local"], settings: STRICT });
+    const site = await Site.create(setting, {
+      name: "ahead",
+      prometheusUrl: server.url,
+      repositories: ["local"],
+      settings: STRICT,
+    });
     const before = await goodBackups(site, 2);
     // By this rule both would go.
     await site.configure({ KEEP_DAYS: "", KEEP_LAST: "1" });
     const { stderr } = await site.good("run", { environment: shifted("+40d") });
-    expect(stderr).toContain("prometheus-backup: warning: this host's clock is more than an hour ahead of repository local; retention was left out\n");
+    expect(stderr).toContain(
+      "prometheus-backup: warning: this host's clock is more than an hour ahead of repository local; retention was left out\n",
+    );
     const [first, second, future = ""] = await backups(site);
     expect([first, second]).toEqual(before);
     expect(timeOf(future) - Date.now()).toBeGreaterThan(39 * DAY);
-    // The clock is right again. What it named in the future is as old as the disk says, and neither stops retention nor is a measure.
+    // The clock is right again. What it named in the future is as old as the disk says, and neither stops retention nor
+    // is a measure.
     await sleep(1000);
     const { stderr: right } = await site.good();
     expect(right).not.toContain("retention was left out");
@@ -65,7 +73,12 @@ describe.concurrent("F29: the clock of the host", () => {
   });
 
   slowTest("a clock that runs behind by forty days does not delete the backup that was just made", async () => {
-    const site = await Site.create(setting, { name: "behind", prometheusUrl: server.url, repositories: ["local"], settings: STRICT });
+    const site = await Site.create(setting, {
+      name: "behind",
+      prometheusUrl: server.url,
+      repositories: ["local"],
+      settings: STRICT,
+    });
     const before = await goodBackups(site, 2);
     await site.good("run", { environment: shifted("-40d") });
     const [past = "", ...rest] = await backups(site);
@@ -112,7 +125,9 @@ describe("retention of a year of daily backups", () => {
   async function kept(rules: Record<string, string>): Promise<string[]> {
     await site.configure(rules);
     const { stdout } = await site.good("prune --dry-run");
-    const going = new Set(lines(stdout).flatMap(line => /^ {2}- (\d{8}T\d{6}Z) {2}\d+ days old, no rule keeps it$/.exec(line)?.[1] ?? []));
+    const going = new Set(
+      lines(stdout).flatMap(line => /^ {2}- (\d{8}T\d{6}Z) {2}\d+ days old, no rule keeps it$/.exec(line)?.[1] ?? []),
+    );
     expect(stdout).toMatch(new RegExp(`^local: ${daily.length - going.size} backups stay, ${going.size} go, `));
     return daily.filter(name => !going.has(name));
   }
@@ -137,7 +152,9 @@ describe("retention of a year of daily backups", () => {
   test("days, with a backup that a clock forty days ahead has named: the others get a day older by it, no more", async () => {
     const future = nameOf(now + 40 * DAY);
     const file = `${site.localPath}/year/backups/${future}.json`;
-    await setting.host.writeFile(file, sealed(renamed(await site.manifest(daily[0]), future)), { owner: "prometheus:prometheus" });
+    await setting.host.writeFile(file, sealed(renamed(await site.manifest(daily[0]), future)), {
+      owner: "prometheus:prometheus",
+    });
     await site.configure({ KEEP_DAYS: "30" });
     const going = lines((await site.good("prune --dry-run")).stdout).filter(line => line.includes("no rule keeps it"));
     expect(going).toHaveLength(daily.length - 30);
@@ -151,7 +168,14 @@ describe("retention of a year of daily backups", () => {
 
   test("grandfather, father, son", async () => {
     const rules = { KEEP_DAILY: "7", KEEP_WEEKLY: "4", KEEP_MONTHLY: "12", KEEP_YEARLY: "3", KEEP_MINIMUM: "1" };
-    expect(await kept(rules)).toEqual(union(newestOf(7, name => name.slice(0, 8)), newestOf(4, isoWeek), newestOf(12, name => name.slice(0, 6)), newestOf(3, name => name.slice(0, 4))));
+    expect(await kept(rules)).toEqual(
+      union(
+        newestOf(7, name => name.slice(0, 8)),
+        newestOf(4, isoWeek),
+        newestOf(12, name => name.slice(0, 6)),
+        newestOf(3, name => name.slice(0, 4)),
+      ),
+    );
   });
 
   test("a pin keeps one whatever the rules say, until it is taken away", async () => {

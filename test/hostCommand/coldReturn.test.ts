@@ -1,4 +1,5 @@
-// source: cold, and what keeps the server from coming back: told at once and with the reason, not when the patience for a long start is over.
+// source: cold, and what keeps the server from coming back: told at once and with the reason, not when the patience for
+// a long start is over.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { COMMAND } from "./install";
@@ -28,20 +29,34 @@ afterAll(async () => {
 
 const configuration = "/srv/sites/cold-return/prometheus.yml";
 /** Lines of the unit's that come on top of the others. */
-const withUnit = (text: string) => `install -d /etc/systemd/system/${own.server.unit}.service.d && printf '[Service]\\n%b\\n' '${text}' >/etc/systemd/system/${own.server.unit}.service.d/fault.conf && systemctl daemon-reload`;
-const withoutUnit = () => `rm -f /etc/systemd/system/${own.server.unit}.service.d/fault.conf && systemctl daemon-reload`;
-const commandLine = async () => (await setting.host.run(`sed -n 's/^ExecStart=//p' /etc/systemd/system/${own.server.unit}.service`)).trim();
-const state = async () => (await setting.host.run(`systemctl show --property ActiveState --value ${own.server.unit}`)).trim();
+const withUnit = (text: string) =>
+  `install -d /etc/systemd/system/${own.server.unit}.service.d && printf '[Service]\\n%b\\n' '${text}' >/etc/systemd/system/${own.server.unit}.service.d/fault.conf && systemctl daemon-reload`;
+const withoutUnit = () =>
+  `rm -f /etc/systemd/system/${own.server.unit}.service.d/fault.conf && systemctl daemon-reload`;
+const commandLine = async () =>
+  (await setting.host.run(`sed -n 's/^ExecStart=//p' /etc/systemd/system/${own.server.unit}.service`)).trim();
+const state = async () =>
+  (await setting.host.run(`systemctl show --property ActiveState --value ${own.server.unit}`)).trim();
 
 /** What a run that lost its server must not leave: nobody starts the server behind the back of whoever mends it. */
 async function expectNothingLeft(): Promise<void> {
   expect(await stages(own)).toEqual([]);
-  expect(lines((await setting.host.exec(`ls ${own.site.stateDirectory}/cold.stopped 2>/dev/null; pgrep -f '${guardianOf(own.site)}'`)).stdout)).toEqual([]);
+  expect(
+    lines(
+      (
+        await setting.host.exec(
+          `ls ${own.site.stateDirectory}/cold.stopped 2>/dev/null; pgrep -f '${guardianOf(own.site)}'`,
+        )
+      ).stdout,
+    ),
+  ).toEqual([]);
 }
 
 describe("F1: a server that does not come back after a cold backup", () => {
   afterEach(async () => {
-    await setting.host.run(`sed -i '/^no such key/d' ${configuration}; ${withoutUnit()}; chown prometheus: ${own.server.dataDirectory}/wal; systemctl reset-failed ${own.server.unit}; systemctl start ${own.server.unit}`);
+    await setting.host.run(
+      `sed -i '/^no such key/d' ${configuration}; ${withoutUnit()}; chown prometheus: ${own.server.dataDirectory}/wal; systemctl reset-failed ${own.server.unit}; systemctl start ${own.server.unit}`,
+    );
     await waitForPrometheus(setting.host, 60, own.server.url);
   });
 
@@ -53,13 +68,19 @@ describe("F1: a server that does not come back after a cold backup", () => {
     },
     {
       title: "because of a flag that it does not know, and systemd gives up on it",
-      spoil: async () => withUnit(`ExecStart=\\nExecStart=${await commandLine()} --no-such-flag\\nRestart=always\\nRestartSec=0`),
+      spoil: async () =>
+        withUnit(`ExecStart=\\nExecStart=${await commandLine()} --no-such-flag\\nRestart=always\\nRestartSec=0`),
       words: /unknown long flag '--no-such-flag'/,
     },
     {
       title: "because it may not read its WAL",
       // Not before the start: the links are made as the server's user.
-      spoil: () => withUnit(["chown root:", "chmod 0700"].map(command => `ExecStartPre=+/bin/${command} ${own.server.dataDirectory}/wal`).join("\\n")),
+      spoil: () =>
+        withUnit(
+          ["chown root:", "chmod 0700"]
+            .map(command => `ExecStartPre=+/bin/${command} ${own.server.dataDirectory}/wal`)
+            .join("\\n"),
+        ),
       words: /wal: permission denied/,
     },
     {
@@ -68,7 +89,8 @@ describe("F1: a server that does not come back after a cold backup", () => {
       words: /no-such-prometheus/,
     },
     {
-      // As journald has a line of systemd's child that is gone before it could look: not counted to the unit, which a field names.
+      // As journald has a line of systemd's child that is gone before it could look: not counted to the unit, which a
+      // field names.
       title: "because of what only a field of the journal counts to its unit",
       spoil: () => `printf 'MESSAGE=(heus)[1]: Failed at step STRAY\\nUNIT=${own.server.unit}.service\\n' >/srv/stray
         ${withUnit("ExecStartPre=+/usr/bin/systemd-run --quiet --wait /usr/bin/logger --journald=/srv/stray\\nExecStart=\\nExecStart=/bin/true\\nRestart=no")}`,
@@ -81,24 +103,40 @@ describe("F1: a server that does not come back after a cold backup", () => {
     },
   ];
 
-  test.for(representatives(faults, ({ title }) => /configuration|only a field/.test(title)))("$title: 4 with its words", async ({ spoil, words }) => {
-    await setting.host.run(await spoil());
-    const { stderr } = await expectFailure(own.site, {
-      code: 4,
-      message: new RegExp(`^${own.server.unit}.service was stopped for a cold backup and does not come up again \\(it ended right after the start: .*${words.source}.*\\); no new backup was recorded; look at: journalctl -u ${own.server.unit}.service. When that is mended: systemctl start ${own.server.unit}.service$`),
-    });
-    expect(stderr).toContain(" failed backup=");
-    await expectNothingLeft();
-  });
+  test.for(representatives(faults, ({ title }) => /configuration|only a field/.test(title)))(
+    "$title: 4 with its words",
+    async ({ spoil, words }) => {
+      await setting.host.run(await spoil());
+      const { stderr } = await expectFailure(own.site, {
+        code: 4,
+        message: new RegExp(
+          `^${own.server.unit}.service was stopped for a cold backup and does not come up again \\(it ended right after the start: .*${words.source}.*\\); no new backup was recorded; look at: journalctl -u ${own.server.unit}.service. When that is mended: systemctl start ${own.server.unit}.service$`,
+        ),
+      });
+      expect(stderr).toContain(" failed backup=");
+      await expectNothingLeft();
+    },
+  );
 
   test("after a run that could not link its blocks: 6, and a warning that it is down", async () => {
     // No hard link crosses a mount, even one of the same file.
     const index = `${own.server.dataDirectory}/${(await own.server.blocks())[0]}/index`;
-    await setting.host.run(`mount --bind ${index} ${index}; ${withUnit("ExecStart=\\nExecStart=/usr/bin/no-such-prometheus")}`);
+    await setting.host.run(
+      `mount --bind ${index} ${index}; ${withUnit("ExecStart=\\nExecStart=/usr/bin/no-such-prometheus")}`,
+    );
     const failed = await own.site.command("run");
     await setting.host.run(`umount ${index}`);
-    expect([failed.code, errorOf(failed)], failed.stderr).toEqual([6, expect.stringMatching(/^the data of the stopped server could not be linked \(.*Invalid cross-device link\); look at /)]);
-    expect(failed.stderr).toMatch(new RegExp(`warning: ${own.server.unit}.service does not come up again \\(it ended right after the start: .*no-such-prometheus.*\\)\\. Look at: journalctl -u ${own.server.unit}.service`));
+    expect([failed.code, errorOf(failed)], failed.stderr).toEqual([
+      6,
+      expect.stringMatching(
+        /^the data of the stopped server could not be linked \(.*Invalid cross-device link\); look at /,
+      ),
+    ]);
+    expect(failed.stderr).toMatch(
+      new RegExp(
+        `warning: ${own.server.unit}.service does not come up again \\(it ended right after the start: .*no-such-prometheus.*\\)\\. Look at: journalctl -u ${own.server.unit}.service`,
+      ),
+    );
     await expectNothingLeft();
   });
 
@@ -110,7 +148,10 @@ describe("F1: a server that does not come back after a cold backup", () => {
       pkill -KILL -f '${guardianOf(site)}'; kill -KILL -- -$pid; wait $pid
       systemctl stop ${server.unit}; printf 'no such key: 1\\n' >>${configuration}; test -e ${site.stateDirectory}/cold.stopped`);
     const first = await site.command("run");
-    expect([first.code, errorOf(first)]).toEqual([4, expect.stringContaining("does not come up again (it ended right after the start: ")]);
+    expect([first.code, errorOf(first)]).toEqual([
+      4,
+      expect.stringContaining("does not come up again (it ended right after the start: "),
+    ]);
     await setting.host.run(`systemctl stop ${server.unit}`);
     const second = await site.command("run");
     expect([second.code, errorOf(second)]).toEqual([4, expect.stringContaining("does not answer")]);
@@ -123,7 +164,9 @@ describe("F1: a server that does not come back after a cold backup", () => {
 });
 
 test("a server that takes its time before it answers, as after a long WAL, gets it", async () => {
-  await setting.host.run(withUnit(`ExecStartPre=/bin/sleep 2\\nExecStart=\\nExecStart=/bin/sh -c "sleep 4; exec ${await commandLine()}"`));
+  await setting.host.run(
+    withUnit(`ExecStartPre=/bin/sleep 2\\nExecStart=\\nExecStart=/bin/sh -c "sleep 4; exec ${await commandLine()}"`),
+  );
   await own.site.good();
   expect((await own.site.metrics()).get("downtime_seconds")).toBeGreaterThan(6);
   await setting.host.run(withoutUnit());

@@ -19,13 +19,22 @@ const OLD_BLOCKS = 1;
 const HELD = "prometheus-backup-held";
 
 const pooled = (manifest: Manifest) => manifest.blocks.filter(({ head }) => !head);
-const heldOf = async (server: { dataDirectory: string }) => lines(await setting.host.run(`ls ${server.dataDirectory}/${HELD} 2>/dev/null || true`));
+const heldOf = async (server: { dataDirectory: string }) =>
+  lines(await setting.host.run(`ls ${server.dataDirectory}/${HELD} 2>/dev/null || true`));
 
 /** A server with the older part of the history, backed up, and then with the rest of it: what it has cut since. */
-async function dayAfterBackup(name: string, port: number): Promise<{ server: OwnServer; site: Site; before: Manifest }> {
+async function dayAfterBackup(
+  name: string,
+  port: number,
+): Promise<{ server: OwnServer; site: Site; before: Manifest }> {
   const server = await startOwnServer(setting.host, { name, port, history: false });
   await addBlocks(server, `head -n ${OLD_BLOCKS}`);
-  const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { SKIP_HEAD: "true" } });
+  const site = await Site.create(setting, {
+    name,
+    prometheusUrl: server.url,
+    repositories: ["local"],
+    settings: { SKIP_HEAD: "true" },
+  });
   await site.good();
   const before = await site.manifest();
   expect(pooled(before)).toHaveLength(OLD_BLOCKS);
@@ -60,28 +69,41 @@ describe.concurrent("held blocks", () => {
     expect(await heldOf(server)).toEqual(held);
     await site.good();
 
-    // Each sample was sent once: all blocks of the backup are the two-hour ones of the history, and the merged ones are covered by them.
+    // Each sample was sent once: all blocks of the backup are the two-hour ones of the history, and the merged ones are
+    // covered by them.
     const manifest = await site.manifest();
     const history = lines(await setting.host.run(`ls -d ${HISTORY}/01* | xargs -n 1 basename`));
-    expect(pooled(manifest).map(({ ulid }) => ulid).sort()).toEqual(history);
+    expect(
+      pooled(manifest)
+        .map(({ ulid }) => ulid)
+        .sort(),
+    ).toEqual(history);
     const sent = pooled(manifest).filter(({ ulid }) => !before.blocks.some(block => block.ulid === ulid));
     expect(sent.map(({ ulid }) => ulid).sort()).toEqual(held);
     expect(manifest.totals.sentBytes).toBe(sent.reduce((sum, { objectBytes }) => sum + objectBytes, 0));
     const live = await server.blocks();
     expect(manifest.covered.map(({ ulid }) => ulid).sort()).toEqual(live.filter(ulid => !history.includes(ulid)));
-    expect(manifest.covered.flatMap(({ by }) => by).filter(ulid => held.includes(ulid) && !live.includes(ulid)).length).toBeGreaterThan(1);
+    expect(
+      manifest.covered.flatMap(({ by }) => by).filter(ulid => held.includes(ulid) && !live.includes(ulid)).length,
+    ).toBeGreaterThan(1);
     expect(await heldOf(server)).toEqual([]);
     expect((await site.good("hold")).stderr).toBe("");
 
     await site.good("verify");
     await site.good(`restore latest --target ${site.directory}/restored --yes`, { user: "root" });
-    expect(await historyIn(setting.host, `${site.directory}/restored`, 9474)).toEqual(await servedHistory(setting.host, server.url));
+    expect(await historyIn(setting.host, `${site.directory}/restored`, 9474)).toEqual(
+      await servedHistory(setting.host, server.url),
+    );
     await site.good();
     expect((await site.manifest()).totals.sentBytes).toBe(0);
 
     // A run that cannot have the lock is complete all the same, and the next one lets go, also of another format.
-    await setting.host.run(`cd ${server.dataDirectory} && install -d -o prometheus -g prometheus ${HELD} && cp -a --link ${live[0]} ${HELD}/ && chmod 0400 ${site.stateDirectory}/hold.lock && chown root ${site.stateDirectory}/hold.lock`);
-    expect((await site.good()).stderr).toContain(`warning: ${site.stateDirectory}/hold.lock cannot be had, so ${server.dataDirectory}/${HELD} was left as it is; the next run empties it`);
+    await setting.host.run(
+      `cd ${server.dataDirectory} && install -d -o prometheus -g prometheus ${HELD} && cp -a --link ${live[0]} ${HELD}/ && chmod 0400 ${site.stateDirectory}/hold.lock && chown root ${site.stateDirectory}/hold.lock`,
+    );
+    expect((await site.good()).stderr).toContain(
+      `warning: ${site.stateDirectory}/hold.lock cannot be had, so ${server.dataDirectory}/${HELD} was left as it is; the next run empties it`,
+    );
     expect(await heldOf(server)).toEqual([live[0]]);
     await setting.host.run(`rm ${site.stateDirectory}/hold.lock`);
     await site.configure({ FORMAT: "archive" });
@@ -93,12 +115,16 @@ describe.concurrent("held blocks", () => {
   test("are left out where something was deleted from them since", async () => {
     const { server, site } = await dayAfterBackup("holding-deleted", 9472);
     await site.good("hold");
-    await setting.host.run(`curl -fsS -g -X POST '${server.url}/api/v1/admin/tsdb/delete_series?match[]=history_requests_total{path="/p7"}'`);
+    await setting.host.run(
+      `curl -fsS -g -X POST '${server.url}/api/v1/admin/tsdb/delete_series?match[]=history_requests_total{path="/p7"}'`,
+    );
     await merge(server);
     const shown = await servedHistory(setting.host, server.url);
     const held = await heldOf(server);
     await site.good();
-    expect(pooled(await site.manifest()).filter(({ ulid, numTombstones }) => held.includes(ulid) && numTombstones === 0)).toEqual([]);
+    expect(
+      pooled(await site.manifest()).filter(({ ulid, numTombstones }) => held.includes(ulid) && numTombstones === 0),
+    ).toEqual([]);
     await site.good(`restore latest --target ${site.directory}/restored --yes`, { user: "root" });
     expect(await historyIn(setting.host, `${site.directory}/restored`, 9475)).toEqual(shown);
     expect(await heldOf(server)).toEqual([]);
@@ -114,10 +140,14 @@ describe.concurrent("held blocks", () => {
     expect(await heldOf(server)).toHaveLength(HISTORY_BLOCKS - OLD_BLOCKS);
     await site.configure();
     // A hold that was killed, and an accident: the file of a link is replaced, so the server's own stays.
-    await setting.host.run(`cd ${server.dataDirectory}/${HELD} && mkdir .new/${first} && rm ${first}/meta.json && echo '{' >${first}/meta.json`);
+    await setting.host.run(
+      `cd ${server.dataDirectory}/${HELD} && mkdir .new/${first} && rm ${first}/meta.json && echo '{' >${first}/meta.json`,
+    );
     await merge(server);
     const { stderr } = await site.good();
-    expect(stderr).toContain(`warning: the held blocks in ${server.dataDirectory}/${HELD} cannot be used (block ${first} has no readable meta.json); merged blocks are sent whole`);
+    expect(stderr).toContain(
+      `warning: the held blocks in ${server.dataDirectory}/${HELD} cannot be used (block ${first} has no readable meta.json); merged blocks are sent whole`,
+    );
     expect((await site.manifest()).totals.samples).toBeGreaterThan(0);
     await site.good("verify");
     expect(await setting.host.exec(`ls -d ${server.dataDirectory}/${HELD}`)).toMatchObject({ code: 2 });
@@ -126,10 +156,15 @@ describe.concurrent("held blocks", () => {
 });
 
 test("are let go after two days without a run and when the file system is nearly full, but not during a run", async () => {
-  const site = await Site.create(setting, { name: "holding-old", prometheusUrl: "http://127.0.0.1:9479", repositories: ["local"] });
+  const site = await Site.create(setting, {
+    name: "holding-old",
+    prometheusUrl: "http://127.0.0.1:9479",
+    repositories: ["local"],
+  });
   const dataDirectory = `${site.directory}/data`;
   const later = "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=+3d";
-  await setting.host.run(`mkdir ${dataDirectory} && mount -t tmpfs -o size=64m,uid=prometheus,gid=prometheus tmpfs ${dataDirectory}
+  await setting.host
+    .run(`mkdir ${dataDirectory} && mount -t tmpfs -o size=64m,uid=prometheus,gid=prometheus tmpfs ${dataDirectory}
     cp -a ${HISTORY}/01* ${dataDirectory}; cd ${site.stateDirectory} && touch lock && chown prometheus lock && install -o prometheus /dev/null hold`);
   const holdAll = async (): Promise<void> => {
     await setting.host.run(`echo ${dataDirectory} >${site.stateDirectory}/hold`);
@@ -140,10 +175,15 @@ test("are let go after two days without a run and when the file system is nearly
   // The age is looked at whenever there is something new.
   const forget = `sed -i '$d' ${site.stateDirectory}/hold`;
   await setting.host.run(forget);
-  const blocked = await setting.host.exec(`flock ${site.stateDirectory}/lock env ${later} PROMETHEUS_BACKUP_CONFIG=${site.configuration} prometheus-backup.sh hold`, { user: "prometheus" });
+  const blocked = await setting.host.exec(
+    `flock ${site.stateDirectory}/lock env ${later} PROMETHEUS_BACKUP_CONFIG=${site.configuration} prometheus-backup.sh hold`,
+    { user: "prometheus" },
+  );
   expect([blocked.code, blocked.stderr, (await heldOf({ dataDirectory })).length]).toEqual([0, "", HISTORY_BLOCKS]);
   await setting.host.run(forget);
-  expect((await site.good("hold", { environment: later })).stderr).toMatch(new RegExp(` hold let_go=${HISTORY_BLOCKS}\n$`));
+  expect((await site.good("hold", { environment: later })).stderr).toMatch(
+    new RegExp(` hold let_go=${HISTORY_BLOCKS}\n$`),
+  );
   expect(await heldOf({ dataDirectory })).toEqual([]);
 
   await holdAll();

@@ -15,7 +15,10 @@ beforeAll(async () => {
   setting = await openSetting();
   server = await startOwnServer(setting.host, { name: "watched", port: 9371 });
   // For check: an entry that is not due.
-  await setting.host.writeFile("/etc/cron.d/prometheus-backup", renderCron("prometheus", [{ schedule: "0 0 1 1 *", command: "run" }]));
+  await setting.host.writeFile(
+    "/etc/cron.d/prometheus-backup",
+    renderCron("prometheus", [{ schedule: "0 0 1 1 *", command: "run" }]),
+  );
 });
 
 afterAll(async () => {
@@ -31,18 +34,26 @@ const TEXTS = {
   "lines and other alphabets": "first\nsecond\\n\nPrüfung – 試験 ✔ *",
 };
 
-test.concurrent.each(representatives(Object.entries(TEXTS), ([title]) => title === "a command"))("F27: %s in a free text: byte for byte in manifest and metrics, never executed", async (title, text) => {
-  const name = `text-${title.replaceAll(" ", "-")}`;
-  const site = await Site.create(setting, { name, prometheusUrl: server.url, repositories: ["local"], settings: { ENVIRONMENT: text } });
-  await site.good();
-  expect((await site.manifest()).environment).toBe(text);
-  const file = await setting.host.readFile(`${site.textfileDirectory}/prometheus_backup.prom`);
-  const label = /^prometheus_backup_build_info\{host=".*?",environment="((?:\\.|[^"\\])*)"/m.exec(file)?.[1] ?? "";
-  expect(label.replace(/\\(.)/g, (_all, letter: string) => (letter === "n" ? "\n" : letter))).toBe(text);
-  expect((await setting.host.exec("promtool check metrics", { input: file })).stderr).toBe("");
-  expect((await site.command("status --json")).stdout).toContain(JSON.stringify(text));
-  expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
-});
+test.concurrent.each(representatives(Object.entries(TEXTS), ([title]) => title === "a command"))(
+  "F27: %s in a free text: byte for byte in manifest and metrics, never executed",
+  async (title, text) => {
+    const name = `text-${title.replaceAll(" ", "-")}`;
+    const site = await Site.create(setting, {
+      name,
+      prometheusUrl: server.url,
+      repositories: ["local"],
+      settings: { ENVIRONMENT: text },
+    });
+    await site.good();
+    expect((await site.manifest()).environment).toBe(text);
+    const file = await setting.host.readFile(`${site.textfileDirectory}/prometheus_backup.prom`);
+    const label = /^prometheus_backup_build_info\{host=".*?",environment="((?:\\.|[^"\\])*)"/m.exec(file)?.[1] ?? "";
+    expect(label.replace(/\\(.)/g, (_all, letter: string) => (letter === "n" ? "\n" : letter))).toBe(text);
+    expect((await setting.host.exec("promtool check metrics", { input: file })).stderr).toBe("");
+    expect((await site.command("status --json")).stdout).toContain(JSON.stringify(text));
+    expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
+  },
+);
 
 test("F27: paths with spaces, quotes and code in them", async () => {
   const directory = `/srv/sites/paths/my "backup's" $(touch ${EXECUTED}) [a-z]* ü`;
@@ -51,22 +62,43 @@ test("F27: paths with spaces, quotes and code in them", async () => {
     prometheusUrl: server.url,
     localPath: `${directory}/repository`,
     repositories: ["local"],
-    settings: { STATE_DIR: `${directory}/state`, TEXTFILE_DIR: `${directory}/textfile`, KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" },
+    settings: {
+      STATE_DIR: `${directory}/state`,
+      TEXTFILE_DIR: `${directory}/textfile`,
+      KEEP_LAST: "1",
+      KEEP_MINIMUM: "1",
+      ORPHAN_GRACE_HOURS: "0",
+    },
   });
-  await setting.host.run(`install -d -o prometheus -g prometheus ${quote(`${directory}/state`)} ${quote(`${directory}/textfile`)}`);
+  await setting.host.run(
+    `install -d -o prometheus -g prometheus ${quote(`${directory}/state`)} ${quote(`${directory}/textfile`)}`,
+  );
   for (const words of ["run", "run", "list", "show latest", "verify", "prune --yes", "status", "check"]) {
     await site.good(words);
   }
-  expect([...(await site.localObjects()).keys()].filter(object => object.startsWith("blocks/"))).toHaveLength(HISTORY_BLOCKS);
+  expect([...(await site.localObjects()).keys()].filter(object => object.startsWith("blocks/"))).toHaveLength(
+    HISTORY_BLOCKS,
+  );
   expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
 });
 
 test.concurrent("called with sudo from a directory that the backup user cannot enter", async () => {
   const site = await Site.create(setting, { name: "closed", prometheusUrl: server.url, repositories: ["local"] });
   await setting.host.run("install -d -m 0700 /srv/closed-to-others");
-  for (const words of ["run", "list", "verify", "drill", "restore latest --target /srv/closed-to-others/restored --yes"]) {
-    const finished = await setting.host.exec(`cd /srv/closed-to-others && PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} ${words}`);
-    expect([finished.code, lines(finished.stderr).filter(line => /^find: |: (error|warning): /.test(line))], words).toEqual([0, []]);
+  for (const words of [
+    "run",
+    "list",
+    "verify",
+    "drill",
+    "restore latest --target /srv/closed-to-others/restored --yes",
+  ]) {
+    const finished = await setting.host.exec(
+      `cd /srv/closed-to-others && PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} ${words}`,
+    );
+    expect(
+      [finished.code, lines(finished.stderr).filter(line => /^find: |: (error|warning): /.test(line))],
+      words,
+    ).toEqual([0, []]);
   }
 });
 
@@ -86,7 +118,11 @@ test.concurrent.each([
   await site.configure({ [key]: value });
   const finished = await site.command("run");
   expect(finished.code).toBe(3);
-  expect(finished.stderr).toMatch(new RegExp(`^  - ${key} must .*\\nprometheus-backup: error: .* has 1 wrong settings \\(above\\); mend them in the stack's configuration and run 'pulumi up'\\n$`));
+  expect(finished.stderr).toMatch(
+    new RegExp(
+      `^  - ${key} must .*\\nprometheus-backup: error: .* has 1 wrong settings \\(above\\); mend them in the stack's configuration and run 'pulumi up'\\n$`,
+    ),
+  );
   expect(await site.localObjects()).toEqual(new Map());
   expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
 });
@@ -105,25 +141,42 @@ test("F28: no secret in a process list, an environment, a log, a state file or a
   // The server asks for a password as well: the hash is the one of "test" in the server's own documentation.
   const guarded = await startOwnServer(host, { name: "guarded", port: 9372 });
   await guarded.stop();
-  await host.writeFile("/srv/sites/guarded/web.yml", "basic_auth_users: { admin: $2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay }\n");
-  await host.run("printf 'scrape_configs: []\\n' | sed 's/^scrape_configs.*/global: {}/' >/srv/sites/guarded/prometheus.yml");
-  await host.run("systemd-run --quiet --unit test-prometheus-guarded --uid prometheus --collect /usr/bin/prometheus --config.file=/srv/sites/guarded/prometheus.yml " +
-    "--storage.tsdb.path=/srv/sites/guarded/data --storage.tsdb.retention.time=10y --web.listen-address=127.0.0.1:9372 --web.enable-admin-api --web.config.file=/srv/sites/guarded/web.yml " +
-    "&& for i in $(seq 100); do curl -fsS -u admin:test http://127.0.0.1:9372/-/ready >/dev/null 2>&1 && exit; sleep 0.2; done");
+  await host.writeFile(
+    "/srv/sites/guarded/web.yml",
+    "basic_auth_users: { admin: $2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay }\n",
+  );
+  await host.run(
+    "printf 'scrape_configs: []\\n' | sed 's/^scrape_configs.*/global: {}/' >/srv/sites/guarded/prometheus.yml",
+  );
+  await host.run(
+    "systemd-run --quiet --unit test-prometheus-guarded --uid prometheus --collect /usr/bin/prometheus --config.file=/srv/sites/guarded/prometheus.yml " +
+      "--storage.tsdb.path=/srv/sites/guarded/data --storage.tsdb.retention.time=10y --web.listen-address=127.0.0.1:9372 --web.enable-admin-api --web.config.file=/srv/sites/guarded/web.yml " +
+      "&& for i in $(seq 100); do curl -fsS -u admin:test http://127.0.0.1:9372/-/ready >/dev/null 2>&1 && exit; sleep 0.2; done",
+  );
   const heartbeat = "http://127.0.0.1:9/ping/heartbeat-secret-4711";
   const site = await Site.create(setting, {
     name: "guarded",
     prometheusUrl: guarded.url,
-    settings: { API_CURL_CONFIG: "/etc/prometheus-backup/credentials/guarded-api", HEARTBEAT_URL_FILE: "/etc/prometheus-backup/credentials/guarded-heartbeat" },
+    settings: {
+      API_CURL_CONFIG: "/etc/prometheus-backup/credentials/guarded-api",
+      HEARTBEAT_URL_FILE: "/etc/prometheus-backup/credentials/guarded-heartbeat",
+    },
   });
   const secretFile = { mode: "0600", owner: "prometheus:prometheus" };
   await host.writeFile("/etc/prometheus-backup/credentials/guarded-api", 'user = "admin:test"\n', secretFile);
   await host.writeFile("/etc/prometheus-backup/credentials/guarded-heartbeat", `${heartbeat}\n`, secretFile);
-  const secrets = [minio.root.secretAccessKey, minio.root.accessKeyId, "admin:test", Buffer.from("admin:test").toString("base64"), "heartbeat-secret-4711"];
+  const secrets = [
+    minio.root.secretAccessKey,
+    minio.root.accessKeyId,
+    "admin:test",
+    Buffer.from("admin:test").toString("base64"),
+    "heartbeat-secret-4711",
+  ];
   // One more word is shown on purpose: the watch must be able to see.
   await host.writeFile("/run/secrets-of-the-test", [...secrets, "shown-on-purpose"].join("\n"), { mode: "0600" });
 
-  // grep itself reads the words from a file, so that it does not find itself. One for all processes: the faster the round, the less escapes it.
+  // grep itself reads the words from a file, so that it does not find itself. One for all processes: the faster the
+  // round, the less escapes it.
   const watch = host.run(`
     : >/run/seen; touch /run/watching
     while [[ -e /run/watching ]]; do
@@ -144,7 +197,9 @@ test("F28: no secret in a process list, an environment, a log, a state file or a
 
   const texts = outputs.join("\n") + (await host.readFile(LOG));
   expect(secrets.filter(secret => texts.includes(secret))).toEqual([]);
-  const files = await host.exec(`grep -rlF --exclude-dir credentials -f /run/secrets-of-the-test ${site.directory} /etc/prometheus-backup /var/lib/prometheus-backup; rm /run/secrets-of-the-test`);
+  const files = await host.exec(
+    `grep -rlF --exclude-dir credentials -f /run/secrets-of-the-test ${site.directory} /etc/prometheus-backup /var/lib/prometheus-backup; rm /run/secrets-of-the-test`,
+  );
   expect(lines(files.stdout)).toEqual([]);
   expect(await host.run("stat --format '%a %U' /etc/prometheus-backup/credentials/guarded")).toBe("600 prometheus\n");
 });

@@ -1,5 +1,6 @@
-// Puts the host command on a test host by hand, under the paths where the components put it. That goes past the engine on
-// purpose: these tests are about the command, and take hundreds of runs of it; the components have tests of their own.
+// Puts the host command on a test host by hand, under the paths where the components put it. That goes past the engine
+// on purpose: these tests are about the command, and take hundreds of runs of it; the components have tests of their
+// own.
 import { renderHostCommand } from "../../components/host/programs";
 import { renderSettings } from "../../components/backupJob/confFile";
 import type { Host } from "../hosts/host";
@@ -50,7 +51,9 @@ export async function writeS3Remote(host: Host, file: string, remote: string, ac
     no_check_bucket: "true",
     no_head: "true",
   };
-  const text = Object.entries(lines).map(([key, value]) => `${key} = ${value}\n`).join("");
+  const text = Object.entries(lines)
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join("");
   await host.writeFile(file, `[${remote}]\n${text}`);
   await host.writeFile(
     credentials,

@@ -29,7 +29,10 @@ const WAYS = {
   "SIGKILL to the run and all its children, as when the power fails": (pid: string) => `kill -KILL -- -${pid}`,
 };
 
-/** Starts a run in a session of its own, as cron does, and kills it when the shell command `wait` has ended. Returns its exit code. */
+/**
+ * Starts a run in a session of its own, as cron does, and kills it when the shell command `wait` has ended. Returns its
+ * exit code.
+ */
 async function killedRun(site: Site, wait: string, signal: (pid: string) => string): Promise<number> {
   const { stdout } = await setting.host.exec(
     `PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run 2>>${site.stateDirectory}/killed.log & pid=$!
@@ -41,90 +44,124 @@ async function killedRun(site: Site, wait: string, signal: (pid: string) => stri
 
 /** Backups that are listed but not whole: there must never be one. */
 async function halfBackups(site: Site): Promise<string[]> {
-  return (await site.list()).filter(({ complete }) => !complete).map(({ name, repository }) => `${name} in ${repository}`);
+  return (await site.list())
+    .filter(({ complete }) => !complete)
+    .map(({ name, repository }) => `${name} in ${repository}`);
 }
 
 describe.concurrent("F5: a run is killed at a random moment", () => {
   const cases = Object.entries(WAYS).map(([title, signal], index) => ({ title, signal, index }));
 
-  test.for(representatives(cases, ({ title }) => title === "SIGKILL to the run alone"))("$title", async ({ title, signal, index }) => {
-    const random = chance(`F5, ${title}`);
-    const name = `killed-${index}`;
-    const server = await startOwnServer(setting.host, { name, port: 9321 + index });
-    const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint });
-    const count = kills(1, 4);
-    const codes: number[] = [];
-    // How long a run takes depends on the machine: one that ended before its kill says so.
-    let longest = 6;
-    while (codes.filter(code => code !== 0).length < count) {
-      expect(await halfBackups(site)).toEqual([]);
-      const seconds = 0.15 + random.next() * longest;
-      codes.push(await killedRun(site, `sleep ${seconds.toFixed(3)}`, signal));
-      if (codes.at(-1) === 143) {
-        // A run that can still act cleans up; only a snapshot that the server has not answered for is left to the next one.
-        expect((await site.leftovers()).filter(left => left !== "snapshot.intent"), `after ${seconds} s`).toEqual([]);
+  test.for(representatives(cases, ({ title }) => title === "SIGKILL to the run alone"))(
+    "$title",
+    async ({ title, signal, index }) => {
+      const random = chance(`F5, ${title}`);
+      const name = `killed-${index}`;
+      const server = await startOwnServer(setting.host, { name, port: 9321 + index });
+      const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint });
+      const count = kills(1, 4);
+      const codes: number[] = [];
+      // How long a run takes depends on the machine: one that ended before its kill says so.
+      let longest = 6;
+      while (codes.filter(code => code !== 0).length < count) {
+        expect(await halfBackups(site)).toEqual([]);
+        const seconds = 0.15 + random.next() * longest;
+        codes.push(await killedRun(site, `sleep ${seconds.toFixed(3)}`, signal));
+        if (codes.at(-1) === 143) {
+          // A run that can still act cleans up; only a snapshot that the server has not answered for is left to the
+          // next one.
+          expect(
+            (await site.leftovers()).filter(left => left !== "snapshot.intent"),
+            `after ${seconds} s`,
+          ).toEqual([]);
+        }
+        longest = codes.at(-1) === 0 ? seconds * 0.8 : longest;
       }
-      longest = codes.at(-1) === 0 ? seconds * 0.8 : longest;
-    }
-    expect(codes.filter(code => ![0, 137, 143].includes(code)), codes.join(" ")).toEqual([]);
-    console.log(`F5, ${title}: exit codes ${codes.join(" ")}`);
-    // At once, while children of the dead run may still be at work.
-    await site.good();
-    await expectAsNew(site, server, count);
-    await server.stop();
-  });
-});
-
-test.each(variants(["offsite"] as const, ["local"] as const))("F5: a run that is killed right after its manifest in %s, and those that begin in the same second, have names of their own", async place => {
-  const name = `same-second-${place}`;
-  const server = await startOwnServer(setting.host, { name, port: place === "local" ? 9332 : 9333 });
-  const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: [place] });
-  // The clock of each process begins at this second.
-  const clock = `LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME='@${new Date().toISOString().slice(0, 19).replace("T", " ")}'`;
-  const published = `${site.directory}/published`;
-  proxy.setRules([{ method: "PUT", path: /\/same-second-offsite\/catalog/, fault: { kind: "hang" } }]);
-  const killed = setting.host.exec(
-    `env ${clock} PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run 2>>${site.stateDirectory}/killed.log & pid=$!
-     until [[ -e ${published} ]] || compgen -G '${site.localPath}/${name}/backups/*.json' >/dev/null; do sleep 0.02; done; kill -KILL -- -$pid; wait $pid; echo $?`,
-    { user: "prometheus" },
+      expect(
+        codes.filter(code => ![0, 137, 143].includes(code)),
+        codes.join(" "),
+      ).toEqual([]);
+      console.log(`F5, ${title}: exit codes ${codes.join(" ")}`);
+      // At once, while children of the dead run may still be at work.
+      await site.good();
+      await expectAsNew(site, server, count);
+      await server.stop();
+    },
   );
-  if (place === "offsite") {
-    await waitUntil("the manifest is stored", 120, () => Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes(`/${name}/`) && fault === "hang")));
-    await setting.host.run(`touch ${published}`);
-  }
-  expect((await killed).stdout).toBe("137\n");
-  proxy.setRules([]);
-  await site.good("run", { environment: clock });
-  await setting.host.run(`rm -rf ${site.stateDirectory}/*`);
-  await site.good("run", { environment: clock });
-  const names = (await site.list()).map(backup => backup.name);
-  expect(new Set(names).size).toBe(3);
-  for (const each of names) {
-    await site.good(`verify ${each}`);
-  }
-  await server.stop();
 });
 
-slowTest("F5: jobs that outlive a run that was killed are ended before they can collide with the next one", async () => {
-  const name = "orphans";
-  const server = await startOwnServer(setting.host, { name, port: 9330 });
-  const site = await Site.create(setting, { name, prometheusUrl: server.url, endpoint: proxy.endpoint, repositories: ["offsite"] });
-  const jobs = async () => lines((await setting.host.exec(`pgrep -f 'rclone --config ${site.directory}/'`)).stdout);
-  proxy.setRules([{ method: "PUT", path: /\/orphans\/blocks\//, fault: { kind: "hang" } }]);
-  const hangs = `${site.directory}/an-upload-hangs`;
-  const killed = killedRun(site, `until [ -e ${hangs} ]; do sleep 0.1; done`, WAYS["SIGKILL to the run alone"]);
-  await waitUntil("an upload hangs", 120, () => Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes("/orphans/") && fault === "hang")));
-  await setting.host.run(`touch ${hangs}`);
-  expect(await killed).toBe(137);
-  expect((await jobs()).length).toBeGreaterThan(0);
-  proxy.setRules([]);
-  const next = await site.good();
-  expect(next.stderr).toContain("prometheus-backup: warning: jobs of a run that was killed are still at work; they are ended now\n");
-  expect(await jobs()).toEqual([]);
-  await site.good("verify");
-  expect(await site.leftovers()).toEqual([]);
-  await server.stop();
-});
+test.each(variants(["offsite"] as const, ["local"] as const))(
+  "F5: a run that is killed right after its manifest in %s, and those that begin in the same second, have names of their own",
+  async place => {
+    const name = `same-second-${place}`;
+    const server = await startOwnServer(setting.host, { name, port: place === "local" ? 9332 : 9333 });
+    const site = await Site.create(setting, {
+      name,
+      prometheusUrl: server.url,
+      endpoint: proxy.endpoint,
+      repositories: [place],
+    });
+    // The clock of each process begins at this second.
+    const clock = `LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME='@${new Date().toISOString().slice(0, 19).replace("T", " ")}'`;
+    const published = `${site.directory}/published`;
+    proxy.setRules([{ method: "PUT", path: /\/same-second-offsite\/catalog/, fault: { kind: "hang" } }]);
+    const killed = setting.host.exec(
+      `env ${clock} PROMETHEUS_BACKUP_CONFIG=${site.configuration} setsid ${COMMAND} run 2>>${site.stateDirectory}/killed.log & pid=$!
+     until [[ -e ${published} ]] || compgen -G '${site.localPath}/${name}/backups/*.json' >/dev/null; do sleep 0.02; done; kill -KILL -- -$pid; wait $pid; echo $?`,
+      { user: "prometheus" },
+    );
+    if (place === "offsite") {
+      await waitUntil("the manifest is stored", 120, () =>
+        Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes(`/${name}/`) && fault === "hang")),
+      );
+      await setting.host.run(`touch ${published}`);
+    }
+    expect((await killed).stdout).toBe("137\n");
+    proxy.setRules([]);
+    await site.good("run", { environment: clock });
+    await setting.host.run(`rm -rf ${site.stateDirectory}/*`);
+    await site.good("run", { environment: clock });
+    const names = (await site.list()).map(backup => backup.name);
+    expect(new Set(names).size).toBe(3);
+    for (const each of names) {
+      await site.good(`verify ${each}`);
+    }
+    await server.stop();
+  },
+);
+
+slowTest(
+  "F5: jobs that outlive a run that was killed are ended before they can collide with the next one",
+  async () => {
+    const name = "orphans";
+    const server = await startOwnServer(setting.host, { name, port: 9330 });
+    const site = await Site.create(setting, {
+      name,
+      prometheusUrl: server.url,
+      endpoint: proxy.endpoint,
+      repositories: ["offsite"],
+    });
+    const jobs = async () => lines((await setting.host.exec(`pgrep -f 'rclone --config ${site.directory}/'`)).stdout);
+    proxy.setRules([{ method: "PUT", path: /\/orphans\/blocks\//, fault: { kind: "hang" } }]);
+    const hangs = `${site.directory}/an-upload-hangs`;
+    const killed = killedRun(site, `until [ -e ${hangs} ]; do sleep 0.1; done`, WAYS["SIGKILL to the run alone"]);
+    await waitUntil("an upload hangs", 120, () =>
+      Promise.resolve(proxy.requests.some(({ path, fault }) => path.includes("/orphans/") && fault === "hang")),
+    );
+    await setting.host.run(`touch ${hangs}`);
+    expect(await killed).toBe(137);
+    expect((await jobs()).length).toBeGreaterThan(0);
+    proxy.setRules([]);
+    const next = await site.good();
+    expect(next.stderr).toContain(
+      "prometheus-backup: warning: jobs of a run that was killed are still at work; they are ended now\n",
+    );
+    expect(await jobs()).toEqual([]);
+    await site.good("verify");
+    expect(await site.leftovers()).toEqual([]);
+    await server.stop();
+  },
+);
 
 /** Nothing tells that runs were killed before: whole backups, nothing left over, hardly anything sent twice. */
 async function expectAsNew(site: Site, server: OwnServer, killed: number): Promise<void> {
@@ -145,7 +182,9 @@ async function expectAsNew(site: Site, server: OwnServer, killed: number): Promi
     needed.add(`backups/${name}.json`);
     manifest.blocks.forEach(({ object }) => object !== null && needed.add(object));
   }
-  const strangers = [...(await site.offsiteObjects()).keys(), ...(await site.localObjects()).keys()].filter(object => !needed.has(object) && !/^(heads|companions|marks)\//.test(object));
+  const strangers = [...(await site.offsiteObjects()).keys(), ...(await site.localObjects()).keys()].filter(
+    object => !needed.has(object) && !/^(heads|companions|marks)\//.test(object),
+  );
   expect(strangers).toEqual([]);
 }
 
@@ -157,7 +196,9 @@ test("F6: a run that meets another one exits 10 at once, takes no snapshot and l
   const until = new Promise<void>(resolve => (goOn = resolve));
   proxy.setRules([{ method: "PUT", path: /\/overlap\/blocks\//, from: 1, to: 1, fault: { kind: "hold", until } }]);
   const first = site.command("run");
-  await waitUntil("the first run uploads", 120, () => Promise.resolve(proxy.requests.some(({ fault }) => fault === "hold")));
+  await waitUntil("the first run uploads", 120, () =>
+    Promise.resolve(proxy.requests.some(({ fault }) => fault === "hold")),
+  );
   const snapshots = await server.snapshots();
   expect(snapshots).toHaveLength(1);
 
@@ -166,7 +207,9 @@ test("F6: a run that meets another one exits 10 at once, takes no snapshot and l
   expect(second).toEqual({
     code: 10,
     stdout: "",
-    stderr: expect.stringMatching(/^prometheus-backup: error: another run \(pid \d+, run since \d\d:\d\d:\d\d UTC\) holds the lock; nothing was done; wait for it, or look at it with 'ps'\n$/) as string,
+    stderr: expect.stringMatching(
+      /^prometheus-backup: error: another run \(pid \d+, run since \d\d:\d\d:\d\d UTC\) holds the lock; nothing was done; wait for it, or look at it with 'ps'\n$/,
+    ) as string,
   });
   expect(await server.snapshots()).toEqual(snapshots);
   expect((await site.metrics()).size).toBe(0);

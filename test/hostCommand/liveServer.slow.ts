@@ -1,5 +1,5 @@
-// F18 on a running server. It notices within a minute that the damaged block is gone, and within another that the good one is there: too
-// long for every change (`npm run test:slow`).
+// F18 on a running server. It notices within a minute that the damaged block is gone, and within another that the good
+// one is there: too long for every change (`npm run test:slow`).
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SCRAPE_SECONDS, finished, startLiveServer } from "./liveServer";
 import { servedHistory } from "./served";

@@ -18,23 +18,40 @@ export interface LiveServer {
   others(but: string): Promise<string>;
   /** Spoils a chunk, at the same size. */
   rot(ulid: string): Promise<void>;
-  /** The longest time in seconds between two of the server's own scrapes since then, and whether all of them succeeded in one process. */
+  /**
+   * The longest time in seconds between two of the server's own scrapes since then, and whether all of them succeeded
+   * in one process.
+   */
   scrapes(since: number): Promise<{ gap: number; failed: number; processes: number }>;
 }
 
 export async function startLiveServer({ host, ...setting }: Setting, name: string, port: number): Promise<LiveServer> {
   const server = await startOwnServer(host, { name, port, lasting: true, scrapeSeconds: SCRAPE_SECONDS });
-  const site = await Site.create({ host, ...setting }, { name, prometheusUrl: server.url, repositories: ["local"], settings: { PROMETHEUS_UNIT: `${server.unit}.service` } });
+  const site = await Site.create(
+    { host, ...setting },
+    {
+      name,
+      prometheusUrl: server.url,
+      repositories: ["local"],
+      settings: { PROMETHEUS_UNIT: `${server.unit}.service` },
+    },
+  );
   await site.good();
   return {
     server,
     site,
     backup: await site.manifest(),
     history: await servedHistory(host, server.url),
-    checksums: ulid => host.run(`cd ${server.dataDirectory}/${ulid} && find . -type f ! -name meta.json | sort | xargs sha256sum && jq -cS . meta.json`),
-    others: but => host.run(`cd ${server.dataDirectory} && find 01* -type f ! -path '${but}/*' -printf '%p %i %T@\\n' | sort`),
+    checksums: ulid =>
+      host.run(
+        `cd ${server.dataDirectory}/${ulid} && find . -type f ! -name meta.json | sort | xargs sha256sum && jq -cS . meta.json`,
+      ),
+    others: but =>
+      host.run(`cd ${server.dataDirectory} && find 01* -type f ! -path '${but}/*' -printf '%p %i %T@\\n' | sort`),
     rot: async ulid => {
-      await host.run(`printf '\\xff\\xff\\xff' | dd of=${server.dataDirectory}/${ulid}/chunks/000001 bs=1 seek=2000 conv=notrunc status=none`);
+      await host.run(
+        `printf '\\xff\\xff\\xff' | dd of=${server.dataDirectory}/${ulid}/chunks/000001 bs=1 seek=2000 conv=notrunc status=none`,
+      );
     },
     scrapes: async since => {
       const window = `[${Math.ceil(Date.now() / 1000 - since)}s]`;
@@ -51,4 +68,5 @@ export async function startLiveServer({ host, ...setting }: Setting, name: strin
 }
 
 /** Finished blocks of a backup, oldest first. */
-export const finished = (backup: Manifest): string[] => backup.blocks.filter(({ head }) => !head).map(({ ulid }) => ulid);
+export const finished = (backup: Manifest): string[] =>
+  backup.blocks.filter(({ head }) => !head).map(({ ulid }) => ulid);

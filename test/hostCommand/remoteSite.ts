@@ -3,7 +3,12 @@ import { renderRclone, repositoryLocation, type RepositoryPlan } from "../../com
 import type { Setting } from "./setting";
 import { Site } from "./site";
 
-export async function createRemoteSite(setting: Setting, name: string, prometheusUrl: string, plan: RepositoryPlan): Promise<Site> {
+export async function createRemoteSite(
+  setting: Setting,
+  name: string,
+  prometheusUrl: string,
+  plan: RepositoryPlan,
+): Promise<Site> {
   const file = `/srv/sites/${name}/rclone-${plan.name}.conf`;
   await setting.host.writeFile(file, renderRclone([plan]));
   const { type, location } = repositoryLocation(plan);
@@ -11,6 +16,12 @@ export async function createRemoteSite(setting: Setting, name: string, prometheu
     name,
     prometheusUrl,
     repositories: ["local"],
-    settings: { REPOSITORY_1_NAME: plan.name, REPOSITORY_1_TYPE: type, REPOSITORY_1_LOCATION: location, RCLONE_CONFIG_FILE: file, SKIP_HEAD: "true" },
+    settings: {
+      REPOSITORY_1_NAME: plan.name,
+      REPOSITORY_1_TYPE: type,
+      REPOSITORY_1_LOCATION: location,
+      RCLONE_CONFIG_FILE: file,
+      SKIP_HEAD: "true",
+    },
   });
 }

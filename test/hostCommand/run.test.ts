@@ -19,7 +19,8 @@ const name = "prom-cron";
 
 beforeAll(async () => {
   setting = await openSetting();
-  // This one has the real paths, the host's own server and node_exporter; textfile directory and owner as `up` leaves them.
+  // This one has the real paths, the host's own server and node_exporter; textfile directory and owner as `up` leaves
+  // them.
   await setting.host.run(`
     set -Eeuo pipefail
     install -d -o prometheus -g prometheus -m 0755 /var/lib/prometheus/node-exporter /backup
@@ -30,7 +31,11 @@ beforeAll(async () => {
     name,
     prometheusUrl: "http://127.0.0.1:9090",
     localPath: "/backup/prometheus",
-    settings: { TEXTFILE_DIR: "/var/lib/prometheus/node-exporter", STATE_DIR: "/var/lib/prometheus-backup", KEEP_DAYS: "30" },
+    settings: {
+      TEXTFILE_DIR: "/var/lib/prometheus/node-exporter",
+      STATE_DIR: "/var/lib/prometheus-backup",
+      KEEP_DAYS: "30",
+    },
   });
   // Runs of other files on this host have their lines in the log, too.
   await setting.host.run(`cp ${site.configuration} ${SETTINGS}; truncate --size 0 ${LOG}`);
@@ -43,11 +48,20 @@ afterAll(async () => {
 
 test("the cron entry fires: a complete backup in both repositories, metrics served, log written, no snapshot left", async () => {
   const { host } = setting;
-  await host.writeFile("/etc/cron.d/prometheus-backup", renderCron("prometheus", [{ schedule: "* * * * *", command: "run" }]));
-  await waitUntil("cron has run a backup", 100, async () => (await host.exec(`grep -q '^[^ ]* done ' ${LOG}`)).code === 0);
+  await host.writeFile(
+    "/etc/cron.d/prometheus-backup",
+    renderCron("prometheus", [{ schedule: "* * * * *", command: "run" }]),
+  );
+  await waitUntil(
+    "cron has run a backup",
+    100,
+    async () => (await host.exec(`grep -q '^[^ ]* done ' ${LOG}`)).code === 0,
+  );
   await host.run("rm /etc/cron.d/prometheus-backup");
 
-  const log = lines(await host.readFile(LOG)).map(line => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "").replace(/\d+(\.\d+)?/g, "#"));
+  const log = lines(await host.readFile(LOG)).map(line =>
+    line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /, "").replace(/\d+(\.\d+)?/g, "#"),
+  );
   expect(log.filter(line => !/^(snapshot|companions) /.test(line))).toEqual([
     "start backup=#T#Z source=snapshot repositories=local,offsite user=prometheus",
     "blocks count=# bytes=#",
@@ -71,14 +85,19 @@ test("the cron entry fires: a complete backup in both repositories, metrics serv
   expect(sizes(offsite)).toEqual(sizes(await site.localObjects()));
 
   const served = await host.run("curl -fsS http://127.0.0.1:9100/metrics");
-  expect(served).toMatch(new RegExp(`^prometheus_backup_last_exit_code\\{environment="test",host="${name}"\\} 0$`, "m"));
+  expect(served).toMatch(
+    new RegExp(`^prometheus_backup_last_exit_code\\{environment="test",host="${name}"\\} 0$`, "m"),
+  );
   expect(served).toContain("node_textfile_scrape_error 0\n");
-  expect((await host.exec("promtool check metrics < /var/lib/prometheus/node-exporter/prometheus_backup.prom")).stderr).toBe("");
+  expect(
+    (await host.exec("promtool check metrics < /var/lib/prometheus/node-exporter/prometheus_backup.prom")).stderr,
+  ).toBe("");
   expect(await host.run("ls -A /var/lib/prometheus/metrics2/snapshots")).toBe("");
 });
 
 test("files have the owner and mode that keeps them readable for whom they are meant and nobody else", async () => {
-  const shown = await setting.host.run(`stat --format '%U %a %n' /var/lib/prometheus/node-exporter/prometheus_backup.prom ${LOG} \
+  const shown = await setting.host
+    .run(`stat --format '%U %a %n' /var/lib/prometheus/node-exporter/prometheus_backup.prom ${LOG} \
     /backup/prometheus/${name} /backup/prometheus/${name}/owner.json /var/lib/prometheus-backup/lock
     find /backup/prometheus /var/lib/prometheus-backup ! -user prometheus -o -type f -perm /077`);
   expect(lines(shown)).toEqual([
@@ -95,7 +114,11 @@ test("the next run sends only the head", async () => {
   await site.good();
   const added = [...(await site.localObjects()).keys()].filter(object => !before.has(object));
   const { name: backup, totals, blocks } = await site.manifest("latest", "local");
-  expect(added.sort()).toEqual([`backups/${backup}.json`, `heads/${backup}.tar.zst`, expect.stringMatching(/^marks\/[0-9a-f]{32}$/)]);
+  expect(added.sort()).toEqual([
+    `backups/${backup}.json`,
+    `heads/${backup}.tar.zst`,
+    expect.stringMatching(/^marks\/[0-9a-f]{32}$/),
+  ]);
   expect(totals.sentBytes).toBe(blocks.find(block => block.head)?.objectBytes);
   expect((await site.good("verify")).stdout.match(/✔/g)).toHaveLength(2);
 });
@@ -106,17 +129,31 @@ test("a backup that fails: the alert is pending, fires, reaches Alertmanager and
   expect((await site.manifest()).lastDrill).toBeNull();
   await site.good("drill");
   const webhook = await startWebhook(new URL(minio.endpointForHosts).hostname);
-  const unwatch = await watchClosely(host, renderAlertRules(alertRulesPlan(name, {}, { schedule: "* * * * *" }).rules), webhook.url);
-  const stateOf = async (alert: string) => (await alertsOf(host)).find(({ name: found }) => found === alert)?.state ?? "none";
+  const unwatch = await watchClosely(
+    host,
+    renderAlertRules(alertRulesPlan(name, {}, { schedule: "* * * * *" }).rules),
+    webhook.url,
+  );
+  const stateOf = async (alert: string) =>
+    (await alertsOf(host)).find(({ name: found }) => found === alert)?.state ?? "none";
   const withoutData = async (what: string, wanted: string[]): Promise<void> => {
     let found: string[] = [];
-    await waitUntil(what, 120, async () => (found = await queriesWithoutData(host, name)).join() === wanted.join()).catch(() => undefined);
+    await waitUntil(
+      what,
+      120,
+      async () => (found = await queriesWithoutData(host, name)).join() === wanted.join(),
+    ).catch(() => undefined);
     expect(found, what).toEqual(wanted);
   };
   // Its server was never stopped for a backup; test/dashboard has a host whose was.
   const never = "Server down for a backup or restore: downtime";
   try {
-    await withoutData("a good host has everything but alerts", ["Hosts, the worst first: alerts", "Alerts: alerts", never, "annotation: Alerts of the host"]);
+    await withoutData("a good host has everything but alerts", [
+      "Hosts, the worst first: alerts",
+      "Alerts: alerts",
+      never,
+      "annotation: Alerts of the host",
+    ]);
     await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9" });
     expect((await site.command("run")).code).toBe(4);
 
@@ -126,18 +163,23 @@ test("a backup that fails: the alert is pending, fires, reaches Alertmanager and
     const since = states.map(({ metric, values }) => ({ state: metric["alertstate"], at: values[0]?.[0] ?? 0 }));
     expect(since.sort((a, b) => a.at - b.at).map(({ state }) => state)).toEqual(["pending", "firing"]);
     await waitUntil("on-call is told", 60, () => Promise.resolve(toldOf(webhook.received, failed).includes("firing")));
-    expect(await heldAlerts(host, failed)).toEqual([expect.objectContaining({ alertname: failed, host: name, severity: "warning" })]);
+    expect(await heldAlerts(host, failed)).toEqual([
+      expect.objectContaining({ alertname: failed, host: name, severity: "warning" }),
+    ]);
     await withoutData("the dashboard shows the alert", [never]);
 
     await site.configure();
     await site.good("run");
     const served = await host.run("curl -fsS 127.0.0.1:9100/metrics");
-    const value = (metric: string) => Number(new RegExp(`^prometheus_backup_${metric}{.*} (\\S+)$`, "m").exec(served)?.[1]);
+    const value = (metric: string) =>
+      Number(new RegExp(`^prometheus_backup_${metric}{.*} (\\S+)$`, "m").exec(served)?.[1]);
     expect((await site.manifest()).lastDrill).toEqual({
       finishedAt: new Date(value("drill_last_success_timestamp_seconds") * 1000).toISOString().replace(".000", ""),
       restoreSeconds: value("drill_restore_seconds"),
     });
-    await waitUntil("on-call is told that it is over", 120, () => Promise.resolve(toldOf(webhook.received, failed).at(-1) === "resolved"));
+    await waitUntil("on-call is told that it is over", 120, () =>
+      Promise.resolve(toldOf(webhook.received, failed).at(-1) === "resolved"),
+    );
     expect([await stateOf(failed), await heldAlerts(host, failed)]).toEqual(["none", []]);
   } finally {
     await site.configure();

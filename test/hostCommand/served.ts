@@ -10,7 +10,11 @@ interface Series {
 /** The series of an instant query, or of a range selector with all its samples. */
 export async function query(host: Host, url: string, expression: string, at = Date.now() / 1000): Promise<Series[]> {
   const words = new URLSearchParams({ query: expression, time: String(at) }).toString();
-  const answer = JSON.parse(await host.run(`curl -sS -m 60 '${url}/api/v1/query?${words}'`)) as { status: string; error?: string; data: { result: Series[] } };
+  const answer = JSON.parse(await host.run(`curl -sS -m 60 '${url}/api/v1/query?${words}'`)) as {
+    status: string;
+    error?: string;
+    data: { result: Series[] };
+  };
   if (answer.status !== "success") {
     throw new Error(`Prometheus says ${answer.error ?? "nothing"} to ${expression}`);
   }
@@ -19,7 +23,8 @@ export async function query(host: Host, url: string, expression: string, at = Da
 
 /** Every series of the history with the number and the sum of its samples; sums of whole numbers, so they are exact. */
 export async function servedHistory(host: Host, url: string): Promise<string[]> {
-  const part = (word: string) => `label_replace(${word}_over_time(history_requests_total[30d]), "what", "${word}", "", "")`;
+  const part = (word: string) =>
+    `label_replace(${word}_over_time(history_requests_total[30d]), "what", "${word}", "", "")`;
   const series = await query(host, url, `${part("count")} or ${part("sum")}`);
   return series.map(({ metric, value }) => `${JSON.stringify(metric)} ${value[1]}`).sort();
 }
@@ -34,8 +39,14 @@ export async function scrapesUntil(host: Host, url: string, at: number): Promise
 export async function historyIn(host: Host, directory: string, port: number): Promise<string[]> {
   const unit = `look-${port}`;
   const url = `http://127.0.0.1:${port}`;
-  const flags = ["--storage.tsdb.retention.time=100y", "--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"];
-  await host.run(`systemd-run --quiet --collect --unit ${unit} /usr/bin/prometheus --config.file=/dev/null --storage.tsdb.path=${directory} --web.listen-address=127.0.0.1:${port} ${flags.join(" ")}`);
+  const flags = [
+    "--storage.tsdb.retention.time=100y",
+    "--storage.tsdb.min-block-duration=2h",
+    "--storage.tsdb.max-block-duration=2h",
+  ];
+  await host.run(
+    `systemd-run --quiet --collect --unit ${unit} /usr/bin/prometheus --config.file=/dev/null --storage.tsdb.path=${directory} --web.listen-address=127.0.0.1:${port} ${flags.join(" ")}`,
+  );
   try {
     await waitForPrometheus(host, 60, url);
     return await servedHistory(host, url);

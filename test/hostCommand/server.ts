@@ -21,7 +21,10 @@ export interface OwnServerOptions {
   configuration?: string;
   /** More targets than the server itself, a line of YAML each. */
   jobs?: string[];
-  /** A unit that stays when the server is stopped, as that of a package, so that a restore can stop and start it. Defaults to false. */
+  /**
+   * A unit that stays when the server is stopped, as that of a package, so that a restore can stop and start it.
+   * Defaults to false.
+   */
   lasting?: boolean;
   /** Seconds between two scrapes of itself; 0: none. Defaults to 2. */
   scrapeSeconds?: number;
@@ -52,7 +55,13 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
       `  scrape_interval: ${scrapeSeconds}s`,
       ...(options.globals === undefined ? [] : [`  ${options.globals}`]),
       ...(options.configuration === undefined ? [] : [options.configuration.trimEnd()]),
-      ...(options.scrapeSeconds === 0 ? [] : ["scrape_configs:", `  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }`, ...(options.jobs ?? []).map(job => `  - ${job}`)]),
+      ...(options.scrapeSeconds === 0
+        ? []
+        : [
+            "scrape_configs:",
+            `  - { job_name: self, static_configs: [ { targets: ["127.0.0.1:${options.port}"] } ] }`,
+            ...(options.jobs ?? []).map(job => `  - ${job}`),
+          ]),
       "",
     ].join("\n"),
   );
@@ -72,16 +81,26 @@ export async function startOwnServer(host: Host, options: OwnServerOptions): Pro
         `--config.file=${configuration}`,
         `--storage.tsdb.path=${dataDirectory}`,
         `--web.listen-address=127.0.0.1:${options.port}`,
-        ...(own.some(flag => flag.startsWith("--storage.tsdb.retention.time=")) ? [] : ["--storage.tsdb.retention.time=10y"]),
+        ...(own.some(flag => flag.startsWith("--storage.tsdb.retention.time="))
+          ? []
+          : ["--storage.tsdb.retention.time=10y"]),
         ...((start.adminApi ?? options.adminApi ?? true) ? ["--web.enable-admin-api"] : []),
-        ...((start.compaction ?? options.compaction ?? false) ? [] : ["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"]),
+        ...((start.compaction ?? options.compaction ?? false)
+          ? []
+          : ["--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"]),
         ...own,
       ];
-      await (options.lasting === true ? startLasting(host, unit, flags) : host.run(`systemd-run --quiet --unit ${unit} --uid prometheus --gid prometheus --collect /usr/bin/prometheus ${flags.join(" ")}`));
+      await (options.lasting === true
+        ? startLasting(host, unit, flags)
+        : host.run(
+            `systemd-run --quiet --unit ${unit} --uid prometheus --gid prometheus --collect /usr/bin/prometheus ${flags.join(" ")}`,
+          ));
       await waitForPrometheus(host, 30, url);
       if ((await host.readFile(configuration)).includes("scrape_configs")) {
         const question = `curl -fsS '${url}/api/v1/query?query=prometheus_tsdb_head_samples_appended_total'`;
-        await waitUntil(`the head of ${options.name} has samples`, 30, async () => /"[1-9]\d*"\]/.test((await host.exec(question)).stdout));
+        await waitUntil(`the head of ${options.name} has samples`, 30, async () =>
+          /"[1-9]\d*"\]/.test((await host.exec(question)).stdout),
+        );
       }
     },
     stop: async () => {
@@ -99,17 +118,28 @@ export async function untilCompacted(server: OwnServer, blocks: number): Promise
   await waitUntil("the server has compacted", 90, async () => (await server.blocks()).length < blocks, 1000);
   // Until two looks agree: several levels follow each other.
   let seen = "";
-  await waitUntil("compaction is over", 60, async () => {
-    const now = (await server.blocks()).join(" ");
-    const same = now === seen;
-    seen = now;
-    return same;
-  }, 2500);
+  await waitUntil(
+    "compaction is over",
+    60,
+    async () => {
+      const now = (await server.blocks()).join(" ");
+      const same = now === seen;
+      seen = now;
+      return same;
+    },
+    2500,
+  );
 }
 
 /** As Debian's unit, but for the sandbox: a server that failed is started again by systemd. */
 async function startLasting(host: Host, unit: string, flags: string[]): Promise<void> {
-  const settings = ["User=prometheus", `ExecStart=/usr/bin/prometheus ${flags.join(" ")}`, "Restart=on-failure", "TimeoutStopSec=20s", "SendSIGKILL=no"];
+  const settings = [
+    "User=prometheus",
+    `ExecStart=/usr/bin/prometheus ${flags.join(" ")}`,
+    "Restart=on-failure",
+    "TimeoutStopSec=20s",
+    "SendSIGKILL=no",
+  ];
   await host.writeFile(`/etc/systemd/system/${unit}.service`, `[Service]\n${settings.join("\n")}\n`);
   await host.run(`systemctl daemon-reload && systemctl start ${unit}`);
 }
@@ -117,7 +147,10 @@ async function startLasting(host: Host, unit: string, flags: string[]): Promise<
 /** File with the processes that any start of a stubborn server found on its data; nobody may ever find one. */
 export const secondServers = (server: OwnServer): string => `${server.dataDirectory}.others`;
 
-/** From now on the signal of a stop does not end the server (SIGTERM by hand does), so that systemd gives up on it after a second and leaves it alive. */
+/**
+ * From now on the signal of a stop does not end the server (SIGTERM by hand does), so that systemd gives up on it after
+ * a second and leaves it alive.
+ */
 export async function makeStubborn(host: Host, server: OwnServer): Promise<void> {
   const found = `pgrep -f "[/]usr/bin/prometheus .*${server.dataDirectory}" >>${secondServers(server)} || :`;
   const dropIns = `/etc/systemd/system/${server.unit}.service.d`;
@@ -132,9 +165,11 @@ export async function makeDocile(host: Host, server: OwnServer): Promise<void> {
 }
 
 /** Shell that waits until systemd has given up on a stubborn server. */
-export const untilGivenUp = (server: OwnServer): string => `timeout 120 bash -c 'until systemctl is-failed --quiet ${server.unit}; do sleep 0.1; done'`;
+export const untilGivenUp = (server: OwnServer): string =>
+  `timeout 120 bash -c 'until systemctl is-failed --quiet ${server.unit}; do sleep 0.1; done'`;
 
 /** The process of the server's unit. */
-export const processOf = async (host: Host, server: OwnServer): Promise<string> => (await host.run(`systemctl show --property MainPID --value ${server.unit}`)).trim();
+export const processOf = async (host: Host, server: OwnServer): Promise<string> =>
+  (await host.run(`systemctl show --property MainPID --value ${server.unit}`)).trim();
 
 export const lines = (text: string): string[] => text.split("\n").filter(line => line !== "");

@@ -22,7 +22,10 @@ export interface Setting {
   stop(): Promise<void>;
 }
 
-/** The host is the same for all test files that one worker runs, one after another; the S3 server is that of the whole run. */
+/**
+ * The host is the same for all test files that one worker runs, one after another; the S3 server is that of the whole
+ * run.
+ */
 export async function openSetting(): Promise<Setting> {
   const [host, minio] = await Promise.all([sharedHost(), sharedMinio()]);
   await minio.client().send(new CreateBucketCommand({ Bucket: BUCKET }));
@@ -44,7 +47,8 @@ async function sharedHost(): Promise<Host> {
   if (keep) {
     addUser(`host-${name}`);
   }
-  const host = there !== undefined && readyFor !== "" ? await clear(there) : await startHost({ name, forCommand: true, keep });
+  const host =
+    there !== undefined && readyFor !== "" ? await clear(there) : await startHost({ name, forCommand: true, keep });
   await installProgram(host);
   // The server's own compaction would start at once; most tests have servers of their own, where it is off.
   await makeHistory(host, { days: HISTORY_BLOCKS / 12, series: HISTORY_SERIES, cached: true });

@@ -31,13 +31,32 @@ beforeAll(async () => {
   server = await startOwnServer(host, { name: NAME, port: 9323 });
   const key = newKey();
   const hostKey = (await host.run("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")).trim();
-  plan = { name: "nas", sftp: { address: "127.0.0.1", port: PORT, user: "keeper", path: FILES, hostKey }, hasCredentials: true, prune: true, proof: "required" };
-  await host.run("useradd --system --home-dir /srv/nas --shell /usr/sbin/nologin keeper && install -d -m 0755 /srv/nas && install -d -o keeper -g keeper -m 0700 /srv/nas/backups");
+  plan = {
+    name: "nas",
+    sftp: { address: "127.0.0.1", port: PORT, user: "keeper", path: FILES, hostKey },
+    hasCredentials: true,
+    prune: true,
+    proof: "required",
+  };
+  await host.run(
+    "useradd --system --home-dir /srv/nas --shell /usr/sbin/nologin keeper && install -d -m 0755 /srv/nas && install -d -o keeper -g keeper -m 0700 /srv/nas/backups",
+  );
   await host.writeFile("/srv/nas/authorized_keys", `${key.publicKey}\n`);
-  await host.writeFile("/srv/nas/sshd_config", [
-    `Port ${PORT}`, "ListenAddress 127.0.0.1", "HostKey /etc/ssh/ssh_host_ed25519_key", "PidFile none", "AuthorizedKeysFile /srv/nas/authorized_keys",
-    "PasswordAuthentication no", "UsePAM yes", "Subsystem sftp internal-sftp", "ForceCommand internal-sftp", "",
-  ].join("\n"));
+  await host.writeFile(
+    "/srv/nas/sshd_config",
+    [
+      `Port ${PORT}`,
+      "ListenAddress 127.0.0.1",
+      "HostKey /etc/ssh/ssh_host_ed25519_key",
+      "PidFile none",
+      "AuthorizedKeysFile /srv/nas/authorized_keys",
+      "PasswordAuthentication no",
+      "UsePAM yes",
+      "Subsystem sftp internal-sftp",
+      "ForceCommand internal-sftp",
+      "",
+    ].join("\n"),
+  );
   await startSftp();
   await host.writeFile(KEY, key.privateKey, { mode: "0600", owner: "prometheus:prometheus" });
   site = await createRemoteSite(setting, NAME, server.url, plan);
@@ -52,13 +71,19 @@ afterAll(async () => {
 });
 
 async function startSftp(): Promise<void> {
-  await host.run(`systemd-run --quiet --collect --unit ${UNIT} /usr/sbin/sshd -D -e -f /srv/nas/sshd_config && timeout 20 bash -c 'until : </dev/tcp/127.0.0.1/${PORT}; do sleep 0.1; done' 2>/dev/null`);
+  await host.run(
+    `systemd-run --quiet --collect --unit ${UNIT} /usr/sbin/sshd -D -e -f /srv/nas/sshd_config && timeout 20 bash -c 'until : </dev/tcp/127.0.0.1/${PORT}; do sleep 0.1; done' 2>/dev/null`,
+  );
 }
 
 /** Objects that lie there, with their sizes. */
-const objects = async () => lines(await host.run(`cd ${FILES}/${NAME} 2>/dev/null && find . -type f -printf '%P %s\\n' | sort || true`));
+const objects = async () =>
+  lines(await host.run(`cd ${FILES}/${NAME} 2>/dev/null && find . -type f -printf '%P %s\\n' | sort || true`));
 
-/** Runs a command whose server dies as soon as a new object has begun to appear in `folder`; the server is there again afterwards. */
+/**
+ * Runs a command whose server dies as soon as a new object has begun to appear in `folder`; the server is there again
+ * afterwards.
+ */
 async function cutOff(words: string, folder: string): Promise<Finished> {
   await host.run("touch /srv/nas/mark");
   const run = site.command(words);
@@ -77,7 +102,10 @@ test("there and back: check, backups, verify, pin, retention, restore and drill"
   const stored = await objects();
   expect(stored.filter(object => object.startsWith("blocks/"))).toHaveLength(first.blocks.length);
   expect((await site.good()).stderr).toContain(` plan repository=nas new=0 pooled=${first.blocks.length} `);
-  expect((await site.list()).map(({ complete, repository }) => [complete, repository])).toEqual([[true, "nas"], [true, "nas"]]);
+  expect((await site.list()).map(({ complete, repository }) => [complete, repository])).toEqual([
+    [true, "nas"],
+    [true, "nas"],
+  ]);
   await site.good("verify latest");
 
   await site.good(`restore ${first.name} --target ${PLACE}/look --yes`, { user: "root" });
@@ -104,7 +132,10 @@ slowTest("what rclone does not keep in memory before it sends is streamed, whole
   expect(await historyIn(host, `${PLACE}/archived`, 9326)).toEqual(await servedHistory(host, server.url));
   const before = (await site.list()).map(({ name }) => name);
   await site.configure({ FORMAT: "archive", BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
-  expect(await cutOff("run", "archives")).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: archives\/\S+: rclone: /) as string });
+  expect(await cutOff("run", "archives")).toMatchObject({
+    code: 8,
+    stderr: expect.stringMatching(/repository nas .*: upload: archives\/\S+: rclone: /) as string,
+  });
   await site.configure({ KEEP_LAST: "5" });
   expect((await site.list()).map(({ name }) => name)).toEqual(before);
   await site.good();
@@ -113,9 +144,13 @@ slowTest("what rclone does not keep in memory before it sends is streamed, whole
 slowTest("a manifest that is cut off has no name yet, and a later run removes what was left of it", async () => {
   const before = (await site.list()).map(({ name }) => name);
   await site.configure({ BANDWIDTH_LIMIT: "1k:off", SKIP_HEAD: "true", KEEP_LAST: "9" });
-  expect(await cutOff("run", "backups")).toMatchObject({ code: 8, stderr: expect.stringContaining("the manifest: backups/") as string });
+  expect(await cutOff("run", "backups")).toMatchObject({
+    code: 8,
+    stderr: expect.stringContaining("the manifest: backups/") as string,
+  });
   await site.configure({ KEEP_LAST: "9" });
-  const manifests = async () => (await objects()).map(line => line.split(" ")[0] ?? "").filter(object => object.startsWith("backups/"));
+  const manifests = async () =>
+    (await objects()).map(line => line.split(" ")[0] ?? "").filter(object => object.startsWith("backups/"));
   const [partial, ...others] = (await manifests()).filter(object => !object.endsWith(".json"));
   expect([partial, others]).toEqual([expect.stringMatching(/^backups\/\d{8}T\d{6}Z\.json\.partial-\d+-\d+$/), []]);
   expect((await site.list()).map(({ name, complete }) => [name, complete])).toEqual(before.map(name => [name, true]));
@@ -130,7 +165,10 @@ slowTest("a manifest that is cut off has no name yet, and a later run removes wh
 test("a flipped bit at the same size is found by name, and the next run mends it", async () => {
   const victim = (await objects()).find(object => object.startsWith("blocks/"))?.split(" ")[0] ?? "";
   await host.run(`printf '\\xff' | dd of=${FILES}/${NAME}/${victim} bs=1 seek=500 conv=notrunc status=none`);
-  expect(await site.command("verify latest")).toMatchObject({ code: 9, stdout: expect.stringContaining(victim) as string });
+  expect(await site.command("verify latest")).toMatchObject({
+    code: 9,
+    stdout: expect.stringContaining(victim) as string,
+  });
   await site.good();
   await site.good("verify latest");
 });
@@ -138,7 +176,10 @@ test("a flipped bit at the same size is found by name, and the next run mends it
 test("a server with another key, one that refuses ours, and one that is gone: red, with the reason", async () => {
   const another = newKey().publicKey;
   await host.writeFile(paths.knownHosts, renderKnownHosts([{ ...plan, sftp: { ...plan.sftp!, hostKey: another } }]));
-  await expectFailure(site, { code: 8, message: /nas.*key mismatch.*\(the server shows another key than the repository's sftp\.hostKey/ });
+  await expectFailure(site, {
+    code: 8,
+    message: /nas.*key mismatch.*\(the server shows another key than the repository's sftp\.hostKey/,
+  });
   await host.writeFile(paths.knownHosts, renderKnownHosts([plan]));
   await host.run("mv /srv/nas/authorized_keys /srv/nas/aside");
   await expectFailure(site, { code: 8, message: /nas.*unable to authenticate.*\(the server does not take our key/ });
@@ -149,14 +190,20 @@ test("a server with another key, one that refuses ours, and one that is gone: re
   await site.good();
 });
 
-slowTest("a connection that breaks in the middle leaves no backup, and the next run sends what was cut off", async () => {
-  await host.run(`rm -rf ${FILES}/${NAME}`);
-  await site.configure({ BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
-  expect(await cutOff("run --take-over", "blocks")).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository nas .*: upload: blocks\/\S+: rclone: /) as string });
-  expect((await objects()).filter(object => object.startsWith("backups/"))).toEqual([]);
-  await site.configure();
-  await site.good("run --take-over");
-  await site.good("verify latest");
-  await site.good(`restore latest --target ${PLACE}/after --yes`, { user: "root" });
-  expect(await historyIn(host, `${PLACE}/after`, 9325)).toEqual(await servedHistory(host, server.url));
-});
+slowTest(
+  "a connection that breaks in the middle leaves no backup, and the next run sends what was cut off",
+  async () => {
+    await host.run(`rm -rf ${FILES}/${NAME}`);
+    await site.configure({ BANDWIDTH_LIMIT: "20k", KEEP_LAST: "5" });
+    expect(await cutOff("run --take-over", "blocks")).toMatchObject({
+      code: 8,
+      stderr: expect.stringMatching(/repository nas .*: upload: blocks\/\S+: rclone: /) as string,
+    });
+    expect((await objects()).filter(object => object.startsWith("backups/"))).toEqual([]);
+    await site.configure();
+    await site.good("run --take-over");
+    await site.good("verify latest");
+    await site.good(`restore latest --target ${PLACE}/after --yes`, { user: "root" });
+    expect(await historyIn(host, `${PLACE}/after`, 9325)).toEqual(await servedHistory(host, server.url));
+  },
+);

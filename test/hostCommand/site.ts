@@ -1,5 +1,5 @@
-// One "host" of the fleet as the host command sees it: settings, state and repositories of its own on the shared machine,
-// so that many of them can be tested side by side.
+// One "host" of the fleet as the host command sees it: settings, state and repositories of its own on the shared
+// machine, so that many of them can be tested side by side.
 import { DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { expect } from "vitest";
 import { quote, type Host } from "../hosts/host";
@@ -131,8 +131,14 @@ export class Site {
     };
   }
 
-  /** Runs the host command as cron would: by the backup user of the settings, no terminal. `environment` is shell text, such as `TZ=Asia/Tokyo`. */
-  command(words: string, { environment = "", user = this.options.settings?.BACKUP_USER ?? "prometheus" } = {}): Promise<Finished> {
+  /**
+   * Runs the host command as cron would: by the backup user of the settings, no terminal. `environment` is shell text,
+   * such as `TZ=Asia/Tokyo`.
+   */
+  command(
+    words: string,
+    { environment = "", user = this.options.settings?.BACKUP_USER ?? "prometheus" } = {},
+  ): Promise<Finished> {
     const call = `env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PROMETHEUS_BACKUP_CONFIG=${this.configuration} ${environment} ${COMMAND} ${words}`;
     return this.host.exec(call, { user });
   }
@@ -158,13 +164,28 @@ export class Site {
   async metrics(): Promise<Map<string, number>> {
     const file = await this.host.exec(`cat ${this.textfileDirectory}/prometheus_backup.prom`);
     const pairs = lines(file.stdout).filter(line => !line.startsWith("#"));
-    return new Map(pairs.map(line => [line.replace(/ \S+$/, "").replace(/host=".*?",environment="(\\.|[^"])*",?/, "").replace("{}", "").replace("prometheus_backup_", ""), Number(/ (\S+)$/.exec(line)?.[1])]));
+    return new Map(
+      pairs.map(line => [
+        line
+          .replace(/ \S+$/, "")
+          .replace(/host=".*?",environment="(\\.|[^"])*",?/, "")
+          .replace("{}", "")
+          .replace("prometheus_backup_", ""),
+        Number(/ (\S+)$/.exec(line)?.[1]),
+      ]),
+    );
   }
 
   /** Objects of the local repository with their sizes, `owner.json` included. */
   async localObjects(): Promise<Map<string, number>> {
-    const listed = await this.host.run(`cd ${quote(this.localPath)}/${this.name} 2>/dev/null && find . -type f -printf '%P\\t%s\\n' || true`);
-    return new Map(lines(listed).map(line => line.split("\t")).map(([object = "", bytes]) => [object, Number(bytes)]));
+    const listed = await this.host.run(
+      `cd ${quote(this.localPath)}/${this.name} 2>/dev/null && find . -type f -printf '%P\\t%s\\n' || true`,
+    );
+    return new Map(
+      lines(listed)
+        .map(line => line.split("\t"))
+        .map(([object = "", bytes]) => [object, Number(bytes)]),
+    );
   }
 
   /** Objects of the bucket under this host's prefix. */
@@ -172,7 +193,9 @@ export class Site {
     const objects = new Map<string, number>();
     let token: string | undefined;
     do {
-      const page = await this.s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: `${this.name}/`, ContinuationToken: token }));
+      const page = await this.s3.send(
+        new ListObjectsV2Command({ Bucket: BUCKET, Prefix: `${this.name}/`, ContinuationToken: token }),
+      );
       (page.Contents ?? []).forEach(({ Key = "", Size = 0 }) => objects.set(Key.slice(this.name.length + 1), Size));
       token = page.NextContinuationToken;
     } while (token !== undefined);
@@ -189,10 +212,17 @@ export class Site {
   }
 
   async deleteOffsite(objects: string[]): Promise<void> {
-    await this.s3.send(new DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: objects.map(object => ({ Key: `${this.name}/${object}` })) } }));
+    await this.s3.send(
+      new DeleteObjectsCommand({
+        Bucket: BUCKET,
+        Delete: { Objects: objects.map(object => ({ Key: `${this.name}/${object}` })) },
+      }),
+    );
   }
 
-  /** What a run that ended must not leave: scratch folders, notes of snapshots, unfinished writes, a lock that is held. */
+  /**
+   * What a run that ended must not leave: scratch folders, notes of snapshots, unfinished writes, a lock that is held.
+   */
   async leftovers(): Promise<string[]> {
     return lines(
       await this.host.run(`
@@ -223,19 +253,22 @@ export function errorOf(finished: Finished): string {
 }
 
 /**
- * Runs the command and checks all that a failed run promises: its exit code and words, the same code in the metrics, the last
- * success untouched, no new object under any manifest's name, nothing left behind.
+ * Runs the command and checks all that a failed run promises: its exit code and words, the same code in the metrics,
+ * the last success untouched, no new object under any manifest's name, nothing left behind.
  */
 export async function expectFailure(site: Site, expected: ExpectedFailure, words = "run"): Promise<Finished> {
   const before = await facts(site);
   const finished = await site.command(words);
   expect({ code: finished.code, message: errorOf(finished) }).toEqual({
     code: expected.code,
-    message: typeof expected.message === "string" ? expected.message : (expect.stringMatching(expected.message) as string),
+    message:
+      typeof expected.message === "string" ? expected.message : (expect.stringMatching(expected.message) as string),
   });
   const after = await facts(site);
   expect(after.metrics.get("last_exit_code")).toBe(expected.code);
-  expect(after.metrics.get("last_success_timestamp_seconds")).toBe(before.metrics.get("last_success_timestamp_seconds"));
+  expect(after.metrics.get("last_success_timestamp_seconds")).toBe(
+    before.metrics.get("last_success_timestamp_seconds"),
+  );
   expect(after.manifests).toEqual(before.manifests);
   expect(await site.leftovers()).toEqual([]);
   return finished;

@@ -1,4 +1,5 @@
-// Root follows nobody: what the server's user, the backup user or whoever writes a repository may put in root's way, on a real host.
+// Root follows nobody: what the server's user, the backup user or whoever writes a repository may put in root's way, on
+// a real host.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COLD, startOwnSite, type OwnSite } from "./ownSite";
 import { lines } from "./server";
@@ -19,7 +20,9 @@ beforeAll(async () => {
   own = await startOwnSite(setting, { name: "trust", port: 9461, adminApi: true, settings: {} });
   await own.site.good("run");
   backup = (await own.site.manifest()).name;
-  await setting.host.run(`install -d -m 0700 ${VICTIM} && touch ${VICTIM}/kept && install -m 0777 /dev/null ${EXECUTED}`);
+  await setting.host.run(
+    `install -d -m 0700 ${VICTIM} && touch ${VICTIM}/kept && install -m 0777 /dev/null ${EXECUTED}`,
+  );
 });
 
 afterAll(async () => {
@@ -48,7 +51,9 @@ describe("programs and paths come from root's files", () => {
       printf '#!/bin/sh\\nid -un >>${EXECUTED}\\n' >${place}/promtool
       printf '#!/bin/sh\\necho "start script" >>${EXECUTED}\\nexec ${place}/prometheus ${line.replace(/^\S+ /, "")}\\n' >${place}/start
       chmod 0755 ${place}/*`);
-    await host.run(`cp ${unit} /root/unit && sed -i 's|^ExecStart=.*|ExecStart=${place}/start|' ${unit} && systemctl daemon-reload && systemctl restart ${server.unit}`);
+    await host.run(
+      `cp ${unit} /root/unit && sed -i 's|^ExecStart=.*|ExecStart=${place}/start|' ${unit} && systemctl daemon-reload && systemctl restart ${server.unit}`,
+    );
     await host.run(`for i in $(seq 100); do curl -fsS ${server.url}/-/ready && exit; sleep 0.2; done`);
     expect(await executed()).toEqual(["start script"]);
     for (const words of ["restore latest --plan", "heal --plan", "restore latest --plan --merge"]) {
@@ -58,7 +63,9 @@ describe("programs and paths come from root's files", () => {
     // Not running either: nothing is asked what it is.
     await site.good("restore latest --plan", asRoot);
     expect(await executed()).toEqual([]);
-    await host.run(`mv /root/unit ${unit} && systemctl daemon-reload && systemctl start ${server.unit}; rm -rf ${place}`);
+    await host.run(
+      `mv /root/unit ${unit} && systemctl daemon-reload && systemctl start ${server.unit}; rm -rf ${place}`,
+    );
     await host.run(`for i in $(seq 100); do curl -fsS ${server.url}/-/ready && exit; sleep 0.2; done`);
   });
 
@@ -77,10 +84,16 @@ describe("programs and paths come from root's files", () => {
 describe("credentials that their user can change", () => {
   test("make root's curl write nothing", async () => {
     const file = "/etc/prometheus-backup/credentials/trust-api";
-    await setting.host.writeFile(file, `output = "${VICTIM}/written"\n`, { mode: "0600", owner: "prometheus:prometheus" });
+    await setting.host.writeFile(file, `output = "${VICTIM}/written"\n`, {
+      mode: "0600",
+      owner: "prometheus:prometheus",
+    });
     await own.site.configure({ API_CURL_CONFIG: file });
     const finished = await own.site.command("restore latest --plan", asRoot);
-    expect([finished.code, errorOf(finished)]).toEqual([3, `${file} can be changed by others than root, and curl would do as root whatever it says; run 'pulumi up', which gives it to root`]);
+    expect([finished.code, errorOf(finished)]).toEqual([
+      3,
+      `${file} can be changed by others than root, and curl would do as root whatever it says; run 'pulumi up', which gives it to root`,
+    ]);
     // As `up` leaves them.
     await setting.host.writeFile(file, 'header = "X-Test: 1"\n', { mode: "0640", owner: "root:prometheus" });
     await own.site.good("restore latest --plan", asRoot);
@@ -89,14 +102,31 @@ describe("credentials that their user can change", () => {
   });
 
   test("run their commands as that user, not as root", async () => {
-    const site = await Site.create(setting, { name: "trust-s3", prometheusUrl: own.server.url, repositories: ["offsite"], settings: { PROMETHEUS_UNIT: `${own.server.unit}.service` } });
+    const site = await Site.create(setting, {
+      name: "trust-s3",
+      prometheusUrl: own.server.url,
+      repositories: ["offsite"],
+      settings: { PROMETHEUS_UNIT: `${own.server.unit}.service` },
+    });
     await site.good("run");
     const { accessKeyId, secretAccessKey } = setting.minio.root;
-    await setting.host.writeFile("/srv/sites/trust-s3/process", `#!/bin/sh\nid -un >>${EXECUTED}\nprintf '{"Version":1,"AccessKeyId":"${accessKeyId}","SecretAccessKey":"${secretAccessKey}"}'\n`, { mode: "0755" });
-    await setting.host.writeFile("/etc/prometheus-backup/credentials/trust-s3", "[default]\ncredential_process = /srv/sites/trust-s3/process\n", { mode: "0600", owner: "prometheus:prometheus" });
+    await setting.host.writeFile(
+      "/srv/sites/trust-s3/process",
+      `#!/bin/sh\nid -un >>${EXECUTED}\nprintf '{"Version":1,"AccessKeyId":"${accessKeyId}","SecretAccessKey":"${secretAccessKey}"}'\n`,
+      { mode: "0755" },
+    );
+    await setting.host.writeFile(
+      "/etc/prometheus-backup/credentials/trust-s3",
+      "[default]\ncredential_process = /srv/sites/trust-s3/process\n",
+      { mode: "0600", owner: "prometheus:prometheus" },
+    );
     await site.good("restore latest --target /srv/trust-s3 --yes", asRoot);
     expect(new Set(await executed())).toEqual(new Set(["prometheus"]));
-    expect(await setting.host.run("stat --format %U /srv/trust-s3 && find /srv/trust-s3 ! -user root && rm -r /srv/trust-s3")).toBe("root\n");
+    expect(
+      await setting.host.run(
+        "stat --format %U /srv/trust-s3 && find /srv/trust-s3 ! -user root && rm -r /srv/trust-s3",
+      ),
+    ).toBe("root\n");
   });
 });
 
@@ -119,7 +149,9 @@ describe("links where root would write", () => {
   test("a restore makes everything as the server's user, whose group the files have", async () => {
     const { site, server } = own;
     await site.good("restore latest --yes", asRoot);
-    const others = await setting.host.run(`find ${server.dataDirectory} ${server.dataDirectory}.* \\( ! -user prometheus -o ! -group prometheus \\) -print; rm -rf ${server.dataDirectory}.before-*`);
+    const others = await setting.host.run(
+      `find ${server.dataDirectory} ${server.dataDirectory}.* \\( ! -user prometheus -o ! -group prometheus \\) -print; rm -rf ${server.dataDirectory}.before-*`,
+    );
     expect(others).toBe("");
   });
 
@@ -127,17 +159,30 @@ describe("links where root would write", () => {
     const { site, server } = own;
     await setting.host.run(`chown root: /srv/sites/trust`);
     await site.good("restore latest --yes", asRoot);
-    expect(await setting.host.run(`ls -d ${server.dataDirectory}.* ${server.dataDirectory}/restore-* 2>/dev/null; ls ${server.dataDirectory} | grep -c ^before-; rm -rf ${server.dataDirectory}/before-*`)).toBe("1\n");
+    expect(
+      await setting.host.run(
+        `ls -d ${server.dataDirectory}.* ${server.dataDirectory}/restore-* 2>/dev/null; ls ${server.dataDirectory} | grep -c ^before-; rm -rf ${server.dataDirectory}/before-*`,
+      ),
+    ).toBe("1\n");
     await setting.host.run(`chown prometheus: /srv/sites/trust`);
   });
 
   test("hold as root follows none, and gives nothing of root's away", async () => {
     const { host } = setting;
     const { server } = own;
-    const site = await Site.create(setting, { name: "trust-cold", prometheusUrl: server.url, repositories: ["local"], settings: { ...COLD, PROMETHEUS_UNIT: `${server.unit}.service` } });
-    await host.run(`chown root: ${site.stateDirectory} && printf '%s\\n' ${server.dataDirectory} >${site.stateDirectory}/hold && touch ${site.stateDirectory}/lock`);
+    const site = await Site.create(setting, {
+      name: "trust-cold",
+      prometheusUrl: server.url,
+      repositories: ["local"],
+      settings: { ...COLD, PROMETHEUS_UNIT: `${server.unit}.service` },
+    });
+    await host.run(
+      `chown root: ${site.stateDirectory} && printf '%s\\n' ${server.dataDirectory} >${site.stateDirectory}/hold && touch ${site.stateDirectory}/lock`,
+    );
     // As the server writes it; what a restore has brought is in fewer bytes.
-    await asServer(`sed -i 's/"level":1,/"level": 1,/' ${server.dataDirectory}/01*/meta.json; ln -s ${VICTIM} ${server.dataDirectory}/prometheus-backup-held`);
+    await asServer(
+      `sed -i 's/"level":1,/"level": 1,/' ${server.dataDirectory}/01*/meta.json; ln -s ${VICTIM} ${server.dataDirectory}/prometheus-backup-held`,
+    );
     const finished = await site.command("hold");
     expect([finished.code, await victim()], finished.stderr).toEqual([7, UNTOUCHED]);
     await asServer(`rm ${server.dataDirectory}/prometheus-backup-held`);

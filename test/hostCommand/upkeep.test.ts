@@ -1,4 +1,5 @@
-// What keeps a repository in order: retention, and what it must never do; what others leave there; a place that is not what it was.
+// What keeps a repository in order: retention, and what it must never do; what others leave there; a place that is not
+// what it was.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { sealed } from "../tools/manifest";
@@ -23,7 +24,12 @@ afterAll(async () => {
 
 type Place = "local" | "offsite";
 const create = (name: string, settings: Record<string, string> = {}, repositories: Place[] = ["local"]) =>
-  Site.create(setting, { name, prometheusUrl: server.url, repositories, settings: { SKIP_HEAD: "true", COMPANIONS: "false", ...settings } });
+  Site.create(setting, {
+    name,
+    prometheusUrl: server.url,
+    repositories,
+    settings: { SKIP_HEAD: "true", COMPANIONS: "false", ...settings },
+  });
 const ONE = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
 const folder = (site: Site) => `${site.localPath}/${site.name}`;
 const backups = async (site: Site) => (await site.list("--repository local")).map(({ name }) => name);
@@ -59,9 +65,13 @@ describe.concurrent("prune", () => {
 
   test("removes an object that nothing names only when it has lain there for the time of grace, and at the end of a run too", async () => {
     const site = await create("orphans", { ORPHAN_GRACE_HOURS: "48" });
-    const [old, young] = ["01M7VW2GC07R5ZX6V25SJJYA01", "01M7VW2GC07R5ZX6V25SJJYA02"].map(ulid => `blocks/${ulid}.tar.zst`);
+    const [old, young] = ["01M7VW2GC07R5ZX6V25SJJYA01", "01M7VW2GC07R5ZX6V25SJJYA02"].map(
+      ulid => `blocks/${ulid}.tar.zst`,
+    );
     await newest(site);
-    await setting.host.run(`cd ${folder(site)} && printf x >${old} && printf x >${young} && touch -d '3 days ago' ${old} && chown prometheus: blocks/*`);
+    await setting.host.run(
+      `cd ${folder(site)} && printf x >${old} && printf x >${young} && touch -d '3 days ago' ${old} && chown prometheus: blocks/*`,
+    );
     await newest(site);
     const objects = [...(await site.localObjects()).keys()];
     expect([objects.includes(old ?? ""), objects.includes(young ?? "")]).toEqual([false, true]);
@@ -73,12 +83,19 @@ describe.concurrent("prune", () => {
     // Another ULID in the name of an object: by this manifest, nobody needs the block any more.
     const object = blocks[0]?.object ?? "";
     const other = object.replace(/...(?=\.tar)/, "ZZZ");
-    await setting.host.run(`cd ${folder(site)} && zstd -dcqf backups/${name}.json | sed 's#${object}#${other}#g' >misled && cat misled >backups/${name}.json && rm misled && touch -d '3 days ago' blocks/* && rm -rf ${site.stateDirectory}/cache`);
+    await setting.host.run(
+      `cd ${folder(site)} && zstd -dcqf backups/${name}.json | sed 's#${object}#${other}#g' >misled && cat misled >backups/${name}.json && rm misled && touch -d '3 days ago' blocks/* && rm -rf ${site.stateDirectory}/cache`,
+    );
     await site.good("prune --yes");
     expect([...(await site.localObjects()).keys()]).toContain(object);
     // The next run sends nothing that is there, warns, and counts it.
     const { stderr } = await site.good();
-    expect(stderr).toMatch(new RegExp(`^prometheus-backup: warning: repository local: retention removes no object, because a manifest cannot be read \\(${name}\\)`, "m"));
+    expect(stderr).toMatch(
+      new RegExp(
+        `^prometheus-backup: warning: repository local: retention removes no object, because a manifest cannot be read \\(${name}\\)`,
+        "m",
+      ),
+    );
     expect((await site.metrics()).get('repository_damaged_backups{repository="local"}')).toBe(1);
   });
 
@@ -86,9 +103,14 @@ describe.concurrent("prune", () => {
     const site = await create("hourly");
     const pattern = await newest(site);
     const end = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 60_000;
-    const names = Array.from({ length: 12 }, (_value, index) => new Date(end - index * 1_200_000).toISOString().replace(/[-:]|\.\d{3}/g, ""));
+    const names = Array.from({ length: 12 }, (_value, index) =>
+      new Date(end - index * 1_200_000).toISOString().replace(/[-:]|\.\d{3}/g, ""),
+    );
     const text = names.map(name => `${name} ${sealed({ ...pattern, name })}`).join("");
-    await setting.host.run(`cd ${folder(site)}/backups && rm *.json; while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`, { input: text });
+    await setting.host.run(
+      `cd ${folder(site)}/backups && rm *.json; while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`,
+      { input: text },
+    );
     await site.configure({ KEEP_HOURLY: "3", KEEP_MINIMUM: "1" });
     await site.good("prune --yes");
     expect(await backups(site)).toEqual([names[0], names[3], names[6]]);
@@ -100,7 +122,9 @@ describe.concurrent("prune", () => {
     await newest(site);
     expect(await backups(site)).toHaveLength(2);
     const { stderr } = await site.good("prune --yes");
-    expect(stderr).toContain("prometheus-backup: warning: repository local is left out: its settings say that this host deletes nothing there");
+    expect(stderr).toContain(
+      "prometheus-backup: warning: repository local is left out: its settings say that this host deletes nothing there",
+    );
     expect(await backups(site)).toHaveLength(2);
     expect((await site.command("check")).stdout).toContain("write, read; nothing is deleted there");
   });
@@ -114,7 +138,12 @@ describe.concurrent("prune", () => {
     await sleep(1000);
     const red = await site.command("run");
     await setting.host.run(`umount ${manifest}`);
-    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringMatching(/^repository local \(.*\): retention: .*; the new backup is complete there; only what came after it failed$/)]);
+    expect([red.code, errorOf(red)], red.stderr).toEqual([
+      8,
+      expect.stringMatching(
+        /^repository local \(.*\): retention: .*; the new backup is complete there; only what came after it failed$/,
+      ),
+    ]);
     const metrics = await site.metrics();
     expect(metrics.get("last_exit_code")).toBe(8);
     expect(metrics.get("last_success_timestamp_seconds")).toBeGreaterThan(before);
@@ -128,14 +157,23 @@ slowTest("an object that only a manifest of long ago names is not written over",
   const { name, blocks } = await newest(site);
   const ancient = await site.manifest();
   // Fifty later backups of a server that had lost that block.
-  const others = Array.from({ length: 50 }, (_value, index) => new Date(Date.now() - (50 - index) * 1000 + 1_000_000).toISOString().replace(/[-:]|\.\d{3}/g, ""));
+  const others = Array.from({ length: 50 }, (_value, index) =>
+    new Date(Date.now() - (50 - index) * 1000 + 1_000_000).toISOString().replace(/[-:]|\.\d{3}/g, ""),
+  );
   const text = others.map(other => `${other} ${sealed({ ...ancient, name: other, blocks: [] })}`).join("");
-  await setting.host.run(`cd ${folder(site)}/backups && while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`, { input: text });
+  await setting.host.run(
+    `cd ${folder(site)}/backups && while IFS=' ' read -r name line; do printf '%s\\n' "$line" >"$name.json"; done; chown prometheus: *`,
+    { input: text },
+  );
   await site.configure({ COMPRESSION_LEVEL: "9" });
   await site.good("run --accept-smaller");
   await site.good(`verify ${name}`);
   await setting.host.run(`rm ${others.map(other => `${folder(site)}/backups/${other}.json`).join(" ")}`);
-  expect((await site.manifest()).blocks.map(({ object }) => object).filter(object => blocks.some(block => block.object === object))).toEqual([]);
+  expect(
+    (await site.manifest()).blocks
+      .map(({ object }) => object)
+      .filter(object => blocks.some(block => block.object === object)),
+  ).toEqual([]);
   await site.good("verify");
 });
 
@@ -143,40 +181,81 @@ describe.concurrent("a place that is not as it was left", () => {
   slowTest("files that a NAS or a person has put there harm no run, no verify and no retention", async () => {
     const site = await create("foreign", ONE);
     await newest(site);
-    await setting.host.run(`cd ${folder(site)} && mkdir blocks/@eaDir && touch -d '9 days ago' blocks/.nfs0001 blocks/@eaDir/x backups/.DS_Store backups/Thumbs.db backups/notes.json README && chown -R prometheus: .`);
+    await setting.host.run(
+      `cd ${folder(site)} && mkdir blocks/@eaDir && touch -d '9 days ago' blocks/.nfs0001 blocks/@eaDir/x backups/.DS_Store backups/Thumbs.db backups/notes.json README && chown -R prometheus: .`,
+    );
     const last = await newest(site);
     expect(await backups(site)).toEqual([last.name]);
     await site.good("verify");
     await site.good("prune --yes");
-    expect([...(await site.localObjects()).keys()]).toEqual(expect.arrayContaining(["blocks/.nfs0001", "backups/Thumbs.db", "README"]));
+    expect([...(await site.localObjects()).keys()]).toEqual(
+      expect.arrayContaining(["blocks/.nfs0001", "backups/Thumbs.db", "README"]),
+    );
   });
 
-  test.each(variants<Place>(["offsite"], ["local"]))("an empty %s where backups have been is no new repository, until somebody says so", async place => {
-    const site = await create(`emptied-${place}`, {}, [place]);
-    await newest(site);
-    await (place === "local" ? setting.host.run(`mv ${folder(site)} ${folder(site)}.gone`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()]));
-    const red = await site.command("run");
-    expect([red.code, errorOf(red)], red.stderr).toEqual([8, expect.stringMatching(/^repository .+: cannot be listed: it is empty, and has held backups of this host \(is its file system mounted\?\); if it is to begin anew, run once: prometheus-backup\.sh run --take-over; no new backup was recorded there/)]);
-    for (const words of ["restore latest --plan", "drill", "heal --plan", "companions latest", "export latest --thanos /srv/none", "list", "show", "verify", "prune --yes", "pin 20260101T000000Z", "check"]) {
-      const { code, stdout, stderr } = await site.command(words, /^(restore|heal)/.test(words) ? { user: "root" } : {});
-      // No cron entry calls these runs, which check says first, with 3.
-      expect([words, code, stdout + stderr], stderr).toEqual([words, words === "check" ? 3 : 8, expect.stringContaining("it is empty, and has held backups of this host") as string]);
-    }
-    expect(place === "local" ? (await site.localObjects()).size : (await site.offsiteObjects()).size).toBe(0);
-    await site.good("run --take-over");
-    await site.good("verify");
-  });
+  test.each(variants<Place>(["offsite"], ["local"]))(
+    "an empty %s where backups have been is no new repository, until somebody says so",
+    async place => {
+      const site = await create(`emptied-${place}`, {}, [place]);
+      await newest(site);
+      await (place === "local"
+        ? setting.host.run(`mv ${folder(site)} ${folder(site)}.gone`)
+        : site.deleteOffsite([...(await site.offsiteObjects()).keys()]));
+      const red = await site.command("run");
+      expect([red.code, errorOf(red)], red.stderr).toEqual([
+        8,
+        expect.stringMatching(
+          /^repository .+: cannot be listed: it is empty, and has held backups of this host \(is its file system mounted\?\); if it is to begin anew, run once: prometheus-backup\.sh run --take-over; no new backup was recorded there/,
+        ),
+      ]);
+      for (const words of [
+        "restore latest --plan",
+        "drill",
+        "heal --plan",
+        "companions latest",
+        "export latest --thanos /srv/none",
+        "list",
+        "show",
+        "verify",
+        "prune --yes",
+        "pin 20260101T000000Z",
+        "check",
+      ]) {
+        const { code, stdout, stderr } = await site.command(
+          words,
+          /^(restore|heal)/.test(words) ? { user: "root" } : {},
+        );
+        // No cron entry calls these runs, which check says first, with 3.
+        expect([words, code, stdout + stderr], stderr).toEqual([
+          words,
+          words === "check" ? 3 : 8,
+          expect.stringContaining("it is empty, and has held backups of this host") as string,
+        ]);
+      }
+      expect(place === "local" ? (await site.localObjects()).size : (await site.offsiteObjects()).size).toBe(0);
+      await site.good("run --take-over");
+      await site.good("verify");
+    },
+  );
 
-  test.each(variants<Place>(["local"], ["offsite"]))("a %s that holds manifests and nothing else is damaged, not fine", async place => {
-    const site = await create(`hollow-${place}`, {}, [place]);
-    const { blocks } = await newest(site);
-    await (place === "local" ? setting.host.run(`rm -r ${folder(site)}/blocks`) : site.deleteOffsite([...(await site.offsiteObjects()).keys()].filter(key => key.startsWith("blocks/"))));
-    const red = await site.command("verify");
-    expect([red.code, lines(red.stdout).filter(line => line.includes("is missing or cannot be read")).length], red.stderr).toEqual([9, blocks.length]);
-    await newest(site);
-    await site.good("verify");
-    expect((await site.list()).every(({ complete }) => complete)).toBe(true);
-  });
+  test.each(variants<Place>(["local"], ["offsite"]))(
+    "a %s that holds manifests and nothing else is damaged, not fine",
+    async place => {
+      const site = await create(`hollow-${place}`, {}, [place]);
+      const { blocks } = await newest(site);
+      await (place === "local"
+        ? setting.host.run(`rm -r ${folder(site)}/blocks`)
+        : site.deleteOffsite([...(await site.offsiteObjects()).keys()].filter(key => key.startsWith("blocks/"))));
+      const red = await site.command("verify");
+      expect(
+        [red.code, lines(red.stdout).filter(line => line.includes("is missing or cannot be read")).length],
+        red.stderr,
+      ).toEqual([9, blocks.length]);
+      await newest(site);
+      await site.good("verify");
+      expect((await site.list()).every(({ complete }) => complete)).toBe(true);
+    },
+  );
 
   slowTest("damaged companions are sent again", async () => {
     const site = await create("companion", { COMPANIONS: "true" });
@@ -190,11 +269,17 @@ describe.concurrent("a place that is not as it was left", () => {
 
   test("a backup is written once: a clock that goes back to the same second is refused", async () => {
     const site = await create("twice");
-    const at = { environment: "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME='2026-03-01 02:00:00' FAKETIME_DONT_FAKE_MONOTONIC=1" };
+    const at = {
+      environment:
+        "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME='2026-03-01 02:00:00' FAKETIME_DONT_FAKE_MONOTONIC=1",
+    };
     await site.good("run", at);
     const [before] = await backups(site);
     const red = await site.command("run", at);
-    expect([red.code, errorOf(red)], red.stderr).toEqual([12, `repository local has a backup ${before} already, and backups are written once; the clock has gone back; run again`]);
+    expect([red.code, errorOf(red)], red.stderr).toEqual([
+      12,
+      `repository local has a backup ${before} already, and backups are written once; the clock has gone back; run again`,
+    ]);
     await site.good(`verify ${before}`);
   });
 });
@@ -210,16 +295,25 @@ describe.concurrent("what a run says of itself", () => {
 
   slowTest("its programs have the priority that the settings give", async () => {
     const site = await create("polite", { NICE: "13", IONICE_CLASS: "3", IONICE_LEVEL: "0" });
-    await setting.host.run(`mkdir -p /srv/polite && printf '#!/bin/sh\\nps -o ni= -p $$ >>/tmp/polite; ionice -p $$ >>/tmp/polite\\nexec /usr/bin/zstd "$@"\\n' >/srv/polite/zstd && chmod 755 /srv/polite/zstd`);
-    await site.good("run", { environment: "PATH=/srv/polite:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
-    expect([...new Set(lines(await setting.host.readFile("/tmp/polite")).map(line => line.trim()))]).toEqual(["13", "idle"]);
+    await setting.host.run(
+      `mkdir -p /srv/polite && printf '#!/bin/sh\\nps -o ni= -p $$ >>/tmp/polite; ionice -p $$ >>/tmp/polite\\nexec /usr/bin/zstd "$@"\\n' >/srv/polite/zstd && chmod 755 /srv/polite/zstd`,
+    );
+    await site.good("run", {
+      environment: "PATH=/srv/polite:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    });
+    expect([...new Set(lines(await setting.host.readFile("/tmp/polite")).map(line => line.trim()))]).toEqual([
+      "13",
+      "idle",
+    ]);
   });
 
   test("a run that is ended while it sends is no success, although the last one was", async () => {
     const site = await create("cut-short");
     await newest(site);
     const before = await site.metrics();
-    await setting.host.run(`rm -r ${folder(site)}/blocks && mkdir -p /srv/cut-short && printf '#!/bin/sh\\ncase "$*" in *--decompress*) exec /usr/bin/zstd "$@";; esac\\nsleep 600\\n' >/srv/cut-short/zstd && chmod 755 /srv/cut-short/zstd`);
+    await setting.host.run(
+      `rm -r ${folder(site)}/blocks && mkdir -p /srv/cut-short && printf '#!/bin/sh\\ncase "$*" in *--decompress*) exec /usr/bin/zstd "$@";; esac\\nsleep 600\\n' >/srv/cut-short/zstd && chmod 755 /srv/cut-short/zstd`,
+    );
     await sleep(1000);
     const ended = await setting.host.exec(
       `env PATH=/srv/cut-short:/usr/sbin:/usr/bin:/sbin:/bin PROMETHEUS_BACKUP_CONFIG=${site.configuration} ${COMMAND} run 2>${site.directory}/words & job=$!
@@ -228,8 +322,13 @@ describe.concurrent("what a run says of itself", () => {
     );
     expect(ended.code, ended.stderr).toBe(143);
     const after = await site.metrics();
-    expect([after.get("last_exit_code"), after.get("last_success_timestamp_seconds")]).toEqual([143, before.get("last_success_timestamp_seconds")]);
-    expect(after.get('repository_last_success_timestamp_seconds{repository="local"}')).toBe(before.get('repository_last_success_timestamp_seconds{repository="local"}'));
+    expect([after.get("last_exit_code"), after.get("last_success_timestamp_seconds")]).toEqual([
+      143,
+      before.get("last_success_timestamp_seconds"),
+    ]);
+    expect(after.get('repository_last_success_timestamp_seconds{repository="local"}')).toBe(
+      before.get('repository_last_success_timestamp_seconds{repository="local"}'),
+    );
   });
 
   slowTest("at a terminal, it shows how far it is", async () => {
@@ -244,9 +343,15 @@ describe.concurrent("what a run says of itself", () => {
     const site = await create("overlapping");
     await newest(site);
     const slow = "/srv/slow-verify";
-    await setting.host.writeFile(`${slow}/openssl`, `#!/bin/sh\ntouch ${slow}/begun\nuntil [ -e ${slow}/go-on ]; do sleep 0.1; done\nexec /usr/bin/openssl "$@"\n`, { mode: "0755" });
+    await setting.host.writeFile(
+      `${slow}/openssl`,
+      `#!/bin/sh\ntouch ${slow}/begun\nuntil [ -e ${slow}/go-on ]; do sleep 0.1; done\nexec /usr/bin/openssl "$@"\n`,
+      { mode: "0755" },
+    );
     await setting.host.run(`chmod 0777 ${slow}`);
-    const verify = site.command("verify", { environment: "PATH=/srv/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
+    const verify = site.command("verify", {
+      environment: "PATH=/srv/slow-verify:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    });
     await setting.host.run(`until [ -e ${slow}/begun ]; do sleep 0.1; done`);
     await site.configure({ PROMETHEUS_URL: "http://127.0.0.1:9399" });
     const failed = await site.command("run").then(({ code }) => code);
@@ -263,15 +368,23 @@ describe.concurrent("what a run says of itself", () => {
     await setting.host.run(`cd ${folder(site)}/backups && rm *.json; rm -rf ${site.stateDirectory}/cache`);
     // A much larger one before, in the first repository alone.
     const pattern = await site.manifest();
-    const larger = { ...pattern, name: "20260101T020000Z", totals: { ...pattern.totals, samples: pattern.totals.samples * 9 } };
-    await setting.host.writeFile(`${folder(site)}/backups/20260101T020000Z.json`, sealed(larger), { owner: "prometheus:prometheus" });
+    const larger = {
+      ...pattern,
+      name: "20260101T020000Z",
+      totals: { ...pattern.totals, samples: pattern.totals.samples * 9 },
+    };
+    await setting.host.writeFile(`${folder(site)}/backups/20260101T020000Z.json`, sealed(larger), {
+      owner: "prometheus:prometheus",
+    });
     await newest(site);
     expect((await site.metrics()).get("suspect")).toBe(1);
   });
 
   slowTest("a full file system under the state is told by the metrics too", async () => {
     const name = "stateless";
-    await setting.host.run(`mkdir -p /srv/sites/${name}/state && mount -t tmpfs -o size=40m,mode=0755,uid=prometheus,gid=prometheus tmpfs /srv/sites/${name}/state`);
+    await setting.host.run(
+      `mkdir -p /srv/sites/${name}/state && mount -t tmpfs -o size=40m,mode=0755,uid=prometheus,gid=prometheus tmpfs /srv/sites/${name}/state`,
+    );
     const site = await create(name);
     await newest(site);
     await setting.host.run(`fallocate -l 30m ${site.stateDirectory}/fill`);

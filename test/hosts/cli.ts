@@ -1,4 +1,5 @@
-// Test hosts by hand: npx tsx test/hosts/cli.ts start NAME | exec NAME -- COMMAND | ssh NAME | list | stop NAME | stop-all
+// Test hosts by hand: npx tsx test/hosts/cli.ts start NAME | exec NAME -- COMMAND | ssh NAME | list | stop NAME |
+// stop-all
 import { addUser, ensureDocker, releaseUser } from "./docker";
 import { attachHost, quote, startHost, type ExecOptions, type Host } from "./host";
 import { checkoutLabels } from "./leftovers";
@@ -23,14 +24,23 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     args: split === -1 ? rest : rest.slice(0, split),
     allowPositionals: true,
-    options: { layout: { type: "string" }, suite: { type: "string" }, listen: { type: "string" }, user: { type: "string" }, input: { type: "boolean" } },
+    options: {
+      layout: { type: "string" },
+      suite: { type: "string" },
+      listen: { type: "string" },
+      user: { type: "string" },
+      input: { type: "boolean" },
+    },
   });
   const name = positionals[0] ?? "";
   switch (command) {
     case "start":
       return start(name, values);
     case "exec":
-      return execute(name, words, { user: values.user ?? "root", input: values.input === true ? await readInput() : "" });
+      return execute(name, words, {
+        user: values.user ?? "root",
+        input: values.input === true ? await readInput() : "",
+      });
     case "show":
       return show(await attachHost(name));
     case "list":
@@ -77,7 +87,9 @@ async function readInput(): Promise<Buffer> {
 function show(host: Host): number {
   const { name, container, layout, sshHost, sshPort, hostKey, user, ip } = host;
   const keyFile = path.join(cacheDirectory("ssh"), "id_ed25519");
-  process.stdout.write(`${JSON.stringify({ name, container, layout, sshHost, sshPort, user, keyFile, hostKey, ip }, null, 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ name, container, layout, sshHost, sshPort, user, keyFile, hostKey, ip }, null, 2)}\n`,
+  );
   return 0;
 }
 
@@ -85,7 +97,10 @@ async function hostNames(): Promise<string[]> {
   const docker = await ensureDocker();
   const { prefix } = checkoutLabels();
   const shown = await docker.output(["ps", "--all", "--filter", `name=^${prefix}-`, "--format", "{{.Names}}"]);
-  return shown.split("\n").filter(name => name !== "").map(name => name.slice(prefix.length + 1));
+  return shown
+    .split("\n")
+    .filter(name => name !== "")
+    .map(name => name.slice(prefix.length + 1));
 }
 
 async function list(): Promise<number> {

@@ -37,11 +37,24 @@ export async function bootContainer(docker: Docker, plan: ContainerPlan): Promis
 }
 
 async function waysToTry(docker: Docker): Promise<Way[]> {
-  const privileged: Way = { name: "--privileged --cgroupns=private", arguments: () => ["--privileged", "--cgroupns=private"] };
-  const unconfined = ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"];
+  const privileged: Way = {
+    name: "--privileged --cgroupns=private",
+    arguments: () => ["--privileged", "--cgroupns=private"],
+  };
+  const unconfined = [
+    "--cap-add",
+    "SYS_ADMIN",
+    "--security-opt",
+    "seccomp=unconfined",
+    "--security-opt",
+    "apparmor=unconfined",
+  ];
   const version = await docker.output(["info", "--format", "{{.CgroupVersion}}"]);
   if (version === "2") {
-    return [privileged, { name: "SYS_ADMIN with a private cgroup namespace", arguments: () => [...unconfined, "--cgroupns=private"] }];
+    return [
+      privileged,
+      { name: "SYS_ADMIN with a private cgroup namespace", arguments: () => [...unconfined, "--cgroupns=private"] },
+    ];
   }
   const hierarchy = await secondCgroupHierarchy();
   if (hierarchy === undefined) {
@@ -71,7 +84,12 @@ async function tryWay(docker: Docker, plan: ContainerPlan, way: Way): Promise<st
     return started.stderr.trim();
   }
   for (let attempt = 0; attempt < 150; attempt++) {
-    const running = await docker.output(["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", plan.container]);
+    const running = await docker.output([
+      "inspect",
+      "--format",
+      "{{.State.Running}} {{.State.ExitCode}}",
+      plan.container,
+    ]);
     if (!running.startsWith("true")) {
       const logs = await docker.run(["logs", "--tail", "20", plan.container]);
       return `the container ended (${running}): ${`${logs.stdout}${logs.stderr}`.trim()}`;
@@ -140,7 +158,9 @@ async function secondCgroupHierarchy(): Promise<string | undefined> {
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     return undefined;
   }
-  const mounts = readFileSync("/proc/mounts", "utf8").split("\n").map(line => line.split(" "));
+  const mounts = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .map(line => line.split(" "));
   const existing = mounts.find(([, directory, type]) => type === "cgroup2" && directory !== "/sys/fs/cgroup");
   if (existing?.[1] !== undefined) {
     return existing[1];

@@ -1,4 +1,5 @@
-// A Docker daemon for the tests: the machine's own if one answers, otherwise one of ours, shared and stopped at the end.
+// A Docker daemon for the tests: the machine's own if one answers, otherwise one of ours, shared and stopped at the
+// end.
 import { createHash } from "node:crypto";
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +7,19 @@ import { networkInterfaces } from "node:os";
 import path from "node:path";
 import { cacheDirectory, readIfThere, say, step, withLock } from "../tools/cache";
 import { ensurePrograms } from "../tools/debianPackages";
-import { isAlive, isTagAlive, processTag, run, runOrThrow, sleep, testEnvironment, waitUntil, works, type Finished, type RunOptions } from "../tools/process";
+import {
+  isAlive,
+  isTagAlive,
+  processTag,
+  run,
+  runOrThrow,
+  sleep,
+  testEnvironment,
+  waitUntil,
+  works,
+  type Finished,
+  type RunOptions,
+} from "../tools/process";
 
 export interface Docker {
   /** Runs the docker client against this daemon. */
@@ -23,7 +36,8 @@ export interface Docker {
 
 const cacheId = () => createHash("sha256").update(cacheDirectory()).digest("hex").slice(0, 8);
 /** Short on purpose: socket paths end at 107 characters, and a cache directory may be deep. */
-const runDirectory = () => path.join(process.platform === "linux" ? "/run" : "/tmp", `prometheus-backup-test-${cacheId()}`);
+const runDirectory = () =>
+  path.join(process.platform === "linux" ? "/run" : "/tmp", `prometheus-backup-test-${cacheId()}`);
 const socketPath = () => path.join(runDirectory(), "docker.sock");
 const pidFile = () => path.join(runDirectory(), "dockerd.pid");
 const usersDirectory = () => cacheDirectory("docker", "users");
@@ -35,13 +49,17 @@ export function volatileDirectory(...below: string[]): string {
   return directory;
 }
 
-/** Returns a daemon that answers. Installs Docker on a Debian machine without it and starts a daemon if none is there. */
+/**
+ * Returns a daemon that answers. Installs Docker on a Debian machine without it and starts a daemon if none is there.
+ */
 export async function ensureDocker(): Promise<Docker> {
   if (await works("docker", ["version"])) {
     return client({}, () => Promise.resolve());
   }
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    throw new Error("No Docker daemon answers (`docker version` fails). Start Docker and run this again; only root on Linux gets a daemon started.");
+    throw new Error(
+      "No Docker daemon answers (`docker version` fails). Start Docker and run this again; only root on Linux gets a daemon started.",
+    );
   }
   const isNew = await installDocker();
   // With systemd, the package has started the machine's own daemon.
@@ -56,7 +74,10 @@ export async function ensureDocker(): Promise<Docker> {
 }
 
 function client(environment: NodeJS.ProcessEnv, release: () => Promise<void>): Docker {
-  const withEnvironment = (options: RunOptions = {}) => ({ ...options, env: { ...testEnvironment(environment), ...options.env } });
+  const withEnvironment = (options: RunOptions = {}) => ({
+    ...options,
+    env: { ...testEnvironment(environment), ...options.env },
+  });
   const output = async (args: string[], options?: RunOptions) =>
     (await runOrThrow("docker", args, withEnvironment(options))).replace(/\n$/, "");
   return {
@@ -65,7 +86,13 @@ function client(environment: NodeJS.ProcessEnv, release: () => Promise<void>): D
     spawn: args => spawn("docker", args, { env: testEnvironment(environment), stdio: ["pipe", "pipe", "pipe"] }),
     gateway: async () => {
       const [gateway, subnet = ""] = (
-        await output(["network", "inspect", "bridge", "--format", "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}"])
+        await output([
+          "network",
+          "inspect",
+          "bridge",
+          "--format",
+          "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}",
+        ])
       ).split(" ");
       // A daemon that chose the network itself names only the subnet, and takes its first address.
       return gateway || subnet.replace(/\d+\/\d+$/, "1");
@@ -148,7 +175,10 @@ async function stopOrphanedContainerd(directory: string): Promise<void> {
   rmSync(path.join(directory, "containerd.pid"), { force: true });
 }
 
-/** Bridges start with 1500 bytes; a machine whose own interface takes less would lose the large packets of its containers. */
+/**
+ * Bridges start with 1500 bytes; a machine whose own interface takes less would lose the large packets of its
+ * containers.
+ */
 function smallestMtu(): number {
   let smallest = 1500;
   for (const name of Object.keys(networkInterfaces())) {

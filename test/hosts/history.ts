@@ -13,7 +13,10 @@ export interface HistoryOptions {
   intervalSeconds?: number;
   /** Age of the newest sample in hours. Defaults to 3, so that blocks stay clear of the running head. */
   endHoursAgo?: number;
-  /** Keeps the blocks in the cache and takes them from there, for two hours at most: the history is near now. For small ones. Defaults to false. */
+  /**
+   * Keeps the blocks in the cache and takes them from there, for two hours at most: the history is near now. For small
+   * ones. Defaults to false.
+   */
   cached?: boolean;
 }
 
@@ -65,7 +68,9 @@ interface Blocks {
 }
 
 async function makeBlocks(host: Host, { end, ...variables }: Blocks): Promise<void> {
-  const awkArguments = Object.entries(variables).map(([name, value]) => `-v ${name}=${value}`).join(" ");
+  const awkArguments = Object.entries(variables)
+    .map(([name, value]) => `-v ${name}=${value}`)
+    .join(" ");
   await host.run(`
     set -Eeuo pipefail
     # promtool reads its whole input again for each block, so each block gets an input of its own.
@@ -84,7 +89,9 @@ async function unpackBlocks(host: Host, blocks: Blocks): Promise<void> {
   const file = path.join(directory, `${end}-${origin}-${series}-${interval}-${version}.tar.base64`);
   const input = await withLock("history", async () => {
     if (!existsSync(file)) {
-      readdirSync(directory).filter(name => !name.startsWith(`${end}-`)).forEach(name => rmSync(path.join(directory, name)));
+      readdirSync(directory)
+        .filter(name => !name.startsWith(`${end}-`))
+        .forEach(name => rmSync(path.join(directory, name)));
       await makeBlocks(host, blocks);
       writeFileSync(`${file}.new`, await host.run(`tar --create --directory ${MADE} . | base64`));
       renameSync(`${file}.new`, file);

@@ -18,7 +18,10 @@ export interface StartHostOptions {
   forCommand?: boolean;
   /** Debian release. Defaults to the variable PROMETHEUS_BACKUP_TEST_SUITE, and without it to `bookworm`. */
   suite?: string;
-  /** Address for `--web.listen-address`. Defaults to `127.0.0.1:9090`; an empty text leaves the server's own default, all addresses. */
+  /**
+   * Address for `--web.listen-address`. Defaults to `127.0.0.1:9090`; an empty text leaves the server's own default,
+   * all addresses.
+   */
   listen?: string;
   /** Small file systems of their own, for full disks: path to size, such as `{ "/backup": "64m" }`. */
   tmpfs?: Record<string, string>;
@@ -81,7 +84,10 @@ const PATHS: Record<Layout, HostPaths> = {
   },
 };
 
-/** Boots a host and waits until systemd, sshd and Prometheus answer. A host of the same name from an earlier run is replaced. */
+/**
+ * Boots a host and waits until systemd, sshd and Prometheus answer. A host of the same name from an earlier run is
+ * replaced.
+ */
 export async function startHost(options: StartHostOptions): Promise<Host> {
   if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(options.name)) {
     throw new Error(`host name ${JSON.stringify(options.name)}: use lower case letters, digits and dashes.`);
@@ -111,7 +117,10 @@ function runArguments(options: StartHostOptions, layout: Layout): string[] {
   const labels = { ...checkoutLabels({ keep: options.keep ?? false }).labels, "prometheus-backup-test.layout": layout };
   return [
     ...Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
-    ...Object.entries(options.tmpfs ?? {}).flatMap(([directory, size]) => ["--tmpfs", `${directory}:size=${size},exec`]),
+    ...Object.entries(options.tmpfs ?? {}).flatMap(([directory, size]) => [
+      "--tmpfs",
+      `${directory}:size=${size},exec`,
+    ]),
     ...["--env", `TEST_AUTHORIZED_KEY=${clientKey().publicKey}`],
     ...["--env", `TEST_LISTEN=${options.listen ?? "127.0.0.1:9090"}`],
     ...["--publish", "127.0.0.1::22", "--add-host", "host.docker.internal:host-gateway"],
@@ -121,7 +130,11 @@ function runArguments(options: StartHostOptions, layout: Layout): string[] {
 
 async function attach(docker: Docker, name: string): Promise<Host> {
   const container = containerName(name);
-  const wanted = ['index .Config.Labels "prometheus-backup-test.layout"', '(index (index .NetworkSettings.Ports "22/tcp") 0).HostPort', ".NetworkSettings.IPAddress"];
+  const wanted = [
+    'index .Config.Labels "prometheus-backup-test.layout"',
+    '(index (index .NetworkSettings.Ports "22/tcp") 0).HostPort',
+    ".NetworkSettings.IPAddress",
+  ];
   const shown = await docker.output(["inspect", "--format", wanted.map(part => `{{${part}}}`).join("\t"), container]);
   const [named, sshPort, ip = ""] = shown.split("\t");
   const layout = named === "course" ? "course" : "debian";
@@ -161,7 +174,9 @@ function fileAccess(docker: Docker, container: string): Pick<Host, "exec" | "run
   const runIt = async (command: string, options: ExecOptions = {}) => {
     const finished = await exec(command, options);
     if (finished.code !== 0) {
-      throw new Error(`on ${container}: exit code ${finished.code} of: ${command}\n${finished.stdout}${finished.stderr}`);
+      throw new Error(
+        `on ${container}: exit code ${finished.code} of: ${command}\n${finished.stdout}${finished.stderr}`,
+      );
     }
     return finished.stdout;
   };
@@ -171,7 +186,10 @@ function fileAccess(docker: Docker, container: string): Pick<Host, "exec" | "run
     readFile: path => runIt(`cat -- ${quote(path)}`),
     writeFile: async (path, content, { mode = "0644", owner = "root:root" } = {}) => {
       const file = quote(path);
-      await runIt(`mkdir -p -- "$(dirname -- ${file})" && cat >${file} && chmod ${mode} ${file} && chown ${owner} ${file}`, { input: content });
+      await runIt(
+        `mkdir -p -- "$(dirname -- ${file})" && cat >${file} && chmod ${mode} ${file} && chown ${owner} ${file}`,
+        { input: content },
+      );
     },
   };
 }
@@ -187,14 +205,24 @@ async function waitUntilReady(host: Host): Promise<void> {
     state = (await host.exec("systemctl is-system-running")).stdout.trim();
     return state === "running" || state === "degraded";
   }).catch(async (error: unknown) => {
-    const jobs = await host.exec("systemctl list-jobs --no-pager; systemctl --failed --no-pager; journalctl -n 40 --no-pager");
+    const jobs = await host.exec(
+      "systemctl list-jobs --no-pager; systemctl --failed --no-pager; journalctl -n 40 --no-pager",
+    );
     throw new Error(`${String(error)}; it says "${state}"\n${jobs.stdout}`);
   });
-  await waitUntil(`sshd of ${host.name} answers`, 30, async () => (await host.exec("systemctl is-active ssh")).code === 0);
+  await waitUntil(
+    `sshd of ${host.name} answers`,
+    30,
+    async () => (await host.exec("systemctl is-active ssh")).code === 0,
+  );
   await waitForPrometheus(host);
 }
 
 /** Waits until the server is ready, on whatever address and port it listens. */
 export async function waitForPrometheus(host: Host, seconds = 60, url = "http://127.0.0.1:9090"): Promise<void> {
-  await waitUntil(`Prometheus on ${host.name} is ready`, seconds, async () => (await host.exec(`curl -fsS -m 5 ${quote(`${url}/-/ready`)}`)).code === 0);
+  await waitUntil(
+    `Prometheus on ${host.name} is ready`,
+    seconds,
+    async () => (await host.exec(`curl -fsS -m 5 ${quote(`${url}/-/ready`)}`)).code === 0,
+  );
 }

@@ -25,7 +25,18 @@ export async function ensureImage(docker: Docker, suite: string, target: ImageTa
       const base = await ensureBase(docker, suite);
       await step(`building the host image ${name}`, () =>
         docker.output(
-          ["build", "--network", "host", "--build-arg", `BASE=${base}`, "--target", target, "--tag", name, IMAGE_DIRECTORY],
+          [
+            "build",
+            "--network",
+            "host",
+            "--build-arg",
+            `BASE=${base}`,
+            "--target",
+            target,
+            "--tag",
+            name,
+            IMAGE_DIRECTORY,
+          ],
           { timeoutSeconds: 1200 },
         ),
       );
@@ -48,18 +59,24 @@ async function ensureBase(docker: Docker, suite: string): Promise<string> {
     }
   }
   // Where no registry can be reached this fails at once, or is given up.
-  const pulled = await docker.run(["pull", "--quiet", official], { timeoutSeconds: 120 }).catch((error: unknown) => ({ code: 1, stderr: String(error) }));
+  const pulled = await docker
+    .run(["pull", "--quiet", official], { timeoutSeconds: 120 })
+    .catch((error: unknown) => ({ code: 1, stderr: String(error) }));
   if (pulled.code === 0) {
     return official;
   }
-  say(`docker pull ${official} failed (${pulled.stderr.trim().split("\n").at(-1) ?? ""}), so the base image is made with debootstrap`);
+  say(
+    `docker pull ${official} failed (${pulled.stderr.trim().split("\n").at(-1) ?? ""}), so the base image is made with debootstrap`,
+  );
   await step(`debootstrap ${suite}`, () => importDebootstrap(docker, suite, own));
   return own;
 }
 
 async function importDebootstrap(docker: Docker, suite: string, name: string): Promise<void> {
   if (!(await works("debootstrap", ["--version"]))) {
-    throw new Error(`There is no image debian:${suite}, its registry does not answer, and debootstrap is not installed.`);
+    throw new Error(
+      `There is no image debian:${suite}, its registry does not answer, and debootstrap is not installed.`,
+    );
   }
   const tree = mkdtempSync(path.join(cacheDirectory("debootstrap"), `${suite}-`));
   try {

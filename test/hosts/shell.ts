@@ -1,4 +1,5 @@
-// Long-lived shells in a container, for many short commands: each start of `docker exec` costs a tenth of a second of CPU time.
+// Long-lived shells in a container, for many short commands: each start of `docker exec` costs a tenth of a second of
+// CPU time.
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Finished } from "../tools/process";
@@ -14,9 +15,9 @@ export interface ShellOptions {
 }
 
 /**
- * What runs in the container: reads "bytes of the command, bytes of its input" and these, runs the command in a session of its
- * own as `docker exec` does, and answers "exit code, bytes of output, bytes of error output" and these. Each command has new
- * files, because children that it leaves behind may still write to the old ones.
+ * What runs in the container: reads "bytes of the command, bytes of its input" and these, runs the command in a session
+ * of its own as `docker exec` does, and answers "exit code, bytes of output, bytes of error output" and these. Each
+ * command has new files, because children that it leaves behind may still write to the old ones.
  */
 const AGENT = `
 room="$(mktemp -d -p /dev/shm)" || exit
@@ -51,8 +52,13 @@ export class Shells {
     private readonly container: string,
   ) {}
 
-  /** Runs a command with `bash -c`, whatever its exit code. Commands that run at the same time get shells of their own. */
-  async run(command: string, { input = "", user = "root", timeoutSeconds = 600 }: ShellOptions = {}): Promise<Finished> {
+  /**
+   * Runs a command with `bash -c`, whatever its exit code. Commands that run at the same time get shells of their own.
+   */
+  async run(
+    command: string,
+    { input = "", user = "root", timeoutSeconds = 600 }: ShellOptions = {},
+  ): Promise<Finished> {
     const waiting = this.idle.get(user) ?? [];
     this.idle.set(user, waiting);
     const shell = waiting.pop() ?? this.open(user);
@@ -65,9 +71,15 @@ export class Shells {
 
   private open(user: string): Shell {
     const forget = (shell: Shell): void => {
-      this.idle.set(user, (this.idle.get(user) ?? []).filter(other => other !== shell));
+      this.idle.set(
+        user,
+        (this.idle.get(user) ?? []).filter(other => other !== shell),
+      );
     };
-    return new Shell(this.docker.spawn(["exec", "--interactive", "--user", user, this.container, "bash", "-c", AGENT]), forget);
+    return new Shell(
+      this.docker.spawn(["exec", "--interactive", "--user", user, this.container, "bash", "-c", AGENT]),
+      forget,
+    );
   }
 }
 
@@ -138,7 +150,11 @@ class Shell {
     const body = this.received.subarray(end + 1);
     if (body.length >= out + err) {
       this.received = Buffer.alloc(0);
-      this.pending?.resolve({ code, stdout: body.subarray(0, out).toString(), stderr: body.subarray(out, out + err).toString() });
+      this.pending?.resolve({
+        code,
+        stdout: body.subarray(0, out).toString(),
+        stderr: body.subarray(out, out + err).toString(),
+      });
     }
   }
 

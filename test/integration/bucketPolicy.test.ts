@@ -1,6 +1,12 @@
 import {
-  DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, ListObjectVersionsCommand, PutBucketLifecycleConfigurationCommand,
-  PutBucketVersioningCommand, PutObjectCommand, type S3Client,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OffsiteBucket } from "../../components/offsiteBucket/component";
@@ -17,7 +23,12 @@ let reader: S3Client;
 beforeAll(async () => {
   minio = await sharedMinio();
   const program = () => {
-    const hosts = [{ hostName: "prom-1" }, { hostName: "prom-10" }, { hostName: "reader", mayRead: ["prom-1"] }, { hostName: "unpruned" }];
+    const hosts = [
+      { hostName: "prom-1" },
+      { hostName: "prom-10" },
+      { hostName: "reader", mayRead: ["prom-1"] },
+      { hostName: "unpruned" },
+    ];
     const { hostPolicies } = new OffsiteBucket("offsite", { bucketName, prefix: "backups", hosts });
     return Promise.resolve({ hostPolicies });
   };
@@ -68,29 +79,43 @@ test("what it deleted or overwrote stays as a version, which it cannot delete", 
   expect(await versionsOf("backups/prom-1/blocks/b")).toEqual(versions);
 });
 
-test.each(["backups/prom-10/owner.json", "backups/prom-1", "prom-1/owner.json", "owner.json"])("it neither writes, reads nor deletes %s", async key => {
-  await expect(host.send(put(key))).rejects.toMatchObject(denied);
-  await expect(host.send(get(key))).rejects.toMatchObject(denied);
-  await expect(host.send(remove(key))).rejects.toMatchObject(denied);
-});
+test.each(["backups/prom-10/owner.json", "backups/prom-1", "prom-1/owner.json", "owner.json"])(
+  "it neither writes, reads nor deletes %s",
+  async key => {
+    await expect(host.send(put(key))).rejects.toMatchObject(denied);
+    await expect(host.send(get(key))).rejects.toMatchObject(denied);
+    await expect(host.send(remove(key))).rejects.toMatchObject(denied);
+  },
+);
 
 // `backups/prom-1` without the slash would show what lies below `backups/prom-10/` as well.
-test.each(["backups/prom-10/", "backups/prom-1", "backups/prom-", "backups/", "", undefined])("it does not list with the prefix %s", async prefix => {
-  await expect(host.send(list(prefix))).rejects.toMatchObject(denied);
-});
+test.each(["backups/prom-10/", "backups/prom-1", "backups/prom-", "backups/", "", undefined])(
+  "it does not list with the prefix %s",
+  async prefix => {
+    await expect(host.send(list(prefix))).rejects.toMatchObject(denied);
+  },
+);
 
 test("it changes neither versioning nor lifecycle of the bucket", async () => {
-  const suspended = new PutBucketVersioningCommand({ Bucket: bucketName, VersioningConfiguration: { Status: "Suspended" } });
+  const suspended = new PutBucketVersioningCommand({
+    Bucket: bucketName,
+    VersioningConfiguration: { Status: "Suspended" },
+  });
   await expect(host.send(suspended)).rejects.toMatchObject(denied);
   const rule = { ID: "all", Status: "Enabled" as const, Filter: { Prefix: "" }, Expiration: { Days: 1 } };
-  const lifecycle = new PutBucketLifecycleConfigurationCommand({ Bucket: bucketName, LifecycleConfiguration: { Rules: [rule] } });
+  const lifecycle = new PutBucketLifecycleConfigurationCommand({
+    Bucket: bucketName,
+    LifecycleConfiguration: { Rules: [rule] },
+  });
   await expect(host.send(lifecycle)).rejects.toMatchObject(denied);
 });
 
 test("a host that may read another one's directory reads and lists it, and changes nothing there", async () => {
   const read = await reader.send(get("backups/prom-1/owner.json"));
   expect(await read.Body?.transformToString()).toBe("prom-1");
-  expect((await reader.send(list("backups/prom-1/"))).Contents?.map(object => object.Key)).toContain("backups/prom-1/owner.json");
+  expect((await reader.send(list("backups/prom-1/"))).Contents?.map(object => object.Key)).toContain(
+    "backups/prom-1/owner.json",
+  );
   await expect(reader.send(put("backups/prom-1/owner.json"))).rejects.toMatchObject(denied);
   await expect(reader.send(remove("backups/prom-1/owner.json"))).rejects.toMatchObject(denied);
   await expect(reader.send(list("backups/prom-10/"))).rejects.toMatchObject(denied);

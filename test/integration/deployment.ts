@@ -33,7 +33,11 @@ export class Deployment {
     private readonly secrets: Record<string, string>,
   ) {}
 
-  static async create(settings: StackSettings, secrets: Record<string, string>, environment: Record<string, string> = {}): Promise<Deployment> {
+  static async create(
+    settings: StackSettings,
+    secrets: Record<string, string>,
+    environment: Record<string, string> = {},
+  ): Promise<Deployment> {
     const stack = await createTestStack({ program: () => Promise.resolve({ ...deploy() }), environment });
     const deployment = new Deployment(stack, settings, secrets);
     await deployment.change({});
@@ -43,7 +47,10 @@ export class Deployment {
   /** Replaces parts of the configuration, as somebody who edits the file of the stack. */
   async change(changed: Partial<StackSettings>): Promise<void> {
     this.settings = { ...this.settings, ...changed };
-    await this.stack.setConfig({ "aws:region": "eu-central-1", ...namespaced({ ...this.settings }) }, namespaced(this.secrets));
+    await this.stack.setConfig(
+      { "aws:region": "eu-central-1", ...namespaced({ ...this.settings }) },
+      namespaced(this.secrets),
+    );
   }
 }
 
@@ -60,7 +67,9 @@ export function changesOf(run: StackRun): Record<string, number> {
 export function refusal(run: StackRun): string[] {
   const lines = run.output.split("\n").map(line => line.trim());
   // The progress has the first line, too; the whole message comes at the end.
-  const first = lines.findLastIndex(line => /prometheus-backup: \d+ settings? in this stack needs? a change\. No resource was touched\.$/.test(line));
+  const first = lines.findLastIndex(line =>
+    /prometheus-backup: \d+ settings? in this stack needs? a change\. No resource was touched\.$/.test(line),
+  );
   const end = lines.findIndex((line, index) => index > first && !line.startsWith("- "));
   return lines.slice(first + 1, end).map(line => line.slice(2));
 }
@@ -72,7 +81,9 @@ export function freePort(): Promise<number> {
     probe.once("error", reject);
     probe.listen(0, "127.0.0.1", () => {
       const bound = probe.address();
-      probe.close(() => (typeof bound === "object" && bound !== null ? resolve(bound.port) : reject(new Error("no port"))));
+      probe.close(() =>
+        typeof bound === "object" && bound !== null ? resolve(bound.port) : reject(new Error("no port")),
+      );
     });
   });
 }

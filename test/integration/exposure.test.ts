@@ -1,4 +1,5 @@
-// Who reaches the admin API of a server that listens on all addresses: nobody, unless it is said to be guarded elsewhere.
+// Who reaches the admin API of a server that listens on all addresses: nobody, unless it is said to be guarded
+// elsewhere.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
@@ -101,7 +102,9 @@ describe("a server that listens on all addresses", () => {
   test("is accepted with a warning if it is guarded elsewhere", async () => {
     const result = await install(host, StepName.adminApi, adminApi({ EXPOSURE: "accept-public" }));
     expect(result.code).toBe(0);
-    expect(result.stdout).toMatch(/^warning: prometheus.service listens on \[::\]:9090: whoever reaches it can delete series/);
+    expect(result.stdout).toMatch(
+      /^warning: prometheus.service listens on \[::\]:9090: whoever reaches it can delete series/,
+    );
     expect(await remove(host, StepName.adminApi)).toMatchObject({ code: 0 });
     await isAsBefore();
   });
@@ -122,7 +125,9 @@ describe("a server that listens on all addresses", () => {
       expect([page, await post(page)]).toEqual([page, "403"]);
     }
     expect(await post("/api/v1/query?query=up")).toBe("200");
-    expect(await host.run(`curl -s -o /dev/null -w '%{http_code}' http://${host.ip}:9090/api/v1/label/admin/values`)).toBe("200");
+    expect(
+      await host.run(`curl -s -o /dev/null -w '%{http_code}' http://${host.ip}:9090/api/v1/label/admin/values`),
+    ).toBe("200");
     expect(await host.run("curl -s -X POST http://127.0.0.1:9091/api/v1/admin/tsdb/snapshot")).toContain('"success"');
     expect(await serverFlag(host, "web.external-url")).toBe("http://steps-public:9090/");
     expect(await serverFlag(host, "web.listen-address")).toBe("127.0.0.1:9091");

@@ -15,8 +15,13 @@ let silentPort: number;
 let deployment: Deployment;
 
 const goodSettings = () => hostSettings(good);
-const openSettings = (own: Record<string, unknown> = {}) => hostSettings(open, { adminApi: { exposure: "accept-public" }, ...own });
-const defaults = (team: string) => ({ ...sharedSettings, repositories: [{ path: "/backup/prometheus" }], alerts: { labels: { team } } });
+const openSettings = (own: Record<string, unknown> = {}) =>
+  hostSettings(open, { adminApi: { exposure: "accept-public" }, ...own });
+const defaults = (team: string) => ({
+  ...sharedSettings,
+  repositories: [{ path: "/backup/prometheus" }],
+  alerts: { labels: { team } },
+});
 
 beforeAll(async () => {
   [good, open] = await Promise.all([startHost({ name: "good" }), startHost({ name: "open", listen: "" })]);
@@ -28,7 +33,10 @@ beforeAll(async () => {
     hostSettings(open),
     goodSettings(),
   ];
-  deployment = await Deployment.create({ environment: "test", defaults: defaults("infra"), hosts }, { sshKey: good.privateKey });
+  deployment = await Deployment.create(
+    { environment: "test", defaults: defaults("infra"), hosts },
+    { sshKey: good.privateKey },
+  );
 });
 afterAll(async () => {
   deployment?.stack.remove();
@@ -51,8 +59,12 @@ function errorsOf(run: StackRun): Record<string, string> {
 
 /** A label of the rules that the server has loaded: it changes with the rules file alone. */
 async function teamInForce(host: Host): Promise<string> {
-  const [{ groups }] = (await ask(host, ["/api/v1/rules?type=alert"])) as [{ groups: { rules: { name: string; labels: Record<string, string> }[] }[] }];
-  return groups.flatMap(group => group.rules).find(rule => rule.name === "PrometheusBackupTooSlow")?.labels["team"] ?? "";
+  const [{ groups }] = (await ask(host, ["/api/v1/rules?type=alert"])) as [
+    { groups: { rules: { name: string; labels: Record<string, string> }[] }[] },
+  ];
+  return (
+    groups.flatMap(group => group.rules).find(rule => rule.name === "PrometheusBackupTooSlow")?.labels["team"] ?? ""
+  );
 }
 
 test("a wrong host key, a host that does not answer and a public server fail by name, and the other host is done", async () => {
@@ -60,10 +72,17 @@ test("a wrong host key, a host that does not answer and a public server fail by 
   const run = await deployment.stack.tryUp({ continueOnError: true });
   const errors = errorsOf(run);
   expect(run.ok).toBe(false);
-  expect(Object.keys(errors).sort()).toEqual(["open-admin-api-install", "prometheus-backup-test", "silent-toolkit", "wrong-key-toolkit"]);
+  expect(Object.keys(errors).sort()).toEqual([
+    "open-admin-api-install",
+    "prometheus-backup-test",
+    "silent-toolkit",
+    "wrong-key-toolkit",
+  ]);
   expect(errors["wrong-key-toolkit"]).toContain("ssh: handshake failed");
   expect(errors["silent-toolkit"]).toContain(`dial tcp 127.0.0.1:${silentPort}: connect: connection refused`);
-  expect(errors["open-admin-api-install"]).toContain("prometheus.service listens on [::]:9090, where anybody could delete series through the admin API; nothing was changed.");
+  expect(errors["open-admin-api-install"]).toContain(
+    "prometheus.service listens on [::]:9090, where anybody could delete series through the admin API; nothing was changed.",
+  );
   expect([await inventory(open), await serverProcess(open)]).toEqual(before);
   expect(await serverFlag(good, "web.enable-admin-api")).toBe("true");
   expect(await teamInForce(good)).toBe("infra");
@@ -91,7 +110,9 @@ test("F23: a broken prometheus.yml fails with the words of promtool, and the old
   const run = await deployment.stack.tryUp({ continueOnError: true });
   const error = errorsOf(run)["good-alert-rules-install"] ?? run.output;
   expect(error).toContain("field nonsense not found in type config.plain");
-  expect(error).toContain("promtool does not accept /etc/prometheus/prometheus.yml as it is in force, before any change,");
+  expect(error).toContain(
+    "promtool does not accept /etc/prometheus/prometheus.yml as it is in force, before any change,",
+  );
   expect(await good.readFile(rulesPath)).toBe(rules);
   expect(await teamInForce(good)).toBe("infra");
   expect(await teamInForce(open)).toBe("monitoring");

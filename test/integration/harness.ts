@@ -87,11 +87,14 @@ export async function createTestStack(options: TestStackOptions): Promise<TestSt
   const plugins = await ensurePlugins(pulumiRoot);
   let program = options.program;
   const stack = await createStack(options, { directory, pulumiRoot, home: plugins.home, dialLog });
-  const setConfig = (config: Record<string, unknown>, secrets: Record<string, string> = {}) => stack.setAllConfig(toConfigMap(config, secrets));
+  const setConfig = (config: Record<string, unknown>, secrets: Record<string, string> = {}) =>
+    stack.setAllConfig(toConfigMap(config, secrets));
   await setConfig(options.config ?? {}, options.secrets);
   const tryRun = async (operation: Operation, settings: RunSettings = {}): Promise<StackRun> => {
     rmSync(dialLog, { force: true });
-    const result = await timed(`pulumi ${operation}`, () => runEngine(stack, operation, program, settings, options.onOutput));
+    const result = await timed(`pulumi ${operation}`, () =>
+      runEngine(stack, operation, program, settings, options.onOutput),
+    );
     return { ...result, dials: readLines(dialLog) };
   };
   const mustRun = async (operation: Operation, settings?: RunSettings): Promise<StackRun> => {
@@ -115,7 +118,14 @@ export async function createTestStack(options: TestStackOptions): Promise<TestSt
     },
     setConfig,
     storedState: () => {
-      const file = path.join(directory, "state", ".pulumi", "stacks", options.project ?? defaultProject, `${options.stack ?? "test"}.json`);
+      const file = path.join(
+        directory,
+        "state",
+        ".pulumi",
+        "stacks",
+        options.project ?? defaultProject,
+        `${options.stack ?? "test"}.json`,
+      );
       const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as { checkpoint: { latest: object } };
       return JSON.stringify(checkpoint.latest, null, 4);
     },
@@ -160,11 +170,16 @@ async function createStack(options: TestStackOptions, places: Places): Promise<S
 }
 
 function definedOnly(environment: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
 }
 
 function toConfigMap(config: Record<string, unknown>, secrets: Record<string, string>): ConfigMap {
-  const plain = Object.entries(config).map(([key, value]) => [key, { value: typeof value === "string" ? value : JSON.stringify(value) }]);
+  const plain = Object.entries(config).map(([key, value]) => [
+    key,
+    { value: typeof value === "string" ? value : JSON.stringify(value) },
+  ]);
   const secret = Object.entries(secrets).map(([key, value]) => [key, { value, secret: true }]);
   return Object.fromEntries([...plain, ...secret]) as ConfigMap;
 }
@@ -207,5 +222,9 @@ async function runEngine(
 }
 
 function readLines(file: string): string[] {
-  return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(line => line !== "") : [];
+  return existsSync(file)
+    ? readFileSync(file, "utf8")
+        .split("\n")
+        .filter(line => line !== "")
+    : [];
 }

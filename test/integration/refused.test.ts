@@ -51,8 +51,15 @@ test("a preview that contacts nobody goes on without a key and says so; secrets 
 });
 
 test("a pasted key that a program hands over as an output ends its preview", async () => {
-  const connection = () => ({ address: "10.0.0.1", hostKey, privateKey: new pulumi.Config("mine").requireSecret("key") });
-  const program = () => Promise.resolve(void new PrometheusBackup("prom-a", { hostName: "prom-a", connection: connection(), repositories }));
+  const connection = () => ({
+    address: "10.0.0.1",
+    hostKey,
+    privateKey: new pulumi.Config("mine").requireSecret("key"),
+  });
+  const program = () =>
+    Promise.resolve(
+      void new PrometheusBackup("prom-a", { hostName: "prom-a", connection: connection(), repositories }),
+    );
   const stack = await createTestStack({ program, secrets: { "mine:key": pasted } });
   const run = await stack.tryPreview();
   stack.remove();

@@ -37,7 +37,10 @@ let before: Measured;
 
 beforeAll(async () => {
   [minio, host, newHost, unborn] = await Promise.all([
-    sharedMinio(), startHost({ name: "lost" }), startHost({ name: "spare", layout: "course" }), startHost({ name: "unborn" }),
+    sharedMinio(),
+    startHost({ name: "lost" }),
+    startHost({ name: "spare", layout: "course" }),
+    startHost({ name: "unborn" }),
   ]);
   await minio.client().send(new CreateBucketCommand({ Bucket: bucketName }));
   const user = async (hostName: string, mayRead: string[]) => {
@@ -45,23 +48,38 @@ beforeAll(async () => {
     return credentialsFile(await minio.addUser(hostName, JSON.parse(policy) as object));
   };
   const offsite = { bucket: bucketName, region: "eu-central-1", endpoint: minio.endpointForHosts };
-  const own = (name: string) => ({ repositories: [{ path: "/backup/prometheus" }, { ...offsite, credentials: `s3-${name}` }] });
+  const own = (name: string) => ({
+    repositories: [{ path: "/backup/prometheus" }, { ...offsite, credentials: `s3-${name}` }],
+  });
   deployment = await Deployment.create(
     { environment: "test", defaults: sharedSettings, hosts: [hostSettings(host, own("lost"))] },
-    { sshKey: host.privateKey, "s3-lost": await user("lost", []), "s3-spare": await user("spare", ["lost"]), "s3-unborn": await user("unborn", ["lost"]) },
+    {
+      sshKey: host.privateKey,
+      "s3-lost": await user("lost", []),
+      "s3-spare": await user("spare", ["lost"]),
+      "s3-unborn": await user("unborn", ["lost"]),
+    },
     minio.environment,
   );
   // What is compared by block must not be merged meanwhile.
-  await host.run(`sed -i 's/^ARGS="/&--storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h /' /etc/default/prometheus`);
+  await host.run(
+    `sed -i 's/^ARGS="/&--storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h /' /etc/default/prometheus`,
+  );
   configureSpare = (more, ofUnborn) => {
     const others = ofUnborn === undefined ? [] : [hostSettings(unborn, { ...own("unborn"), ...ofUnborn })];
-    return deployment.change({ hosts: [hostSettings(host, own("lost")), hostSettings(newHost, { ...own("spare"), ...more }), ...others] });
+    return deployment.change({
+      hosts: [hostSettings(host, own("lost")), hostSettings(newHost, { ...own("spare"), ...more }), ...others],
+    });
   };
   await makeHistory(host, { days: 1, series: 50, cached: true });
   await deployment.stack.up();
   await waitUntil("the server has scraped its targets twice", 90, () => isScraped(host));
   await host.run(command);
-  const shown = JSON.parse(await host.run(`${command} show latest --json`)) as { name: string; blocks: Block[]; coverage: { newestSample: string } };
+  const shown = JSON.parse(await host.run(`${command} show latest --json`)) as {
+    name: string;
+    blocks: Block[];
+    coverage: { newestSample: string };
+  };
   ({ name: backup, blocks } = shown);
   at = Math.floor(Date.parse(shown.coverage.newestSample) / 1000);
   before = await measure(host, at);
@@ -72,9 +90,13 @@ afterAll(async () => {
 });
 
 /** Without what the server is writing at this moment. */
-const dataEntries = () => host.run(`cd ${host.paths.dataDirectory} && ls -d 01* wal chunks_head | grep -v '\\.tmp-for-'`);
+const dataEntries = () =>
+  host.run(`cd ${host.paths.dataDirectory} && ls -d 01* wal chunks_head | grep -v '\\.tmp-for-'`);
 
-/** A restore that must fail: with this code, with the old data served afterwards, and nothing but a download left beside them. */
+/**
+ * A restore that must fail: with this code, with the old data served afterwards, and nothing but a download left beside
+ * them.
+ */
 async function failedRestore(options: string, code: number): Promise<string> {
   const entries = await dataEntries();
   const finished = await host.exec(`${command} restore latest --yes ${options}`);
@@ -121,7 +143,8 @@ test("a restore is refused while prometheus.yml would keep the server from start
   expect(await serverProcess(host)).toBe(process);
 });
 
-const history = () => blocks.filter(block => !block.head && block.maxTime <= (at - 2 * 3600) * 1000).sort((a, b) => a.minTime - b.minTime);
+const history = () =>
+  blocks.filter(block => !block.head && block.maxTime <= (at - 2 * 3600) * 1000).sort((a, b) => a.minTime - b.minTime);
 
 test("a part by time is a data directory that serves exactly the blocks of that time", async () => {
   const [, wanted] = history();
@@ -130,7 +153,10 @@ test("a part by time is a data directory that serves exactly the blocks of that 
   const rfc3339 = (time: number) => new Date(time).toISOString();
   const part = await served(host, "/srv/by-time", `--from ${rfc3339(from)} --to ${rfc3339(to)}`);
   expect(touched.length).toBeLessThan(blocks.length);
-  expect(part).toEqual({ samples: touched.reduce((sum, block) => sum + block.numSamples, 0), names: ["history_requests_total"] });
+  expect(part).toEqual({
+    samples: touched.reduce((sum, block) => sum + block.numSamples, 0),
+    names: ["history_requests_total"],
+  });
 });
 
 test("a part by block serves exactly that block", async () => {
@@ -143,7 +169,12 @@ test("a lost data directory comes back whole", async () => {
   await host.run(`systemctl stop prometheus && rm -rf -- ${host.paths.dataDirectory} /backup/prometheus`);
   const restored = await host.exec(`${command} restore latest --yes`);
   expect(restored.code, restored.stderr).toBe(0);
-  expect(restored.stderr).toMatch(new RegExp(`^Restored ${backup}: ${blocks.length} blocks, downtime \\d+\\.\\d s, all in all \\d+ m?s; the server has answered from the time of ${blocks.length} blocks\\.$`, "m"));
+  expect(restored.stderr).toMatch(
+    new RegExp(
+      `^Restored ${backup}: ${blocks.length} blocks, downtime \\d+\\.\\d s, all in all \\d+ m?s; the server has answered from the time of ${blocks.length} blocks\\.$`,
+      "m",
+    ),
+  );
   expect(await measure(host, at)).toEqual(before);
   expect(await host.run(`stat --format %U:%G ${host.paths.dataDirectory}`)).toBe("prometheus:prometheus\n");
 });
@@ -152,7 +183,11 @@ const rootState = "/var/lib/prometheus-backup-restore";
 const note = () => newHost.run(`cat ${rootState}/bootstrapped`);
 const bootstrap = (on = newHost) => on.exec(`${command} bootstrap latest --host lost`);
 /** What only a restore would change on the new host. */
-const bornState = async () => [await serverProcess(newHost), await newHost.run(`ls --ignore='restore-*' ${newHost.paths.dataDirectory} ${rootState}`), await besideData(newHost)];
+const bornState = async () => [
+  await serverProcess(newHost),
+  await newHost.run(`ls --ignore='restore-*' ${newHost.paths.dataDirectory} ${rootState}`),
+  await besideData(newHost),
+];
 
 test("a new host whose backup is missing or damaged fails `up` with the reason, and its server goes on as it was", async () => {
   await configureSpare({ bootstrapFrom: { host: "lost", backup: "20200101T000000Z" } });
@@ -160,19 +195,29 @@ test("a new host whose backup is missing or damaged fails `up` with the reason, 
   expect([previewed.dials, previewed.output]).toEqual([[], expect.stringContaining("spare-bootstrap-install")]);
   const missing = await deployment.stack.tryUp();
   // Its own directory is new: nobody can tell that from a disk which is not mounted.
-  const words = "no repository that answers holds a backup 20200101T000000Z of host 'lost', and these do not answer: local";
+  const words =
+    "no repository that answers holds a backup 20200101T000000Z of host 'lost', and these do not answer: local";
   expect([missing.ok, missing.output]).toEqual([false, expect.stringContaining(words)]);
-  expect(missing.output).toContain("this host could not be restored from backup 20200101T000000Z of lost (above); its data are as before. Mend that and run `pulumi up` again");
+  expect(missing.output).toContain(
+    "this host could not be restored from backup 20200101T000000Z of lost (above); its data are as before. Mend that and run `pulumi up` again",
+  );
   const untouched = await bornState();
   expect(untouched.join("\n")).not.toMatch(/01[0-9A-HJKMNP-TV-Z]{24}|bootstrapped|restore-|before-/);
 
   const { object, mend } = await flipByte(minio, bucketName, "lost/blocks/");
   await configureSpare({ bootstrapFrom: { host: "lost" } });
   const damaged = await deployment.stack.tryUp();
-  expect([damaged.ok, damaged.output]).toEqual([false, expect.stringContaining(`${object} is damaged: its checksum is not the recorded one`)]);
+  expect([damaged.ok, damaged.output]).toEqual([
+    false,
+    expect.stringContaining(`${object} is damaged: its checksum is not the recorded one`),
+  ]);
   const [process, entries, beside] = await bornState();
   // What has been downloaded whole is used by the next try.
-  expect([process, entries, beside]).toEqual([untouched[0], untouched[1], `${newHost.paths.dataDirectory}/restore-${backup}\n`]);
+  expect([process, entries, beside]).toEqual([
+    untouched[0],
+    untouched[1],
+    `${newHost.paths.dataDirectory}/restore-${backup}\n`,
+  ]);
   await mend();
 });
 
@@ -181,28 +226,36 @@ test("a new host is born from the backup of another one by `up`, once", async ()
   // The step, which had failed, and what waits for it: the admin API and the alert rules.
   expect(changesOf(born)).toEqual({ create: 3 });
   expect(await measure(newHost, at)).toEqual(before);
-  expect(await note()).toMatch(new RegExp(`^bootstrapped from backup ${backup} of lost at \\d{4}-\\d\\d-\\d\\dT[0-9:]{8}Z\n$`));
+  expect(await note()).toMatch(
+    new RegExp(`^bootstrapped from backup ${backup} of lost at \\d{4}-\\d\\d-\\d\\dT[0-9:]{8}Z\n$`),
+  );
   expect(await besideData(newHost)).toMatch(/^\/var\/lib\/prometheus\/before-\d{8}T\d{6}Z\n$/);
   const again = await deployment.stack.up();
   expect([changesOf(again), again.dials]).toEqual([{}, []]);
 });
 
 test("once born, neither lost data nor other values restore anything, and `up` says so", async () => {
-  await newHost.run(`set -e; systemctl stop prometheus; mkdir /root/blocks; mv ${newHost.paths.dataDirectory}/01* /root/blocks/; systemctl start prometheus`);
+  await newHost.run(
+    `set -e; systemctl stop prometheus; mkdir /root/blocks; mv ${newHost.paths.dataDirectory}/01* /root/blocks/; systemctl start prometheus`,
+  );
   await waitForPrometheus(newHost);
   const wiped = await bornState();
   await configureSpare({ bootstrapFrom: { host: "lost", backup, repository: "offsite" } });
   const changed = await deployment.stack.up();
   // The command; and in the state alone, the arguments of the components around it.
   expect(changesOf(changed)).toEqual({ update: 4 });
-  expect(changed.output).toContain(`nothing to do: ${(await note()).trim()}. Data that were lost since then come back with: prometheus-backup.sh restore latest`);
+  expect(changed.output).toContain(
+    `nothing to do: ${(await note()).trim()}. Data that were lost since then come back with: prometheus-backup.sh restore latest`,
+  );
   expect(await bornState()).toEqual(wiped);
 
   await configureSpare({});
   const removed = await deployment.stack.up();
   expect(changesOf(removed)).toEqual({ delete: 2, update: 2 });
   expect(await bornState()).toEqual(wiped);
-  await newHost.run(`set -e; systemctl stop prometheus; mv /root/blocks/* ${newHost.paths.dataDirectory}/; systemctl start prometheus; rm -rf ${newHost.paths.dataDirectory}/before-*`);
+  await newHost.run(
+    `set -e; systemctl stop prometheus; mv /root/blocks/* ${newHost.paths.dataDirectory}/; systemctl start prometheus; rm -rf ${newHost.paths.dataDirectory}/before-*`,
+  );
   await waitForPrometheus(newHost);
 });
 
@@ -210,18 +263,34 @@ test("a host with blocks of its own is left alone for good, unless an earlier tr
   await newHost.run(`mv ${rootState}/bootstrapped /root/`);
   const [process] = await bornState();
   const declined = await bootstrap();
-  expect([declined.code, declined.stdout]).toEqual([0, expect.stringMatching(/^warning: left alone: \/var\/lib\/prometheus holds \d+ blocks of its own, so this host is not new\. To restore it all the same: prometheus-backup\.sh restore latest --host lost\n$/)]);
-  expect((await bootstrap()).stdout).toMatch(/^nothing to do: left alone, because \/var\/lib\/prometheus held \d+ blocks of its own, at /);
+  expect([declined.code, declined.stdout]).toEqual([
+    0,
+    expect.stringMatching(
+      /^warning: left alone: \/var\/lib\/prometheus holds \d+ blocks of its own, so this host is not new\. To restore it all the same: prometheus-backup\.sh restore latest --host lost\n$/,
+    ),
+  ]);
+  expect((await bootstrap()).stdout).toMatch(
+    /^nothing to do: left alone, because \/var\/lib\/prometheus held \d+ blocks of its own, at /,
+  );
 
   await newHost.run(`rm ${rootState}/bootstrapped; echo earlier >${rootState}/bootstrap-begun`);
   const beneath = await bootstrap();
-  expect([beneath.code, beneath.stdout], beneath.stderr).toEqual([0, expect.stringMatching(`^bootstrapped from backup ${backup} of lost at `)]);
+  expect([beneath.code, beneath.stdout], beneath.stderr).toEqual([
+    0,
+    expect.stringMatching(`^bootstrapped from backup ${backup} of lost at `),
+  ]);
   expect(beneath.stderr).toContain(`${blocks.length} blocks: the server holds their time already`);
-  expect([await newHost.run(`ls ${rootState}`), (await bornState())[0]]).toEqual([expect.not.stringContaining("begun"), process]);
+  expect([await newHost.run(`ls ${rootState}`), (await bornState())[0]]).toEqual([
+    expect.not.stringContaining("begun"),
+    process,
+  ]);
 });
 
 test("a new host gets the backup of another one, keeps its own data aside, and writes nothing to the other's directory", async () => {
-  const objects = async () => (await minio.client().send(new ListObjectsV2Command({ Bucket: bucketName, Prefix: "lost/" }))).Contents?.map(({ Key, LastModified }) => [Key, LastModified]);
+  const objects = async () =>
+    (await minio.client().send(new ListObjectsV2Command({ Bucket: bucketName, Prefix: "lost/" }))).Contents?.map(
+      ({ Key, LastModified }) => [Key, LastModified],
+    );
   const untouched = await objects();
   const restored = await newHost.exec(`${command} restore latest --host lost --yes`);
   expect(restored.code, restored.stderr).toBe(0);
@@ -237,26 +306,40 @@ test("a new host gets the backup of another one, keeps its own data aside, and w
 test("a host whose Prometheus has never run stays like that while its birth fails, and `up` says so", async () => {
   const { dataDirectory } = unborn.paths;
   await unborn.run(`systemctl disable --now prometheus && rm -rf ${dataDirectory}`);
-  const state = async () => [await unborn.run("systemctl show --property=ActiveState --value prometheus"), (await unborn.exec(`ls -d ${dataDirectory}`)).code];
+  const state = async () => [
+    await unborn.run("systemctl show --property=ActiveState --value prometheus"),
+    (await unborn.exec(`ls -d ${dataDirectory}`)).code,
+  ];
   await configureSpare({}, { bootstrapFrom: { host: "lost", backup: "20200101T000000Z" } });
   const missing = await deployment.stack.tryUp();
   // Its own directory is new: nobody can tell that from a disk which is not mounted.
-  const words = "no repository that answers holds a backup 20200101T000000Z of host 'lost', and these do not answer: local";
+  const words =
+    "no repository that answers holds a backup 20200101T000000Z of host 'lost', and these do not answer: local";
   expect([missing.ok, missing.output]).toEqual([false, expect.stringContaining(words)]);
   expect(missing.output).toContain("prometheus.service is not running; the try that succeeds starts it.");
   expect(await state()).toEqual(["inactive\n", 2]);
 
   await unborn.run("systemctl mask prometheus");
   const masked = await bootstrap(unborn);
-  expect([masked.code, errorOf(masked)]).toEqual([12, expect.stringMatching(/prometheus\.service is masked, .*; run: systemctl unmask prometheus\.service$/)]);
+  expect([masked.code, errorOf(masked)]).toEqual([
+    12,
+    expect.stringMatching(/prometheus\.service is masked, .*; run: systemctl unmask prometheus\.service$/),
+  ]);
   await unborn.run("systemctl unmask prometheus");
 
   const dropIn = "/etc/systemd/system/prometheus.service.d/not-yet.conf";
   await unborn.writeFile(dropIn, "[Unit]\nConditionPathExists=/etc/provisioned\n");
   await unborn.run("systemctl daemon-reload");
   const unmet = await bootstrap(unborn);
-  expect([unmet.code, errorOf(unmet)]).toEqual([4, expect.stringContaining("a condition of its unit is not met, so systemd does not start it")]);
-  expect([...(await state()), await besideData(unborn)]).toEqual(["inactive\n", 2, `${dataDirectory}.restore-${backup}\n`]);
+  expect([unmet.code, errorOf(unmet)]).toEqual([
+    4,
+    expect.stringContaining("a condition of its unit is not met, so systemd does not start it"),
+  ]);
+  expect([...(await state()), await besideData(unborn)]).toEqual([
+    "inactive\n",
+    2,
+    `${dataDirectory}.restore-${backup}\n`,
+  ]);
   await unborn.run(`rm ${dropIn} && systemctl daemon-reload`);
 });
 
@@ -264,14 +347,19 @@ test("a host whose Prometheus has never run is born by `up` before its first sta
   const cursor = (await unborn.run("journalctl --lines=1 --show-cursor | sed -n 's/^-- cursor: //p'")).trim();
   await configureSpare({}, { bootstrapFrom: { host: "lost" } });
   const born = await deployment.stack.up();
-  // The updates are in the state alone: the arguments of the components around it, with another backup than in the try before.
+  // The updates are in the state alone: the arguments of the components around it, with another backup than in the try
+  // before.
   expect(changesOf(born)).toEqual({ create: 3, update: 3 });
-  expect(born.output).toContain("warning: prometheus.service runs, but will not start when this host boots. Run: systemctl enable prometheus.service");
+  expect(born.output).toContain(
+    "warning: prometheus.service runs, but will not start when this host boots. Run: systemctl enable prometheus.service",
+  );
   expect(await measure(unborn, at)).toEqual(before);
   expect([await serverFlag(unborn, "web.enable-admin-api"), await besideData(unborn)]).toEqual(["true", ""]);
   expect(await unborn.run(`stat --format %U:%G ${unborn.paths.dataDirectory}`)).toBe("prometheus:prometheus\n");
   // One start for the birth, one for the admin API.
-  const starts = (await unborn.run(`journalctl --unit prometheus --output cat --after-cursor '${cursor}'`)).split("Server is ready to receive web requests").slice(0, -1);
+  const starts = (await unborn.run(`journalctl --unit prometheus --output cat --after-cursor '${cursor}'`))
+    .split("Server is ready to receive web requests")
+    .slice(0, -1);
   expect(starts).toHaveLength(2);
   const found = [...(starts[0] ?? "").matchAll(/Found healthy block.* ulid=(\w+)/g)].map(([, ulid]) => ulid);
   expect(found.sort()).toEqual(blocks.map(({ ulid }) => ulid).sort());
@@ -288,7 +376,10 @@ test("a server that is down and has a WAL without a block is born, too, and its 
   await unborn.run(`set -e; systemctl stop prometheus; rm -rf ${dataDirectory}/01*; rm ${rootState}/bootstrapped`);
   const wal = await unborn.run(`cat ${dataDirectory}/wal/0* | sha256sum`);
   const born = await bootstrap(unborn);
-  expect([born.code, born.stdout], born.stderr).toEqual([0, expect.stringContaining(`bootstrapped from backup ${backup} of lost`)]);
+  expect([born.code, born.stdout], born.stderr).toEqual([
+    0,
+    expect.stringContaining(`bootstrapped from backup ${backup} of lost`),
+  ]);
   expect(await measure(unborn, at)).toEqual(before);
   const aside = (await besideData(unborn)).trim();
   expect(born.stderr).toContain(`The data from before are in ${aside}.`);

@@ -1,4 +1,8 @@
-import { GetBucketLifecycleConfigurationCommand, GetBucketVersioningCommand, HeadBucketCommand } from "@aws-sdk/client-s3";
+import {
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  HeadBucketCommand,
+} from "@aws-sdk/client-s3";
 import * as aws from "@pulumi/aws";
 import * as command from "@pulumi/command";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -79,15 +83,28 @@ test("a bucket with what belongs to it is made, changed and removed on a real S3
   const program = (days: number) => async () => {
     const bucket = new aws.s3.Bucket("offsite", { bucket: "stand-in-test" });
     new aws.s3.BucketPublicAccessBlock("closed", { bucket: bucket.bucket, blockPublicAcls: true });
-    const versioning = new aws.s3.BucketVersioning("versions", { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } });
-    const rule = { id: "old", status: "Enabled", filter: { prefix: "" }, noncurrentVersionExpiration: { noncurrentDays: days } };
-    new aws.s3.BucketLifecycleConfiguration("lifecycle", { bucket: bucket.bucket, rules: [rule] }, { dependsOn: versioning });
+    const versioning = new aws.s3.BucketVersioning("versions", {
+      bucket: bucket.bucket,
+      versioningConfiguration: { status: "Enabled" },
+    });
+    const rule = {
+      id: "old",
+      status: "Enabled",
+      filter: { prefix: "" },
+      noncurrentVersionExpiration: { noncurrentDays: days },
+    };
+    new aws.s3.BucketLifecycleConfiguration(
+      "lifecycle",
+      { bucket: bucket.bucket, rules: [rule] },
+      { dependsOn: versioning },
+    );
     return Promise.resolve({ arn: bucket.arn });
   };
   const stack = await createTestStack({ program: program(30), environment: minio.environment });
   const client = minio.client();
   const lifecycleDays = async () =>
-    (await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: "stand-in-test" }))).Rules?.[0]?.NoncurrentVersionExpiration?.NoncurrentDays;
+    (await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: "stand-in-test" }))).Rules?.[0]
+      ?.NoncurrentVersionExpiration?.NoncurrentDays;
   expect((await stack.up()).outputs.arn?.value).toBe("arn:aws:s3:::stand-in-test");
   expect((await client.send(new GetBucketVersioningCommand({ Bucket: "stand-in-test" }))).Status).toBe("Enabled");
   expect([await lifecycleDays(), (await stack.up()).changes]).toEqual([30, { same: 5 }]);

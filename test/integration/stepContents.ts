@@ -7,14 +7,21 @@ import { type StepContent } from "../../components/host/payload";
 
 export const url = "http://127.0.0.1:9090";
 export const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";
-export const rules = "groups:\n  - name: prometheus-backup\n    rules:\n      - alert: PrometheusBackupFailed\n        expr: vector(1) > 2\n";
+export const rules =
+  "groups:\n  - name: prometheus-backup\n    rules:\n      - alert: PrometheusBackupFailed\n        expr: vector(1) > 2\n";
 export const hostile = "$(touch /tmp/executed) `id` 'single' \"double\" \\ % ü €";
 
 export const adminApi = (settings: Record<string, string> = {}): StepContent => ({
   settings: { UNIT: "prometheus.service", URL: url, EXPOSURE: "loopback", READY_TIMEOUT_SECONDS: "30", ...settings },
 });
 export const textfile = (settings: Record<string, string> = {}): StepContent => ({
-  settings: { DIRECTORY: "", EXPORTER_UNIT: "", EXPORTER_URL: "http://127.0.0.1:9100/metrics", OWNER: "prometheus", ...settings },
+  settings: {
+    DIRECTORY: "",
+    EXPORTER_UNIT: "",
+    EXPORTER_URL: "http://127.0.0.1:9100/metrics",
+    OWNER: "prometheus",
+    ...settings,
+  },
 });
 export const credentials = (text = hostile): StepContent => ({
   settings: { BACKUP_USER: "prometheus" },
@@ -32,9 +39,15 @@ export const backupJob = (user = "prometheus"): StepContent => ({
       mode: "0644",
       owner: "root:root",
     },
-    "/etc/cron.d/prometheus-backup": { content: "SHELL=/bin/sh\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh\n", mode: "0644", owner: "root:root" },
+    "/etc/cron.d/prometheus-backup": {
+      content: "SHELL=/bin/sh\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh\n",
+      mode: "0644",
+      owner: "root:root",
+    },
   },
-  carried: { "/usr/local/bin/prometheus-backup.sh": { content: renderHostCommand(), mode: "0755", owner: "root:root" } },
+  carried: {
+    "/usr/local/bin/prometheus-backup.sh": { content: renderHostCommand(), mode: "0755", owner: "root:root" },
+  },
 });
 /** The job as the settings of a stack make it. */
 export function jobOf(settings: Record<string, unknown>): StepContent {

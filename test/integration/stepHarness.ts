@@ -5,8 +5,15 @@ import { carriedPath, packToolkit, renderToolkit } from "../../components/host/t
 import type { Host } from "../hosts/host";
 import type { Finished } from "../tools/process";
 
-/** What a step gets on standard input on this host; the toolkit is copied there first, unless it is installed already. */
-export async function payload(host: Host, step: StepName, content: StepContent, installation = "test"): Promise<string> {
+/**
+ * What a step gets on standard input on this host; the toolkit is copied there first, unless it is installed already.
+ */
+export async function payload(
+  host: Host,
+  step: StepName,
+  content: StepContent,
+  installation = "test",
+): Promise<string> {
   const toolkit = renderToolkit();
   if ((await host.exec("test -e /usr/local/lib/prometheus-backup/toolkit")).code !== 0) {
     await host.run(`base64 -d >${carriedPath(toolkit, host.name)}`, { input: packToolkit(toolkit).toString("base64") });
@@ -15,7 +22,12 @@ export async function payload(host: Host, step: StepName, content: StepContent, 
 }
 
 /** Under the name of a resource of a stack it is an update of what that has installed. */
-export async function install(host: Host, step: StepName, content: StepContent, installation?: string): Promise<Finished> {
+export async function install(
+  host: Host,
+  step: StepName,
+  content: StepContent,
+  installation?: string,
+): Promise<Finished> {
   return host.exec("timeout 600 /bin/bash -s", { input: await payload(host, step, content, installation) });
 }
 
@@ -26,7 +38,8 @@ export function remove(host: Host, step: StepName, installation = "test"): Promi
 
 /** Everything on the host that a step may touch: path, owner, mode, content, and with `times` the times of files. */
 export function inventory(host: Host, times = false): Promise<string> {
-  const places = "/etc/prometheus /etc/prometheus-backup /etc/systemd /etc/cron.d /etc/logrotate.d /etc/default /etc/nginx/sites-enabled /usr/local /var/lib/node_exporter /var/lib/prometheus/node-exporter";
+  const places =
+    "/etc/prometheus /etc/prometheus-backup /etc/systemd /etc/cron.d /etc/logrotate.d /etc/default /etc/nginx/sites-enabled /usr/local /var/lib/node_exporter /var/lib/prometheus/node-exporter";
   const time = times ? "%T@ " : "";
   return host.run(
     `{ find ${places} -not -path '*.wants/*' -type d -printf '%p %u:%g %m\\n' 2>/dev/null
@@ -42,7 +55,9 @@ export async function serverProcess(host: Host, unit = host.paths.prometheusUnit
 }
 
 export async function serverFlag(host: Host, flag: string, port = 9090): Promise<string | undefined> {
-  const answer = JSON.parse(await host.run(`curl -s http://127.0.0.1:${port}/api/v1/status/flags`)) as { data: Record<string, string> };
+  const answer = JSON.parse(await host.run(`curl -s http://127.0.0.1:${port}/api/v1/status/flags`)) as {
+    data: Record<string, string>;
+  };
   return answer.data[flag];
 }
 

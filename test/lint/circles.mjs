@@ -37,7 +37,11 @@ function wayBack(file, next) {
 }
 
 export const noCircles = {
-  meta: { type: "problem", schema: [], messages: { circle: "{{way}} is a circle. Move what both need to a file below." } },
+  meta: {
+    type: "problem",
+    schema: [],
+    messages: { circle: "{{way}} is a circle. Move what both need to a file below." },
+  },
   create(context) {
     const file = context.filename;
     const check = node => {

@@ -28,16 +28,43 @@ function shellcheck(files: string[], options: string[]): boolean {
   return result.status === 0;
 }
 
-/** In a trap of the shell, a `return` without a number gives the status from before the trap, whatever the function did. */
+/**
+ * In a trap of the shell, a `return` without a number gives the status from before the trap, whatever the function did.
+ */
 function numbersReturns(files: string[]): boolean {
   const bare = files.flatMap(file =>
     fs
       .readFileSync(file, "utf8")
       .split("\n")
-      .flatMap((line, index) => (/^[^#]*\breturn\s*(;|\}|$)/.test(line) ? [`${file}:${index + 1}: write \`return 0\` or \`return $?\`: ${line.trim()}\n`] : [])),
+      .flatMap((line, index) =>
+        /^[^#]*\breturn\s*(;|\}|$)/.test(line)
+          ? [`${file}:${index + 1}: write \`return 0\` or \`return $?\`: ${line.trim()}\n`]
+          : [],
+      ),
   );
   process.stderr.write(bare.join(""));
   return bare.length === 0;
+}
+
+const WIDTH = 120;
+/** Words for people, or a pattern, neither of which is cut. */
+const TEXT = /"[^"]* [^"]* [^"]*"|'[^']* [^']* [^']*'|\S{60}/;
+
+/** No line is longer than a screen is wide, but for the sake of a text. */
+function fitsInLines(files: string[]): boolean {
+  const long = files.flatMap(file =>
+    fs
+      .readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((line, index) => {
+        const isHeader = line.startsWith("# parts: ");
+        return line.length > WIDTH && !TEXT.test(line) && !isHeader
+          ? [`${file}:${index + 1}: over ${WIDTH} columns\n`]
+          : [];
+      }),
+  );
+  process.stderr.write(long.join(""));
+  return long.length === 0;
 }
 
 /** Texts of others stay texts. */
@@ -51,14 +78,21 @@ function executesNothing(files: string[]): boolean {
 function keepsRooms(): boolean {
   const library = path.join(scriptsDirectory, "lib");
   const files = ROOMS.flatMap((room, order) =>
-    shellFiles(path.join(library, room)).map((file): RoomFile => ({ room, order, text: fs.readFileSync(file, "utf8") })),
+    shellFiles(path.join(library, room)).map((file): RoomFile => ({
+      room,
+      order,
+      text: fs.readFileSync(file, "utf8"),
+    })),
   );
   const found = upwardCalls(files);
   process.stderr.write(found.map(line => `${line}\n`).join(""));
   return found.length === 0;
 }
 
-/** What the host command reads is set in it. Steps share parts of which not each calls every function: they count as one. */
+/**
+ * What the host command reads is set in it. Steps share parts of which not each calls every function: they count as
+ * one.
+ */
 function setsWhatItReads({ [HOST_COMMAND]: hostCommand = "", ...steps }: Record<string, string>): boolean {
   const programs = { "the host command": hostCommand, "the steps": Object.values(steps).join("\n") };
   const found = Object.entries(programs).flatMap(([name, text]) =>
@@ -80,11 +114,24 @@ function main(): number {
       fs.writeFileSync(file, text);
       return file;
     });
-    const alone = [...shellFiles(scriptsDirectory), ...shellFiles(path.join(root, "test")), path.join(root, ".ci", "run")];
+    const alone = [
+      ...shellFiles(scriptsDirectory),
+      ...shellFiles(path.join(root, "test")),
+      path.join(root, ".ci", "run"),
+    ];
     // What a part may do because it lies alone stands in scripts/.shellcheckrc; joined, nothing is let off.
     const good = shellcheck(alone, []) && shellcheck(files, []);
     const ours = shellFiles(scriptsDirectory);
-    return [numbersReturns(ours), executesNothing(ours), keepsRooms(), setsWhatItReads(joined), good].every(Boolean) ? 0 : 1;
+    return [
+      fitsInLines(ours),
+      numbersReturns(ours),
+      executesNothing(ours),
+      keepsRooms(),
+      setsWhatItReads(joined),
+      good,
+    ].every(Boolean)
+      ? 0
+      : 1;
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
   }

@@ -3,20 +3,39 @@ import { expect, test } from "vitest";
 import { violations } from "./shellRules";
 
 test.each([
-  ['eval "$words"', "eval"], ['if true; then source "$file"; fi', "source"], ['unset "METRICS[$key]"', "unset"], ['printf -v "M[$key]" x', "printf -v"],
-  ['read -r "M[$key]" <<<x', "read"], ['declare "$name=1"', "name of a variable"], ["local -i n=0", "assignment"], ["if [[ $a -gt 1 ]]; then", "-eq and the like"],
-  ["let n=$x", "let"], ['awk "{ print $1 + $more }"', "awk program"],
+  ['eval "$words"', "eval"],
+  ['if true; then source "$file"; fi', "source"],
+  ['unset "METRICS[$key]"', "unset"],
+  ['printf -v "M[$key]" x', "printf -v"],
+  ['read -r "M[$key]" <<<x', "read"],
+  ['declare "$name=1"', "name of a variable"],
+  ["local -i n=0", "assignment"],
+  ["if [[ $a -gt 1 ]]; then", "-eq and the like"],
+  ["let n=$x", "let"],
+  ['awk "{ print $1 + $more }"', "awk program"],
 ])("%s", (line, why) => {
-  expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([expect.stringMatching(new RegExp(`^lib/x.sh:2: .*${why}`))]);
+  expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([
+    expect.stringMatching(new RegExp(`^lib/x.sh:2: .*${why}`)),
+  ]);
 });
 
 test("a function that counts with what it has read has looked at its form", () => {
-  const counts = (check: string) => `f() {\n  local n\n  read -r n <file\n  ${check}\n  if (( n > 1 )); then return 1; fi\n}\n`;
+  const counts = (check: string) =>
+    `f() {\n  local n\n  read -r n <file\n  ${check}\n  if (( n > 1 )); then return 1; fi\n}\n`;
   expect(violations("lib/x.sh", counts("true"))).toEqual([expect.stringContaining("f counts with $n as it was read")]);
   expect(violations("lib/x.sh", counts("[[ $n =~ ^[0-9]{1,9}$ ]] || return 1"))).toEqual([]);
 });
 
 test("what only looks like it is let through", () => {
-  const good = ["# eval", 'unset "$name"', 'printf -v now "%(%s)T" -1', 'read -r key value <file', "local -A map=()", "grep -e x", "unset 'METRICS[$key]'", "printf '%s' \"$x\" | awk '{ print $1 }'"];
+  const good = [
+    "# eval",
+    'unset "$name"',
+    'printf -v now "%(%s)T" -1',
+    "read -r key value <file",
+    "local -A map=()",
+    "grep -e x",
+    "unset 'METRICS[$key]'",
+    "printf '%s' \"$x\" | awk '{ print $1 }'",
+  ];
   expect(violations("lib/x.sh", good.join("\n"))).toEqual([]);
 });

@@ -1,6 +1,14 @@
 // The package as a user gets it: packed from a clean copy of this tree, installed by npm into an empty project.
 import {
-  copyFileSync, cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, symlinkSync, writeFileSync,
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -62,7 +70,11 @@ async function pack(copy: string, directory: string): Promise<string> {
 /** What npm would fetch for the package: the dependencies of this tree that are not for its development alone. */
 async function dependencies(): Promise<string[]> {
   const listed = await runOrThrow("npm", ["ls", "--omit=dev", "--all", "--parseable"], { cwd: root });
-  const places = listed.trim().split("\n").slice(1).map(place => path.relative(root, place));
+  const places = listed
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map(place => path.relative(root, place));
   return places.filter(place => place.lastIndexOf("node_modules") === 0);
 }
 

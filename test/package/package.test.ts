@@ -48,8 +48,13 @@ test("the package holds the built components, what hosts get, the pages, and not
       ...filesOf("scripts", ".sh"),
       ...filesOf("docs", ".md"),
       "docs/grafana/prometheus-backup.json",
-      "CHANGELOG.md", "LICENSE", "PulumiPlugin.yaml", "README.md",
-      "package.json", "tsconfig.build.json", "tsconfig.json",
+      "CHANGELOG.md",
+      "LICENSE",
+      "PulumiPlugin.yaml",
+      "README.md",
+      "package.json",
+      "tsconfig.build.json",
+      "tsconfig.json",
     ].sort(),
   );
   expect(filesOf("scripts", ".sh").length).toBeGreaterThan(60);
@@ -115,12 +120,15 @@ void main();
 
 /** What the sources of this tree would have said. */
 async function saidBySources(): Promise<Said> {
-  const { all, named } = await recordResources(() => new PrometheusBackup("prom-a", {
-    hostName: "prom-a",
-    connection: { address: "10.0.0.11", hostKey },
-    repositories: [{ path: "/backup/prometheus" }],
-    source: Source.Hot,
-  }));
+  const { all, named } = await recordResources(
+    () =>
+      new PrometheusBackup("prom-a", {
+        hostName: "prom-a",
+        connection: { address: "10.0.0.11", hostKey },
+        repositories: [{ path: "/backup/prometheus" }],
+        source: Source.Hot,
+      }),
+  );
   return {
     registered: all.map(({ type, name }) => `${type} ${name}`).sort(),
     // The digest of all programs and of the host command is part of its name.
@@ -155,11 +163,21 @@ test("everything that the module exports can be imported by name in ESM", async 
   expect(JSON.parse(await runOrThrow(process.execPath, ["names.mjs"], { cwd: installed.project }))).toEqual(names);
 });
 
-test.each(representatives([
-  { moduleResolution: "node10", module: "commonjs", programs: ["program."], more: { ignoreDeprecations: "6.0" } },
-  { moduleResolution: "node16", module: "node16", programs: ["program.", "program.m"], more: { skipLibCheck: false } },
-  { moduleResolution: "bundler", module: "preserve", programs: ["program.m"], more: {} },
-], ({ moduleResolution }) => moduleResolution === "node10"))("a TypeScript program passes the strict check with moduleResolution $moduleResolution, and runs", async way => {
+test.each(
+  representatives(
+    [
+      { moduleResolution: "node10", module: "commonjs", programs: ["program."], more: { ignoreDeprecations: "6.0" } },
+      {
+        moduleResolution: "node16",
+        module: "node16",
+        programs: ["program.", "program.m"],
+        more: { skipLibCheck: false },
+      },
+      { moduleResolution: "bundler", module: "preserve", programs: ["program.m"], more: {} },
+    ],
+    ({ moduleResolution }) => moduleResolution === "node10",
+  ),
+)("a TypeScript program passes the strict check with moduleResolution $moduleResolution, and runs", async way => {
   const { moduleResolution, module, programs, more } = way;
   const directory = path.join(installed.project, moduleResolution);
   mkdirSync(directory);
@@ -178,7 +196,9 @@ test.each(representatives([
 async function schemaOf(directory: string): Promise<string[]> {
   const runner = path.join(installed.project, "node_modules", "@pulumi", "pulumi", "cmd", "run-plugin");
   const plugin = spawn(process.execPath, [runner, directory], {
-    cwd: installed.directory, env: testEnvironment(), stdio: ["ignore", "pipe", "inherit"],
+    cwd: installed.directory,
+    env: testEnvironment(),
+    stdio: ["ignore", "pipe", "inherit"],
   });
   try {
     const client = new ResourceProviderClient(`127.0.0.1:${await portOf(plugin)}`, credentials.createInsecure());
@@ -223,15 +243,18 @@ async function previewOfClone(): Promise<{ messages: string[]; registered: strin
   }
 }
 
-slowTest("the program of a clone starts as it was built, and from the sources once one of them has changed", async () => {
-  const mark = '\nrequire("@pulumi/pulumi").log.info("as it was built");\n';
-  appendFileSync(path.join(installed.copy, "bin", "stack", "program.js"), mark);
-  const built = await previewOfClone();
-  const wayIn: unknown = expect.stringMatching(/^no way into prom-1: /);
-  expect(built.messages).toEqual(["as it was built", wayIn]);
-  expect(built.registered).toContain("command:remote:Command prom-1-backup-job-install");
-  appendFileSync(path.join(installed.copy, "components", "fields", "schedule.ts"), "// Changed.\n");
-  expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
-  rmSync(path.join(installed.copy, "bin"), { recursive: true });
-  expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
-});
+slowTest(
+  "the program of a clone starts as it was built, and from the sources once one of them has changed",
+  async () => {
+    const mark = '\nrequire("@pulumi/pulumi").log.info("as it was built");\n';
+    appendFileSync(path.join(installed.copy, "bin", "stack", "program.js"), mark);
+    const built = await previewOfClone();
+    const wayIn: unknown = expect.stringMatching(/^no way into prom-1: /);
+    expect(built.messages).toEqual(["as it was built", wayIn]);
+    expect(built.registered).toContain("command:remote:Command prom-1-backup-job-install");
+    appendFileSync(path.join(installed.copy, "components", "fields", "schedule.ts"), "// Changed.\n");
+    expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
+    rmSync(path.join(installed.copy, "bin"), { recursive: true });
+    expect(await previewOfClone()).toEqual({ messages: [wayIn], registered: built.registered });
+  },
+);

@@ -32,7 +32,9 @@ afterAll(() => {
 
 /** Starts a project as `pulumi preview` does. */
 function preview(
-  project: string, config: Record<string, unknown>, environment: Record<string, string> = {},
+  project: string,
+  config: Record<string, unknown>,
+  environment: Record<string, string> = {},
 ): Promise<Finished> {
   const start = previewOf(project, engine, config);
   const [command = "", ...words] = start.words;

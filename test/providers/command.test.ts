@@ -49,7 +49,12 @@ describe("running a command", () => {
   });
 
   test("update runs `update`, or `create` where there is none", async () => {
-    const both = await commandProvider.update?.("id", URN, {}, inputs({ create: "echo created", update: "echo updated" }));
+    const both = await commandProvider.update?.(
+      "id",
+      URN,
+      {},
+      inputs({ create: "echo created", update: "echo updated" }),
+    );
     const one = await commandProvider.update?.("id", URN, {}, inputs({ create: "echo created" }));
     expect([(both?.outs as Properties).stdout, (one?.outs as Properties).stdout]).toEqual(["updated", "created"]);
   });
@@ -74,7 +79,9 @@ describe("running a command", () => {
 describe("connecting", () => {
   test("refuses another host key", async () => {
     const other = newKey().publicKey.split(" ").slice(0, 2).join(" ");
-    await expect(create(inputs({}, { hostKey: other }))).rejects.toThrow("after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch");
+    await expect(create(inputs({}, { hostKey: other }))).rejects.toThrow(
+      "after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch",
+    );
   });
 
   test("refuses another client key", async () => {
@@ -88,7 +95,9 @@ describe("connecting", () => {
     const log = path.join(mkdtempSync(path.join(tmpdir(), "stand-in-")), "dials");
     process.env[DIAL_LOG_VARIABLE] = log;
     try {
-      await expect(create(inputs({}, { port, dialErrorLimit: 2 }))).rejects.toThrow(`after 2 failed attempts: dial tcp 127.0.0.1:${port}: connect: connection refused`);
+      await expect(create(inputs({}, { port, dialErrorLimit: 2 }))).rejects.toThrow(
+        `after 2 failed attempts: dial tcp 127.0.0.1:${port}: connect: connection refused`,
+      );
     } finally {
       delete process.env[DIAL_LOG_VARIABLE];
     }
@@ -119,7 +128,10 @@ describe("check and diff", () => {
     ["a lost secret mark", { connection: "plain" }, { changes: true, replaces: [] }],
   ])("a change of %s", async (_what, change, expected) => {
     const olds: Properties = { ...inputs({ stdin: "old", triggers: ["old"] }), stdout: "x" };
-    const news = { ...inputs({ stdin: "old", triggers: ["old"] }), ...("connection" in change ? { connection: unwrap(olds.connection) } : change) };
+    const news = {
+      ...inputs({ stdin: "old", triggers: ["old"] }),
+      ...("connection" in change ? { connection: unwrap(olds.connection) } : change),
+    };
     expect(await commandProvider.diff?.("id", URN, olds, news)).toEqual({ ...expected, deleteBeforeReplace: false });
   });
 });

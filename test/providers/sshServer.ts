@@ -25,8 +25,14 @@ export async function startSshServer(): Promise<SshServer> {
     connections.push(connection);
     connection.on("error", () => undefined);
     connection.on("authentication", context => {
-      const isKnown = context.method === "publickey" && context.username === "deploy" && context.key.data.equals(allowed.getPublicSSH());
-      const isSigned = context.method === "publickey" && (context.signature === undefined || allowed.verify(context.blob as Buffer, context.signature, context.hashAlgo) === true);
+      const isKnown =
+        context.method === "publickey" &&
+        context.username === "deploy" &&
+        context.key.data.equals(allowed.getPublicSSH());
+      const isSigned =
+        context.method === "publickey" &&
+        (context.signature === undefined ||
+          allowed.verify(context.blob as Buffer, context.signature, context.hashAlgo) === true);
       if (isKnown && isSigned) {
         context.accept();
       } else {

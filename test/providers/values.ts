@@ -49,9 +49,17 @@ export function isSame(left: unknown, right: unknown): boolean {
 }
 
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    isObject(inner) ? Object.fromEntries(Object.entries(inner).filter(([, each]) => each !== undefined && each !== null).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
-  ) ?? "undefined";
+  return (
+    JSON.stringify(value, (_key, inner: unknown) =>
+      isObject(inner)
+        ? Object.fromEntries(
+            Object.entries(inner)
+              .filter(([, each]) => each !== undefined && each !== null)
+              .sort(([a], [b]) => (a < b ? -1 : 1)),
+          )
+        : inner,
+    ) ?? "undefined"
+  );
 }
 
 /** The named inputs whose values differ between the state and the new inputs. */

@@ -1,5 +1,5 @@
-// A repository in Google Cloud Storage, as far as that can be had without Google: an emulator that speaks its API, and a token service that
-// gives every service account a token.
+// A repository in Google Cloud Storage, as far as that can be had without Google: an emulator that speaks its API, and
+// a token service that gives every service account a token.
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,7 +15,15 @@ import { ensureReceiver } from "../tools/receivers";
 
 const PLACE = "/srv/sites/cloudy";
 const EMULATOR = "http://127.0.0.1:9631";
-const plan: RepositoryPlan = { name: "gcs", gcs: "fleet", prefix: "prometheus", endpoint: `${EMULATOR}/storage/v1/`, hasCredentials: true, prune: true, proof: "required" };
+const plan: RepositoryPlan = {
+  name: "gcs",
+  gcs: "fleet",
+  prefix: "prometheus",
+  endpoint: `${EMULATOR}/storage/v1/`,
+  hasCredentials: true,
+  prune: true,
+  proof: "required",
+};
 
 let setting: Setting;
 let server: OwnServer;
@@ -27,14 +35,33 @@ beforeAll(async () => {
   const { host } = setting;
   server = await startOwnServer(host, { name: "cloudy", port: 9632 });
   tokens = await startPrometheusStub(new URL(setting.minio.endpointForHosts).hostname, server.dataDirectory);
-  tokens.answer("/token", { status: 200, type: "application/json", body: JSON.stringify({ access_token: "a-token", token_type: "Bearer", expires_in: 3600 }) });
-  await host.writeFile("/usr/local/bin/fake-gcs-server", readFileSync(await ensureReceiver("fake-gcs-server")), { mode: "0755" });
+  tokens.answer("/token", {
+    status: 200,
+    type: "application/json",
+    body: JSON.stringify({ access_token: "a-token", token_type: "Bearer", expires_in: 3600 }),
+  });
+  await host.writeFile("/usr/local/bin/fake-gcs-server", readFileSync(await ensureReceiver("fake-gcs-server")), {
+    mode: "0755",
+  });
   await host.run(`
     systemd-run --quiet --collect --unit fake-gcs-server /usr/local/bin/fake-gcs-server -scheme http -host 127.0.0.1 -port 9631 -backend memory -external-url ${EMULATOR} -public-host 127.0.0.1:9631
     timeout 30 bash -c 'until curl -fsS -X POST -H "content-type: application/json" -d "{\\"name\\":\\"fleet\\"}" ${EMULATOR}/storage/v1/b >/dev/null 2>&1; do sleep 0.2; done'`);
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, privateKeyEncoding: { type: "pkcs8", format: "pem" }, publicKeyEncoding: { type: "spki", format: "pem" } });
-  const account = { type: "service_account", client_email: "backup@fleet.iam", private_key_id: "1", private_key: privateKey, token_uri: `${tokens.url}/token` };
-  await host.writeFile(`${paths.credentials}/gcs`, JSON.stringify(account), { mode: "0600", owner: "prometheus:prometheus" });
+  const { privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  const account = {
+    type: "service_account",
+    client_email: "backup@fleet.iam",
+    private_key_id: "1",
+    private_key: privateKey,
+    token_uri: `${tokens.url}/token`,
+  };
+  await host.writeFile(`${paths.credentials}/gcs`, JSON.stringify(account), {
+    mode: "0600",
+    owner: "prometheus:prometheus",
+  });
   site = await createRemoteSite(setting, "cloudy", server.url, plan);
 });
 
@@ -62,10 +89,18 @@ test("there and back: check, backups, verify, retention, restore and drill", asy
 });
 
 test("a token service that refuses the account, and a bucket that is not there: red, with the reason", async () => {
-  tokens.answer("/token", { status: 400, type: "application/json", body: JSON.stringify({ error: "invalid_grant", error_description: "Invalid JWT Signature." }) });
+  tokens.answer("/token", {
+    status: 400,
+    type: "application/json",
+    body: JSON.stringify({ error: "invalid_grant", error_description: "Invalid JWT Signature." }),
+  });
   const refused = await site.command("run");
   expect(refused).toMatchObject({ code: 8, stderr: expect.stringMatching(/repository gcs .*invalid_grant/) as string });
-  tokens.answer("/token", { status: 200, type: "application/json", body: JSON.stringify({ access_token: "a-token", token_type: "Bearer", expires_in: 3600 }) });
+  tokens.answer("/token", {
+    status: 200,
+    type: "application/json",
+    body: JSON.stringify({ access_token: "a-token", token_type: "Bearer", expires_in: 3600 }),
+  });
   await site.configure({ REPOSITORY_1_LOCATION: "gcs:another/prometheus" });
   const gone = expect.stringMatching(/repository gcs .*(does not exist |notFound|Not Found)/) as string;
   expect(await site.command("run")).toMatchObject({ code: 8, stderr: gone });

@@ -1,5 +1,5 @@
-// Receivers of `remote_write` on a test host, and how they are asked back. All without a tenant: the Prometheus of these hosts
-// would not send one.
+// Receivers of `remote_write` on a test host, and how they are asked back. All without a tenant: the Prometheus of
+// these hosts would not send one.
 import { readFileSync } from "node:fs";
 import type { RemoteWriteTargetPlan } from "../../components/remoteWrite/plan";
 import type { Host } from "../hosts/host";
@@ -44,7 +44,8 @@ export const receiverKinds: ReceiverKind[] = [
     labels: {},
     units: {
       // What takes samples in and answers queries, as one process; nothing is old enough for the store gateway.
-      cortex: "-target=distributor,ingester,querier -auth.enabled=false -server.http-listen-address=127.0.0.1 -server.http-listen-port=9009 -server.grpc-listen-address=127.0.0.1 -server.grpc-listen-port=9095 -ring.store=inmemory -distributor.replication-factor=1 -ingester.lifecycler.addr=127.0.0.1 -ingester.join-after=0s -ingester.min-ready-duration=0s -querier.store-gateway-addresses=127.0.0.1:9095 -blocks-storage.backend=filesystem -blocks-storage.filesystem.dir=/srv/cortex/blocks -blocks-storage.tsdb.dir=/srv/cortex/tsdb -blocks-storage.bucket-store.sync-dir=/srv/cortex/sync",
+      cortex:
+        "-target=distributor,ingester,querier -auth.enabled=false -server.http-listen-address=127.0.0.1 -server.http-listen-port=9009 -server.grpc-listen-address=127.0.0.1 -server.grpc-listen-port=9095 -ring.store=inmemory -distributor.replication-factor=1 -ingester.lifecycler.addr=127.0.0.1 -ingester.join-after=0s -ingester.min-ready-duration=0s -querier.store-gateway-addresses=127.0.0.1:9095 -blocks-storage.backend=filesystem -blocks-storage.filesystem.dir=/srv/cortex/blocks -blocks-storage.tsdb.dir=/srv/cortex/tsdb -blocks-storage.bucket-store.sync-dir=/srv/cortex/sync",
     },
   },
 ];
@@ -57,12 +58,30 @@ export async function startReceiver(host: Host, kind: ReceiverKind): Promise<voi
     await host.run(`systemd-run --quiet --unit ${unit} ${program} ${flags}`);
   }
   const answers = `curl -fsS ${kind.ready} && curl -fsS ${kind.api}/labels`;
-  await waitUntil(`${kind.name} answers`, 120, async () => (await host.exec(answers)).code === 0, 1000).catch(async (error: unknown) => {
-    throw new Error(`${String(error)}\n${await host.run(`journalctl -n 20 --no-pager ${Object.keys(kind.units).map(unit => `-u ${unit}`).join(" ")}`)}`);
-  });
+  await waitUntil(`${kind.name} answers`, 120, async () => (await host.exec(answers)).code === 0, 1000).catch(
+    async (error: unknown) => {
+      throw new Error(
+        `${String(error)}\n${await host.run(
+          `journalctl -n 20 --no-pager ${Object.keys(kind.units)
+            .map(unit => `-u ${unit}`)
+            .join(" ")}`,
+        )}`,
+      );
+    },
+  );
 }
 
 /** A target as the component makes it from preset and address. */
 export function target(kind: ReceiverKind): RemoteWriteTargetPlan {
-  return { name: kind.name, preset: kind.name, url: kind.url, headers: {}, hasBearerToken: false, queue: {}, relabel: [], arrival: "required", arrivalTimeoutSeconds: 120 };
+  return {
+    name: kind.name,
+    preset: kind.name,
+    url: kind.url,
+    headers: {},
+    hasBearerToken: false,
+    queue: {},
+    relabel: [],
+    arrival: "required",
+    arrivalTimeoutSeconds: 120,
+  };
 }

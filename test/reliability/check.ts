@@ -32,7 +32,12 @@ export interface Equipment {
 /** A run that cannot succeed ends by itself, red. */
 export function fails(ran: Ran, vital = true): Check {
   const after = `after ${Math.max(1, Math.round(ran.seconds))} s`;
-  const seen = ran.code === 124 ? `never ends (stopped ${after})` : ran.code === 0 ? "exit code 0" : `exit code ${ran.code} ${after}`;
+  const seen =
+    ran.code === 124
+      ? `never ends (stopped ${after})`
+      : ran.code === 0
+        ? "exit code 0"
+        : `exit code ${ran.code} ${after}`;
   return { ok: ran.code !== 0 && ran.code !== 124, seen, vital };
 }
 
@@ -49,12 +54,19 @@ export async function alerted(candidate: Candidate, ran: Ran): Promise<Check> {
 /** Nothing that looks like a backup is less than one. */
 export async function noHalfBackup(candidate: Candidate): Promise<Check> {
   const half = (await candidate.stored()).filter(({ whole }) => !whole).length;
-  return { ok: half === 0, seen: half === 0 ? "no half backup" : `${half} half backup${half > 1 ? "s" : ""} under a good name`, vital: true };
+  return {
+    ok: half === 0,
+    seen: half === 0 ? "no half backup" : `${half} half backup${half > 1 ? "s" : ""} under a good name`,
+    vital: true,
+  };
 }
 
 export async function noSnapshot(stage: Stage): Promise<Check> {
   const left = (await stage.snapshots()).length;
-  return { ok: left === 0, seen: left === 0 ? "no snapshot left" : `${left} snapshot${left > 1 ? "s" : ""} left in the TSDB` };
+  return {
+    ok: left === 0,
+    seen: left === 0 ? "no snapshot left" : `${left} snapshot${left > 1 ? "s" : ""} left in the TSDB`,
+  };
 }
 
 /** The server serves as many samples of the history as it should. */
@@ -67,5 +79,9 @@ export async function serves(stage: Stage, samples: number, seconds = 60): Promi
     }
     await new Promise(resolve => setTimeout(resolve, 3000));
   }
-  return { ok: false, seen: now === 0 ? "nothing is served" : `${Math.floor((100 * now) / samples)} % of the samples are served`, vital: true };
+  return {
+    ok: false,
+    seen: now === 0 ? "nothing is served" : `${Math.floor((100 * now) / samples)} % of the samples are served`,
+    vital: true,
+  };
 }

@@ -25,7 +25,11 @@ export const faultsOfBackup: Fault[] = [
     async try(_, candidate) {
       const ran = await candidate.backup();
       const named = ran.output.includes("web.enable-admin-api");
-      return [fails(ran), { ok: named, seen: named ? "names the flag" : "does not name the flag" }, await alerted(candidate, ran)];
+      return [
+        fails(ran),
+        { ok: named, seen: named ? "names the flag" : "does not name the flag" },
+        await alerted(candidate, ran),
+      ];
     },
   },
   {
@@ -37,7 +41,10 @@ export const faultsOfBackup: Fault[] = [
       await candidate.configure({ url: await hostileServer(stage, `../${block}`) });
       const ran = await candidate.backup();
       const there = (await stage.blocks()).includes(block);
-      return [fails(ran), { ok: there, seen: there ? "the block is untouched" : "deletes the live block", vital: true }];
+      return [
+        fails(ran),
+        { ok: there, seen: there ? "the block is untouched" : "deletes the live block", vital: true },
+      ];
     },
   },
   {
@@ -61,7 +68,12 @@ export const faultsOfBackup: Fault[] = [
       const killed = await stage.killWhen(candidate.command, repositoryGrows);
       const half = await noHalfBackup(candidate);
       const next = await candidate.backup();
-      return [{ ok: killed, seen: killed ? "killed" : "was too quick to be killed" }, half, succeeds(next, "the next run"), await noSnapshot(stage)];
+      return [
+        { ok: killed, seen: killed ? "killed" : "was too quick to be killed" },
+        half,
+        succeeds(next, "the next run"),
+        await noSnapshot(stage),
+      ];
     },
   },
   {
@@ -103,7 +115,11 @@ export const faultsOfBackup: Fault[] = [
       const mended = (await candidate.stored()).every(({ whole }) => whole);
       return [
         succeeds(first, "the backup"),
-        { ok: verified?.code === 9, seen: verified === undefined ? "nothing checks" : `verify: exit code ${verified.code}`, vital: true },
+        {
+          ok: verified?.code === 9,
+          seen: verified === undefined ? "nothing checks" : `verify: exit code ${verified.code}`,
+          vital: true,
+        },
         { ok: again.code === 0 && mended, seen: mended ? "mended by the next run" : "stays damaged" },
       ];
     },
@@ -116,7 +132,9 @@ export const faultsOfBackup: Fault[] = [
       const deleted = 'sum(count_over_time(history_requests_total{path="/p0"}[10d] offset -1d))';
       const [all, gone] = [await stage.samples(), await stage.query(deleted)];
       await candidate.backup();
-      await stage.run(`curl -fsS -X POST --globoff 'http://127.0.0.1:9090/api/v1/admin/tsdb/delete_series?match[]=history_requests_total{path="/p0"}'`);
+      await stage.run(
+        `curl -fsS -X POST --globoff 'http://127.0.0.1:9090/api/v1/admin/tsdb/delete_series?match[]=history_requests_total{path="/p0"}'`,
+      );
       await candidate.backup();
       const [older, newer] = await candidate.stored();
       await candidate.restore(newer?.name);
@@ -151,7 +169,9 @@ export const faultsOfBackup: Fault[] = [
         same.push((await stage.samples()) === all);
       }
       const ok = merged && same.length === 2 && same.every(Boolean);
-      return [{ ok, seen: ok ? "both come back exactly" : `merged: ${merged}; equal: ${same.join(", ")}`, vital: true }];
+      return [
+        { ok, seen: ok ? "both come back exactly" : `merged: ${merged}; equal: ${same.join(", ")}`, vital: true },
+      ];
     },
   },
   {
@@ -159,7 +179,10 @@ export const faultsOfBackup: Fault[] = [
     fault: "the TSDB has been emptied, the good backups are old",
     required: "kept apart and alerted; no good backup deleted for it",
     async try(stage, candidate) {
-      const old = candidate.kind === "project" ? "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=-40d" : "";
+      const old =
+        candidate.kind === "project"
+          ? "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=-40d"
+          : "";
       await candidate.backup({ environment: old });
       await stage.run("find /backup -type f -exec touch --date '40 days ago' {} +");
       await stage.loseData();
@@ -171,7 +194,14 @@ export const faultsOfBackup: Fault[] = [
       const lost = kept < (ran.code === 0 ? 2 : 1);
       return [
         { ok: !lost, seen: lost ? "deletes the good backup" : "the good backup stays", vital: true },
-        { ok: told, seen: told ? (ran.code === 0 ? "alerted as suspect" : `exit code ${ran.code}`) : "exit code 0, nothing is said" },
+        {
+          ok: told,
+          seen: told
+            ? ran.code === 0
+              ? "alerted as suspect"
+              : `exit code ${ran.code}`
+            : "exit code 0, nothing is said",
+        },
       ];
     },
   },
@@ -181,11 +211,16 @@ export const faultsOfBackup: Fault[] = [
     required: "the second machine is refused",
     async try(stage, candidate) {
       await candidate.backup();
-      await stage.run("tr 0-9a-f f0-9a-e </etc/machine-id >/run/machine-id.new && cat /run/machine-id.new >/etc/machine-id");
+      await stage.run(
+        "tr 0-9a-f f0-9a-e </etc/machine-id >/run/machine-id.new && cat /run/machine-id.new >/etc/machine-id",
+      );
       const files = lines(await stage.run("find /backup -type f")).length;
       const ran = await candidate.backup();
       const more = lines(await stage.run("find /backup -type f")).length > files;
-      return [fails(ran, false), { ok: !more, seen: more ? "backups of both machines lie mixed" : "nothing is written" }];
+      return [
+        fails(ran, false),
+        { ok: !more, seen: more ? "backups of both machines lie mixed" : "nothing is written" },
+      ];
     },
   },
 ];

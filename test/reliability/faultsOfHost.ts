@@ -33,12 +33,19 @@ export const faultsOfHost: Fault[] = [
     async try(stage, candidate) {
       await stage.host.writeFile("/etc/prometheus/web.yml", `basic_auth_users: { admin: "${hash}" }\n`);
       const unit = await stage.host.readFile("/etc/systemd/system/prometheus.service");
-      await stage.host.writeFile("/etc/systemd/system/prometheus.service", unit.replace("--web.enable-admin-api", "--web.enable-admin-api --web.config.file /etc/prometheus/web.yml"));
+      await stage.host.writeFile(
+        "/etc/systemd/system/prometheus.service",
+        unit.replace("--web.enable-admin-api", "--web.enable-admin-api --web.config.file /etc/prometheus/web.yml"),
+      );
       await stage.run("systemctl daemon-reload && systemctl restart prometheus");
-      await stage.run(`for try in $(seq 100); do curl -fs -u admin:${secret} http://127.0.0.1:9090/-/ready && exit; sleep 0.3; done; exit 1`);
+      await stage.run(
+        `for try in $(seq 100); do curl -fs -u admin:${secret} http://127.0.0.1:9090/-/ready && exit; sleep 0.3; done; exit 1`,
+      );
       await candidate.configure({ login: { user: "admin", password: secret } });
       // Looks at every process until the run is over; it must not find itself.
-      const watch = stage.host.exec(`for look in $(seq 100000); do [[ -e /run/over ]] && break; cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' ' ' | grep -c '[t]hrow-away-4711'`);
+      const watch = stage.host.exec(
+        `for look in $(seq 100000); do [[ -e /run/over ]] && break; cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' ' ' | grep -c '[t]hrow-away-4711'`,
+      );
       const ran = await candidate.backup();
       await stage.run("touch /run/over");
       const log = await stage.host.exec(`grep -rl '[t]hrow-away-4711' /var/log /backup`);
@@ -46,7 +53,11 @@ export const faultsOfHost: Fault[] = [
       const works = ran.code === 0;
       return [
         { ok: works, seen: works ? "the backup works" : `exit code ${ran.code}` },
-        { ok: !shown, seen: shown ? "every user of the host can read the password (ps)" : "the password is nowhere to be seen", vital: true },
+        {
+          ok: !shown,
+          seen: shown ? "every user of the host can read the password (ps)" : "the password is nowhere to be seen",
+          vital: true,
+        },
       ];
     },
   },
@@ -56,9 +67,20 @@ export const faultsOfHost: Fault[] = [
     required: "no backup deleted by a wrong clock",
     async try(_, candidate) {
       await candidate.backup();
-      await candidate.backup({ environment: "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=+40d NO_FAKE_STAT=1" });
+      await candidate.backup({
+        environment: "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=+40d NO_FAKE_STAT=1",
+      });
       const kept = (await candidate.stored()).length;
-      return [{ ok: kept === 2, seen: ["every backup is deleted, the new one too", "the good backup is deleted", "both backups are there"][kept] ?? "", vital: true }];
+      return [
+        {
+          ok: kept === 2,
+          seen:
+            ["every backup is deleted, the new one too", "the good backup is deleted", "both backups are there"][
+              kept
+            ] ?? "",
+          vital: true,
+        },
+      ];
     },
   },
   {
@@ -75,7 +97,11 @@ export const faultsOfHost: Fault[] = [
       const left = await free();
       return [
         fails(ran),
-        { ok: left > 1024 * 1024, seen: left > 1024 * 1024 ? "the server keeps its room" : `${left} bytes are left for the server`, vital: true },
+        {
+          ok: left > 1024 * 1024,
+          seen: left > 1024 * 1024 ? "the server keeps its room" : `${left} bytes are left for the server`,
+          vital: true,
+        },
         await noHalfBackup(candidate),
         await alerted(candidate, ran),
       ];

@@ -1,4 +1,5 @@
-// What others do to a backup: a clone of the machine, a server of files that has gone away, somebody who can write where the backups lie.
+// What others do to a backup: a clone of the machine, a server of files that has gone away, somebody who can write
+// where the backups lie.
 import path from "node:path";
 import { HANGING_MOUNT } from "../tools/hangingMount";
 import { sealed } from "../tools/manifest";
@@ -14,14 +15,20 @@ const PATIENCE_SECONDS = 150;
 /** Puts a device, such as the host's memory, into the newest backup, as whoever can write there could. */
 async function addDevice(stage: Stage, candidate: Candidate): Promise<void> {
   await stage.run("mkdir -p /srv/forged");
-  const pack = (archive: string, folder: string): string => `cd /srv/forged && tar -xf ${archive} && mknod ${folder}/chunks/000002 c 1 1`;
+  const pack = (archive: string, folder: string): string =>
+    `cd /srv/forged && tar -xf ${archive} && mknod ${folder}/chunks/000002 c 1 1`;
   if (candidate.kind === "course") {
     const newest = (await candidate.stored()).at(-1)?.name ?? "";
-    await stage.run(`${pack(newest, `$(tar -tzf ${newest} | grep -m 1 -o '^[^/]*/01[0-9A-Z]*')`)} && tar -czf ${newest} *`);
+    await stage.run(
+      `${pack(newest, `$(tar -tzf ${newest} | grep -m 1 -o '^[^/]*/01[0-9A-Z]*')`)} && tar -czf ${newest} *`,
+    );
     return;
   }
   const host = "/backup/prometheus/stage";
-  const manifest = JSON.parse(await stage.run("/usr/local/bin/prometheus-backup.sh show latest --json")) as { name: string; blocks: Record<string, unknown>[] };
+  const manifest = JSON.parse(await stage.run("/usr/local/bin/prometheus-backup.sh show latest --json")) as {
+    name: string;
+    blocks: Record<string, unknown>[];
+  };
   const block = manifest.blocks[0] ?? {};
   const [object, ulid] = [`${host}/${String(block.object)}`, String(block.ulid)];
   await stage.run(`${pack(object, ulid)} && tar -c ${ulid} | zstd -q -f -o ${object}`);
@@ -29,13 +36,17 @@ async function addDevice(stage: Stage, candidate: Candidate): Promise<void> {
   const [bytes = "", sha256 = ""] = facts.split("\n");
   Object.assign(block, { objectBytes: Number(bytes), objectSha256: sha256 });
   await stage.run(`rm ${host}/backups/${manifest.name}.*`);
-  await stage.host.writeFile(path.join(host, "backups", `${manifest.name}.json`), sealed(manifest), { owner: "prometheus:prometheus" });
+  await stage.host.writeFile(path.join(host, "backups", `${manifest.name}.json`), sealed(manifest), {
+    owner: "prometheus:prometheus",
+  });
 }
 
 /** It ends although nobody answers, long before somebody comes. */
 function endsByItself(seconds: number, code: number): Check {
   const ended = seconds < PATIENCE_SECONDS;
-  const seen = ended ? `exit code ${code} after ${Math.round(seconds)} s` : `never ends (let go after ${PATIENCE_SECONDS} s)`;
+  const seen = ended
+    ? `exit code ${code} after ${Math.round(seconds)} s`
+    : `never ends (let go after ${PATIENCE_SECONDS} s)`;
   return { ok: ended && code !== 0, seen, vital: true };
 }
 
@@ -52,7 +63,10 @@ export const faultsOfOthers: Fault[] = [
       await stage.run(`if [[ -d /srv/state ]]; then rm -rf ${STATE} && mv /srv/state ${STATE}; fi`);
       const ran = await candidate.backup();
       const mixed = (await candidate.stored()).length > before;
-      return [fails(ran, false), { ok: !mixed, seen: mixed ? "backups of both machines lie mixed" : "nothing is written" }];
+      return [
+        fails(ran, false),
+        { ok: !mixed, seen: mixed ? "backups of both machines lie mixed" : "nothing is written" },
+      ];
     },
   },
   {
@@ -65,8 +79,15 @@ export const faultsOfOthers: Fault[] = [
       await stage.host.writeFile("/srv/hang.pl", HANGING_MOUNT);
       await stage.run("mkdir -p /srv/behind && cp -a /backup/prometheus /srv/behind/");
       await stage.run('systemd-run --quiet --unit hanging perl /srv/hang.pl /backup/prometheus "$(uname -m)"');
-      await waitUntil("the mount hangs", 20, async () => (await stage.run("grep -c '^hang ' /proc/mounts || true")).trim() === "1");
-      const back = setTimeout(() => void stage.run("systemctl stop hanging; umount --lazy /backup/prometheus"), PATIENCE_SECONDS * 1000);
+      await waitUntil(
+        "the mount hangs",
+        20,
+        async () => (await stage.run("grep -c '^hang ' /proc/mounts || true")).trim() === "1",
+      );
+      const back = setTimeout(
+        () => void stage.run("systemctl stop hanging; umount --lazy /backup/prometheus"),
+        PATIENCE_SECONDS * 1000,
+      );
       const ran = await candidate.backup();
       clearTimeout(back);
       const told = await alerted(candidate, ran);

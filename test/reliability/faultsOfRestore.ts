@@ -12,12 +12,23 @@ export const faultsOfRestore: Fault[] = [
     async try(stage, candidate) {
       const all = await stage.samples();
       await candidate.backup();
-      await stage.host.writeFile("/etc/systemd/system/prometheus.service.d/stay.conf", "[Unit]\nRefuseManualStop=yes\n");
+      await stage.host.writeFile(
+        "/etc/systemd/system/prometheus.service.d/stay.conf",
+        "[Unit]\nRefuseManualStop=yes\n",
+      );
       await stage.run("systemctl daemon-reload");
       const before = await stage.run(identity(stage.dataDirectory));
       const ran = await candidate.restore();
       const same = (await stage.host.exec(identity(stage.dataDirectory))).stdout === before;
-      return [fails(ran), { ok: same, seen: same ? "the data directory is untouched" : "swaps the data directory of a running server", vital: true }, await serves(stage, all, 10)];
+      return [
+        fails(ran),
+        {
+          ok: same,
+          seen: same ? "the data directory is untouched" : "swaps the data directory of a running server",
+          vital: true,
+        },
+        await serves(stage, all, 10),
+      ];
     },
   },
   {
@@ -30,9 +41,19 @@ export const faultsOfRestore: Fault[] = [
       await stage.loseData({ flags: ["--storage.tsdb.retention.time=1d"] });
       const ran = await candidate.restore();
       await stage.ready();
-      const loses = ran.code === 0 && (await comesTrue("blocks vanish", 150, async () => (await stage.samples()) < all));
+      const loses =
+        ran.code === 0 && (await comesTrue("blocks vanish", 150, async () => (await stage.samples()) < all));
       const served = Math.floor((100 * (await stage.samples())) / all);
-      return [fails(ran, false), { ok: !loses, seen: loses ? `minutes later ${100 - served} % of the samples are deleted again, without a word` : "nothing vanishes", vital: true }];
+      return [
+        fails(ran, false),
+        {
+          ok: !loses,
+          seen: loses
+            ? `minutes later ${100 - served} % of the samples are deleted again, without a word`
+            : "nothing vanishes",
+          vital: true,
+        },
+      ];
     },
   },
   {
@@ -50,7 +71,10 @@ export const faultsOfRestore: Fault[] = [
       const count = () => stage.query("sum(count_over_time(up[5m]))");
       const start = await count();
       const scrapes = await comesTrue("the server scrapes", 60, async () => (await count()) > start + 1);
-      return [fails(ran, false), { ok: scrapes, seen: scrapes ? "the server goes on scraping" : "no scrape is stored any more", vital: true }];
+      return [
+        fails(ran, false),
+        { ok: scrapes, seen: scrapes ? "the server goes on scraping" : "no scrape is stored any more", vital: true },
+      ];
     },
   },
   {
@@ -95,7 +119,11 @@ export const faultsOfRestore: Fault[] = [
       const process = await stage.process();
       const ran = await candidate.heal(block);
       const same = (await stage.process()) === process;
-      return [succeeds(ran, "the repair"), await serves(stage, all, 90), { ok: same, seen: same ? "no restart" : "stops the server" }];
+      return [
+        succeeds(ran, "the repair"),
+        await serves(stage, all, 90),
+        { ok: same, seen: same ? "no restart" : "stops the server" },
+      ];
     },
   },
   {
@@ -109,7 +137,11 @@ export const faultsOfRestore: Fault[] = [
       const process = await stage.process();
       const ran = await candidate.merge();
       const same = (await stage.process()) === process;
-      return [succeeds(ran, "bringing back"), await serves(stage, all, 120), { ok: same, seen: same ? "no restart" : "stops the server" }];
+      return [
+        succeeds(ran, "bringing back"),
+        await serves(stage, all, 120),
+        { ok: same, seen: same ? "no restart" : "stops the server" },
+      ];
     },
   },
   {
@@ -123,13 +155,25 @@ export const faultsOfRestore: Fault[] = [
       await stage.flip(await stage.largest("/backup"));
       const bad = await candidate.drill();
       const drills = good?.code === 0 && bad?.code === 9;
-      const seen = good === undefined ? "there is no trial" : `drill: ${good.code} on the good one, ${bad?.code ?? 0} on the damaged one`;
+      const seen =
+        good === undefined
+          ? "there is no trial"
+          : `drill: ${good.code} on the good one, ${bad?.code ?? 0} on the damaged one`;
       await stage.loseData();
       const ran = await candidate.restore();
       await stage.ready();
       const served = Math.floor((100 * (await stage.samples())) / all);
       const silent = ran.code === 0 && served < 100;
-      return [{ ok: drills, seen }, { ok: !silent, seen: silent ? `the restore ends with exit code 0 and ${served} % of the samples` : `the restore says so (exit code ${ran.code})`, vital: true }];
+      return [
+        { ok: drills, seen },
+        {
+          ok: !silent,
+          seen: silent
+            ? `the restore ends with exit code 0 and ${served} % of the samples`
+            : `the restore says so (exit code ${ran.code})`,
+          vital: true,
+        },
+      ];
     },
   },
 ];

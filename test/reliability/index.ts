@@ -1,4 +1,5 @@
-// `npm run reliability`: every fault that a backup must survive, tried for real on the course's script and on this project.
+// `npm run reliability`: every fault that a backup must survive, tried for real on the course's script and on this
+// project.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startPrometheusStub } from "../servers/prometheusStub";
@@ -22,7 +23,10 @@ const root = path.join(__dirname, "..", "..");
 const resultsFile = path.join(root, "out", "reliability.json");
 const page = path.join(root, "docs", "reliability.md");
 const faults: Fault[] = [...faultsOfBackup, ...faultsOfRestore, ...faultsOfHost, ...faultsOfBlocks, ...faultsOfOthers];
-const candidates: Record<Candidate["kind"], (stage: Stage) => Promise<Candidate>> = { course: courseCandidate, project: projectCandidate };
+const candidates: Record<Candidate["kind"], (stage: Stage) => Promise<Candidate>> = {
+  course: courseCandidate,
+  project: projectCandidate,
+};
 
 /** Makes something when it is first asked for. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
@@ -30,7 +34,12 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make());
 }
 
-async function tryFault(fault: Fault, kind: Candidate["kind"], history: Buffer, equipment: Equipment): Promise<Check[]> {
+async function tryFault(
+  fault: Fault,
+  kind: Candidate["kind"],
+  history: Buffer,
+  equipment: Equipment,
+): Promise<Check[]> {
   const stage = await Stage.open(`${fault.id.toLowerCase()}-${kind}`, history, fault.stage ?? {});
   try {
     return await fault.try(stage, await candidates[kind](stage), equipment);
@@ -41,7 +50,10 @@ async function tryFault(fault: Fault, kind: Candidate["kind"], history: Buffer, 
 
 async function main(words: string[]): Promise<number> {
   const wanted = words.filter(word => !word.startsWith("--"));
-  if (words.some(word => word.startsWith("--") && word !== "--write") || wanted.some(id => !faults.some(fault => fault.id === id))) {
+  if (
+    words.some(word => word.startsWith("--") && word !== "--write") ||
+    wanted.some(id => !faults.some(fault => fault.id === id))
+  ) {
     process.stderr.write(USAGE);
     return 2;
   }
@@ -53,7 +65,11 @@ async function main(words: string[]): Promise<number> {
     hostileServer: async (stage, name) => {
       const stub = await startPrometheusStub(gateway, stage.dataDirectory);
       stubs.push(stub);
-      stub.answer("/api/v1/admin/tsdb/snapshot", { status: 200, type: "application/json", body: JSON.stringify({ status: "success", data: { name } }) });
+      stub.answer("/api/v1/admin/tsdb/snapshot", {
+        status: 200,
+        type: "application/json",
+        body: JSON.stringify({ status: "success", data: { name } }),
+      });
       return stub.url;
     },
   };
@@ -76,7 +92,13 @@ async function main(words: string[]): Promise<number> {
   const table = renderTable(faults, outcomes);
   process.stdout.write(table);
   if (words.includes("--write")) {
-    writeFileSync(page, readFileSync(page, "utf8").replace(/(<!-- table -->\n)[\s\S]*(<!-- end of table -->)/, (_, begin: string, end: string) => `${begin}${table}${end}`));
+    writeFileSync(
+      page,
+      readFileSync(page, "utf8").replace(
+        /(<!-- table -->\n)[\s\S]*(<!-- end of table -->)/,
+        (_, begin: string, end: string) => `${begin}${table}${end}`,
+      ),
+    );
   }
   return faults.every(({ id }) => outcomes[id]?.project?.every(({ ok }) => ok) ?? false) ? 0 : 1;
 }

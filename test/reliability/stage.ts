@@ -1,4 +1,5 @@
-// Where one fault meets one candidate: a throw-away host with Prometheus and some days of history, new for each of them.
+// Where one fault meets one candidate: a throw-away host with Prometheus and some days of history, new for each of
+// them.
 import { gunzipSync } from "node:zlib";
 import { makeHistory } from "../hosts/history";
 import { startHost, waitForPrometheus, type Host } from "../hosts/host";
@@ -38,10 +39,17 @@ export class Stage {
       ...(options.dataDisk === undefined ? {} : { "/data": options.dataDisk }),
       ...(options.backupDisk === undefined ? {} : { "/backup": options.backupDisk }),
     };
-    const host = await startHost({ name, layout: "course", tmpfs, ...(options.fuse === true ? { dockerArguments: ["--device", "/dev/fuse"] } : {}) });
+    const host = await startHost({
+      name,
+      layout: "course",
+      tmpfs,
+      ...(options.fuse === true ? { dockerArguments: ["--device", "/dev/fuse"] } : {}),
+    });
     const stage = new Stage(host, options.dataDisk === undefined ? "/var/lib/prometheus" : "/data/prometheus");
     await host.run("systemctl stop prometheus");
-    await host.run(`rm -rf ${stage.dataDirectory} && install -d -o prometheus -g prometheus ${stage.dataDirectory} /backup/prometheus`);
+    await host.run(
+      `rm -rf ${stage.dataDirectory} && install -d -o prometheus -g prometheus ${stage.dataDirectory} /backup/prometheus`,
+    );
     await stage.unpack(history);
     await stage.serve(options);
     return stage;
@@ -53,7 +61,9 @@ export class Stage {
 
   /** Puts blocks into the data directory; the server must not run. */
   async unpack(history: Buffer): Promise<void> {
-    await this.host.run(`tar -x -C ${this.dataDirectory} && chown -R prometheus:prometheus ${this.dataDirectory}`, { input: history });
+    await this.host.run(`tar -x -C ${this.dataDirectory} && chown -R prometheus:prometheus ${this.dataDirectory}`, {
+      input: history,
+    });
   }
 
   /** Writes the unit anew, restarts the server and waits until it is ready. */
@@ -67,7 +77,9 @@ export class Stage {
     ];
     const unit = `[Service]\nUser=prometheus\nType=simple\nTimeoutStopSec=20\nExecStart=${words.join(" \\\n    ")}\n\n[Install]\nWantedBy=multi-user.target\n`;
     await this.host.writeFile("/etc/systemd/system/prometheus.service", unit);
-    await this.host.run("rm -rf /etc/systemd/system/prometheus.service.d && systemctl daemon-reload && systemctl restart prometheus");
+    await this.host.run(
+      "rm -rf /etc/systemd/system/prometheus.service.d && systemctl daemon-reload && systemctl restart prometheus",
+    );
     await this.ready();
   }
 
@@ -83,13 +95,15 @@ export class Stage {
 
   /** One number that the server answers; 0 for none, also if it does not answer. */
   async query(expression: string): Promise<number> {
-    const asked = await this.host.exec(`curl -sS -m 30 --get http://127.0.0.1:9090/api/v1/query --data-urlencode 'query=${expression}' | jq -r '.data.result[0].value[1] // 0'`);
+    const asked = await this.host.exec(
+      `curl -sS -m 30 --get http://127.0.0.1:9090/api/v1/query --data-urlencode 'query=${expression}' | jq -r '.data.result[0].value[1] // 0'`,
+    );
     return Number(asked.stdout) || 0;
   }
 
   /** Samples of the history that the server serves. */
   samples(): Promise<number> {
-    return this.query('sum(count_over_time(history_requests_total[10d] offset -1d))');
+    return this.query("sum(count_over_time(history_requests_total[10d] offset -1d))");
   }
 
   /** Waits until the server's head has samples. */
@@ -110,7 +124,10 @@ export class Stage {
     return this.host.run("systemctl show prometheus --property ExecMainStartTimestampMonotonic");
   }
 
-  /** Starts `command` in a group of its own and kills the whole group as soon as `until` holds. Returns false if it ended before. */
+  /**
+   * Starts `command` in a group of its own and kills the whole group as soon as `until` holds. Returns false if it
+   * ended before.
+   */
   async killWhen(command: string, until: string): Promise<boolean> {
     const killed = await this.host.exec(`
       setsid ${command} >/dev/null 2>&1 & pid=$!
@@ -130,7 +147,9 @@ export class Stage {
 
   /** The largest file below a directory. */
   async largest(directory: string): Promise<string> {
-    return (await this.host.run(`find ${directory} -type f -printf '%s %p\\n' | sort -rn | head -n 1 | cut -d ' ' -f 2-`)).trim();
+    return (
+      await this.host.run(`find ${directory} -type f -printf '%s %p\\n' | sort -rn | head -n 1 | cut -d ' ' -f 2-`)
+    ).trim();
   }
 
   /** Leaves so many bytes free on a disk. */
@@ -144,7 +163,9 @@ export async function recordHistory(endHoursAgo = 3, days = 3): Promise<Buffer> 
   const host = await startHost({ name: "reliability-history", layout: "course" });
   try {
     await makeHistory(host, { days, series: SERIES, intervalSeconds: 15, endHoursAgo });
-    const packed = await host.run(`systemctl stop prometheus && cd ${host.paths.dataDirectory} && tar -cz ${ULID} | base64 -w 0`);
+    const packed = await host.run(
+      `systemctl stop prometheus && cd ${host.paths.dataDirectory} && tar -cz ${ULID} | base64 -w 0`,
+    );
     return gunzipSync(Buffer.from(packed, "base64"));
   } finally {
     await host.stop();
@@ -153,5 +174,8 @@ export async function recordHistory(endHoursAgo = 3, days = 3): Promise<Buffer> 
 
 /** Waits at most so long for something that may never happen. */
 export function comesTrue(what: string, seconds: number, holds: () => Promise<boolean>): Promise<boolean> {
-  return waitUntil(what, seconds, holds).then(() => true, () => false);
+  return waitUntil(what, seconds, holds).then(
+    () => true,
+    () => false,
+  );
 }

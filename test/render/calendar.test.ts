@@ -11,31 +11,62 @@ const COUNT = 50;
 function ofSystemd(lines: string[]): number[] {
   const options = [`--base-time=@${Date.parse(START) / 1000}`, `--iterations=${COUNT}`];
   const { status, stdout, stderr } = spawnSync("systemd-analyze", ["calendar", ...options, ...lines], {
-    encoding: "utf8", env: { ...process.env, TZ: "UTC", LC_ALL: "C" },
+    encoding: "utf8",
+    env: { ...process.env, TZ: "UTC", LC_ALL: "C" },
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const times = [...stdout.matchAll(/(?:Next elapse|Iter\. #\d+): \w+ (\S+) (\S+) UTC/g)];
-  return [...new Set(times.map(([, day, time]) => Date.parse(`${day}T${time}Z`) / 1000))].sort((a, b) => a - b).slice(0, COUNT);
+  return [...new Set(times.map(([, day, time]) => Date.parse(`${day}T${time}Z`) / 1000))]
+    .sort((a, b) => a - b)
+    .slice(0, COUNT);
 }
 
 function ofCron(line: string, tz: string): number[] {
   const times = CronExpressionParser.parse(line, { currentDate: START, tz });
   // systemd counts no years after 2199.
-  return Array.from({ length: COUNT }, () => times.next().getTime() / 1000).filter(time => time < Date.UTC(2200, 0, 1) / 1000);
+  return Array.from({ length: COUNT }, () => times.next().getTime() / 1000).filter(
+    time => time < Date.UTC(2200, 0, 1) / 1000,
+  );
 }
 
 test.each([
-  "0 2 * * *", "*/15 * * * *", "17 */6 * * *", "0 0 1 1 *", "30 3 * * 1-5", "0 4 * * 7", "0 4 * * 0,6", "5 1-5/2 * * *",
-  "0 2 1,15 * *", "0 2 29 2 *", "0 2 31 * *", "0 2 1-7 * 1", "0 2 13 * 5", "0 2 1 JAN,Jul mon", "59 23 28-31 2,3 *", "7,37 8-18 * * 1-5",
-  "0 0 1 */3 *", "* * * * *", "@daily", "@weekly", "@monthly", "0 12 1 * sun",
+  "0 2 * * *",
+  "*/15 * * * *",
+  "17 */6 * * *",
+  "0 0 1 1 *",
+  "30 3 * * 1-5",
+  "0 4 * * 7",
+  "0 4 * * 0,6",
+  "5 1-5/2 * * *",
+  "0 2 1,15 * *",
+  "0 2 29 2 *",
+  "0 2 31 * *",
+  "0 2 1-7 * 1",
+  "0 2 13 * 5",
+  "0 2 1 JAN,Jul mon",
+  "59 23 28-31 2,3 *",
+  "7,37 8-18 * * 1-5",
+  "0 0 1 */3 *",
+  "* * * * *",
+  "@daily",
+  "@weekly",
+  "@monthly",
+  "0 12 1 * sun",
 ])("%s", line => {
-  const named = line === "@daily" ? "0 0 * * *" : line === "@weekly" ? "0 0 * * 0" : line === "@monthly" ? "0 0 1 * *" : line;
+  const named =
+    line === "@daily" ? "0 0 * * *" : line === "@weekly" ? "0 0 * * 0" : line === "@monthly" ? "0 0 1 * *" : line;
   expect(ofSystemd(calendarLines(line, "UTC"))).toEqual(ofCron(named, "UTC"));
 });
 
 test.each([
-  ["0 4 * * *", "Europe/Berlin"], ["30 1 * * 0", "Europe/Berlin"], ["17 * * * *", "Europe/Berlin"], ["0 2 * * 1-6", "Europe/Berlin"],
-  ["0 2 * * *", "Asia/Kolkata"], ["45 23 * * *", "America/New_York"], ["*/20 * * * *", "America/New_York"], ["0 2 13 * 5", "Asia/Tokyo"],
+  ["0 4 * * *", "Europe/Berlin"],
+  ["30 1 * * 0", "Europe/Berlin"],
+  ["17 * * * *", "Europe/Berlin"],
+  ["0 2 * * 1-6", "Europe/Berlin"],
+  ["0 2 * * *", "Asia/Kolkata"],
+  ["45 23 * * *", "America/New_York"],
+  ["*/20 * * * *", "America/New_York"],
+  ["0 2 13 * 5", "Asia/Tokyo"],
 ])("%s in %s, over the changes of its clock", (line, zone) => {
   expect(ofSystemd(calendarLines(line, zone))).toEqual(ofCron(line, zone));
 });
@@ -47,7 +78,11 @@ test("a day must match both fields where one of them begins with a star, as Debi
 });
 
 test.each([
-  ["0 2 * * *", "Europe/Berlin", "runs at 02:00, which does not exist in Europe/Berlin when clocks go forward (2024-03-31)"],
+  [
+    "0 2 * * *",
+    "Europe/Berlin",
+    "runs at 02:00, which does not exist in Europe/Berlin when clocks go forward (2024-03-31)",
+  ],
   ["*/15 0-12 * * *", "America/New_York", "runs at 02:00, which does not exist in America/New_York"],
   ["0 * * * *", "Australia/Lord_Howe", "runs at 02:00, which does not exist in Australia/Lord_Howe"],
 ])("%s in %s is refused: a timer would leave a day out", (line, zone, words) => {

@@ -13,7 +13,10 @@ function render(hosts: Record<string, unknown>[]): Map<string, HostTree> {
   return new Map(
     Object.entries(fleetArtefacts(parseConfig({ environment: "test", hosts: full }, () => ""))).map(([name, host]) => [
       name,
-      { ...renderedHost(host), files: new Map(Object.entries(host.files).map(([file, { content }]) => [file, content])) },
+      {
+        ...renderedHost(host),
+        files: new Map(Object.entries(host.files).map(([file, { content }]) => [file, content])),
+      },
     ]),
   );
 }
@@ -35,7 +38,11 @@ function upgraded(host: HostTree): HostTree {
 test("hosts with the same change stand together, each file with its lines, and only the steps that run are counted", () => {
   const drill = { drill: { schedule: "0 5 * * 0" } };
   const before = render([{ name: "prom-1", ...drill }, { name: "prom-2", ...drill }, { name: "prom-3" }]);
-  const after = render([{ name: "prom-1", drill: { schedule: "0 6 * * 0" } }, { name: "prom-2", drill: { schedule: "0 6 * * 0" } }, { name: "prom-3" }]);
+  const after = render([
+    { name: "prom-1", drill: { schedule: "0 6 * * 0" } },
+    { name: "prom-2", drill: { schedule: "0 6 * * 0" } },
+    { name: "prom-3" },
+  ]);
   expect(page(before, after)).toMatchInlineSnapshot(`
     "**prom-1, prom-2** (identical): steps that run: backup-job
 
@@ -69,8 +76,13 @@ test("a new host, one that leaves, and nothing else", () => {
 });
 
 test("settings of a step that are in no file are shown as well, and may restart the server", () => {
-  const text = page(render([{ name: "prom-1" }]), render([{ name: "prom-1", adminApi: { exposure: "reverse-proxy" } }]));
-  expect(text).toContain("`step admin-api`\n```diff\n-EXPOSURE loopback\n+EXPOSURE reverse-proxy\n+LOOPBACK_LISTEN 127.0.0.1:9091\n");
+  const text = page(
+    render([{ name: "prom-1" }]),
+    render([{ name: "prom-1", adminApi: { exposure: "reverse-proxy" } }]),
+  );
+  expect(text).toContain(
+    "`step admin-api`\n```diff\n-EXPOSURE loopback\n+EXPOSURE reverse-proxy\n+LOOPBACK_LISTEN 127.0.0.1:9091\n",
+  );
   expect(text).toContain("Prometheus restarts: at most once on prom-1. SSH connections: 4.");
 });
 
@@ -78,7 +90,9 @@ test("a new version runs every step, copies the programs once, restarts nothing,
   const before = render([{ name: "prom-1" }]);
   const after = new Map([...before].map(([name, host]) => [name, upgraded(host)]));
   const text = page(before, after);
-  expect(text).toContain("Programs of a new version: `/usr/local/bin/prometheus-backup.sh`, `/usr/local/lib/prometheus-backup/toolkit`");
+  expect(text).toContain(
+    "Programs of a new version: `/usr/local/bin/prometheus-backup.sh`, `/usr/local/lib/prometheus-backup/toolkit`",
+  );
   expect(text).toContain("Prometheus restarts: none. SSH connections: 5.");
   expect(text).not.toContain("# newer");
 });

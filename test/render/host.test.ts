@@ -16,7 +16,9 @@ import { recordResources } from "../recordResources";
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ5dGVzLW9mLW5vLXJlYWwta2V5LWF0LWFsbC0h";
 
 function rendered(more: Record<string, unknown> = {}): HostArtefacts {
-  const hosts = [{ name: "prom-a", hostKey, schedule: "0 */6 * * *", repositories: [{ path: "/backup/prometheus" }], ...more }];
+  const hosts = [
+    { name: "prom-a", hostKey, schedule: "0 */6 * * *", repositories: [{ path: "/backup/prometheus" }], ...more },
+  ];
   const artefacts = fleetArtefacts(parseConfig({ environment: "test", hosts }, () => ""))["prom-a"];
   if (!artefacts) {
     throw new Error("the host is missing");
@@ -103,40 +105,69 @@ test("the cron entry and the log rotation", () => {
 test("settings that the host command knows reach it", () => {
   const host = rendered({ companions: false, heartbeat: "watcher", prometheus: { readyTimeoutSeconds: 3600 } });
   const settings = content(host, "/etc/prometheus-backup/prometheus-backup.conf")?.split("\n") ?? [];
-  expect(settings).toEqual(expect.arrayContaining([
-    "COMPANIONS='false'", "HEARTBEAT_URL_FILE='/etc/prometheus-backup/credentials/heartbeat'", "READY_TIMEOUT_SECONDS='3600'",
-  ]));
-  expect(host.notes).toContain("/etc/prometheus-backup/credentials/ holds the secrets of the stack; they are not written here.");
+  expect(settings).toEqual(
+    expect.arrayContaining([
+      "COMPANIONS='false'",
+      "HEARTBEAT_URL_FILE='/etc/prometheus-backup/credentials/heartbeat'",
+      "READY_TIMEOUT_SECONDS='3600'",
+    ]),
+  );
+  expect(host.notes).toContain(
+    "/etc/prometheus-backup/credentials/ holds the secrets of the stack; they are not written here.",
+  );
   expect(content(host, "/usr/local/lib/prometheus-backup/credentials.sh")).toBe(renderStepProgram("credentials"));
 });
 
-test.each(["", "watcher", "https://watcher/a b", 'https://watcher/a"\nurl = "file:///etc/shadow', "https://watcher/a\\"])(
-  "a heartbeat of %j is refused without being repeated",
-  url => {
-    expect(() => credentialsStep({ heartbeat: url }, "prometheus", { unit: "prometheus.service", url: "http://127.0.0.1:9090", hasApiCredentials: false })).toThrow(
-      new RangeError("the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes"),
-    );
-  },
-);
+test.each([
+  "",
+  "watcher",
+  "https://watcher/a b",
+  'https://watcher/a"\nurl = "file:///etc/shadow',
+  "https://watcher/a\\",
+])("a heartbeat of %j is refused without being repeated", url => {
+  expect(() =>
+    credentialsStep({ heartbeat: url }, "prometheus", {
+      unit: "prometheus.service",
+      url: "http://127.0.0.1:9090",
+      hasApiCredentials: false,
+    }),
+  ).toThrow(
+    new RangeError(
+      "the secret of `heartbeat` must be one URL with `http://` or `https://`, without blanks, quotes and backslashes",
+    ),
+  );
+});
 
 test("drills are a second line of the cron entry, moved as the first", () => {
   const drill = { schedule: "0 5 * * 0" };
-  const cron = (host: HostArtefacts): string[] => content(host, "/etc/cron.d/prometheus-backup")?.split("\n").slice(3, -1).filter(line => !line.includes(" hold ")) ?? [];
+  const cron = (host: HostArtefacts): string[] =>
+    content(host, "/etc/cron.d/prometheus-backup")
+      ?.split("\n")
+      .slice(3, -1)
+      .filter(line => !line.includes(" hold ")) ?? [];
   const log = ">> /var/log/prometheus-backup.log 2>&1";
   expect(cron(rendered({ drill }))).toEqual([
     `0 */6 * * * prometheus /usr/local/bin/prometheus-backup.sh run ${log}`,
     `0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill ${log}`,
   ]);
-  expect(cron(rendered({ drill: { ...drill, parts: 7 } }))[1]).toBe(`0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 ${log}`);
-  const spread = cron(rendered({ name: "prom-a", schedule: "0 2 * * *", drill, spreadMinutes: 60 })).map(line => line.split(" ")[0]);
+  expect(cron(rendered({ drill: { ...drill, parts: 7 } }))[1]).toBe(
+    `0 5 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 ${log}`,
+  );
+  const spread = cron(rendered({ name: "prom-a", schedule: "0 2 * * *", drill, spreadMinutes: 60 })).map(
+    line => line.split(" ")[0],
+  );
   expect(spread[0]).toBe(spread[1]);
-  expect(content(rendered({ drill }), "/etc/prometheus-backup/prometheus-backup.conf")).toContain("\nDRILL_INTERVAL_SECONDS='604800'\n");
+  expect(content(rendered({ drill }), "/etc/prometheus-backup/prometheus-backup.conf")).toContain(
+    "\nDRILL_INTERVAL_SECONDS='604800'\n",
+  );
 });
 
 test("a cold backup runs as root, because it stops and starts the server", () => {
   const host = rendered({ source: "cold", prometheus: { user: "monitoring" } });
   expect(content(host, "/etc/prometheus-backup/prometheus-backup.conf")).toContain("\nBACKUP_USER='root'\n");
-  expect(content(host, "/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * root /usr/local/bin/prometheus-backup.sh run >> ");
+  expect(content(host, "/etc/cron.d/prometheus-backup")).toContain(
+    "\n0 */6 * * * root /usr/local/bin/prometheus-backup.sh run >> ",
+  );
   expect(content(host, "/etc/logrotate.d/prometheus-backup")).toContain("create 0644\n");
   expect(host.steps["backup-job"]?.settings["BACKUP_USER"]).toBe("root");
   expect(host.steps["textfile-directory"]?.settings["OWNER"]).toBe("root");
@@ -195,13 +226,27 @@ test("every kind of repository as rclone gets it", () => {
     "
   `);
   expect(content(host, "/etc/prometheus-backup/known_hosts")).toBe(`[nas]:2222 ${hostKey}\n`);
-  expect(content(host, "/etc/prometheus-backup/prometheus-backup.conf")?.split("\n").filter(line => line.startsWith("REPOSITORY_"))).toEqual([
+  expect(
+    content(host, "/etc/prometheus-backup/prometheus-backup.conf")
+      ?.split("\n")
+      .filter(line => line.startsWith("REPOSITORY_")),
+  ).toEqual([
     "REPOSITORY_COUNT='5'",
-    "REPOSITORY_1_NAME='local'", "REPOSITORY_1_TYPE='path'", "REPOSITORY_1_LOCATION='/mnt/nas'",
-    "REPOSITORY_2_NAME='offsite'", "REPOSITORY_2_TYPE='rclone'", "REPOSITORY_2_LOCATION='offsite:backups/team'",
-    "REPOSITORY_3_NAME='minio'", "REPOSITORY_3_TYPE='rclone'", "REPOSITORY_3_LOCATION='minio:backups'",
-    "REPOSITORY_4_NAME='gcs'", "REPOSITORY_4_TYPE='rclone'", "REPOSITORY_4_LOCATION='gcs:gcs-backups'",
-    "REPOSITORY_5_NAME='sftp'", "REPOSITORY_5_TYPE='rclone'", "REPOSITORY_5_LOCATION='sftp:prometheus'",
+    "REPOSITORY_1_NAME='local'",
+    "REPOSITORY_1_TYPE='path'",
+    "REPOSITORY_1_LOCATION='/mnt/nas'",
+    "REPOSITORY_2_NAME='offsite'",
+    "REPOSITORY_2_TYPE='rclone'",
+    "REPOSITORY_2_LOCATION='offsite:backups/team'",
+    "REPOSITORY_3_NAME='minio'",
+    "REPOSITORY_3_TYPE='rclone'",
+    "REPOSITORY_3_LOCATION='minio:backups'",
+    "REPOSITORY_4_NAME='gcs'",
+    "REPOSITORY_4_TYPE='rclone'",
+    "REPOSITORY_4_LOCATION='gcs:gcs-backups'",
+    "REPOSITORY_5_NAME='sftp'",
+    "REPOSITORY_5_TYPE='rclone'",
+    "REPOSITORY_5_LOCATION='sftp:prometheus'",
   ]);
 });
 
@@ -213,19 +258,33 @@ test.each([
   ["*/10 * * * *", "never", "false"],
   ["0 2 * * *", "always", "true"],
 ])("with the schedule %s, `skipHead: %s` is %s", (schedule, skipHead, value) => {
-  expect(content(rendered({ schedule, skipHead }), "/etc/prometheus-backup/prometheus-backup.conf")).toContain(`\nSKIP_HEAD='${value}'\n`);
+  expect(content(rendered({ schedule, skipHead }), "/etc/prometheus-backup/prometheus-backup.conf")).toContain(
+    `\nSKIP_HEAD='${value}'\n`,
+  );
 });
 
 test("files that are rendered are what the components install", async () => {
-  const host = rendered({ repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "s3" }], adminApi: { exposure: "reverse-proxy" }, spreadMinutes: 30 });
-  const { named } = await recordResources(() =>
-    new PrometheusBackup("prom-a", {
-      hostName: "prom-a", environment: "test", connection: { address: "prom-a", hostKey }, schedule: "0 */6 * * *", spreadMinutes: 30,
-      repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }], adminApi: { exposure: "reverse-proxy" },
-    }),
+  const host = rendered({
+    repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "s3" }],
+    adminApi: { exposure: "reverse-proxy" },
+    spreadMinutes: 30,
+  });
+  const { named } = await recordResources(
+    () =>
+      new PrometheusBackup("prom-a", {
+        hostName: "prom-a",
+        environment: "test",
+        connection: { address: "prom-a", hostKey },
+        schedule: "0 */6 * * *",
+        spreadMinutes: 30,
+        repositories: [{ path: "/b" }, { bucket: "backups", region: "eu-central-1", credentials: "[default]" }],
+        adminApi: { exposure: "reverse-proxy" },
+      }),
   );
   for (const [step, told] of Object.entries(host.steps) as [StepName, Parameters<typeof renderStep>[1]][]) {
-    expect(named(`prom-a-${step}-install`).inputs["stdin"]).toBe(renderStep(step, told, "prom-a:22", `prom-a-${step}-install`));
+    expect(named(`prom-a-${step}-install`).inputs["stdin"]).toBe(
+      renderStep(step, told, "prom-a:22", `prom-a-${step}-install`),
+    );
     expect(content(host, `/usr/local/lib/prometheus-backup/${step}.sh`)).toBe(renderStepProgram(step));
   }
 });
@@ -234,14 +293,30 @@ test("the host command and the steps are programs that bash understands", () => 
   for (const program of [renderHostCommand(), ...Object.values(StepName).map(step => renderStepProgram(step))]) {
     expect(program.startsWith("#!/usr/bin/env bash\n")).toBe(true);
     expect(spawnSync("bash", ["-n"], { input: program })).toMatchObject({ status: 0 });
-    expect(program.trimEnd().split("\n").at(-1)).toMatch(/^if \[\[ "\$\{BASH_SOURCE\[0\]:-\$0\}" == "\$0" \]\]; then main "\$@";( exit;)? fi$/);
+    expect(program.trimEnd().split("\n").at(-1)).toMatch(
+      /^if \[\[ "\$\{BASH_SOURCE\[0\]:-\$0\}" == "\$0" \]\]; then main "\$@";( exit;)? fi$/,
+    );
   }
 });
 
 test("a payload is the same wherever and whenever it is made, and names the digest of the toolkit", () => {
-  const first = renderStep("backup-job", rendered().steps["backup-job"] ?? { settings: {} }, "prom-a:22", "prom-a-backup-job-install");
-  expect(renderStep("backup-job", rendered().steps["backup-job"] ?? { settings: {} }, "prom-a:22", "prom-a-backup-job-install")).toBe(first);
-  expect(first.split("\n")[0]).toBe(`# prometheus-backup host step: backup-job; toolkit sha256 ${renderToolkit().digest}`);
+  const first = renderStep(
+    "backup-job",
+    rendered().steps["backup-job"] ?? { settings: {} },
+    "prom-a:22",
+    "prom-a-backup-job-install",
+  );
+  expect(
+    renderStep(
+      "backup-job",
+      rendered().steps["backup-job"] ?? { settings: {} },
+      "prom-a:22",
+      "prom-a-backup-job-install",
+    ),
+  ).toBe(first);
+  expect(first.split("\n")[0]).toBe(
+    `# prometheus-backup host step: backup-job; toolkit sha256 ${renderToolkit().digest}`,
+  );
 });
 
 test("the command line writes the files of every host, with their modes, and contacts nobody", () => {
@@ -249,20 +324,38 @@ test("the command line writes the files of every host, with their modes, and con
   try {
     const config = path.join(directory, "Pulumi.test.yaml");
     const out = path.join(directory, "out");
-    fs.writeFileSync(config, [
-      "config:", "  aws:region: eu-central-1", "  prometheus-backup:sshKey: { secure: v1:abc }", "  prometheus-backup:hosts:",
-      `    - { name: prom-a, hostKey: "${hostKey}", privateKey: sshKey, repositories: [ { path: /b } ] }`, "",
-    ].join("\n"));
+    fs.writeFileSync(
+      config,
+      [
+        "config:",
+        "  aws:region: eu-central-1",
+        "  prometheus-backup:sshKey: { secure: v1:abc }",
+        "  prometheus-backup:hosts:",
+        `    - { name: prom-a, hostKey: "${hostKey}", privateKey: sshKey, repositories: [ { path: /b } ] }`,
+        "",
+      ].join("\n"),
+    );
     const root = path.join(__dirname, "..", "..");
     const command = ["--import", "tsx", "scripts/tools/render.ts", "--stack", "test", "--config", config, "--out", out];
-    expect(execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString()).toBe(`${out}/prom-a: 13 files\n`);
+    expect(execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "ignore"] }).toString()).toBe(
+      `${out}/prom-a: 13 files\n`,
+    );
     const hostCommand = path.join(out, "prom-a/usr/local/bin/prometheus-backup.sh");
     expect(fs.readFileSync(hostCommand, "utf8")).toBe(renderHostCommand());
     expect((fs.statSync(hostCommand).mode & 0o777).toString(8)).toBe("755");
-    expect(fs.readFileSync(path.join(out, "prom-a/etc/prometheus-backup/prometheus-backup.conf"), "utf8")).toContain("\nENVIRONMENT='test'\n");
+    expect(fs.readFileSync(path.join(out, "prom-a/etc/prometheus-backup/prometheus-backup.conf"), "utf8")).toContain(
+      "\nENVIRONMENT='test'\n",
+    );
     const busy = spawnSync(process.execPath, [...command.slice(0, -1), directory], { cwd: root });
-    expect([busy.status, busy.stderr.toString().split("\n").find(line => line.startsWith("render:"))]).toEqual([
-      2, `render: error: ${directory} is not empty and was not written by this command; name another directory`,
+    expect([
+      busy.status,
+      busy.stderr
+        .toString()
+        .split("\n")
+        .find(line => line.startsWith("render:")),
+    ]).toEqual([
+      2,
+      `render: error: ${directory} is not empty and was not written by this command; name another directory`,
     ]);
   } finally {
     fs.rmSync(directory, { recursive: true });
@@ -270,10 +363,26 @@ test("the command line writes the files of every host, with their modes, and con
 });
 
 test("blocks are held between runs that are more than two hours and at most a day apart, and only where they are sent once", () => {
-  const held = (settings: Record<string, unknown>): boolean => content(rendered(settings), "/etc/cron.d/prometheus-backup")?.includes("prometheus-backup.sh hold >>") ?? false;
-  expect(content(rendered({ schedule: "45 2 * * *" }), "/etc/cron.d/prometheus-backup")).toContain("\n15 * * * * prometheus /usr/local/bin/prometheus-backup.sh hold >> /var/log/prometheus-backup.log 2>&1\n");
-  expect(["0 */6 * * *", "0 2 * * *", "30 1-23/3 * * *"].map(schedule => held({ schedule }))).toEqual([true, true, true]);
+  const held = (settings: Record<string, unknown>): boolean =>
+    content(rendered(settings), "/etc/cron.d/prometheus-backup")?.includes("prometheus-backup.sh hold >>") ?? false;
+  expect(content(rendered({ schedule: "45 2 * * *" }), "/etc/cron.d/prometheus-backup")).toContain(
+    "\n15 * * * * prometheus /usr/local/bin/prometheus-backup.sh hold >> /var/log/prometheus-backup.log 2>&1\n",
+  );
+  expect(["0 */6 * * *", "0 2 * * *", "30 1-23/3 * * *"].map(schedule => held({ schedule }))).toEqual([
+    true,
+    true,
+    true,
+  ]);
   expect(held({ schedule: "0 2 * * *", timeZone: "Europe/Berlin" })).toBe(true);
-  expect(["0 */2 * * *", "@hourly", "0 2 * * 0", "0 2 1-30 * *"].map(schedule => held({ schedule }))).toEqual([false, false, false, false]);
-  expect([held({ format: "archive" }), held({ holdBlocks: false }), held({ source: "hot" })]).toEqual([false, false, true]);
+  expect(["0 */2 * * *", "@hourly", "0 2 * * 0", "0 2 1-30 * *"].map(schedule => held({ schedule }))).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect([held({ format: "archive" }), held({ holdBlocks: false }), held({ source: "hot" })]).toEqual([
+    false,
+    false,
+    true,
+  ]);
 });

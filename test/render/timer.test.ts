@@ -17,13 +17,22 @@ afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
 
 /** The files of a host with these settings, and what its step is told. */
 function rendered(settings: Record<string, unknown>): { files: HostFiles; packages: unknown } {
-  const host = { name: "prom-1", address: "192.0.2.1", insecureHostKey: true, repositories: [{ path: "/backup" }], ...settings };
+  const host = {
+    name: "prom-1",
+    address: "192.0.2.1",
+    insecureHostKey: true,
+    repositories: [{ path: "/backup" }],
+    ...settings,
+  };
   const fleet = parseConfig({ environment: "test", hosts: [host] }, () => "secret");
   const { files, steps } = Object.values(fleetArtefacts(fleet))[0] ?? { files: {}, steps: {} };
   return { files, packages: steps["backup-job"]?.settings["PACKAGES"] };
 }
 
-const units = (files: HostFiles): string[] => Object.keys(files).filter(name => /prometheus-backup[a-z-]*\.(service|timer)$/.test(name)).sort();
+const units = (files: HostFiles): string[] =>
+  Object.keys(files)
+    .filter(name => /prometheus-backup[a-z-]*\.(service|timer)$/.test(name))
+    .sort();
 const content = (files: HostFiles, unit: string): string => files[`/etc/systemd/system/${unit}`]?.content ?? "";
 
 describe("scheduler", () => {
@@ -39,18 +48,30 @@ describe("scheduler", () => {
 
   test("systemd has a timer and a service for each line of the cron entry, and no cron", () => {
     const names = ["prometheus-backup", "prometheus-backup-drill", "prometheus-backup-hold"];
-    expect(units(systemd.files)).toEqual(names.flatMap(name => [`/etc/systemd/system/${name}.service`, `/etc/systemd/system/${name}.timer`]).sort());
+    expect(units(systemd.files)).toEqual(
+      names.flatMap(name => [`/etc/systemd/system/${name}.service`, `/etc/systemd/system/${name}.timer`]).sort(),
+    );
     expect(Object.keys(systemd.files)).not.toContain("/etc/cron.d/prometheus-backup");
     expect(systemd.packages).not.toContain("cron ");
     expect(systemd.files["/etc/prometheus-backup/prometheus-backup.conf"]?.content).toContain("SCHEDULER='systemd'\n");
   });
 
   test("the same commands at the same times, made up for where that helps", () => {
-    const timers = ["prometheus-backup.timer", "prometheus-backup-drill.timer", "prometheus-backup-hold.timer"].map(name => content(systemd.files, name));
-    expect(timers.map(text => /^OnCalendar=(.*)$/m.exec(text)?.[1])).toEqual(["*-*-* 02:17:00 UTC", "Sun *-*-* 05:00:00 UTC", "*-*-* *:47:00 UTC"]);
+    const timers = ["prometheus-backup.timer", "prometheus-backup-drill.timer", "prometheus-backup-hold.timer"].map(
+      name => content(systemd.files, name),
+    );
+    expect(timers.map(text => /^OnCalendar=(.*)$/m.exec(text)?.[1])).toEqual([
+      "*-*-* 02:17:00 UTC",
+      "Sun *-*-* 05:00:00 UTC",
+      "*-*-* *:47:00 UTC",
+    ]);
     expect(timers.map(text => text.includes("Persistent=true"))).toEqual([true, true, false]);
-    expect(content(systemd.files, "prometheus-backup-drill.service")).toContain("\nExecStart=/usr/local/bin/prometheus-backup.sh drill --sample 7\n");
-    expect(content(systemd.files, "prometheus-backup-drill.service")).toMatch(/^After=.* prometheus\.service prometheus-backup\.service$/m);
+    expect(content(systemd.files, "prometheus-backup-drill.service")).toContain(
+      "\nExecStart=/usr/local/bin/prometheus-backup.sh drill --sample 7\n",
+    );
+    expect(content(systemd.files, "prometheus-backup-drill.service")).toMatch(
+      /^After=.* prometheus\.service prometheus-backup\.service$/m,
+    );
     expect(content(systemd.files, "prometheus-backup.service")).toMatch(/^User=prometheus$/m);
   });
 
@@ -63,8 +84,13 @@ describe("scheduler", () => {
 
   test("both days restricted is two times, and a time that a timer would leave out is refused", () => {
     const { files } = rendered({ scheduler: "systemd", schedule: "0 3 13 * 5" });
-    expect(content(files, "prometheus-backup.timer").match(/^OnCalendar=.*$/gm)).toEqual(["OnCalendar=*-*-13 03:00:00 UTC", "OnCalendar=Fri *-*-* 03:00:00 UTC"]);
-    expect(() => rendered({ scheduler: "systemd", timeZone: "Europe/Berlin" })).toThrow("runs at 02:00, which does not exist in Europe/Berlin");
+    expect(content(files, "prometheus-backup.timer").match(/^OnCalendar=.*$/gm)).toEqual([
+      "OnCalendar=*-*-13 03:00:00 UTC",
+      "OnCalendar=Fri *-*-* 03:00:00 UTC",
+    ]);
+    expect(() => rendered({ scheduler: "systemd", timeZone: "Europe/Berlin" })).toThrow(
+      "runs at 02:00, which does not exist in Europe/Berlin",
+    );
     expect(() => rendered({ timeZone: "Europe/Berlin" })).not.toThrow();
   });
 
@@ -75,7 +101,9 @@ describe("scheduler", () => {
     const program = path.join(place, "command");
     fs.writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
     for (const name of units(files)) {
-      const text = (files[name]?.content ?? "").replace("/usr/local/bin/prometheus-backup.sh", program).replace(/^User=.*$/m, "User=root");
+      const text = (files[name]?.content ?? "")
+        .replace("/usr/local/bin/prometheus-backup.sh", program)
+        .replace(/^User=.*$/m, "User=root");
       fs.writeFileSync(path.join(place, path.basename(name)), text);
     }
     const all = units(files).map(name => path.join(place, path.basename(name)));
@@ -92,15 +120,20 @@ describe("check and status ask systemd", () => {
 
   test("when a timer elapses next", () => {
     const said = systemctl('[[ "$*" == *" prometheus-backup-drill.timer" ]] && echo "Sun 2026-12-06 05:00:00 UTC"');
-    expect(shell.print(`${said}; next_call drill; printf %s "$NEXT_RUN"`)).toBe(String(Date.UTC(2026, 11, 6, 5) / 1000));
+    expect(shell.print(`${said}; next_call drill; printf %s "$NEXT_RUN"`)).toBe(
+      String(Date.UTC(2026, 11, 6, 5) / 1000),
+    );
     expect(shell.print(`${systemctl("true")}; next_call run; printf %s "$NEXT_RUN"`)).toBe("");
     expect(shell.print(`${systemctl("return 1")}; next_call run; printf %s "$NEXT_RUN"`)).toBe("");
   });
 
   test("whether the timer is enabled and active", () => {
     expect(shell.print(`${systemctl("true")}; check_schedule`)).toBe("prometheus-backup.timer is active");
-    expect(shell.run(`${systemctl('[[ $1 != is-enabled ]]')}; check_schedule`)).toMatchObject({
-      code: 3, stderr: expect.stringContaining("prometheus-backup.timer is not enabled and active, so no backup is taken by itself") as string,
+    expect(shell.run(`${systemctl("[[ $1 != is-enabled ]]")}; check_schedule`)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(
+        "prometheus-backup.timer is not enabled and active, so no backup is taken by itself",
+      ) as string,
     });
   });
 });
@@ -111,8 +144,12 @@ describe("completion", () => {
 
   /** What bash offers for the last of these words. */
   function offered(...words: string[]): string[] {
-    const text = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _prometheus_backup; printf "%s\\n" "${COMPREPLY[@]}"';
-    const said = execFileSync("bash", ["-c", `set -u; ${text}`, script, "prometheus-backup.sh", ...words], { encoding: "utf8", cwd: directory });
+    const text =
+      'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _prometheus_backup; printf "%s\\n" "${COMPREPLY[@]}"';
+    const said = execFileSync("bash", ["-c", `set -u; ${text}`, script, "prometheus-backup.sh", ...words], {
+      encoding: "utf8",
+      cwd: directory,
+    });
     return said.split("\n").filter(Boolean);
   }
 

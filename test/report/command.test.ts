@@ -21,7 +21,10 @@ interface Run {
 
 function report(args: string[], env: Record<string, string> = {}): Promise<Run> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, ["--import", "tsx", "scripts/tools/report/index.ts", ...args], { cwd: root, env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, ["--import", "tsx", "scripts/tools/report/index.ts", ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+    });
     const run: Run = { code: null, stdout: "", stderr: "" };
     child.stdout.on("data", (text: Buffer) => (run.stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (run.stderr += text.toString()));
@@ -45,11 +48,25 @@ function put(place: string, hours: number, lastDrill?: null, format: 1 | 2 = 2):
   const name = finishedAt.replace(/[-:]/g, "");
   const block = "blocks/01JD3V8QK2000000000000000A.tar.zst";
   const manifest = {
-    format, name, suspect: null, lastDrill, startedAt: finishedAt, finishedAt, blocks: [{ object: block, objectBytes: 5 }], archive: null, wal: null, companions: [],
-    coverage: { newestSample: finishedAt }, totals: { sizeBytes: 5, samples: 100 },
+    format,
+    name,
+    suspect: null,
+    lastDrill,
+    startedAt: finishedAt,
+    finishedAt,
+    blocks: [{ object: block, objectBytes: 5 }],
+    archive: null,
+    wal: null,
+    companions: [],
+    coverage: { newestSample: finishedAt },
+    totals: { sizeBytes: 5, samples: 100 },
   };
   const content = format === 1 ? JSON.stringify(manifest) : packed(JSON.stringify(manifest));
-  for (const [object, text] of [[block, "block"], [`backups/${name}.json`, content], ["owner.json", "{}"]] as const) {
+  for (const [object, text] of [
+    [block, "block"],
+    [`backups/${name}.json`, content],
+    ["owner.json", "{}"],
+  ] as const) {
     fs.mkdirSync(path.dirname(path.join(place, object)), { recursive: true });
     fs.writeFileSync(path.join(place, object), text);
   }
@@ -89,7 +106,9 @@ test("directories are read where they are mounted, and every fault is found", as
     "none local findings - 0 no-backup",
   ]);
   expect([run.code, torn.length]).toEqual([1, 16]);
-  expect(fs.readFileSync(prom, "utf8")).toContain('prometheus_backup_report_findings{host="old",environment="paths",repository="local"} 1\n');
+  expect(fs.readFileSync(prom, "utf8")).toContain(
+    'prometheus_backup_report_findings{host="old",environment="paths",repository="local"} 1\n',
+  );
   expect(fs.readdirSync(directory).filter(name => name.startsWith("report.prom"))).toEqual(["report.prom"]);
 
   fs.rmSync(path.join(mounted, "old"), { recursive: true });
@@ -100,15 +119,23 @@ test("directories are read where they are mounted, and every fault is found", as
 test("everything else is read through rclone, with what the environment says", async () => {
   const bucket = path.join(directory, "remote");
   const good = put(path.join(bucket, "backups/team/prom-a"), 2);
-  const repositories = [{ name: "off-site", bucket: "backups", region: "eu-central-1", prefix: "team", credentials: "s3" }];
+  const repositories = [
+    { name: "off-site", bucket: "backups", region: "eu-central-1", prefix: "team", credentials: "s3" },
+  ];
   const environment = { RCLONE_CONFIG_OFF_SITE_TYPE: "alias", RCLONE_CONFIG_OFF_SITE_REMOTE: bucket };
   const run = await report([...stack("remote", ["prom-a", "prom-b"], repositories), "--json"], environment);
-  expect([run.code, states(run)]).toEqual([1, [`prom-a off-site good ${good} 0`, "prom-b off-site findings - 0 no-backup"]]);
+  expect([run.code, states(run)]).toEqual([
+    1,
+    [`prom-a off-site good ${good} 0`, "prom-b off-site findings - 0 no-backup"],
+  ]);
 });
 
 test("a repository that does not answer is no verdict", async () => {
   const repositories = [{ bucket: "backups", endpoint: "http://127.0.0.1:1" }];
-  const run = await report(stack("dead", ["prom-a"], repositories), { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "SECRET" });
+  const run = await report(stack("dead", ["prom-a"], repositories), {
+    AWS_ACCESS_KEY_ID: "key",
+    AWS_SECRET_ACCESS_KEY: "SECRET",
+  });
   expect(run.code).toBe(2);
   expect(run.stdout).toContain("✘ UNREACHABLE: rclone: ");
   expect(run.stdout).toMatch(/connection refused/);
@@ -116,8 +143,14 @@ test("a repository that does not answer is no verdict", async () => {
 });
 
 test.each([
-  [[], "report: error: Usage: npm run report -- --stack STACK [--json] [--prom FILE] [--path REPOSITORY=DIR]... [--config FILE]"],
-  [["--stack", "x", "--config", "/nowhere.yaml"], "report: error: there is no stack file /nowhere.yaml; name an existing stack, or its file with --config"],
+  [
+    [],
+    "report: error: Usage: npm run report -- --stack STACK [--json] [--prom FILE] [--path REPOSITORY=DIR]... [--config FILE]",
+  ],
+  [
+    ["--stack", "x", "--config", "/nowhere.yaml"],
+    "report: error: there is no stack file /nowhere.yaml; name an existing stack, or its file with --config",
+  ],
 ])("%j is refused with status 2", async (args, message) => {
   const run = await report(args);
   expect([run.code, run.stderr.split("\n").find(line => line.startsWith("report:"))]).toEqual([2, message]);

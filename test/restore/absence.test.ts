@@ -37,7 +37,7 @@ const error = (words: string) => `prometheus-backup: error: ${words}`;
 const nobodyAnswers = (what: string, who: string) =>
   error(
     `no repository that answers holds a ${what}, and these do not answer: ${who}; ` +
-    "check the mount, the network and the credentials",
+      "check the mount, the network and the credentials",
   );
 
 /** A backup without blocks, as a run stores it. */
@@ -57,8 +57,7 @@ function said(call: string): { code: number | null; stdout: string; stderr: stri
 }
 
 const check = "Next: prometheus-backup.sh check";
-const oneOfTwo =
-  `Nobody knows what backups exist: 1 of 2 repositories could be read (above), without any of prom-1. ${check}`;
+const oneOfTwo = `Nobody knows what backups exist: 1 of 2 repositories could be read (above), without any of prom-1. ${check}`;
 
 test("no repository can be read: nobody knows what there is", () => {
   gone("local");
@@ -100,7 +99,8 @@ test("an empty folder where this host has had backups is a disk that is not moun
   const why = "it is empty, and has held backups of this host (is its file system mounted?)";
   expect(said("command_list")).toEqual({ code: 8, stdout: "", stderr: [cannotBeListed("local", why), oneOfTwo] });
   expect(said(`load_metrics; resolve_backup ${NAME}`)).toMatchObject({
-    code: 8, stderr: [nobodyAnswers(`backup ${NAME}`, `local (${at("local")}/prom-1): ${why}`)],
+    code: 8,
+    stderr: [nobodyAnswers(`backup ${NAME}`, `local (${at("local")}/prom-1): ${why}`)],
   });
   expect(said(`command_verify ${NAME}`)).toMatchObject({ code: 8 });
   expect(said("command_prune --dry-run")).toMatchObject({ code: 8 });
@@ -127,16 +127,31 @@ test("a host's folder that cannot be looked at is no empty repository", () => {
 const list = "prometheus-backup.sh list";
 test.each([
   ["of this host", `resolve_backup ${MISSING}`, `there is no backup ${MISSING}; see what there is: ${list}`],
-  ["of another host", `resolve_backup ${MISSING} other`,
-    `there is no backup ${MISSING} of host 'other'; see what there is: ${list} --host other`],
-  ["the newest of another host", "resolve_backup latest other",
-    `there is no complete backup that can be trusted of host 'other'; see what there is: ${list} --host other`],
-  ["in one repository", `ONLY_REPOSITORY=local; resolve_backup ${NAME}`,
-    `no repository that was asked (local) holds a backup ${NAME}; see what there is: ${list}`],
-  ["elsewhere", `LOCATION="/media/disk 1"; resolve_backup ${MISSING}`,
-    `there is no backup ${MISSING}; see what there is: ${list} --at '/media/disk 1' --host prom-1`],
-  ["by no name", "resolve_backup yesterday other",
-    `'yesterday' is not the name of a backup; names look like 20261122T020000Z or 'latest'; see: ${list} --host other`],
+  [
+    "of another host",
+    `resolve_backup ${MISSING} other`,
+    `there is no backup ${MISSING} of host 'other'; see what there is: ${list} --host other`,
+  ],
+  [
+    "the newest of another host",
+    "resolve_backup latest other",
+    `there is no complete backup that can be trusted of host 'other'; see what there is: ${list} --host other`,
+  ],
+  [
+    "in one repository",
+    `ONLY_REPOSITORY=local; resolve_backup ${NAME}`,
+    `no repository that was asked (local) holds a backup ${NAME}; see what there is: ${list}`,
+  ],
+  [
+    "elsewhere",
+    `LOCATION="/media/disk 1"; resolve_backup ${MISSING}`,
+    `there is no backup ${MISSING}; see what there is: ${list} --at '/media/disk 1' --host prom-1`,
+  ],
+  [
+    "by no name",
+    "resolve_backup yesterday other",
+    `'yesterday' is not the name of a backup; names look like 20261122T020000Z or 'latest'; see: ${list} --host other`,
+  ],
 ])("a backup that is not there: %s", (_what, call, words) => {
   put("offsite");
   expect(said(call)).toEqual({ code: 11, stdout: "", stderr: [error(words)] });
@@ -146,7 +161,8 @@ test("a backup that is there and damaged is not said to be missing", () => {
   fs.appendFileSync(put("offsite"), "x");
   const why = `offsite: backups/${NAME}.json is damaged: not JSON`;
   expect(said(`resolve_backup ${NAME}`)).toMatchObject({
-    code: 9, stderr: [error(`backup ${NAME} is there, but cannot be used (${why}); choose another one: ${list}`)],
+    code: 9,
+    stderr: [error(`backup ${NAME} is there, but cannot be used (${why}); choose another one: ${list}`)],
   });
 });
 
@@ -159,12 +175,17 @@ test("a manifest that is listed and does not come is no missing backup, and late
     }`;
   const unread = `local (${at("local")}/prom-1): Input/output error`;
   expect(said(`${broken}\nresolve_backup ${MISSING}`)).toMatchObject({
-    code: 8, stderr: [nobodyAnswers(`backup ${MISSING}`, unread)],
+    code: 8,
+    stderr: [nobodyAnswers(`backup ${MISSING}`, unread)],
   });
-  expect(said(`${broken}\nresolve_backup latest; echo "$BACKUP"`)).toEqual({ code: 0, stdout: `${NAME}\n`, stderr: [
-    `prometheus-backup: warning: passed over: ${MISSING} cannot be read (local: Input/output error)`,
-    `prometheus-backup: warning: a newer backup may lie where nothing could be read: ${unread}`,
-  ] });
+  expect(said(`${broken}\nresolve_backup latest; echo "$BACKUP"`)).toEqual({
+    code: 0,
+    stdout: `${NAME}\n`,
+    stderr: [
+      `prometheus-backup: warning: passed over: ${MISSING} cannot be read (local: Input/output error)`,
+      `prometheus-backup: warning: a newer backup may lie where nothing could be read: ${unread}`,
+    ],
+  });
 });
 
 test("verify with one repository says no more than that", () => {
@@ -185,12 +206,14 @@ slowTest("heal claims no more than the backups tell that could be read", () => {
   expect(verdict("HOPELESS=();")).toMatchObject({ code: 0, stderr: ["✔ nothing is damaged or missing"] });
   const most = "670 of 720 backups in local";
   expect(verdict(`NOT_READ=("${most}");`)).toMatchObject({
-    code: 9, stderr: [hopeless(`no backup that was read has ${ULID} (not read: ${most})`)],
+    code: 9,
+    stderr: [hopeless(`no backup that was read has ${ULID} (not read: ${most})`)],
   });
   gone("local");
   const unread = `local (${at("local")}/prom-1): ${notMounted("local")}`;
   expect(verdict()).toMatchObject({
-    code: 8, stderr: [hopeless(`no backup that was read has ${ULID} (not read: ${unread})`)],
+    code: 8,
+    stderr: [hopeless(`no backup that was read has ${ULID} (not read: ${unread})`)],
   });
   expect(verdict("HOPELESS=();")).toMatchObject({
     code: 0,

@@ -7,23 +7,45 @@ afterAll(() => shell.remove());
 
 const HOUR = 3_600_000;
 const ulid = (letter: string) => `01M7VW2GC07R5ZX6V25SJJYA${letter}${letter}`;
-const block = (letter: string, from: number, to: number, more: object = {}) => ({ ulid: ulid(letter), minTime: from * HOUR, maxTime: to * HOUR, bytes: 100, head: false, ...more });
+const block = (letter: string, from: number, to: number, more: object = {}) => ({
+  ulid: ulid(letter),
+  minTime: from * HOUR,
+  maxTime: to * HOUR,
+  bytes: 100,
+  head: false,
+  ...more,
+});
 const A = block("A", 0, 2);
 const B = block("B", 2, 4);
 const C = block("C", 4, 6);
 const manifest = { blocks: [A, B, C], covered: [{ ulid: ulid("D"), by: [A.ulid, B.ulid] }] };
 
 /** Calls one of the filters with named JSON values; `slurped` ones arrive as --slurpfile does, in an array. */
-function filter(name: string, input: unknown, values: Record<string, unknown>, slurped: Record<string, unknown> = {}): unknown {
+function filter(
+  name: string,
+  input: unknown,
+  values: Record<string, unknown>,
+  slurped: Record<string, unknown> = {},
+): unknown {
   const pairs = [...Object.entries(values), ...Object.entries(slurped).map(([key, value]) => [key, [value]] as const)];
   const names = pairs.map((_, index) => `--argjson "\${${2 * index + 2}}" "\${${2 * index + 3}}"`).join(" ");
-  return JSON.parse(shell.print(`jq ${names} "$(${name})" <<<"$1"`, JSON.stringify(input), ...pairs.flatMap(([key, value]) => [key, JSON.stringify(value)])));
+  return JSON.parse(
+    shell.print(
+      `jq ${names} "$(${name})" <<<"$1"`,
+      JSON.stringify(input),
+      ...pairs.flatMap(([key, value]) => [key, JSON.stringify(value)]),
+    ),
+  );
 }
 
 const ulids = (blocks: unknown) => (blocks as { ulid: string }[]).map(one => one.ulid);
 
 test("without options every block is chosen, newest first", () => {
-  expect(ulids(filter("select_filter", manifest, { wanted: [], from: null, to: null }))).toEqual([C.ulid, B.ulid, A.ulid]);
+  expect(ulids(filter("select_filter", manifest, { wanted: [], from: null, to: null }))).toEqual([
+    C.ulid,
+    B.ulid,
+    A.ulid,
+  ]);
 });
 
 test("a time chooses whole blocks that touch it, and a block that only meets it at its end is not touched", () => {
@@ -32,12 +54,16 @@ test("a time chooses whole blocks that touch it, and a block that only meets it 
 });
 
 test("a block that was covered by others stands for those", () => {
-  expect(ulids(filter("select_filter", manifest, { wanted: [ulid("D")], from: null, to: null }))).toEqual([B.ulid, A.ulid]);
+  expect(ulids(filter("select_filter", manifest, { wanted: [ulid("D")], from: null, to: null }))).toEqual([
+    B.ulid,
+    A.ulid,
+  ]);
 });
 
 test("server retention by time counts from the newest block or now, by size from the newest block down", () => {
   const newestFirst = [C, B, A];
-  const lost = (time: number, size: number, now: number, used = 0) => filter("retention_filter", newestFirst, { time, size, now, used });
+  const lost = (time: number, size: number, now: number, used = 0) =>
+    filter("retention_filter", newestFirst, { time, size, now, used });
   expect(lost(100 * HOUR, 0, 6 * HOUR)).toBe("0 0");
   expect(lost(3 * HOUR, 0, 6 * HOUR)).toBe("1 0");
   expect(lost(3 * HOUR, 0, 8 * HOUR)).toBe("2 0");
@@ -46,8 +72,19 @@ test("server retention by time counts from the newest block or now, by size from
 });
 
 const heal = (damaged: string[], live: unknown[], stored: Record<string, unknown>, more: object = {}) =>
-  filter("healers_filter", null, { wounds: damaged.map(one => `${one}|why\n`).join(""), head: 6 * HOUR, now: 7 * HOUR, retention: 100 * HOUR, limited: false, ...more },
-    { live, stored, manifest }) as { chosen: unknown; missing: string[]; hopeless: string[] };
+  filter(
+    "healers_filter",
+    null,
+    {
+      wounds: damaged.map(one => `${one}|why\n`).join(""),
+      head: 6 * HOUR,
+      now: 7 * HOUR,
+      retention: 100 * HOUR,
+      limited: false,
+      ...more,
+    },
+    { live, stored, manifest },
+  ) as { chosen: unknown; missing: string[]; hopeless: string[] };
 
 test("a damaged block is replaced by its own copy and nothing else", () => {
   const found = heal([B.ulid], [A, B, C], { [B.ulid]: B });
@@ -62,9 +99,21 @@ test("a missing block comes back; one whose time a compacted block or the head h
 
 test("a hole that the newest backup has as well is filled from an older one; what lies before all live blocks is not", () => {
   const older = (one: typeof A, backup: string) => ({ ...one, backup, numTombstones: 0 });
-  const stored = { [A.ulid]: older(A, "20260101T000000Z"), [B.ulid]: older(B, "20260102T000000Z"), [ulid("G")]: older(block("G", 2, 4), "20260101T000000Z") };
+  const stored = {
+    [A.ulid]: older(A, "20260101T000000Z"),
+    [B.ulid]: older(B, "20260102T000000Z"),
+    [ulid("G")]: older(block("G", 2, 4), "20260101T000000Z"),
+  };
   const newest = { name: "20260103T000000Z", blocks: [C], covered: [] };
-  const found = (live: unknown[]) => (filter("healers_filter", null, { wounds: "", head: 6 * HOUR, now: 7 * HOUR, retention: 0, limited: false }, { live, stored, manifest: newest }) as { chosen: unknown; missing: string[] }).missing;
+  const found = (live: unknown[]) =>
+    (
+      filter(
+        "healers_filter",
+        null,
+        { wounds: "", head: 6 * HOUR, now: 7 * HOUR, retention: 0, limited: false },
+        { live, stored, manifest: newest },
+      ) as { chosen: unknown; missing: string[] }
+    ).missing;
   expect(found([A, C])).toEqual([B.ulid]);
   expect(found([block("E", 0, 4), C])).toEqual([]);
   expect(found([C])).toEqual([]);
@@ -104,12 +153,23 @@ test("a damaged block that the backup holds as others is replaced when all of th
 /** The blocks of each part of a drill, part after part, as long as the turn goes on. */
 function parts(count: number, sample: number, drills: number): string[][] {
   const letters = [..."0123456789ABCDEFGHJK"].slice(0, count);
-  const blocks = letters.map((letter, index) => ({ ...block(letter, index, index + 1), ulid: `01M7VW2GC07R5ZX6V25SJJYA0${letter}`, object: "", objectBytes: 1, objectSha256: "", numSamples: 1, numSeries: 1 }));
+  const blocks = letters.map((letter, index) => ({
+    ...block(letter, index, index + 1),
+    ulid: `01M7VW2GC07R5ZX6V25SJJYA0${letter}`,
+    object: "",
+    objectBytes: 1,
+    objectSha256: "",
+    numSamples: 1,
+    numSeries: 1,
+  }));
   const script = `STATE_DIR="$SCRATCH"; parse_drill_options --sample ${sample}
     for (( drill = 0; drill < ${drills}; drill++ )); do
       printf '%s' "$1" >"$SELECTED"; load_selected; choose_part; printf '%s\n' "\${B_ULID[*]}"; printf '%s\n' "$DRILL_TURN" >"$STATE_DIR/drill-turn"
     done`;
-  return shell.print(script, JSON.stringify(blocks)).split("\n").map(line => line.split(" "));
+  return shell
+    .print(script, JSON.stringify(blocks))
+    .split("\n")
+    .map(line => line.split(" "));
 }
 
 test("a drill in parts reads every block once in as many drills, and each block stays in its part", () => {

@@ -31,7 +31,10 @@ describe("the table and the program", () => {
 
   test.each(hostCommands)("what the parser of $name takes is what its function looks at", ({ name, options }) => {
     const taken = options.map(option => option.name);
-    expect(taken.filter(option => !new RegExp(`(OPTIONS\\[|values_of )${option}\\b`).test(source)), name).toEqual([]);
+    expect(
+      taken.filter(option => !new RegExp(`(OPTIONS\\[|values_of )${option}\\b`).test(source)),
+      name,
+    ).toEqual([]);
   });
 
   test("no function looks at an option that no command takes", () => {
@@ -63,7 +66,9 @@ describe("the table and the program", () => {
 
 describe("options", () => {
   const parsed = (words: string): string =>
-    shell.print(`read_options ${words}; for key in "\${!OPTIONS[@]}"; do printf '%s=%s|' "$key" "\${OPTIONS[$key]@Q}"; done | tr '|' '\\n' | sort | paste -sd '|'; printf '%s' "$WANTED"`);
+    shell.print(
+      `read_options ${words}; for key in "\${!OPTIONS[@]}"; do printf '%s=%s|' "$key" "\${OPTIONS[$key]@Q}"; done | tr '|' '\\n' | sort | paste -sd '|'; printf '%s' "$WANTED"`,
+    );
 
   test("are read by name, whatever their order, and a value that came twice is the last one", () => {
     expect(parsed("restore --yes 20261122T020000Z --host a --host b")).toBe("host='b'|yes='true'\n20261122T020000Z");
@@ -90,7 +95,8 @@ describe("options", () => {
     ["explain 99", "'99' is no exit code of this command; they are 0 1 2 "],
   ])("%s is refused with 2", (words, message) => {
     const { code, stdout, stderr } = shell.run(
-      `command -p true; set -- ${words}; load_config() { set_config_defaults; HOST_NAME=prom-1; }; become_backup_user() { :; }; main "$@"`);
+      `command -p true; set -- ${words}; load_config() { set_config_defaults; HOST_NAME=prom-1; }; become_backup_user() { :; }; main "$@"`,
+    );
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(`prometheus-backup: error: ${message}`);
   });
@@ -100,16 +106,24 @@ describe("options", () => {
     expect(words.split("\n")).toEqual(["list", "--host", "prom-2", "--label", "a=b", "--json"]);
   });
 
-  test.each([["lst", ["list", "last"]], ["restor", ["run", "restore"]], ["LIST", ["list"]], ["zzz", ["list"]], ["a\\b", ["a\\c"]]])(
-    "the word nearest to %j is the one that the configuration's messages would find", (word, names) => {
-      expect(shell.print('nearest "$@"', word, ...names)).toBe(nearest(word, names) ?? "");
-    });
+  test.each([
+    ["lst", ["list", "last"]],
+    ["restor", ["run", "restore"]],
+    ["LIST", ["list"]],
+    ["zzz", ["list"]],
+    ["a\\b", ["a\\c"]],
+  ])("the word nearest to %j is the one that the configuration's messages would find", (word, names) => {
+    expect(shell.print('nearest "$@"', word, ...names)).toBe(nearest(word, names) ?? "");
+  });
 });
 
 describe("help", () => {
   const names = hostCommands.map(({ name }) => name);
   const all = (form: string): string[] =>
-    shell.print(`for name in "$@"; do set -- ${form}; ( main "$@" ); printf '\\036'; done`, ...names).split("\u001e").slice(0, -1);
+    shell
+      .print(`for name in "$@"; do set -- ${form}; ( main "$@" ); printf '\\036'; done`, ...names)
+      .split("\u001e")
+      .slice(0, -1);
 
   test("of every command is the same by all ways", () => {
     const wanted = hostCommands.map(commandHelp);
@@ -120,7 +134,9 @@ describe("help", () => {
 
   test.each(hostCommands)("of $name fits 80 columns, and names all its options", command => {
     const text = commandHelp(command);
-    expect(text.split("\n").filter(line => line.length > 80 && !line.startsWith("  prometheus-backup.sh "))).toEqual([]);
+    expect(text.split("\n").filter(line => line.length > 80 && !line.startsWith("  prometheus-backup.sh "))).toEqual(
+      [],
+    );
     expect(optionsOf(command).filter(({ name }) => !text.includes(`--${name}`))).toEqual([]);
   });
 
@@ -136,13 +152,20 @@ describe("help", () => {
 describe("explain", () => {
   test("says of every code what it means and what to do first", () => {
     const wanted = exitCodes.map(({ code, meaning, first }) =>
-      [`${code}: ${meaning}\n`, first === "" ? "" : `What to do first: ${first.replaceAll("`", "")}\n`].join(""));
-    const said = shell.print(`for code in "$@"; do command_explain "$code"; printf '\\036'; done`, ...exitCodes.map(({ code }) => String(code)));
+      [`${code}: ${meaning}\n`, first === "" ? "" : `What to do first: ${first.replaceAll("`", "")}\n`].join(""),
+    );
+    const said = shell.print(
+      `for code in "$@"; do command_explain "$code"; printf '\\036'; done`,
+      ...exitCodes.map(({ code }) => String(code)),
+    );
     expect(said.split("\u001e").slice(0, -1)).toEqual(wanted);
   });
 
   test("without a code names all of them, and needs no settings", () => {
-    const codes = typed("explain").stdout.split("\n").filter(Boolean).map(line => Number(line.slice(0, 4)));
+    const codes = typed("explain")
+      .stdout.split("\n")
+      .filter(Boolean)
+      .map(line => Number(line.slice(0, 4)));
     expect(codes).toEqual(exitCodes.map(({ code }) => code));
   });
 });

@@ -5,13 +5,23 @@ import { Shell } from "./shell";
 const shell = new Shell();
 afterAll(() => shell.remove());
 
-const companion = { path: "/etc/prometheus/prometheus.yml", object: `companions/${"a".repeat(64)}.tar.zst`, objectBytes: 1, objectSha256: "a".repeat(64) };
+const companion = {
+  path: "/etc/prometheus/prometheus.yml",
+  object: `companions/${"a".repeat(64)}.tar.zst`,
+  objectBytes: 1,
+  objectSha256: "a".repeat(64),
+};
 const read = (...companions: object[]) =>
-  shell.run('BACKUP=20260101T020000Z; printf "%s" "$1" >"$MANIFEST"; read_companions; printf "%s\\n" "${C_PATH[@]}" "${C_MODE[@]}" "${C_USER[@]}"', JSON.stringify({ companions }));
+  shell.run(
+    'BACKUP=20260101T020000Z; printf "%s" "$1" >"$MANIFEST"; read_companions; printf "%s\\n" "${C_PATH[@]}" "${C_MODE[@]}" "${C_USER[@]}"',
+    JSON.stringify({ companions }),
+  );
 
 test("a backup that did not note modes gives files that only their owner and group may read", () => {
   expect(read(companion).stdout).toBe("/etc/prometheus/prometheus.yml\n640\n-\n");
-  expect(read({ ...companion, mode: "644", user: "root", group: "root" }).stdout).toBe("/etc/prometheus/prometheus.yml\n644\nroot\n");
+  expect(read({ ...companion, mode: "644", user: "root", group: "root" }).stdout).toBe(
+    "/etc/prometheus/prometheus.yml\n644\nroot\n",
+  );
 });
 
 test.each([

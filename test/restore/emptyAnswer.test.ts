@@ -7,7 +7,9 @@ afterAll(() => shell.remove());
 
 const NAME = "20260101T020000Z";
 
-/** What `call` ends with and says where S3 lists both objects, and what rclone reads begins to come with the given try. */
+/**
+ * What `call` ends with and says where S3 lists both objects, and what rclone reads begins to come with the given try.
+ */
 function said(call: string, comesWith: number): { code: number | null; stdout: string; stderr: string } {
   return shell.run(`
     COMMAND=run HOST_NAME=prom-1 STATE_DIR="$PWD/state" METRICS=() TRIES="$SCRATCH/tries" RESTORE_HOST=prom-1
@@ -38,12 +40,14 @@ test("a manifest that does not come is not damaged", () => {
   expect(said(call, 99).stdout).toBe(lost(`backups/${NAME}.json`, 8));
   // It came, as it is listed: now its content is judged.
   expect(said(call, 1).stdout).toBe(`backups/${NAME}.json is damaged: not JSON`);
-  expect(said(`status=0; try_backup ${NAME} prom-1 || status=$?; printf "%s" "$status \${UNREACHABLE[*]}"`, 99).stdout)
-    .toBe(`1 s3 (s3:bucket/prom-1): ${lost(`backups/${NAME}.json`, 8)}`);
+  expect(
+    said(`status=0; try_backup ${NAME} prom-1 || status=$?; printf "%s" "$status \${UNREACHABLE[*]}"`, 99).stdout,
+  ).toBe(`1 s3 (s3:bucket/prom-1): ${lost(`backups/${NAME}.json`, 8)}`);
 });
 
 test("verify calls a manifest that does not come unreachable, and not damaged", () => {
-  const listed = 'listing="$SCRATCH/here"; cp -- "$OBJECT_LIST" "$listing"; repository_list() { cp -- "$listing" "$OBJECT_LIST"; }';
+  const listed =
+    'listing="$SCRATCH/here"; cp -- "$OBJECT_LIST" "$listing"; repository_list() { cp -- "$listing" "$OBJECT_LIST"; }';
   const { code, stderr } = said(`${listed}; COMMAND=verify verify_repository 0 ${NAME} ""`, 99);
   expect([code, stderr]).toEqual([8, expect.stringContaining(`the manifest: ${lost(`backups/${NAME}.json`, 8)}`)]);
 });
@@ -53,6 +57,8 @@ test("an object that does not come is not damaged, and not noted as such", () =>
     fetch_from_any companions/${"0".repeat(64)}.tar.zst 5 ${"1".repeat(64)} "$SCRATCH/x" cat || printf "%s" "$FETCH_ERROR"
     if [[ -e $SCRATCH/damaged.found ]]; then cat -- "$SCRATCH/damaged.found"; fi`;
   const object = `companions/${"0".repeat(64)}.tar.zst`;
-  expect(said(fetch, 99).stdout).toBe(`8 repository s3 (s3:bucket/prom-1): ${object} came without a byte, though the repository lists it`);
+  expect(said(fetch, 99).stdout).toBe(
+    `8 repository s3 (s3:bucket/prom-1): ${object} came without a byte, though the repository lists it`,
+  );
   expect(said(fetch, 1).stdout).toContain("is damaged: its checksum is not the recorded one");
 });

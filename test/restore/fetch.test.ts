@@ -1,4 +1,5 @@
-// The download: blocks out of repositories in directories, several at once, and what happens when one of them is not as recorded.
+// The download: blocks out of repositories in directories, several at once, and what happens when one of them is not as
+// recorded.
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -17,20 +18,39 @@ const object = (letter: string) => `blocks/${ulid(letter)}.tar.zst`;
 const inRepository = (repository: string, letter: string) => at(`${repository}/prom-1/${object(letter)}`);
 
 /** What the manifest says of a block that is packed into both repositories; `recorded` are untruths about it. */
-function pack(letter: string, { tombstones = "", recorded = {}, chunk = Buffer.from(letter.repeat(50_000)) } = {}): object {
+function pack(
+  letter: string,
+  { tombstones = "", recorded = {}, chunk = Buffer.from(letter.repeat(50_000)) } = {},
+): object {
   const folder = at(`source/${ulid(letter)}`);
   fs.mkdirSync(path.join(folder, "chunks"), { recursive: true });
   fs.writeFileSync(path.join(folder, "index"), `index of ${letter}`);
   fs.writeFileSync(path.join(folder, "chunks/000001"), chunk);
   fs.writeFileSync(path.join(folder, "chunks/000002"), letter.repeat(10));
-  const packed = execFileSync("bash", ["-c", 'tar -cf - -C "$1" "$2/chunks" "$2/index" | zstd -q', "bash", at("source"), ulid(letter)]);
+  const packed = execFileSync("bash", [
+    "-c",
+    'tar -cf - -C "$1" "$2/chunks" "$2/index" | zstd -q',
+    "bash",
+    at("source"),
+    ulid(letter),
+  ]);
   for (const repository of ["local", "second"]) {
     fs.writeFileSync(inRepository(repository, letter), packed);
   }
   const position = LETTERS.indexOf(letter);
   return {
-    ulid: ulid(letter), object: object(letter), objectBytes: packed.length, objectSha256: createHash("sha256").update(packed).digest("hex"), bytes: 50_020,
-    minTime: position * 1000, maxTime: (position + 1) * 1000, numSamples: 10, numSeries: 1, meta: { ulid: ulid(letter), version: 1 }, tombstones, ...recorded,
+    ulid: ulid(letter),
+    object: object(letter),
+    objectBytes: packed.length,
+    objectSha256: createHash("sha256").update(packed).digest("hex"),
+    bytes: 50_020,
+    minTime: position * 1000,
+    maxTime: (position + 1) * 1000,
+    numSamples: 10,
+    numSeries: 1,
+    meta: { ulid: ulid(letter), version: 1 },
+    tombstones,
+    ...recorded,
   };
 }
 
@@ -38,7 +58,13 @@ function pack(letter: string, { tombstones = "", recorded = {}, chunk = Buffer.f
 const REMOTE = `REPOSITORY_TYPES=(rclone path) REPOSITORY_LOCATIONS=("disk:$PWD/local" "$PWD/second") RCLONE_CONFIG_FILE="$PWD/rclone.conf"
     printf '[disk]\\ntype = local\\n' >rclone.conf
     eval "said_$(declare -f run_rclone)"; run_rclone() { printf '%s\\n' "$1" >>calls; said_run_rclone "$@"; }`;
-const calls = () => fs.readFileSync(at("calls"), "utf8").trim().split("\n").filter(call => call !== "lsjson").sort();
+const calls = () =>
+  fs
+    .readFileSync(at("calls"), "utf8")
+    .trim()
+    .split("\n")
+    .filter(call => call !== "lsjson")
+    .sort();
 
 /** Fetches the blocks and says how that ended. */
 function fetchAll(blocks: object[], settings = "", remote = false) {
@@ -52,14 +78,19 @@ function fetchAll(blocks: object[], settings = "", remote = false) {
   );
 }
 
-const blocksIn = (directory: string) => fs.readdirSync(at(directory)).filter(name => /^0/.test(name)).sort();
+const blocksIn = (directory: string) =>
+  fs
+    .readdirSync(at(directory))
+    .filter(name => /^0/.test(name))
+    .sort();
 const every = LETTERS.map(ulid);
 
 function spoil(repository: string, letter: string, how: (good: Buffer) => Buffer): void {
   const file = inRepository(repository, letter);
   fs.writeFileSync(file, how(fs.readFileSync(file)));
 }
-const flip = (good: Buffer) => Buffer.from(good.map((byte, position) => (position === good.length >> 1 ? byte ^ 1 : byte)));
+const flip = (good: Buffer) =>
+  Buffer.from(good.map((byte, position) => (position === good.length >> 1 ? byte ^ 1 : byte)));
 
 beforeEach(() => {
   for (const name of ["local", "second", "stage", "state", "source", "calls"]) {
@@ -70,18 +101,27 @@ beforeEach(() => {
   fs.mkdirSync(at("state"));
 });
 
-test.each(variants([2], [1, 7]))("every block arrives as it was, with its own meta.json and tombstones, %i at a time", parallel => {
-  const blocks = LETTERS.map(letter => pack(letter, { tombstones: letter === "C" ? Buffer.from("marks of C").toString("base64") : "" }));
-  const { code, stdout, stderr } = fetchAll(blocks, `PARALLEL=${parallel}`);
-  expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
-  for (const letter of LETTERS) {
-    const read = (name: string) => fs.readFileSync(at(`stage/${ulid(letter)}/${name}`)).toString("latin1");
-    expect([read("index"), read("chunks/000001"), read("chunks/000002")]).toEqual([`index of ${letter}`, letter.repeat(50_000), letter.repeat(10)]);
-    expect(JSON.parse(read("meta.json"))).toEqual({ ulid: ulid(letter), version: 1 });
-    expect(read("tombstones")).toBe(letter === "C" ? "marks of C" : "\x01\x30\xba\x30\x01\x00\x00\x00\x00");
-  }
-  expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
-});
+test.each(variants([2], [1, 7]))(
+  "every block arrives as it was, with its own meta.json and tombstones, %i at a time",
+  parallel => {
+    const blocks = LETTERS.map(letter =>
+      pack(letter, { tombstones: letter === "C" ? Buffer.from("marks of C").toString("base64") : "" }),
+    );
+    const { code, stdout, stderr } = fetchAll(blocks, `PARALLEL=${parallel}`);
+    expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
+    for (const letter of LETTERS) {
+      const read = (name: string) => fs.readFileSync(at(`stage/${ulid(letter)}/${name}`)).toString("latin1");
+      expect([read("index"), read("chunks/000001"), read("chunks/000002")]).toEqual([
+        `index of ${letter}`,
+        letter.repeat(50_000),
+        letter.repeat(10),
+      ]);
+      expect(JSON.parse(read("meta.json"))).toEqual({ ulid: ulid(letter), version: 1 });
+      expect(read("tombstones")).toBe(letter === "C" ? "marks of C" : "\x01\x30\xba\x30\x01\x00\x00\x00\x00");
+    }
+    expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
+  },
+);
 
 test("a block with a flipped byte comes from the repository that has it right, is named, and the others come as well", () => {
   const blocks = LETTERS.map(letter => pack(letter));
@@ -97,14 +137,19 @@ test("a block with a flipped byte comes from the repository that has it right, i
 
 slowTest("a byte flipped behind the end of the archive, where unpacking does not notice, is found as well", () => {
   const blocks = LETTERS.map(letter => pack(letter));
-  const grown = (good: Buffer) => Buffer.concat([good, execFileSync("zstd", ["-q", "-c"], { input: Buffer.alloc(10) })]);
+  const grown = (good: Buffer) =>
+    Buffer.concat([good, execFileSync("zstd", ["-q", "-c"], { input: Buffer.alloc(10) })]);
   for (const repository of ["local", "second"]) {
     spoil(repository, "D", grown);
   }
-  const recorded = blocks.map((block, position) => (position === 3 ? { ...block, objectBytes: fs.statSync(inRepository("local", "D")).size } : block));
+  const recorded = blocks.map((block, position) =>
+    position === 3 ? { ...block, objectBytes: fs.statSync(inRepository("local", "D")).size } : block,
+  );
   const { code, stderr } = fetchAll(recorded);
   expect(code).toBe(9);
-  expect(stderr).toContain(`block ${ulid("D")} could not be restored: repository second (${at("second")}/prom-1): ${object("D")} is damaged: its checksum is not the recorded one`);
+  expect(stderr).toContain(
+    `block ${ulid("D")} could not be restored: repository second (${at("second")}/prom-1): ${object("D")} is damaged: its checksum is not the recorded one`,
+  );
   expect(blocksIn("stage")).not.toContain(ulid("D"));
 });
 
@@ -115,9 +160,17 @@ test("a block that is damaged everywhere ends the restore with its name, and no 
   const { code, stderr } = fetchAll(blocks);
   expect(code).toBe(9);
   expect(stderr.split("\n").filter(line => line.includes("warning"))).toEqual(
-    ["local", "second"].map(name => `prometheus-backup: warning: ${object("A")} in repository ${name} is damaged; the next run sends it again if the server still has it`),
+    ["local", "second"].map(
+      name =>
+        `prometheus-backup: warning: ${object("A")} in repository ${name} is damaged; the next run sends it again if the server still has it`,
+    ),
   );
-  expect(stderr).toMatch(new RegExp(`^prometheus-backup: error: block ${ulid("A")} could not be restored: repository second .*${object("A")} is damaged: its checksum is not the recorded one; `, "m"));
+  expect(stderr).toMatch(
+    new RegExp(
+      `^prometheus-backup: error: block ${ulid("A")} could not be restored: repository second .*${object("A")} is damaged: its checksum is not the recorded one; `,
+      "m",
+    ),
+  );
   expect(blocksIn("stage")).not.toContain(ulid("A"));
 });
 
@@ -132,7 +185,9 @@ test.each([
   const { code, stdout, stderr } = fetchAll(blocks, `PARALLEL=1 ${settings}`, true);
   expect({ code, names: stdout.trim().split("\n").sort(), stderr }).toEqual({ code: 0, names: every, stderr: "" });
   expect(calls()).toEqual(expected);
-  expect(blocksIn("stage").map(name => fs.readFileSync(at(`stage/${name}/index`), "utf8"))).toEqual(LETTERS.map(letter => `index of ${letter}`));
+  expect(blocksIn("stage").map(name => fs.readFileSync(at(`stage/${name}/index`), "utf8"))).toEqual(
+    LETTERS.map(letter => `index of ${letter}`),
+  );
   expect(shell.tree("stage").filter(name => name.includes("part-"))).toEqual([]);
 });
 
@@ -151,19 +206,29 @@ test("one that is damaged in the remote comes from the repository that has it ri
 
 slowTest("one that has vanished from the remote since it was listed does not stop the others of its batch", () => {
   const blocks = oneLarge();
-  const { code, stderr } = fetchAll(blocks, `PARALLEL=1; prepare_staging() { mkdir -p "$STAGING"; rm "$PWD/local/prom-1/${object("C")}"; }`, true);
+  const { code, stderr } = fetchAll(
+    blocks,
+    `PARALLEL=1; prepare_staging() { mkdir -p "$STAGING"; rm "$PWD/local/prom-1/${object("C")}"; }`,
+    true,
+  );
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(blocksIn("stage")).toEqual(every);
 });
 
 test("an object as recorded that holds something else than the manifest says is refused", () => {
   const sizes = fetchAll(["A", "B"].map(letter => pack(letter, letter === "B" ? { recorded: { bytes: 50_021 } } : {})));
-  expect([sizes.code, sizes.stderr]).toEqual([9, expect.stringContaining(`block ${ulid("B")} could not be restored: it has 50020 bytes instead of 50021`) as string]);
+  expect([sizes.code, sizes.stderr]).toEqual([
+    9,
+    expect.stringContaining(`block ${ulid("B")} could not be restored: it has 50020 bytes instead of 50021`) as string,
+  ]);
   fs.symlinkSync("/etc/passwd", at(`source/${ulid("C")}-link`));
   fs.mkdirSync(at(`source/${ulid("C")}/chunks`), { recursive: true });
   fs.symlinkSync("/etc/passwd", at(`source/${ulid("C")}/chunks/000003`));
   const linked = fetchAll([pack("C")]);
-  expect([linked.code, linked.stderr]).toEqual([9, expect.stringContaining("its object holds 'chunks/000003', which no block has") as string]);
+  expect([linked.code, linked.stderr]).toEqual([
+    9,
+    expect.stringContaining("its object holds 'chunks/000003', which no block has") as string,
+  ]);
 });
 
 test("what an earlier try has finished is kept, what it had begun is not", () => {

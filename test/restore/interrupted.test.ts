@@ -15,23 +15,65 @@ const GO_ON = `What was fetched is kept in ${STAGING}: the same command again go
 
 /** What a command says that is ended by a signal in that state. */
 function interrupted(state: string, signal = "INT"): { code: number | null; stderr: string } {
-  const { code, stderr } = shell.run(`STATE_DIR="$PWD" REPOSITORY_NAMES=(local offsite) B_ULID=(A B C) BACKUP=${BACKUP}\n${state}\nkill -${signal} $$; sleep 9`);
+  const { code, stderr } = shell.run(
+    `STATE_DIR="$PWD" REPOSITORY_NAMES=(local offsite) B_ULID=(A B C) BACKUP=${BACKUP}\n${state}\nkill -${signal} $$; sleep 9`,
+  );
   return { code, stderr };
 }
 
 test.each([
-  ["run, before anything is stored", "COMMAND=run", "No backup was recorded, the last one is untouched; what was sent stays, and the next run goes on from there: prometheus-backup.sh run"],
-  ["run, between two repositories", 'COMMAND=run; echo x >"$SCRATCH/summary.local"', `Backup ${BACKUP} is complete in local. In offsite it was not recorded, and the last one there is untouched; what was sent stays for the next run: prometheus-backup.sh run`],
-  ["run, in retention", 'COMMAND=run; echo x >"$SCRATCH/summary.local"; echo x >"$SCRATCH/summary.offsite"', `Backup ${BACKUP} is complete in local, offsite; only what comes after it (retention, the catalog) was cut off, and the next run does it.`],
-  ["restore, at its question", 'COMMAND=restore RESTORE_MODE=full STAGING="$PWD/none"', "The data of the server are as they were. Nothing was fetched."],
-  ["restore, in the download", 'COMMAND=restore RESTORE_MODE=full STAGING="$PWD/stage"', `The data of the server are as they were. ${GO_ON}`],
-  ["restore, when it was not undone", "COMMAND=restore RESTORE_MODE=full PHASE=starting", "The restore is not undone yet (above); the next prometheus-backup.sh command as root tries it again."],
-  ["restore, after the switch", "COMMAND=restore RESTORE_MODE=full RESTORED=true KEPT_ASIDE=/data.before", "The restore is complete, and the server runs on the restored data; those from before are in /data.before."],
-  ["restore to a target", 'COMMAND=restore RESTORE_MODE=target STAGING="$PWD/stage"', `No server was touched. ${GO_ON}`],
-  ["merge, half way", "COMMAND=restore RESTORE_MODE=merge MOVED_IN=2", "2 of 3 blocks are in the running server, which finds them within a minute; the same command again brings the rest."],
+  [
+    "run, before anything is stored",
+    "COMMAND=run",
+    "No backup was recorded, the last one is untouched; what was sent stays, and the next run goes on from there: prometheus-backup.sh run",
+  ],
+  [
+    "run, between two repositories",
+    'COMMAND=run; echo x >"$SCRATCH/summary.local"',
+    `Backup ${BACKUP} is complete in local. In offsite it was not recorded, and the last one there is untouched; what was sent stays for the next run: prometheus-backup.sh run`,
+  ],
+  [
+    "run, in retention",
+    'COMMAND=run; echo x >"$SCRATCH/summary.local"; echo x >"$SCRATCH/summary.offsite"',
+    `Backup ${BACKUP} is complete in local, offsite; only what comes after it (retention, the catalog) was cut off, and the next run does it.`,
+  ],
+  [
+    "restore, at its question",
+    'COMMAND=restore RESTORE_MODE=full STAGING="$PWD/none"',
+    "The data of the server are as they were. Nothing was fetched.",
+  ],
+  [
+    "restore, in the download",
+    'COMMAND=restore RESTORE_MODE=full STAGING="$PWD/stage"',
+    `The data of the server are as they were. ${GO_ON}`,
+  ],
+  [
+    "restore, when it was not undone",
+    "COMMAND=restore RESTORE_MODE=full PHASE=starting",
+    "The restore is not undone yet (above); the next prometheus-backup.sh command as root tries it again.",
+  ],
+  [
+    "restore, after the switch",
+    "COMMAND=restore RESTORE_MODE=full RESTORED=true KEPT_ASIDE=/data.before",
+    "The restore is complete, and the server runs on the restored data; those from before are in /data.before.",
+  ],
+  [
+    "restore to a target",
+    'COMMAND=restore RESTORE_MODE=target STAGING="$PWD/stage"',
+    `No server was touched. ${GO_ON}`,
+  ],
+  [
+    "merge, half way",
+    "COMMAND=restore RESTORE_MODE=merge MOVED_IN=2",
+    "2 of 3 blocks are in the running server, which finds them within a minute; the same command again brings the rest.",
+  ],
   ["heal", 'COMMAND=heal STAGING="$PWD/none"', "No block of the server was changed. Nothing was fetched."],
   ["prune, at its question", "COMMAND=prune", "Nothing was removed."],
-  ["prune, at work", 'COMMAND=prune; : >"$SCRATCH/going"', "Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest."],
+  [
+    "prune, at work",
+    'COMMAND=prune; : >"$SCRATCH/going"',
+    "Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest.",
+  ],
   ["verify", "COMMAND=verify", "What was being read counts as not verified; nothing was changed."],
   ["any command, before it began", "COMMAND=verify SCRATCH=", "Nothing was done."],
 ])("%s", (_, state, words) => {
@@ -47,17 +89,34 @@ test("TERM and a hang-up say it too, an end of its own does not", () => {
 
 /** The end of a plan, with what is typed at its question. */
 const typed = (answers: string) =>
-  shell.run(`can_ask() { true; }; COMMAND=restore PLAN_ONLY=false ASSUME_YES=false; stop_after_plan "Go on?" <<<"$1"; echo went on`, answers);
+  shell.run(
+    `can_ask() { true; }; COMMAND=restore PLAN_ONLY=false ASSUME_YES=false; stop_after_plan "Go on?" <<<"$1"; echo went on`,
+    answers,
+  );
 
 test("yes goes on, no is no error, and what is neither is asked once more", () => {
   const question = "Go on? Type yes or no: ";
   expect(typed("yes")).toEqual({ code: 0, stdout: "went on\n", stderr: question });
   expect(typed("no")).toEqual({ code: 0, stdout: "", stderr: `${question}Nothing was done.\n` });
-  expect(typed("y\nyes")).toEqual({ code: 0, stdout: "went on\n", stderr: `${question}'y' is neither yes nor no. ${question}` });
-  expect(typed("y\ny")).toEqual({ code: 0, stdout: "", stderr: `${question}'y' is neither yes nor no. ${question}Nothing was done.\n` });
+  expect(typed("y\nyes")).toEqual({
+    code: 0,
+    stdout: "went on\n",
+    stderr: `${question}'y' is neither yes nor no. ${question}`,
+  });
+  expect(typed("y\ny")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: `${question}'y' is neither yes nor no. ${question}Nothing was done.\n`,
+  });
 });
 
 test("without anybody to ask, nothing is done, and that is an error", () => {
-  const { code, stdout, stderr } = shell.run('COMMAND=restore PLAN_ONLY=false ASSUME_YES=false; stop_after_plan "Go on?" </dev/null; echo went on');
-  expect([code, stdout, stderr]).toEqual([12, "", "prometheus-backup: error: there is no terminal to ask on; pass --yes to go on without the question; nothing was done\n"]);
+  const { code, stdout, stderr } = shell.run(
+    'COMMAND=restore PLAN_ONLY=false ASSUME_YES=false; stop_after_plan "Go on?" </dev/null; echo went on',
+  );
+  expect([code, stdout, stderr]).toEqual([
+    12,
+    "",
+    "prometheus-backup: error: there is no terminal to ask on; pass --yes to go on without the question; nothing was done\n",
+  ]);
 });

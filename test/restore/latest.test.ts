@@ -44,13 +44,19 @@ test("a backup that another repository calls suspect is passed over", () => {
   put("local", NEW, 1);
   put("offsite", NEW, 1, "1 samples instead of 100");
   put("offsite", OLD, 100);
-  expect(latest()).toEqual([`${OLD} offsite`, `prometheus-backup: warning: passed over: ${NEW} is not trusted (suspect in offsite: 1 samples instead of 100)`]);
+  expect(latest()).toEqual([
+    `${OLD} offsite`,
+    `prometheus-backup: warning: passed over: ${NEW} is not trusted (suspect in offsite: 1 samples instead of 100)`,
+  ]);
 });
 
 test("the first backup of a replaced machine is passed over for a full one in a repository that lacks it", () => {
   put("local", NEW, 49);
   put("offsite", OLD, 100);
-  expect(latest()).toEqual([`${OLD} offsite`, `prometheus-backup: warning: passed over: ${NEW} is not trusted (49 samples, but 100 in ${OLD} in offsite, which lacks it)`]);
+  expect(latest()).toEqual([
+    `${OLD} offsite`,
+    `prometheus-backup: warning: passed over: ${NEW} is not trusted (49 samples, but 100 in ${OLD} in offsite, which lacks it)`,
+  ]);
 });
 
 test("a backup that is not much smaller, or newer than all others, or accepted everywhere, is the latest", () => {

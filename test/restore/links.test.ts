@@ -28,14 +28,20 @@ const asked = (setting: string) =>
 test("a data directory that is a symbolic link has its blocks, and is remembered as the server calls it", () => {
   for (const setting of ["", at("data"), `${at("disk")}/`]) {
     const { code, stdout, stderr } = asked(setting);
-    expect({ code, stderr, said: stdout.trim().split("\n") }).toEqual({ code: 0, stderr: "", said: [fs.realpathSync(at("disk")), ULID, at("data")] });
+    expect({ code, stderr, said: stdout.trim().split("\n") }).toEqual({
+      code: 0,
+      stderr: "",
+      said: [fs.realpathSync(at("disk")), ULID, at("data")],
+    });
   }
 });
 
 test("another data directory in the settings than the server's is refused", () => {
   const { code, stderr } = asked(at("elsewhere"));
   expect(code).toBe(3);
-  expect(stderr).toContain(`dataDirectory is ${at("elsewhere")}, but the server at http://127.0.0.1:9090 writes to ${at("data")}; `);
+  expect(stderr).toContain(
+    `dataDirectory is ${at("elsewhere")}, but the server at http://127.0.0.1:9090 writes to ${at("data")}; `,
+  );
 });
 
 test("the folder of a host in a repository may be a symbolic link", () => {
@@ -45,7 +51,9 @@ test("the folder of a host in a repository may be a symbolic link", () => {
   fs.writeFileSync(at("far/blocks/a.tar.zst"), "12345");
   fs.writeFileSync(at("far/blocks/.partial-1-2-b.tar.zst"), "");
   fs.symlinkSync("../far", at("repository/prom-1"));
-  const listed = shell.print('REPOSITORY_ROOT="$PWD/repository/prom-1"; list_path | cut -f 1,2 | sort; sweep_path; settle_path');
+  const listed = shell.print(
+    'REPOSITORY_ROOT="$PWD/repository/prom-1"; list_path | cut -f 1,2 | sort; sweep_path; settle_path',
+  );
   expect(listed.split("\n")).toEqual(["2\towner.json", "5\tblocks/a.tar.zst"]);
   expect(fs.readdirSync(at("far/blocks"))).toEqual(["a.tar.zst"]);
 });
@@ -54,5 +62,8 @@ test("a target that is a symbolic link to a directory with something in it is no
   fs.mkdirSync(at("empty"));
   fs.symlinkSync("empty", at("target"));
   expect(shell.run('require_new_directory "$PWD/target"')).toEqual({ code: 0, stdout: "", stderr: "" });
-  expect(shell.run('require_new_directory "$PWD/data"')).toMatchObject({ code: 12, stderr: expect.stringContaining(`${at("data")} is not empty; name a new or empty directory`) as string });
+  expect(shell.run('require_new_directory "$PWD/data"')).toMatchObject({
+    code: 12,
+    stderr: expect.stringContaining(`${at("data")} is not empty; name a new or empty directory`) as string,
+  });
 });

@@ -39,9 +39,17 @@ function said(command: string, words: string): { code: number | null; stdout: st
 }
 
 test.each([
-  ["20260101", OLD], ["20260102T02", MIDDLE], ["20260102T1", NEW], ["20260101T020000Z", OLD], ["latest", NEW], ["", NEW],
+  ["20260101", OLD],
+  ["20260102T02", MIDDLE],
+  ["20260102T1", NEW],
+  ["20260101T020000Z", OLD],
+  ["latest", NEW],
+  ["", NEW],
 ])("show %j is %s", (words, name) => {
-  expect(said("show", words)).toMatchObject({ code: 0, stdout: expect.stringContaining(`Backup ${name} of prom-1`) as string });
+  expect(said("show", words)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`Backup ${name} of prom-1`) as string,
+  });
 });
 
 slowTest("pin, unpin and verify take the beginning of a name and latest, in every repository that has it", () => {
@@ -79,48 +87,74 @@ test("where a repository could not be read, it is said that the name may not be 
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(words) as string });
 });
 
-test.each(representatives([
-  ["--last 1", [NEW]],
-  ["--last 2", [NEW, MIDDLE, MIDDLE]],
-  ["--last 2 --repository offsite", [MIDDLE]],
-  ["--since '2026-01-02 02:00'", [NEW, MIDDLE, MIDDLE]],
-  ["--since 20260102T020001Z", [NEW]],
-  ["--since 2026-01-02 --last 1", [NEW]],
-  ["", [NEW, MIDDLE, MIDDLE, OLD]],
-], ([words]) => /since.*last|repository/.test(words)))("list %s", (words, names) => {
+test.each(
+  representatives(
+    [
+      ["--last 1", [NEW]],
+      ["--last 2", [NEW, MIDDLE, MIDDLE]],
+      ["--last 2 --repository offsite", [MIDDLE]],
+      ["--since '2026-01-02 02:00'", [NEW, MIDDLE, MIDDLE]],
+      ["--since 20260102T020001Z", [NEW]],
+      ["--since 2026-01-02 --last 1", [NEW]],
+      ["", [NEW, MIDDLE, MIDDLE, OLD]],
+    ],
+    ([words]) => /since.*last|repository/.test(words),
+  ),
+)("list %s", (words, names) => {
   const rows = JSON.parse(said("list", `--json ${words}`).stdout) as { name: string }[];
   expect(rows.map(({ name }) => name)).toEqual(names);
   expect(said("list", words).stdout.match(/^2026\w+/gm)).toEqual(names);
 });
 
 test("a list without a row says why, and what is no number or no time is refused", () => {
-  expect(said("list", "--since 2026-02-01")).toMatchObject({ code: 0, stdout: "", stderr: "there is no backup of prom-1 since 2026-02-01 00:00:00 UTC\n" });
-  expect(said("list", "--last 0")).toMatchObject({ code: 2, stderr: expect.stringContaining("--last takes a number, not '0'") as string });
+  expect(said("list", "--since 2026-02-01")).toMatchObject({
+    code: 0,
+    stdout: "",
+    stderr: "there is no backup of prom-1 since 2026-02-01 00:00:00 UTC\n",
+  });
+  expect(said("list", "--last 0")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--last takes a number, not '0'") as string,
+  });
   expect(said("list", "--last 'a[$(touch x)]'").code).toBe(2);
-  expect(said("list", "--since gestern")).toMatchObject({ code: 2, stderr: expect.stringContaining("--since 'gestern' is not a time; ") as string });
+  expect(said("list", "--since gestern")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--since 'gestern' is not a time; ") as string,
+  });
 });
 
 describe("notes", () => {
-  const rows = (): { name: string; note: unknown }[] => JSON.parse(said("list", "--json --repository noted").stdout) as [];
+  const rows = (): { name: string; note: unknown }[] =>
+    JSON.parse(said("list", "--json --repository noted").stdout) as [];
 
   test("are shown by list and show", () => {
     put("noted", OLD, "before the upgrade, für später");
     expect(rows()).toMatchObject([{ name: OLD, note: "before the upgrade, für später" }]);
     expect(said("list", "--repository noted").stdout).toContain("complete, note: before the upgrade, für später");
-    expect(said("show", `${OLD} --repository noted`).stdout).toContain("\n  note       before the upgrade, für später\n");
+    expect(said("show", `${OLD} --repository noted`).stdout).toContain(
+      "\n  note       before the upgrade, für später\n",
+    );
   });
 
   test.each([
-    ["moves the cursor", "a\u001b[2Jb"], ["has several lines", "a\nb"], ["turns the direction", "a\u202eb"], ["is long", "x".repeat(201)],
-    ["is no text", { a: 1 }], ["holds a control character of eight bits", "a\u009bb"],
+    ["moves the cursor", "a\u001b[2Jb"],
+    ["has several lines", "a\nb"],
+    ["turns the direction", "a\u202eb"],
+    ["is long", "x".repeat(201)],
+    ["is no text", { a: 1 }],
+    ["holds a control character of eight bits", "a\u009bb"],
   ])("one of others that %s is not shown, and nothing else of that manifest", (_title, note) => {
     put("noted", OLD, note);
     expect(rows()).toMatchObject([{ name: OLD, damaged: true, note: null }]);
     expect(said("show", `${OLD} --repository noted`)).toMatchObject({ code: 9, stdout: "" });
   });
 
-  test.each([["plain words", "before 3.1", 0], ["two lines", "a\nb", 2], ["too many", "x".repeat(201), 2], ["200 of two bytes", "ü".repeat(200), 0]])(
-    "of a run: %s", (_title, note, code) => {
-      expect(shell.run('COMMAND=run; parse_run_options --note "$1"; require_note', note).code).toBe(code);
-    });
+  test.each([
+    ["plain words", "before 3.1", 0],
+    ["two lines", "a\nb", 2],
+    ["too many", "x".repeat(201), 2],
+    ["200 of two bytes", "ü".repeat(200), 0],
+  ])("of a run: %s", (_title, note, code) => {
+    expect(shell.run('COMMAND=run; parse_run_options --note "$1"; require_note', note).code).toBe(code);
+  });
 });

@@ -1,4 +1,5 @@
-// Programs and paths come from the unit and from packages: nothing that a unit names is run to ask it, and no process is believed.
+// Programs and paths come from the unit and from packages: nothing that a unit names is run to ask it, and no process
+// is believed.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -21,7 +22,8 @@ beforeEach(() => {
 /** A unit that starts `program` with these words, as busctl has it. */
 function unit(program: string, words = ""): void {
   const argv = [program, ...words.split(" ").filter(word => word !== "")];
-  properties["ExecStart"] = `a(sasbttttuii) 1 "${program}" ${argv.length} ${argv.map(word => `"${word}"`).join(" ")} false 0 0 0 0 0 0 0`;
+  properties["ExecStart"] =
+    `a(sasbttttuii) 1 "${program}" ${argv.length} ${argv.map(word => `"${word}"`).join(" ")} false 0 0 0 0 0 0 0`;
 }
 
 /** Runs `text` on a host whose systemd knows that unit, whose process is this shell. */
@@ -95,14 +97,30 @@ test.each([
   ["the unit says the same", "/srv/data", "/srv/data", "true"],
   ["nobody else says it", "", "/srv/data", "false"],
 ])("a data directory that the server names: %s", (_title, said, named, confirmed) => {
-  expect(call(`DATA_DIR="" FACTS_FROM="the running server" DATA_DIRECTORY=${named}; confirm_data_directory '${said}'; printf %s "$CONFIRMED"`)).toBe(confirmed);
+  expect(
+    call(
+      `DATA_DIR="" FACTS_FROM="the running server" DATA_DIRECTORY=${named}; confirm_data_directory '${said}'; printf %s "$CONFIRMED"`,
+    ),
+  ).toBe(confirmed);
 });
 
 test.each([
-  ["that the unit contradicts", "/srv/data", "/srv/other", /^prometheus-backup: error: by the running server the data are in \/srv\/other, but the unit prometheus\.service says \/srv\/data; /],
-  ["of root's, on the server's word alone", "", "/etc", /^prometheus-backup: error: by the running server the data are in \/etc, which belongs to root, and neither the settings nor the unit /],
+  [
+    "that the unit contradicts",
+    "/srv/data",
+    "/srv/other",
+    /^prometheus-backup: error: by the running server the data are in \/srv\/other, but the unit prometheus\.service says \/srv\/data; /,
+  ],
+  [
+    "of root's, on the server's word alone",
+    "",
+    "/etc",
+    /^prometheus-backup: error: by the running server the data are in \/etc, which belongs to root, and neither the settings nor the unit /,
+  ],
 ])("a data directory %s is refused", (_title, said, named, words) => {
-  const { code, stderr } = shell.run(`DATA_DIR="" FACTS_FROM="the running server" DATA_DIRECTORY=${named}; confirm_data_directory '${said}'`);
+  const { code, stderr } = shell.run(
+    `DATA_DIR="" FACTS_FROM="the running server" DATA_DIRECTORY=${named}; confirm_data_directory '${said}'`,
+  );
   expect(code).toBe(12);
   expect(stderr).toMatch(words);
 });

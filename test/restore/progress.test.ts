@@ -1,4 +1,5 @@
-// What is seen while something takes long: on a terminal one line, as wide as that; elsewhere nothing but a line of the log a phase.
+// What is seen while something takes long: on a terminal one line, as wide as that; elsewhere nothing but a line of the
+// log a phase.
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DataDirectory } from "../backup/dataDirectory";
@@ -25,7 +26,11 @@ test("bytes that have arrived, per cent, speed and time left in one line, cut to
   const text = `${WATCHED} meter() { ARRIVED=$(( $(stat --format %s drawn) * 1000000 )); }; : >drawn
     progress_bytes "from offsite:" 14900000 meter; drawn 3; progress_done; say over`;
   const wide = pieces(shell.terminal(text, 100, { NO_COLOR: "1" }));
-  expect(wide.slice(1)).toContainEqual(expect.stringMatching(/^ {2}from offsite: {2}\d\.0 MB of 14\.9 MB {2}\d+ % {2}\d+(\.\d)? [kM]?B\/s( {2}about \d+ (s|min) left)?$/));
+  expect(wide.slice(1)).toContainEqual(
+    expect.stringMatching(
+      /^ {2}from offsite: {2}\d\.0 MB of 14\.9 MB {2}\d+ % {2}\d+(\.\d)? [kM]?B\/s( {2}about \d+ (s|min) left)?$/,
+    ),
+  );
   expect(wide.at(-1)).toBe("over\n");
   expect(wide.join("")).not.toContain("\u001b");
   const narrow = pieces(shell.terminal(text, 40));
@@ -44,13 +49,19 @@ test("without a terminal, or on one that cannot go back, nothing is shown and no
 });
 
 test("what draws the line is no child of the one who works, who may wait for all of these", () => {
-  const shown = shell.terminal('progress doing; has_ended "$PROGRESS_JOB" || echo "runs; children: $(grep --count --word-regexp "$PROGRESS_JOB" "/proc/$$/task/$$/children")"; progress_done', 80);
+  const shown = shell.terminal(
+    'progress doing; has_ended "$PROGRESS_JOB" || echo "runs; children: $(grep --count --word-regexp "$PROGRESS_JOB" "/proc/$$/task/$$/children")"; progress_done',
+    80,
+  );
   expect(shown).toContain("runs; children: 0\r\n");
 });
 
 test("what draws the line ends with the one who works, even if that is killed", () => {
-  const shown = shell.terminal(`${WATCHED} ( progress doing; drawn 1; echo "$PROGRESS_JOB" >job; kill -KILL "$BASHPID" ) || true
-    for (( n = 0; n < 100; n++ )); do if has_ended "$(<job)"; then echo ended; break; fi; sleep 0.1; done`, 80);
+  const shown = shell.terminal(
+    `${WATCHED} ( progress doing; drawn 1; echo "$PROGRESS_JOB" >job; kill -KILL "$BASHPID" ) || true
+    for (( n = 0; n < 100; n++ )); do if has_ended "$(<job)"; then echo ended; break; fi; sleep 0.1; done`,
+    80,
+  );
   expect(shown).toMatch(/ended\r\n$/);
 });
 
@@ -71,29 +82,48 @@ test("a run tells how much of its blocks is packed, and verify how much it has r
 });
 
 test("the phases of a restore: on a terminal a line each with its time, above all while the server is down", () => {
-  const shown = pieces(shell.terminal(`${WATCHED} COMMAND=restore BACKUP=20261122T020000Z; begin_phases; begin_phase download; PHASE_WORDS="15 MB from offsite"
-    DOWN_SINCE=$(( EPOCHSECONDS - 12 )); begin_phase stop "stopping it"; drawn 1; begin_phase ready "it reads its WAL"; drawn 2; progress_done; end_phase`, 80));
-  expect(shown.join("").split("\n")).toEqual(expect.arrayContaining([
-    expect.stringMatching(/^ {2}✔ plan +\d\.\d s$/), expect.stringMatching(/^ {2}✔ download +\d\.\d s {2}15 MB from offsite$/),
-  ]));
+  const shown = pieces(
+    shell.terminal(
+      `${WATCHED} COMMAND=restore BACKUP=20261122T020000Z; begin_phases; begin_phase download; PHASE_WORDS="15 MB from offsite"
+    DOWN_SINCE=$(( EPOCHSECONDS - 12 )); begin_phase stop "stopping it"; drawn 1; begin_phase ready "it reads its WAL"; drawn 2; progress_done; end_phase`,
+      80,
+    ),
+  );
+  expect(shown.join("").split("\n")).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^ {2}✔ plan +\d\.\d s$/),
+      expect.stringMatching(/^ {2}✔ download +\d\.\d s {2}15 MB from offsite$/),
+    ]),
+  );
   expect(shown).toContainEqual(expect.stringMatching(/^ {2}Prometheus is down for \d\d s; stopping it$/));
   expect(shown).toContainEqual(expect.stringMatching(/^ {2}Prometheus is down for \d\d s; it reads its WAL$/));
   expect(shown.at(-1)).toMatch(/^ {2}✔ ready +\d\.\d s\n$/);
 });
 
 test("a restore on a terminal, as it is seen: the plan, the phases, the end", () => {
-  const shown = shell.terminal(`CONFIG_FILE=${data.at("settings.conf")}; require_tools() { :; }; main restore latest --yes --target "$PWD/seen"`, 60);
+  const shown = shell.terminal(
+    `CONFIG_FILE=${data.at("settings.conf")}; require_tools() { :; }; main restore latest --yes --target "$PWD/seen"`,
+    60,
+  );
   fs.rmSync(data.at("seen"), { recursive: true });
-  expect(pieces(shown).join("")).toMatch(/^ {2}✔ plan +\d+\.\d s\n {2}✔ download +\d+\.\d s {2}\d+ B from local, checked as it came\nRestored 2 blocks of /m);
+  expect(pieces(shown).join("")).toMatch(
+    /^ {2}✔ plan +\d+\.\d s\n {2}✔ download +\d+\.\d s {2}\d+ B from local, checked as it came\nRestored 2 blocks of /m,
+  );
   expect(shown).not.toContain("phase=");
 });
 
 test("without a terminal each is a line of the log, and an unsuccessful one none", () => {
   const { code, stderr } = data.call(`restore latest --yes --target ${data.at("new")}`);
-  expect([code, stderr]).toEqual([0, expect.stringMatching(/^\S+Z restore phase=plan seconds=\d+\.\d{3} backup=\d{8}T\d{6}Z$/m) as string]);
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(/^\S+Z restore phase=plan seconds=\d+\.\d{3} backup=\d{8}T\d{6}Z$/m) as string,
+  ]);
   expect(stderr).toMatch(/^\S+Z restore phase=download seconds=\d+\.\d{3} backup=\d{8}T\d{6}Z$/m);
   fs.rmSync(data.at("new"), { recursive: true });
-  const failed = data.call(`restore latest --yes --target ${data.at("new")}`, "fetch_blocks() { die 8 'it broke' 'mend it'; }");
+  const failed = data.call(
+    `restore latest --yes --target ${data.at("new")}`,
+    "fetch_blocks() { die 8 'it broke' 'mend it'; }",
+  );
   expect(failed.code).toBe(8);
   expect(failed.stderr).not.toContain("phase=download");
 });

@@ -11,7 +11,8 @@ export interface Called {
   stderr: string;
 }
 
-const PRELUDE = 'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
+const PRELUDE =
+  'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
 
 /** A directory of its own with the joined host command in it. */
 export class Shell {
@@ -38,7 +39,11 @@ export class Shell {
   terminal(text: string, columns: number, env: Record<string, string> = {}): string {
     fs.writeFileSync(path.join(this.directory, "terminal.sh"), PRELUDE + text);
     const command = `stty cols ${columns} rows 24; exec bash terminal.sh`;
-    const { stdout } = spawnSync("script", ["--quiet", "--return", "--command", command, "/dev/null"], { encoding: "utf8", cwd: this.directory, env: { ...process.env, TERM: "xterm", PROGRAM: this.program, ...env } });
+    const { stdout } = spawnSync("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
+      encoding: "utf8",
+      cwd: this.directory,
+      env: { ...process.env, TERM: "xterm", PROGRAM: this.program, ...env },
+    });
     return stdout;
   }
 
@@ -53,7 +58,10 @@ export class Shell {
 
   /** The tree below `name`: every file and directory, sorted. */
   tree(name: string): string[] {
-    return execFileSync("find", [".", "-mindepth", "1"], { cwd: path.join(this.directory, name), encoding: "utf8" }).split("\n").filter(Boolean).sort();
+    return execFileSync("find", [".", "-mindepth", "1"], { cwd: path.join(this.directory, name), encoding: "utf8" })
+      .split("\n")
+      .filter(Boolean)
+      .sort();
   }
 
   remove(): void {

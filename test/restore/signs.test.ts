@@ -14,10 +14,18 @@ beforeAll(() => {
 });
 
 test.each([
-  [{}, true], [{ LANG: "C.UTF-8" }, true], [{ LANG: "de_DE.utf8" }, true], [{ LANG: "C", LC_CTYPE: "C.UTF-8" }, true],
-  [{ LANG: "C" }, false], [{ LANG: "en_US.ISO-8859-1" }, false], [{ LANG: "C.UTF-8", LC_ALL: "POSIX" }, false], [{ LANG: "C.UTF-8", LC_CTYPE: "C" }, false],
+  [{}, true],
+  [{ LANG: "C.UTF-8" }, true],
+  [{ LANG: "de_DE.utf8" }, true],
+  [{ LANG: "C", LC_CTYPE: "C.UTF-8" }, true],
+  [{ LANG: "C" }, false],
+  [{ LANG: "en_US.ISO-8859-1" }, false],
+  [{ LANG: "C.UTF-8", LC_ALL: "POSIX" }, false],
+  [{ LANG: "C.UTF-8", LC_CTYPE: "C" }, false],
 ])("%j: UTF-8 %s", (locale, utf8) => {
-  const words = Object.entries(locale).map(([name, value]) => `${name}=${value}`).join(" ");
+  const words = Object.entries(locale)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
   const program = `env -u CALLER_LOCALE -u LANG -u LC_ALL -u LC_CTYPE ${words} bash -c 'source "$PROGRAM"; say "✔ a … b"; bash -c "source \\"$PROGRAM\\"; say ✘"'`;
   expect(data.shell.run(program).stderr).toBe(utf8 ? "✔ a … b\n✘\n" : "+ a .. b\nx\n");
 });
@@ -26,14 +34,17 @@ test.each([
 const ASCII = "CALLER_LOCALE=C";
 const cron = "CRON_FILE=/nowhere";
 
-test.each(["list", "show latest", "check", "verify", `restore latest --plan --target ${data.at("new")}`])("%s", words => {
-  const { stdout, stderr } = data.call(words, `${cron} ${ASCII}`);
-  expect(stdout.length).toBeGreaterThan(0);
-  // eslint-disable-next-line no-control-regex
-  expect(`${stdout}${stderr}`).not.toMatch(/[^\u0000-\u007f]/);
-  const wide = data.call(words, cron);
-  expect(`${wide.stdout}${wide.stderr}`).toMatch(/[✔✘…–]/);
-});
+test.each(["list", "show latest", "check", "verify", `restore latest --plan --target ${data.at("new")}`])(
+  "%s",
+  words => {
+    const { stdout, stderr } = data.call(words, `${cron} ${ASCII}`);
+    expect(stdout.length).toBeGreaterThan(0);
+    // eslint-disable-next-line no-control-regex
+    expect(`${stdout}${stderr}`).not.toMatch(/[^\u0000-\u007f]/);
+    const wide = data.call(words, cron);
+    expect(`${wide.stdout}${wide.stderr}`).toMatch(/[✔✘…–]/);
+  },
+);
 
 test("columns stand below each other in both", () => {
   const [head = "", row = ""] = data.call("list", ASCII).stdout.split("\n");
@@ -42,7 +53,9 @@ test("columns stand below each other in both", () => {
 });
 
 test("no other sign is written than those that have a form in ASCII, and none past the function that knows them", () => {
-  const files = fs.readdirSync(`${scriptsDirectory}/lib`, { recursive: true, encoding: "utf8" }).filter(name => name.endsWith(".sh"));
+  const files = fs
+    .readdirSync(`${scriptsDirectory}/lib`, { recursive: true, encoding: "utf8" })
+    .filter(name => name.endsWith(".sh"));
   expect(files.length).toBeGreaterThan(50);
   const linesOf = (name: string) => fs.readFileSync(`${scriptsDirectory}/lib/${name}`, "utf8").split("\n");
   const lines = files.flatMap(name => linesOf(name).map(line => `${name}: ${line}`));

@@ -1,4 +1,5 @@
-// What earlier tries have left: kept until the person has said yes, gone after that, and counted as space that comes free.
+// What earlier tries have left: kept until the person has said yes, gone after that, and counted as space that comes
+// free.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -10,13 +11,23 @@ afterAll(() => shell.remove());
 const BACKUP = "20260102T020000Z";
 const OTHER = "20260101T020000Z";
 const at = (name: string) => path.join(shell.directory, name);
-const left = () => fs.readdirSync(shell.directory).filter(name => name.startsWith("data.")).concat(fs.readdirSync(at("data")).map(name => `data/${name}`)).sort();
+const left = () =>
+  fs
+    .readdirSync(shell.directory)
+    .filter(name => name.startsWith("data."))
+    .concat(fs.readdirSync(at("data")).map(name => `data/${name}`))
+    .sort();
 
 beforeEach(() => {
   for (const name of fs.readdirSync(shell.directory).filter(name => name.startsWith("data"))) {
     fs.rmSync(at(name), { recursive: true });
   }
-  for (const name of [`data.restore-${OTHER}`, `data.restore-${BACKUP}`, "data.restore-mine", `data/restore-${OTHER}`]) {
+  for (const name of [
+    `data.restore-${OTHER}`,
+    `data.restore-${BACKUP}`,
+    "data.restore-mine",
+    `data/restore-${OTHER}`,
+  ]) {
     fs.mkdirSync(at(name), { recursive: true });
     fs.writeFileSync(at(`${name}/part`), Buffer.alloc(5_000_000));
   }
@@ -71,12 +82,24 @@ test("a heal removes what merges have left of other backups, when it was confirm
 
 test("what a killed drill or browse has left in its directory goes with the next one, and nothing else", () => {
   fs.rmSync(at("place"), { recursive: true, force: true });
-  for (const name of ["prometheus-backup-drill.4194305", "prometheus-backup-browse.4194306", `prometheus-backup-drill.${process.pid}`, "prometheus-backup-drill.mine", "drill.2024"]) {
+  for (const name of [
+    "prometheus-backup-drill.4194305",
+    "prometheus-backup-browse.4194306",
+    `prometheus-backup-drill.${process.pid}`,
+    "prometheus-backup-drill.mine",
+    "drill.2024",
+  ]) {
     fs.mkdirSync(at(`place/${name}/01M7VW2GC07R5ZX6V25SJJYA65`), { recursive: true });
   }
-  const chosen = shell.print('DRILL_DIRECTORY="$PWD/place"; choose_drill_place browse; printf "%s %s" "$$" "$DRILL_PLACE"').split(" ");
+  const chosen = shell
+    .print('DRILL_DIRECTORY="$PWD/place"; choose_drill_place browse; printf "%s %s" "$$" "$DRILL_PLACE"')
+    .split(" ");
   expect(chosen[1]).toBe(`${at("place")}/prometheus-backup-browse.${chosen[0]}`);
-  expect(fs.readdirSync(at("place")).sort()).toEqual(["drill.2024", `prometheus-backup-drill.${process.pid}`, "prometheus-backup-drill.mine"]);
+  expect(fs.readdirSync(at("place")).sort()).toEqual([
+    "drill.2024",
+    `prometheus-backup-drill.${process.pid}`,
+    "prometheus-backup-drill.mine",
+  ]);
 });
 
 test("the plan counts what then comes free", () => {
@@ -93,5 +116,10 @@ test("the plan counts what then comes free", () => {
 });
 
 test("data that lie in the root directory have their staging there", () => {
-  expect(restore(":", 'choose_staging() { STAGING="/prometheus-backup-none.restore-$BACKUP" ASIDE=/prometheus-backup-none.before; }; STAGE_OWNER=""')).toBe(0);
+  expect(
+    restore(
+      ":",
+      'choose_staging() { STAGING="/prometheus-backup-none.restore-$BACKUP" ASIDE=/prometheus-backup-none.before; }; STAGE_OWNER=""',
+    ),
+  ).toBe(0);
 });

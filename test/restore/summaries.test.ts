@@ -1,5 +1,6 @@
-// The short forms of the manifests that a host keeps, and what they decide: which backups are complete, and which objects may
-// go. Compared with what the manifests themselves say, while backups come, go and are damaged between one look and the next.
+// The short forms of the manifests that a host keeps, and what they decide: which backups are complete, and which
+// objects may go. Compared with what the manifests themselves say, while backups come, go and are damaged between one
+// look and the next.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -34,10 +35,15 @@ function put(n: number, backup: Backup): void {
   const stored = (object: string) => ({ object, objectBytes: 5, objectSha256: "0".repeat(64) });
   const entries = archived
     ? blocks.map(number => blockEntry(ulid(number), { object: null, objectBytes: 0, objectSha256: null }))
-    : [...blocks.map(number => blockEntry(ulid(number))), blockEntry(ulid(9000 + n), { object: `heads/${name}.tar.zst`, head: true })];
+    : [
+        ...blocks.map(number => blockEntry(ulid(number))),
+        blockEntry(ulid(9000 + n), { object: `heads/${name}.tar.zst`, head: true }),
+      ];
   const manifest = wholeManifest(name, {
-    layout: archived ? "archive" : "blocks", companions: [{ path: "/unit.txt", ...stored(COMPANIONS) }],
-    archive: archived ? { ...stored(archiveOf(n)), compression: "gzip", root: "snapshot" } : null, blocks: entries,
+    layout: archived ? "archive" : "blocks",
+    companions: [{ path: "/unit.txt", ...stored(COMPANIONS) }],
+    archive: archived ? { ...stored(archiveOf(n)), compression: "gzip", root: "snapshot" } : null,
+    blocks: entries,
     lost: lost.map(number => blockEntry(ulid(number))),
     coverage: { oldestSample: startedAt, newestSample: startedAt, head: true },
     totals: { sizeBytes: 5, sentBytes: 5 },
@@ -193,7 +199,10 @@ slowTest("a year of backups that share a thousand blocks takes a line each", () 
   range(7, 28).forEach(n => put(n, { blocks: range(n, n + 300) }));
   const known = look(28);
   expect(known).toEqual(expected(28));
-  const rows = fs.readFileSync(cache(), "utf8").split("\n").filter(line => line.startsWith("2026"));
+  const rows = fs
+    .readFileSync(cache(), "utf8")
+    .split("\n")
+    .filter(line => line.startsWith("2026"));
   const lengths = rows.map(row => /"objects":"([^"]*)"/.exec(row)?.[1]?.length ?? 99);
   expect(lengths.filter(length => length > 20)).toEqual([]);
   // Only what is new is read.

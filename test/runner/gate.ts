@@ -1,5 +1,6 @@
-// `npm test`: the checks, the unit tests and the tests on hosts, side by side, because the last ones mostly wait.
-// `npm test -- FILE...` runs these files alone; with --keep, the host of the host command's tests stays for the next such run.
+// `npm test`: the checks, the unit tests and the tests on hosts, side by side, because the last ones mostly wait. `npm
+// test -- FILE...` runs these files alone; with --keep, the host of the host command's tests stays for the next such
+// run.
 import { parseArgs } from "node:util";
 import { KEEP_VARIABLE } from "../hosts/leftovers";
 import { run } from "../tools/process";
@@ -11,7 +12,12 @@ interface Part {
   live?: boolean;
 }
 
-const vitest = (...projects: string[]): string[] => ["npx", "vitest", "run", ...projects.flatMap(project => ["--project", project])];
+const vitest = (...projects: string[]): string[] => [
+  "npx",
+  "vitest",
+  "run",
+  ...projects.flatMap(project => ["--project", project]),
+];
 const PARTS: Part[] = [
   { name: "check", command: ["npm", "run", "--silent", "check"] },
   { name: "without hosts", command: vitest("unit", "programs") },
@@ -21,12 +27,22 @@ const PARTS: Part[] = [
 /** Longer than all of it may take on the slowest machine. */
 const LIMIT_SECONDS = 4 * 3600;
 
-async function runPart({ name, command: [program = "", ...words], live = false }: Part): Promise<{ name: string; code: number; seconds: number }> {
+async function runPart({
+  name,
+  command: [program = "", ...words],
+  live = false,
+}: Part): Promise<{ name: string; code: number; seconds: number }> {
   const start = performance.now();
   const onOutput = live ? (text: string) => void process.stdout.write(text) : undefined;
-  const { code, stdout, stderr } = await run(program, words, { onOutput, env: process.env, timeoutSeconds: LIMIT_SECONDS });
+  const { code, stdout, stderr } = await run(program, words, {
+    onOutput,
+    env: process.env,
+    timeoutSeconds: LIMIT_SECONDS,
+  });
   const seconds = (performance.now() - start) / 1000;
-  process.stdout.write(`${live ? "" : `${stdout}${stderr}`}\n[${name}] ${code === 0 ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s\n`);
+  process.stdout.write(
+    `${live ? "" : `${stdout}${stderr}`}\n[${name}] ${code === 0 ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s\n`,
+  );
   return { name, code, seconds };
 }
 
@@ -39,7 +55,9 @@ async function main(): Promise<number> {
   const ended = await Promise.all((positionals.length === 0 ? PARTS : [some]).map(runPart));
   const failed = ended.filter(({ code }) => code !== 0);
   if (ended.length > 1) {
-    const summary = ended.map(({ name, code, seconds }) => `${name} ${code === 0 ? "passed" : "FAILED"} (${seconds.toFixed(0)} s)`);
+    const summary = ended.map(
+      ({ name, code, seconds }) => `${name} ${code === 0 ? "passed" : "FAILED"} (${seconds.toFixed(0)} s)`,
+    );
     process.stdout.write(`\n${summary.join(", ")}\n`);
   }
   return failed.length === 0 ? 0 : 1;

@@ -1,10 +1,16 @@
-// `npm run test:matrix`: the main path on other Debian releases than the gate's, one after the other; other releases by name as arguments.
-// 13 has Prometheus 2.53, systemd 257 and jq 1.7; sid has Prometheus 3. Their images are made the first time, which takes minutes.
+// `npm run test:matrix`: the main path on other Debian releases than the gate's, one after the other; other releases by
+// name as arguments. 13 has Prometheus 2.53, systemd 257 and jq 1.7; sid has Prometheus 3. Their images are made the
+// first time, which takes minutes.
 import { run } from "../tools/process";
 
 const SUITES = ["trixie", "sid"];
-/** Install, reboot, remove; a run by cron with its alerts; a lost data directory and a new host; heal and merge on the live server. */
-const MAIN_PATH = ["integration/lifecycle", "integration/restore", "hostCommand/run", "hostCommand/liveServer"].map(name => `test/${name}.test.ts`);
+/**
+ * Install, reboot, remove; a run by cron with its alerts; a lost data directory and a new host; heal and merge on the
+ * live server.
+ */
+const MAIN_PATH = ["integration/lifecycle", "integration/restore", "hostCommand/run", "hostCommand/liveServer"].map(
+  name => `test/${name}.test.ts`,
+);
 const LIMIT_SECONDS = 4 * 3600;
 
 async function main(): Promise<void> {

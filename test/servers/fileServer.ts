@@ -10,7 +10,10 @@ export interface FileServer {
   stop(): Promise<void>;
 }
 
-/** Listens where containers reach this machine and nobody else does, or on loopback where Docker runs in a machine of its own. */
+/**
+ * Listens where containers reach this machine and nobody else does, or on loopback where Docker runs in a machine of
+ * its own.
+ */
 export async function startFileServer(): Promise<FileServer> {
   const address = process.platform === "linux" ? await (await ensureDocker()).gateway() : "127.0.0.1";
   const files = new Map<string, Buffer>();

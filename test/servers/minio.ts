@@ -18,7 +18,10 @@ export interface S3Credentials {
 }
 
 export interface StartMinioOptions {
-  /** Defaults to the address where containers reach this machine, or to loopback where Docker runs in a machine of its own. */
+  /**
+   * Defaults to the address where containers reach this machine, or to loopback where Docker runs in a machine of its
+   * own.
+   */
   bindAddress?: string;
   /** Lets the server outlive this process, until somebody ends it by its process id. Defaults to false. */
   keep?: boolean;
@@ -59,7 +62,10 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
   const program = await ensureMinio();
   const address = options.bindAddress ?? (await defaultAddress());
   const port = await freePort(address);
-  const root = { accessKeyId: `root-${randomBytes(4).toString("hex")}`, secretAccessKey: randomBytes(20).toString("hex") };
+  const root = {
+    accessKeyId: `root-${randomBytes(4).toString("hex")}`,
+    secretAccessKey: randomBytes(20).toString("hex"),
+  };
   const directory = mkdtempSync(path.join(tmpdir(), "prometheus-backup-minio-"));
   const server = new Server(program, `${address}:${port}`, directory, root, options.keep ?? false);
   await step(`starting MinIO on ${address}:${port}`, () => server.start());
@@ -89,12 +95,19 @@ const SHARED_VARIABLE = "PROMETHEUS_BACKUP_TEST_MINIO";
 /** Makes this server the one that `sharedMinio` gives to this process and to those that it starts from now on. */
 export function shareMinio(minio: Minio): void {
   const { hostname, port } = new URL(minio.endpoint);
-  const access: MinioAccess = { address: hostname, port: Number(port), directory: minio.directory, root: minio.root, pid: minio.pid() };
+  const access: MinioAccess = {
+    address: hostname,
+    port: Number(port),
+    directory: minio.directory,
+    root: minio.root,
+    pid: minio.pid(),
+  };
   process.env[SHARED_VARIABLE] = JSON.stringify(access);
 }
 
 /**
- * The server of the whole test run, in which each test file has buckets and users with names of its own. It goes on after
+ * The server of the whole test run, in which each test file has buckets and users with names of its own. It goes on
+ * after
  * `stop`, and nobody may kill it: `startMinio` is for that. Outside a test run it is one of its own.
  */
 export async function sharedMinio(): Promise<Minio> {
@@ -102,7 +115,8 @@ export async function sharedMinio(): Promise<Minio> {
   if (shared === undefined) {
     return startMinio();
   }
-  const refuse = () => Promise.reject(new Error("this S3 server is shared with other tests; start one with startMinio"));
+  const refuse = () =>
+    Promise.reject(new Error("this S3 server is shared with other tests; start one with startMinio"));
   return { ...reach(JSON.parse(shared) as MinioAccess), kill: refuse, restart: refuse, stop: () => Promise.resolve() };
 }
 
@@ -141,7 +155,9 @@ function freePort(address: string): Promise<number> {
     probe.once("error", reject);
     probe.listen(0, address, () => {
       const bound = probe.address();
-      probe.close(() => (typeof bound === "object" && bound !== null ? resolve(bound.port) : reject(new Error("no port"))));
+      probe.close(() =>
+        typeof bound === "object" && bound !== null ? resolve(bound.port) : reject(new Error("no port")),
+      );
     });
   });
 }
@@ -172,11 +188,15 @@ class Server {
 
   async start(): Promise<void> {
     const log = openSync(this.log, "a");
-    const child = spawn(this.program, ["server", "--quiet", "--address", this.address, path.join(this.directory, "data")], {
-      env: this.environment,
-      stdio: ["ignore", log, log],
-      detached: this.keep,
-    });
+    const child = spawn(
+      this.program,
+      ["server", "--quiet", "--address", this.address, path.join(this.directory, "data")],
+      {
+        env: this.environment,
+        stdio: ["ignore", log, log],
+        detached: this.keep,
+      },
+    );
     closeSync(log);
     this.process = child;
     if (this.keep) {

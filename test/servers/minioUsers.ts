@@ -13,11 +13,21 @@ export async function addUser(access: AdminAccess, name: string, policy: object)
   await call(access, "add-canned-policy", { name }, Buffer.from(JSON.stringify(policy)));
   const account = Buffer.from(JSON.stringify({ secretKey: secret, status: "enabled" }));
   await call(access, "add-user", { accessKey: name }, encrypt(access.root.secretAccessKey, account));
-  await call(access, "set-user-or-group-policy", { isGroup: "false", policyName: name, userOrGroup: name }, Buffer.alloc(0));
+  await call(
+    access,
+    "set-user-or-group-policy",
+    { isGroup: "false", policyName: name, userOrGroup: name },
+    Buffer.alloc(0),
+  );
   return { accessKeyId: name, secretAccessKey: secret };
 }
 
-async function call(access: AdminAccess, operation: string, query: Record<string, string>, body: Buffer): Promise<void> {
+async function call(
+  access: AdminAccess,
+  operation: string,
+  query: Record<string, string>,
+  body: Buffer,
+): Promise<void> {
   const url = new URL(`/minio/admin/v3/${operation}`, access.endpoint);
   for (const [key, value] of Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1))) {
     url.searchParams.append(key, value);
@@ -57,7 +67,12 @@ function encrypt(password: string, data: Buffer): Buffer {
   const key = pbkdf2Sync(password, salt, 8192, 32, "sha256");
   const headerTag = seal(key, Buffer.concat([nonce, Buffer.from([0, 0, 0, 0])]), Buffer.alloc(0), Buffer.alloc(0));
   const additional = Buffer.concat([Buffer.from([0x80]), headerTag]);
-  return Buffer.concat([salt, Buffer.from([2]), nonce, seal(key, Buffer.concat([nonce, Buffer.from([1, 0, 0, 0])]), data, additional)]);
+  return Buffer.concat([
+    salt,
+    Buffer.from([2]),
+    nonce,
+    seal(key, Buffer.concat([nonce, Buffer.from([1, 0, 0, 0])]), data, additional),
+  ]);
 }
 
 function seal(key: Buffer, nonce: Buffer, data: Buffer, additional: Buffer): Buffer {

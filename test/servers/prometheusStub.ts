@@ -1,4 +1,5 @@
-// What answers on a Prometheus port when it is no healthy Prometheus: for answers that the real one does not give on request.
+// What answers on a Prometheus port when it is no healthy Prometheus: for answers that the real one does not give on
+// request.
 import { createServer as createHttpServer, type ServerResponse } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 

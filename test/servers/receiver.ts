@@ -26,7 +26,9 @@ WantedBy=multi-user.target
 /** Lets in whoever has this password and nobody else; the receiver reads its file at every request. */
 export async function acceptPassword(host: Host, password: string): Promise<void> {
   const hash = Object.entries(receiverPasswords).find(([name]) => name === password)?.[1] ?? "";
-  await host.writeFile(`${directory}/web.yml`, `basic_auth_users:\n  ${receiverUser}: ${hash}\n`, { owner: "prometheus:prometheus" });
+  await host.writeFile(`${directory}/web.yml`, `basic_auth_users:\n  ${receiverUser}: ${hash}\n`, {
+    owner: "prometheus:prometheus",
+  });
 }
 
 /** Installs and starts it, and waits until it answers. */
@@ -40,14 +42,24 @@ export async function startReceiver(host: Host, password: string): Promise<void>
 
 /** Value of an instant query at the receiver, or nothing. */
 export async function queryReceiver(host: Host, expression: string, password: string): Promise<number | undefined> {
-  const said = await host.run(`curl -s --user ${quote(`${receiverUser}:${password}`)} --data-urlencode ${quote(`query=${expression}`)} http://127.0.0.1:9095/api/v1/query`);
+  const said = await host.run(
+    `curl -s --user ${quote(`${receiverUser}:${password}`)} --data-urlencode ${quote(`query=${expression}`)} http://127.0.0.1:9095/api/v1/query`,
+  );
   const answer = JSON.parse(said) as { data: { result: { value: [number, string] }[] } };
   const value = answer.data.result[0]?.value[1];
   return value === undefined ? undefined : Number(value);
 }
 
-/** Waits until a series has a sample there that is not older than `seconds`. The first batch may have been of another series. */
+/**
+ * Waits until a series has a sample there that is not older than `seconds`. The first batch may have been of another
+ * series.
+ */
 export async function waitForSample(host: Host, selector: string, password: string, seconds = 60): Promise<void> {
   const expression = `time() - timestamp(${selector}) < bool ${seconds}`;
-  await waitUntil(`the receiver on ${host.name} has ${selector}`, 90, async () => (await queryReceiver(host, expression, password)) === 1, 1000);
+  await waitUntil(
+    `the receiver on ${host.name} has ${selector}`,
+    90,
+    async () => (await queryReceiver(host, expression, password)) === 1,
+    1000,
+  );
 }

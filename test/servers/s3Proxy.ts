@@ -55,7 +55,10 @@ export interface S3Proxy {
   requests: ProxiedRequest[];
   /** Forgets the rules before and starts counting anew. */
   setRules(rules: FaultRule[]): void;
-  /** Objects stored through the proxy, one entry a completed upload: small ones by PUT, large ones by their last request. */
+  /**
+   * Objects stored through the proxy, one entry a completed upload: small ones by PUT, large ones by their last
+   * request.
+   */
   stored(): string[];
   stop(): Promise<void>;
 }
@@ -86,7 +89,9 @@ export async function startS3Proxy(options: S3ProxyOptions): Promise<S3Proxy> {
     // A client that goes away, or that a rule cut off, is what these tests are about.
     incoming.on("error", () => undefined);
     outgoing.on("error", () => undefined);
-    serve({ foreignEtags: options.foreignEtags ?? false, target, incoming, outgoing, entry }, fault).catch(() => outgoing.destroy());
+    serve({ foreignEtags: options.foreignEtags ?? false, target, incoming, outgoing, entry }, fault).catch(() =>
+      outgoing.destroy(),
+    );
   });
   await new Promise<void>(resolve => server.listen(0, options.bindAddress ?? target.hostname, resolve));
   const { address, port } = server.address() as AddressInfo;
@@ -121,7 +126,8 @@ function faultFor(rules: ActiveRule[], method: string, url: string): Fault | und
 /** Whether the server stored an object with this request, whatever the client was told. */
 function isStore({ method, query, status, fault }: ProxiedRequest): boolean {
   const taken = fault === "answerAfter" || (status >= 200 && status < 300);
-  const whole = (method === "PUT" && !query.includes("partNumber")) || (method === "POST" && query.includes("uploadId"));
+  const whole =
+    (method === "PUT" && !query.includes("partNumber")) || (method === "POST" && query.includes("uploadId"));
   return taken && whole;
 }
 
@@ -169,7 +175,10 @@ interface Changes {
   rewrite?: (body: string) => string;
 }
 
-async function passOn({ foreignEtags, target, incoming, outgoing, entry }: Exchange, changes: Changes = {}): Promise<void> {
+async function passOn(
+  { foreignEtags, target, incoming, outgoing, entry }: Exchange,
+  changes: Changes = {},
+): Promise<void> {
   const onward = forward({
     host: target.hostname,
     port: target.port,
@@ -220,7 +229,11 @@ async function passOn({ foreignEtags, target, incoming, outgoing, entry }: Excha
   await passBack(got, outgoing, changes.rewrite);
 }
 
-async function passBack(got: IncomingMessage, outgoing: ServerResponse, rewrite?: (body: string) => string): Promise<void> {
+async function passBack(
+  got: IncomingMessage,
+  outgoing: ServerResponse,
+  rewrite?: (body: string) => string,
+): Promise<void> {
   if (rewrite === undefined) {
     outgoing.writeHead(got.statusCode ?? 502, got.headers);
     got.pipe(outgoing);
@@ -240,11 +253,15 @@ async function passBack(got: IncomingMessage, outgoing: ServerResponse, rewrite?
 function answerError({ outgoing, entry }: Exchange, { status, code }: { status: number; code: string }): void {
   entry.status = status;
   outgoing.writeHead(status, { "content-type": "application/xml" });
-  outgoing.end(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>injected by the test</Message></Error>`);
+  outgoing.end(
+    `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>injected by the test</Message></Error>`,
+  );
 }
 
 function hideObjects(listing: string, objects: RegExp): string {
-  return listing.replace(/<Contents>.*?<\/Contents>/gs, entry => (objects.test(/<Key>(.*?)<\/Key>/.exec(entry)?.[1] ?? "") ? "" : entry));
+  return listing.replace(/<Contents>.*?<\/Contents>/gs, entry =>
+    objects.test(/<Key>(.*?)<\/Key>/.exec(entry)?.[1] ?? "") ? "" : entry,
+  );
 }
 
 function ended(stream: IncomingMessage): Promise<void> {

@@ -11,10 +11,17 @@ const stubs = `
 `;
 
 test("an admin API that is on already is left to who turned it on, whatever starts the server, but it has to be guarded", () => {
-  expect(callStep("admin-api", `${stubs} step_install; echo "$CHANGED"`)).toEqual({ code: 0, stdout: "guarded\nfalse\n", failure: "" });
+  expect(callStep("admin-api", `${stubs} step_install; echo "$CHANGED"`)).toEqual({
+    code: 0,
+    stdout: "guarded\nfalse\n",
+    failure: "",
+  });
 });
 
 test("one that we have turned on is looked after", () => {
   const ours = "STATE_FILES=([/etc/systemd/system/prometheus.service.d/zz-prometheus-backup-admin-api.conf]=x)";
-  expect(callStep("admin-api", `${stubs} ${ours}; step_install`)).toMatchObject({ code: 12, stdout: "looks at the command\n" });
+  expect(callStep("admin-api", `${stubs} ${ours}; step_install`)).toMatchObject({
+    code: 12,
+    stdout: "looks at the command\n",
+  });
 });

@@ -6,10 +6,14 @@ function execStart(...texts: string[]): string[] {
   const files = Object.fromEntries(texts.map((text, index) => [`unit${index}`, text]));
   const names = Object.keys(files).join(" ");
   const { stdout } = callStep("admin-api", `read_exec_start ${names}\nprintf '%s\\0' "\${EXEC_START[@]}"`, files);
-  return stdout.split("\0").slice(0, -1).filter(command => command !== "");
+  return stdout
+    .split("\0")
+    .slice(0, -1)
+    .filter(command => command !== "");
 }
 
-const debian = "[Service]\nEnvironmentFile=/etc/default/prometheus\nExecStart=/usr/bin/prometheus $ARGS\nExecReload=/bin/kill -HUP $MAINPID\n";
+const debian =
+  "[Service]\nEnvironmentFile=/etc/default/prometheus\nExecStart=/usr/bin/prometheus $ARGS\nExecReload=/bin/kill -HUP $MAINPID\n";
 const course = [
   "[Service]",
   "User=prometheus",
@@ -48,7 +52,8 @@ describe("the command in force", () => {
   });
 
   test("ignores other sections, other keys and commented lines", () => {
-    const unit = "[Unit]\nExecStart=/bin/no\n[Service]\n#ExecStart=/bin/no\n ; ExecStart=/bin/no\nExecStartPre=/bin/no\nExecStart=/bin/yes\n";
+    const unit =
+      "[Unit]\nExecStart=/bin/no\n[Service]\n#ExecStart=/bin/no\n ; ExecStart=/bin/no\nExecStartPre=/bin/no\nExecStart=/bin/yes\n";
     expect(execStart(unit)).toEqual(["/bin/yes"]);
   });
 
@@ -83,12 +88,13 @@ describe("a flag at the end of the command", () => {
     expect(reason(command)).toBe("");
   });
 
-  test.each(["/bin/sh -c '/usr/bin/prometheus $ARGS'", "/usr/bin/env bash -ec 'exec prometheus'", "-/bin/bash /opt/start.sh"])(
-    "stays with the shell in %s",
-    command => {
-      expect(reason(command)).toBe("it starts a shell, which would keep the flag for itself");
-    },
-  );
+  test.each([
+    "/bin/sh -c '/usr/bin/prometheus $ARGS'",
+    "/usr/bin/env bash -ec 'exec prometheus'",
+    "-/bin/bash /opt/start.sh",
+  ])("stays with the shell in %s", command => {
+    expect(reason(command)).toBe("it starts a shell, which would keep the flag for itself");
+  });
 
   test("would go to the wrong one of several commands", () => {
     expect(reason("/bin/a ; /bin/b")).toBe("it holds several commands");

@@ -12,7 +12,9 @@ function definedFunctions(text: string): string[] {
 }
 
 const shared = path.join(scriptsDirectory, "steps", "common");
-const sharedFunctions = readdirSync(shared).flatMap(name => definedFunctions(readFileSync(path.join(shared, name), "utf8")));
+const sharedFunctions = readdirSync(shared).flatMap(name =>
+  definedFunctions(readFileSync(path.join(shared, name), "utf8")),
+);
 
 test.each(steps)("the program of %s passes shellcheck as it is joined", step => {
   const result = spawnSync("shellcheck", ["--shell=bash", "-"], { input: renderStepProgram(step), encoding: "utf8" });
@@ -24,7 +26,9 @@ test.each(steps)("the program of %s names every part whose functions it calls", 
   const program = renderStepProgram(step);
   const code = program.replace(/^\s*#.*$/gm, "");
   const defined = new Set(definedFunctions(program));
-  const missing = sharedFunctions.filter(name => !defined.has(name) && new RegExp(`^\\s*(if |! |\\|\\| )*${name}( |$)`, "m").test(code));
+  const missing = sharedFunctions.filter(
+    name => !defined.has(name) && new RegExp(`^\\s*(if |! |\\|\\| )*${name}( |$)`, "m").test(code),
+  );
   expect(missing).toEqual([]);
 });
 

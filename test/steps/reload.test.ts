@@ -19,7 +19,10 @@ interface Situation {
 }
 
 /** What is done, in this order: requests with POST, signals and calls of systemctl. */
-function done({ main, server, canReload, lifecycle, answer = 200 }: Situation, call: string): { done: string; failure: string; code: number } {
+function done(
+  { main, server, canReload, lifecycle, answer = 200 }: Situation,
+  call: string,
+): { done: string; failure: string; code: number } {
   const { stdout, failure, code } = callStep(
     "alert-rules",
     `BASE_URL=http://127.0.0.1:9090
@@ -42,25 +45,47 @@ const itself: Situation = { ...shell, server: 10 };
 
 describe("a server is told to reload", () => {
   test.each<[string, Situation, string]>([
-    ["by its unit where it is the main process", { ...itself, canReload: "yes", lifecycle: true }, "systemctl reload -- p.service"],
+    [
+      "by its unit where it is the main process",
+      { ...itself, canReload: "yes", lifecycle: true },
+      "systemctl reload -- p.service",
+    ],
     ["by itself where the unit cannot", { ...itself, lifecycle: true }, "POST /-/reload"],
     ["by a signal where neither can", itself, "kill -HUP 10"],
     ["by a signal to the server, not to the shell that has started it", shell, "kill -HUP 11"],
     ["not by a unit that would send the signal to that shell", { ...shell, canReload: "yes" }, "kill -HUP 11"],
-    ["by a signal where something in front of it keeps the request back", { ...shell, lifecycle: true, answer: 403 }, "POST /-/reload, kill -HUP 11"],
+    [
+      "by a signal where something in front of it keeps the request back",
+      { ...shell, lifecycle: true, answer: 403 },
+      "POST /-/reload, kill -HUP 11",
+    ],
   ])("%s", (_title, situation, expected) => {
-    expect(done(situation, "require_reload p.service; order_reload p.service 60")).toEqual({ done: expected, failure: "", code: 0 });
+    expect(done(situation, "require_reload p.service; order_reload p.service 60")).toEqual({
+      done: expected,
+      failure: "",
+      code: 0,
+    });
   });
 
   test("and does not get a signal after its own refusal", () => {
-    expect(done({ ...shell, lifecycle: true, answer: 500 }, "if order_reload p.service 60; then echo loaded; fi").done).toBe("POST /-/reload");
+    expect(
+      done({ ...shell, lifecycle: true, answer: 500 }, "if order_reload p.service 60; then echo loaded; fi").done,
+    ).toBe("POST /-/reload");
   });
 
   test("or the step is refused before it changes anything", () => {
-    const { code, failure, done: nothing } = done({ ...shell, server: "", canReload: "yes" }, "require_reload p.service");
+    const {
+      code,
+      failure,
+      done: nothing,
+    } = done({ ...shell, server: "", canReload: "yes" }, "require_reload p.service");
     expect({ code, nothing }).toEqual({ code: 12, nothing: "" });
-    expect(failure).toMatch(/^p\.service cannot be told to load its configuration: its main process is not the server but bash, .*nothing was changed\. Add --web\.enable-lifecycle /);
-    expect(done({ ...shell, server: "", canReload: "yes" }, "if order_reload p.service 60; then echo loaded; fi").done).toBe("");
+    expect(failure).toMatch(
+      /^p\.service cannot be told to load its configuration: its main process is not the server but bash, .*nothing was changed\. Add --web\.enable-lifecycle /,
+    );
+    expect(
+      done({ ...shell, server: "", canReload: "yes" }, "if order_reload p.service 60; then echo loaded; fi").done,
+    ).toBe("");
   });
 });
 
@@ -83,7 +108,10 @@ describe("the process of a unit that is the server", () => {
 
   /** The one that is found among this process and the shell that looks for it, which has the file open as well. */
   const found = (directory: string, ports: string, prelude = ""): string =>
-    callStep("alert-rules", `${prelude}unit_processes() { printf '%s\\n' $$ ${process.pid}; }; exec 5<'${data}/00000001'; find_server_process p.service '${directory}' '${ports}'; printf %s "$SERVER_PID"`).stdout;
+    callStep(
+      "alert-rules",
+      `${prelude}unit_processes() { printf '%s\\n' $$ ${process.pid}; }; exec 5<'${data}/00000001'; find_server_process p.service '${directory}' '${ports}'; printf %s "$SERVER_PID"`,
+    ).stdout;
 
   test("has one of its sockets, and its data open or its name", () => {
     expect(found(data, `:1 :${port}`)).toBe(String(process.pid));
@@ -98,9 +126,12 @@ describe("the process of a unit that is the server", () => {
     try {
       await once(server, "spawn");
       const anywhere = (ports: string, prelude = ""): string =>
-        callStep("admin-api", `${prelude}SERVER_PID=''; find_server_elsewhere '${ports}'; printf %s "$SERVER_PID"`).stdout;
+        callStep("admin-api", `${prelude}SERVER_PID=''; find_server_elsewhere '${ports}'; printf %s "$SERVER_PID"`)
+          .stdout;
       expect([anywhere(`:1 :${port}`), anywhere(":1")]).toEqual([String(server.pid), ""]);
-      expect(anywhere(`:${port}`, 'find() { if [[ $* != */exe* ]]; then command find "$@"; fi; }; ')).toBe(String(server.pid));
+      expect(anywhere(`:${port}`, 'find() { if [[ $* != */exe* ]]; then command find "$@"; fi; }; ')).toBe(
+        String(server.pid),
+      );
     } finally {
       server.kill();
     }

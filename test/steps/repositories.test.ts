@@ -1,4 +1,5 @@
-// Local repositories on mounts of all kinds. The backup user is whoever runs this; a chown that fails stands for a mount without owners.
+// Local repositories on mounts of all kinds. The backup user is whoever runs this; a chown that fails stands for a
+// mount without owners.
 import { expect, test } from "vitest";
 import { callStep } from "./bash";
 
@@ -19,13 +20,25 @@ test("it goes again if the step fails", () => {
 
 test("a chown that fails is said in its own words", () => {
   const script = `${prelude}; as_user() { return 1; }; id() { echo group; }; ensure_own_directory "$PLACE/a" 0750`;
-  const { code, failure } = callStep("backup-job", `trap 'printf "%s|%s" "$FAILURE" "$FAILURE_DETAIL" >failure' EXIT; ${script}`);
-  expect([code, failure]).toEqual([3, expect.stringMatching(/\/nas\/a cannot be given to nobody-else:group on this host; .*\|chown: changing ownership .*: Operation not permitted$/)]);
+  const { code, failure } = callStep(
+    "backup-job",
+    `trap 'printf "%s|%s" "$FAILURE" "$FAILURE_DETAIL" >failure' EXIT; ${script}`,
+  );
+  expect([code, failure]).toEqual([
+    3,
+    expect.stringMatching(
+      /\/nas\/a cannot be given to nobody-else:group on this host; .*\|chown: changing ownership .*: Operation not permitted$/,
+    ),
+  ]);
 });
 
 test.each([
   ["stays the user's by its mount", "true", ""],
-  ["is told of where the user cannot write", "[[ $1 != test ]]", "warning: PLACE cannot be given to nobody-else (chown: changing ownership of '-h -- nobody-else:group ./nas': Operation not permitted)\n"],
+  [
+    "is told of where the user cannot write",
+    "[[ $1 != test ]]",
+    "warning: PLACE cannot be given to nobody-else (chown: changing ownership of '-h -- nobody-else:group ./nas': Operation not permitted)\n",
+  ],
 ])("what root wrote on a mount without owners %s", (_what, may, said) => {
   const find = 'find() { if [[ "$*" == *-quit ]]; then echo x; else chown -h -- nobody-else:group ./nas; fi; }';
   const script = `${prelude}; ${find}; id() { echo group; }; as_user() { shift; ${may}; }; hand_over "$PLACE"`;

@@ -8,7 +8,9 @@ function answering(status: number, body: string): string {
 
 describe("the version of Prometheus", () => {
   test.each(["2.39.0", "2.42.0+ds", "2.53.3", "3.5.0"])("%s is taken", version => {
-    expect(callStep("admin-api", `${answering(200, `{"status":"success","data":{"version":"${version}"}}`)}require_version`)).toEqual({
+    expect(
+      callStep("admin-api", `${answering(200, `{"status":"success","data":{"version":"${version}"}}`)}require_version`),
+    ).toEqual({
       code: 0,
       stdout: "",
       failure: "",
@@ -16,7 +18,9 @@ describe("the version of Prometheus", () => {
   });
 
   test.each(["2.38.0", "2.24.1+ds", "1.8.2"])("%s is refused with the reason", version => {
-    expect(callStep("admin-api", `${answering(200, `{"status":"success","data":{"version":"${version}"}}`)}require_version`)).toEqual({
+    expect(
+      callStep("admin-api", `${answering(200, `{"status":"success","data":{"version":"${version}"}}`)}require_version`),
+    ).toEqual({
       code: 12,
       stdout: "",
       failure: `this is Prometheus ${version}, and 2.39 is the oldest that starts on overlapping blocks, which a restore can need; nothing was changed. Upgrade Prometheus first`,
@@ -42,7 +46,8 @@ describe("an answer that is not Prometheus's", () => {
 describe("a server that is not ready", () => {
   const replaying = (current: number): string =>
     `http_get() { if [[ $1 == /-/ready ]]; then HTTP_STATUS=503; else HTTP_STATUS=200 HTTP_BODY='{"status":"success","data":{"min":0,"max":9,"current":${current}}}'; fi; }\n`;
-  const isReplaying = (prelude: string): string => callStep("admin-api", `${prelude}if replays_wal; then echo yes; fi`).stdout;
+  const isReplaying = (prelude: string): string =>
+    callStep("admin-api", `${prelude}if replays_wal; then echo yes; fi`).stdout;
 
   test("is left alone while it replays its WAL, and only then", () => {
     expect(isReplaying(replaying(4))).toBe("yes\n");
@@ -53,5 +58,7 @@ describe("a server that is not ready", () => {
 
 test("text of the server is never taken for a flag of another name", () => {
   const body = `{"status":"success","data":{"a.web.enable-admin-api":"true","web.enable-admin-api":"false"}}`;
-  expect(callStep("admin-api", `HTTP_BODY='${body}'; json_value web.enable-admin-api; printf %s "$VALUE"`).stdout).toBe("false");
+  expect(callStep("admin-api", `HTTP_BODY='${body}'; json_value web.enable-admin-api; printf %s "$VALUE"`).stdout).toBe(
+    "false",
+  );
 });

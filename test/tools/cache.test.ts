@@ -45,5 +45,9 @@ test.each([
 });
 
 test("a process is alive under its own tag alone", () => {
-  expect([isTagAlive(processTag()), isTagAlive(`${process.pid}-1`), isTagAlive("not a tag")]).toEqual([true, false, false]);
+  expect([isTagAlive(processTag()), isTagAlive(`${process.pid}-1`), isTagAlive("not a tag")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });

@@ -79,7 +79,10 @@ function takeLock(file: string): boolean {
   return false;
 }
 
-/** Moves the lock away first: of two processes that find the dead holder at once, the slower one must not take the lock of the faster. */
+/**
+ * Moves the lock away first: of two processes that find the dead holder at once, the slower one must not take the lock
+ * of the faster.
+ */
 function removeDeadLock(file: string): void {
   const aside = `${file}.${process.pid}.dead`;
   try {

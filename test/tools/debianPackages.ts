@@ -10,7 +10,10 @@ export interface Program {
   debianPackage: string;
 }
 
-/** What the tests without hosts need: the linter of shell files, promtool for the alert rules, what the host command calls. */
+/**
+ * What the tests without hosts need: the linter of shell files, promtool for the alert rules, what the host command
+ * calls.
+ */
 export const LOCAL_PROGRAMS: Program[] = [
   { command: "jq", debianPackage: "jq" },
   { command: "openssl", probe: "version", debianPackage: "openssl" },
@@ -21,8 +24,8 @@ export const LOCAL_PROGRAMS: Program[] = [
 ];
 
 /**
- * Makes sure that the programs are there, and returns whether any was missing. Installing needs root on a Debian machine;
- * elsewhere it rejects and names what to install.
+ * Makes sure that the programs are there, and returns whether any was missing. Installing needs root on a Debian
+ * machine; elsewhere it rejects and names what to install.
  */
 export async function ensurePrograms(programs: Program[]): Promise<boolean> {
   if ((await missing(programs)).length === 0) {
@@ -51,10 +54,14 @@ async function install(programs: Program[]): Promise<void> {
   await step(`installing ${names.join(", ")} with apt-get`, async () => {
     const env = testEnvironment({ DEBIAN_FRONTEND: "noninteractive" });
     await runOrThrow("apt-get", ["update", "-qq"], { env });
-    await withoutServiceStart(() => runOrThrow("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { env }));
+    await withoutServiceStart(() =>
+      runOrThrow("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { env }),
+    );
   });
   if (names.includes("prometheus") && existsSync("/run/systemd/system")) {
-    say("the package prometheus comes with a server, which systemd has started here; nothing needs it: systemctl disable --now prometheus");
+    say(
+      "the package prometheus comes with a server, which systemd has started here; nothing needs it: systemctl disable --now prometheus",
+    );
   }
 }
 

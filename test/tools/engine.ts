@@ -3,15 +3,24 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import {
-  Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type UntypedServiceImplementation,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import {
-  GetRootResourceResponse, type LogRequest, LogSeverity, SetRootResourceResponse,
+  GetRootResourceResponse,
+  type LogRequest,
+  LogSeverity,
+  SetRootResourceResponse,
 } from "@pulumi/pulumi/proto/engine_pb";
 import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
 import {
-  type RegisterResourceRequest, RegisterResourceResponse, SupportsFeatureResponse,
+  type RegisterResourceRequest,
+  RegisterResourceResponse,
+  SupportsFeatureResponse,
 } from "@pulumi/pulumi/proto/resource_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { parse } from "yaml";
@@ -94,13 +103,29 @@ export function previewOf(directory: string, engine: StandInEngine, config: Reco
     throw new Error("Pulumi.yaml asks for a runtime, or for options of it, that this start does not know");
   }
   const values = Object.entries(config).map(([key, value]) => [
-    key.replace(":", ":config:"), typeof value === "string" ? value : JSON.stringify(value),
+    key.replace(":", ":config:"),
+    typeof value === "string" ? value : JSON.stringify(value),
   ]);
   return {
     words: [
-      process.execPath, require.resolve("@pulumi/pulumi/cmd/run", { paths: [directory] }),
-      "--monitor", engine.address, "--engine", engine.address, "--project", PROJECT, "--root-directory", directory,
-      "--stack", STACK, "--pwd", directory, "--dry-run", "--parallel", "16", main,
+      process.execPath,
+      require.resolve("@pulumi/pulumi/cmd/run", { paths: [directory] }),
+      "--monitor",
+      engine.address,
+      "--engine",
+      engine.address,
+      "--project",
+      PROJECT,
+      "--root-directory",
+      directory,
+      "--stack",
+      STACK,
+      "--pwd",
+      directory,
+      "--dry-run",
+      "--parallel",
+      "16",
+      main,
     ],
     environment: {
       PULUMI_CONFIG: JSON.stringify(Object.fromEntries(values)),

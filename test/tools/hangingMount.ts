@@ -1,9 +1,10 @@
 // A file system that hangs, as NFS does when its server is gone.
 
 /**
- * Perl: mounts a FUSE file system on its first argument, agrees with the kernel on a version, and takes every request from then on without an answer, until
- * it is ended. Who waits for such an answer cannot even be killed. The second argument is the architecture, as Node.js or `uname -m` names it; 165 is mount(2)
- * on x86-64, 40 on arm64. It needs root and /dev/fuse, and prints "mounted" once it is so.
+ * Perl: mounts a FUSE file system on its first argument, agrees with the kernel on a version, and takes every request
+ * from then on without an answer, until it is ended. Who waits for such an answer cannot even be killed. The second
+ * argument is the architecture, as Node.js or `uname -m` names it; 165 is mount(2) on x86-64, 40 on arm64. It needs
+ * root and /dev/fuse, and prints "mounted" once it is so.
  */
 export const HANGING_MOUNT = `
   sysopen(my $fuse, "/dev/fuse", 2) or die "open: $!";

@@ -19,7 +19,10 @@ export function packed(text: string): Buffer {
   return execFileSync("zstd", ["-1qc"], { input: text, maxBuffer: 2 ** 30 });
 }
 
-/** The text of a manifest with the digest that belongs to it, as docs/format.md has it: of its one-line form with sorted keys. */
+/**
+ * The text of a manifest with the digest that belongs to it, as docs/format.md has it: of its one-line form with sorted
+ * keys.
+ */
 export function sealed(manifest: object): string {
   const { digest: _old, ...content } = manifest as Record<string, unknown>;
   const canonical = JSON.stringify(sorted(content));
@@ -34,7 +37,11 @@ function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
 }
 
 type Changes = Record<string, unknown>;
@@ -44,22 +51,75 @@ export function blockEntry(ulid: string, changes: Changes = {}): Changes & { uli
   const times = { minTime: 1_767_225_600_000, maxTime: 1_767_232_800_000 };
   const counts = { numSamples: 7, numSeries: 1, numChunks: 1, numTombstones: 0 };
   return {
-    ulid, object: `blocks/${ulid}.tar.zst`, objectBytes: 5, objectSha256: "a".repeat(64), bytes: 5, ...times, ...counts, level: 1, sources: [ulid], head: false,
-    meta: { ulid, ...times, stats: counts, compaction: { level: 1, sources: [ulid] }, version: 1 }, tombstones: "", ...changes,
+    ulid,
+    object: `blocks/${ulid}.tar.zst`,
+    objectBytes: 5,
+    objectSha256: "a".repeat(64),
+    bytes: 5,
+    ...times,
+    ...counts,
+    level: 1,
+    sources: [ulid],
+    head: false,
+    meta: { ulid, ...times, stats: counts, compaction: { level: 1, sources: [ulid] }, version: 1 },
+    tombstones: "",
+    ...changes,
   };
 }
 
-/** A manifest with all its fields, as a run writes it, and these changed. Fields of `totals` and `coverage` that are not named stay. */
+/**
+ * A manifest with all its fields, as a run writes it, and these changed. Fields of `totals` and `coverage` that are not
+ * named stay.
+ */
 export function wholeManifest(name: string, changes: Changes = {}): Changes {
   const blocks = (changes.blocks ?? []) as unknown[];
   const at = `${name.slice(0, 4)}-${name.slice(4, 6)}-${name.slice(6, 11)}:${name.slice(11, 13)}:${name.slice(13)}`;
   return {
-    format: 1, name, host: "prom-1", environment: "production", tool: "1.0.0", startedAt: at, finishedAt: at, source: "snapshot", layout: "blocks", suspect: null,
-    prometheus: { version: "2.42.0", retentionTime: "15d", retentionSize: "0B", dataDirectory: "/var/lib/prometheus", externalLabels: "", outOfOrderWindow: "" },
-    lastDrill: null, covered: [], lacks: [], lost: [], accepted: [], wal: null, archive: null, companions: [],
+    format: 1,
+    name,
+    host: "prom-1",
+    environment: "production",
+    tool: "1.0.0",
+    startedAt: at,
+    finishedAt: at,
+    source: "snapshot",
+    layout: "blocks",
+    suspect: null,
+    prometheus: {
+      version: "2.42.0",
+      retentionTime: "15d",
+      retentionSize: "0B",
+      dataDirectory: "/var/lib/prometheus",
+      externalLabels: "",
+      outOfOrderWindow: "",
+    },
+    lastDrill: null,
+    covered: [],
+    lacks: [],
+    lost: [],
+    accepted: [],
+    wal: null,
+    archive: null,
+    companions: [],
     ...changes,
     blocks,
-    coverage: { oldestSample: null, newestSample: null, gaps: [], head: false, notCovered: [], future: [], ...(changes.coverage as object | undefined) },
-    totals: { sizeBytes: 0, sentBytes: 0, blocks: blocks.length, samples: 7, series: 1, rawBytes: 0, ...(changes.totals as object | undefined) },
+    coverage: {
+      oldestSample: null,
+      newestSample: null,
+      gaps: [],
+      head: false,
+      notCovered: [],
+      future: [],
+      ...(changes.coverage as object | undefined),
+    },
+    totals: {
+      sizeBytes: 0,
+      sentBytes: 0,
+      blocks: blocks.length,
+      samples: 7,
+      series: 1,
+      rawBytes: 0,
+      ...(changes.totals as object | undefined),
+    },
   };
 }

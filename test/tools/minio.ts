@@ -45,7 +45,9 @@ async function takeFromImage(program: string): Promise<boolean> {
 
 async function build(program: string): Promise<void> {
   if (!(await works("go", ["version"]))) {
-    throw new Error("There is no MinIO, and no way to get one: its image cannot be pulled, and `go` is not installed. Put `minio` on PATH.");
+    throw new Error(
+      "There is no MinIO, and no way to get one: its image cannot be pulled, and `go` is not installed. Put `minio` on PATH.",
+    );
   }
   const target = path.dirname(program);
   await step("building MinIO (about three minutes the first time)", () =>

@@ -60,20 +60,39 @@ async function standInHome(): Promise<string> {
   return home;
 }
 
-/** In one file, ready for Node: the engine starts a plugin for each of its runs, and compiling takes longer than most of them. */
+/**
+ * In one file, ready for Node: the engine starts a plugin for each of its runs, and compiling takes longer than most of
+ * them.
+ */
 async function bundle(source: string, file: string): Promise<void> {
-  await build({ entryPoints: [source], outfile: `${file}.new`, bundle: true, platform: "node", target: "node20", logLevel: "error", external: ["cpu-features", "*.node"] });
+  await build({
+    entryPoints: [source],
+    outfile: `${file}.new`,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    logLevel: "error",
+    external: ["cpu-features", "*.node"],
+  });
   renameSync(`${file}.new`, file);
 }
 
-/** exec, so that the engine's signals reach the program. Renamed into place: another process may be about to start the old one. */
+/**
+ * exec, so that the engine's signals reach the program. Renamed into place: another process may be about to start the
+ * old one.
+ */
 function installProgram(file: string, program: string): void {
-  writeFileSync(`${file}.${process.pid}`, `#!/bin/sh\nexec node '${program.replaceAll("'", "'\\''")}' "$@"\n`, { mode: 0o755 });
+  writeFileSync(`${file}.${process.pid}`, `#!/bin/sh\nexec node '${program.replaceAll("'", "'\\''")}' "$@"\n`, {
+    mode: 0o755,
+  });
   renameSync(`${file}.${process.pid}`, file);
 }
 
 const sources = (): string[] =>
-  readdirSync(STAND_INS, { recursive: true, encoding: "utf8" }).filter(file => file.endsWith(".ts")).sort().map(file => path.join(STAND_INS, file));
+  readdirSync(STAND_INS, { recursive: true, encoding: "utf8" })
+    .filter(file => file.endsWith(".ts"))
+    .sort()
+    .map(file => path.join(STAND_INS, file));
 
 /** Changes with the stand-ins and with what they are built from. */
 function sourceDigest(): string {
@@ -89,7 +108,8 @@ async function install(pulumiRoot: string, home: string): Promise<boolean> {
   const env = testEnvironment({ PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "1" });
   const pulumi = path.join(pulumiRoot, "bin", "pulumi");
   const listed = await run(pulumi, ["plugin", "ls", "--json"], { env });
-  const isThere = ([name, version]: [string, string]) => new RegExp(`"name":\\s*"${name}"[^}]*"version":\\s*"${version}"`).test(listed.stdout);
+  const isThere = ([name, version]: [string, string]) =>
+    new RegExp(`"name":\\s*"${name}"[^}]*"version":\\s*"${version}"`).test(listed.stdout);
   if (OFFICIAL.every(isThere)) {
     return true;
   }

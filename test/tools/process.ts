@@ -36,7 +36,10 @@ export function testEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEn
   return { ...environment, ...extra };
 }
 
-/** Runs a program to its end and returns what it left, whatever its exit code. Rejects if it cannot be started or takes too long. */
+/**
+ * Runs a program to its end and returns what it left, whatever its exit code. Rejects if it cannot be started or takes
+ * too long.
+ */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -58,7 +61,11 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       if (late) {
-        reject(new Error(`${command} ${args.join(" ")}: not finished after ${limit} s\n${output.stdout()}${output.stderr()}`));
+        reject(
+          new Error(
+            `${command} ${args.join(" ")}: not finished after ${limit} s\n${output.stdout()}${output.stderr()}`,
+          ),
+        );
       } else {
         resolve({ code: code ?? (signal === null ? 1 : 137), stdout: output.stdout(), stderr: output.stderr() });
       }
@@ -142,7 +149,10 @@ export function sleep(milliseconds: number): Promise<void> {
 /** A busy machine may need several times as long as a quiet one; who waits for what comes loses nothing by patience. */
 const PATIENCE = 4;
 
-/** Asks `probe` again and again until it says true; rejects with `what` when several times the seconds are over that a quiet machine may need. */
+/**
+ * Asks `probe` again and again until it says true; rejects with `what` when several times the seconds are over that a
+ * quiet machine may need.
+ */
 export function waitUntil(what: string, seconds: number, probe: () => Promise<boolean>, pauseMs = 250): Promise<void> {
   return timed(`until ${what}`, async () => {
     const end = Date.now() + seconds * PATIENCE * 1000;

@@ -10,7 +10,9 @@ import { run, runOrThrow, testEnvironment, works } from "./process";
 export const BUILT_VERSION = "3.255.0";
 const OLDEST_MINOR = 230;
 
-/** Returns the folder whose `bin/pulumi` is an engine that works; the folder to give to `PulumiCommand.get({ root })`. */
+/**
+ * Returns the folder whose `bin/pulumi` is an engine that works; the folder to give to `PulumiCommand.get({ root })`.
+ */
 export async function ensurePulumi(): Promise<string> {
   const found = await onPath();
   if (found !== undefined) {
@@ -47,7 +49,10 @@ async function isUsable(command: string): Promise<boolean> {
   if (!existsSync(command)) {
     return false;
   }
-  const shown = await run(command, ["version"], { env: testEnvironment({ PULUMI_SKIP_UPDATE_CHECK: "1" }), timeoutSeconds: 30 });
+  const shown = await run(command, ["version"], {
+    env: testEnvironment({ PULUMI_SKIP_UPDATE_CHECK: "1" }),
+    timeoutSeconds: 30,
+  });
   const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(shown.stdout) ?? [];
   return shown.code === 0 && major === "3" && Number(minor) >= OLDEST_MINOR;
 }
@@ -68,17 +73,23 @@ async function install(root: string): Promise<boolean> {
 
 async function build(root: string): Promise<void> {
   if (!(await works("go", ["version"]))) {
-    throw new Error("There is no Pulumi engine, and no way to get one: get.pulumi.com does not answer, and `go` is not installed. Put `pulumi` 3.230 or later on PATH.");
+    throw new Error(
+      "There is no Pulumi engine, and no way to get one: get.pulumi.com does not answer, and `go` is not installed. Put `pulumi` 3.230 or later on PATH.",
+    );
   }
   const module = mkdtempSync(path.join(cacheDirectory("tools"), "build-"));
   try {
     cpSync(path.join(__dirname, "pulumi-cli"), module, { recursive: true });
     const version = `github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${BUILT_VERSION}`;
     await step(`building the Pulumi engine ${BUILT_VERSION} (about four minutes the first time)`, () =>
-      runOrThrow("go", ["build", "-o", "pulumi", "-ldflags", `-s -w -X ${version}`, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], {
-        cwd: module,
-        timeoutSeconds: 1800,
-      }),
+      runOrThrow(
+        "go",
+        ["build", "-o", "pulumi", "-ldflags", `-s -w -X ${version}`, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"],
+        {
+          cwd: module,
+          timeoutSeconds: 1800,
+        },
+      ),
     );
     renameSync(path.join(module, "pulumi"), path.join(cacheDirectory("tools", path.basename(root), "bin"), "pulumi"));
   } finally {

@@ -45,15 +45,21 @@ export const limit = `(prometheus_backup_duration_limit_seconds or clamp_max(${i
 
 /** Seconds as Prometheus writes them, in the largest unit that divides them: `1h`, `90m`. */
 export function duration(seconds: number): string {
-  const units: [string, number][] = [["d", DAY], ["h", HOUR], ["m", 60]];
+  const units: [string, number][] = [
+    ["d", DAY],
+    ["h", HOUR],
+    ["m", 60],
+  ];
   const [unit, size] = units.find(([, unitSeconds]) => seconds > 0 && seconds % unitSeconds === 0) ?? ["s", 1];
   return `${seconds / size}${unit}`;
 }
 
 /** A metric of the same host, for texts: `{{ ... }}` that prints its value as a time. */
 export function valueOf(metric: string): string {
-  return `{{ with printf "${metric}{instance=%q,host=%q}" $labels.instance $labels.host | query }}{{ . | first | ` +
-    `value | humanizeDuration }}{{ else }}an unknown time{{ end }}`;
+  return (
+    `{{ with printf "${metric}{instance=%q,host=%q}" $labels.instance $labels.host | query }}{{ . | first | ` +
+    `value | humanizeDuration }}{{ else }}an unknown time{{ end }}`
+  );
 }
 
 /** Shortest interval of all hosts; what waits because of it waits long enough for nobody to be hurt. */

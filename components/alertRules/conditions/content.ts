@@ -1,5 +1,16 @@
 import {
-  AlertRulesPlan, Condition, DAY, duration, host, interval, limit, settleSeconds, Share, shares, upToAnHour, valueOf,
+  AlertRulesPlan,
+  Condition,
+  DAY,
+  duration,
+  host,
+  interval,
+  limit,
+  settleSeconds,
+  Share,
+  shares,
+  upToAnHour,
+  valueOf,
 } from "./condition";
 
 const stored = "prometheus_backup_repository_last_success_timestamp_seconds";
@@ -24,7 +35,8 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: 0,
       severity: "critical",
       summary: "The last backup of Prometheus was marked suspect.",
-      description: `The TSDB of ${host} shrank against the backup before; that backup is kept, and retention ` +
+      description:
+        `The TSDB of ${host} shrank against the backup before; that backup is kept, and retention ` +
         `deletes no good one because of it.`,
     },
     {
@@ -41,7 +53,8 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: 0,
       severity: "critical",
       summary: "Blocks have vanished from the data directory of Prometheus.",
-      description: `{{ $value }} blocks that a backup holds are gone from the server on ${host}, and neither ` +
+      description:
+        `{{ $value }} blocks that a backup holds are gone from the server on ${host}, and neither ` +
         `compaction nor its retention explains that.`,
     },
     {
@@ -50,7 +63,8 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: 0,
       severity: "warning",
       summary: "A backup of Prometheus, or a sample in it, is dated in the future.",
-      description: `A clock was ahead: {{ $value }} backups, or blocks of the newest one, of ${host} are dated in ` +
+      description:
+        `A clock was ahead: {{ $value }} backups, or blocks of the newest one, of ${host} are dated in ` +
         `the future.`,
     },
     {
@@ -63,13 +77,14 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "One repository has older backups of Prometheus than another.",
-      description: `The repository {{ $labels.repository }} lacks the newest backups of ${host} that another ` +
-        `repository has.`,
+      description:
+        `The repository {{ $labels.repository }} lacks the newest backups of ${host} that another ` + `repository has.`,
     },
     {
       name: "PrometheusBackupVerifyFailed",
       // A run that ends so because of the server's own blocks has alerts of its own.
-      expr: "(prometheus_backup_last_exit_code == 9 unless prometheus_backup_damaged_blocks > 0 unless " +
+      expr:
+        "(prometheus_backup_last_exit_code == 9 unless prometheus_backup_damaged_blocks > 0 unless " +
         "prometheus_backup_lost_blocks > 0) or prometheus_backup_verify_last_exit_code == 9 or " +
         "prometheus_backup_repository_damaged_backups > 0",
       forSeconds: 0,
@@ -89,7 +104,8 @@ export function contentConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: upToAnHour(plan.intervals),
       severity: "warning",
       summary: "No backup of Prometheus has been proven restorable for longer than the schedule of drills allows.",
-      description: `No drill or verification of ${host} has ended without a fault lately; a drill should run at ` +
+      description:
+        `No drill or verification of ${host} has ended without a fault lately; a drill should run at ` +
         `least every ${valueOf(drills)}.`,
     },
     ...leftoverSnapshots(plan),
@@ -105,7 +121,8 @@ function windowSeconds({ plan }: Share): number {
 function sizeDropped(plan: AlertRulesPlan): Condition[] {
   const upToAWeek = plan.intervals.filter(({ seconds }) => seconds <= 7 * DAY).slice(-1);
   return shares([...upToAWeek, ...plan.intervals.filter(({ seconds }) => seconds > 7 * DAY)]).map(share => {
-    const size = `prometheus_backup_size_bytes < prometheus_backup_suspect_below_ratio * ` +
+    const size =
+      `prometheus_backup_size_bytes < prometheus_backup_suspect_below_ratio * ` +
       `max_over_time(prometheus_backup_size_bytes[${duration(windowSeconds(share))}])`;
     return {
       name: "PrometheusBackupSizeDropped",
@@ -114,7 +131,8 @@ function sizeDropped(plan: AlertRulesPlan): Condition[] {
       severity: "warning",
       labels: share.labels,
       summary: "The last backup of Prometheus is much smaller than those before it.",
-      description: `The last backup of ${host} holds {{ $value | humanize1024 }}B, far less than the largest of the ` +
+      description:
+        `The last backup of ${host} holds {{ $value | humanize1024 }}B, far less than the largest of the ` +
         `last ${duration(windowSeconds(share))}.`,
     };
   });

@@ -27,7 +27,8 @@ export function remoteWriteConditions({ remoteWriteTargets: targets = [] }: Aler
       forSeconds: 10 * 60,
       severity: "critical",
       summary: "A long-term storage of Prometheus does not get the newest samples.",
-      description: `The newest sample that {{ $labels.instance }} has sent to {{ $labels.remote_name }} is more ` +
+      description:
+        `The newest sample that {{ $labels.instance }} has sent to {{ $labels.remote_name }} is more ` +
         `than ${BEHIND_SECONDS / 60} minutes old. What waits for more than about two hours is lost to it; backups ` +
         `hold it.`,
     },

@@ -1,5 +1,14 @@
 import {
-  AlertRulesPlan, Condition, host, interval, intervalLabel, limit, settleSeconds, shares, upToAnHour, valueOf,
+  AlertRulesPlan,
+  Condition,
+  host,
+  interval,
+  intervalLabel,
+  limit,
+  settleSeconds,
+  shares,
+  upToAnHour,
+  valueOf,
 } from "./condition";
 
 const success = "prometheus_backup_last_success_timestamp_seconds";
@@ -13,7 +22,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: upToAnHour(plan.intervals),
       severity: "critical",
       summary: "Prometheus has had no successful backup for longer than its schedule allows.",
-      description: `The last successful backup of ${host} is {{ $value | humanizeDuration }} old; it should run at ` +
+      description:
+        `The last successful backup of ${host} is {{ $value | humanizeDuration }} old; it should run at ` +
         `least every ${valueOf(interval)}.`,
     },
     {
@@ -22,7 +32,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The last backup run of Prometheus failed.",
-      description: `The last backup run of ${host} ended with exit code {{ $value }}; on the host, ` +
+      description:
+        `The last backup run of ${host} ended with exit code {{ $value }}; on the host, ` +
         `\`prometheus-backup.sh explain {{ $value }}\` says what that means. Older backups are untouched.`,
     },
     {
@@ -31,7 +42,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: settleSeconds(plan.intervals),
       severity: "warning",
       summary: "The last backup run of Prometheus took too long.",
-      description: `The last backup run of ${host} took {{ $value | humanizeDuration }}; the limit is ` +
+      description:
+        `The last backup run of ${host} took {{ $value | humanizeDuration }}; the limit is ` +
         `${valueOf("prometheus_backup_duration_limit_seconds")}.`,
     },
     ...neverRan(plan),
@@ -49,7 +61,8 @@ export function runConditions(plan: AlertRulesPlan): Condition[] {
       forSeconds: 0,
       severity: "critical",
       summary: "The admin API of Prometheus can be reached from other machines.",
-      description: `The last backup run found the server of ${host} listening on more than loopback with its admin ` +
+      description:
+        `The last backup run found the server of ${host} listening on more than loopback with its admin ` +
         `API on: whoever reaches it can delete series.`,
     },
   ];
@@ -93,7 +106,7 @@ function neverRan(plan: AlertRulesPlan): Condition[] {
     return [
       condition(
         `${marked()} or label_replace(vector(1), "host", ${JSON.stringify(plan.hostName)}, "", "") unless on (host) ` +
-        `${success}`,
+          `${success}`,
         longest,
       ),
     ];

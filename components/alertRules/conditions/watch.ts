@@ -8,7 +8,8 @@ export function watchConditions(plan: AlertRulesPlan): Condition[] {
   return [
     {
       name: "PrometheusBackupTextfileStale",
-      expr: `(time() - node_textfile_mtime_seconds{file=~"(.*/)?prometheus_backup[.]prom"}) > on (instance) ` +
+      expr:
+        `(time() - node_textfile_mtime_seconds{file=~"(.*/)?prometheus_backup[.]prom"}) > on (instance) ` +
         `group_left () (2 * ${interval})`,
       forSeconds: settleSeconds(plan.intervals),
       severity: "critical",

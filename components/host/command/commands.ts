@@ -244,7 +244,8 @@ export const hostCommands: readonly HostCommand[] = [
       json,
       {
         name: "repositories",
-        text: "only whether each repository can be written, read and deleted in, and the server be asked with its " +
+        text:
+          "only whether each repository can be written, read and deleted in, and the server be asked with its " +
           "credentials: what `pulumi up` asks",
       },
     ],

@@ -11,7 +11,8 @@ export interface ExitCode {
 export const exitCodes: readonly ExitCode[] = [
   { code: 0, meaning: "done", first: "" },
   {
-    code: 1, first: "read the lines above the error",
+    code: 1,
+    first: "read the lines above the error",
     meaning: "unexpected failure: a defect of the tool, or a tool it uses failed in a way nobody thought of",
   },
   { code: 2, meaning: "usage", first: "`prometheus-backup.sh COMMAND --help`" },
@@ -19,17 +20,20 @@ export const exitCodes: readonly ExitCode[] = [
   { code: 4, meaning: "Prometheus does not answer or is not ready", first: "`systemctl status prometheus`" },
   { code: 5, meaning: "the admin API is off", first: "give the host an `adminApi`, or use `source: hot`" },
   {
-    code: 6, meaning: "the snapshot failed, or the data directory is damaged or empty",
+    code: 6,
+    meaning: "the snapshot failed, or the data directory is damaged or empty",
     first: "`journalctl -u prometheus`",
   },
   { code: 7, meaning: "not enough space or inodes", first: "free space; backups and server are untouched" },
   {
-    code: 8, meaning: "a repository cannot be reached or a transfer failed",
+    code: 8,
+    meaning: "a repository cannot be reached or a transfer failed",
     first: "`prometheus-backup.sh check`",
   },
   {
     code: 9,
-    meaning: "verification failed: an object is damaged or missing, a restored server does not hold what the backup " +
+    meaning:
+      "verification failed: an object is damaged or missing, a restored server does not hold what the backup " +
       "has, or blocks of the running server are damaged or lost (the backup of the others is complete)",
     first: "`prometheus-backup.sh status`; for blocks of the server `heal`, else another backup or repository",
   },
@@ -41,6 +45,8 @@ export const exitCodes: readonly ExitCode[] = [
     { code: 130, signal: "Ctrl-C" },
     { code: 143, signal: "TERM: somebody or systemd stopped it" },
   ].map(({ code, signal }) => ({
-    code, meaning: `ended by ${signal}; the last line says what it left`, first: "read it",
+    code,
+    meaning: `ended by ${signal}; the last line says what it left`,
+    first: "read it",
   })),
 ];

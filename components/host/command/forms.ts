@@ -37,7 +37,8 @@ export interface HostCommand {
 
 /** Of commands that work on any machine; the entry looks at it before any other option. */
 export const at: CommandOption = {
-  name: "at", value: "PLACE",
+  name: "at",
+  value: "PLACE",
   text: "on any machine, with --host: the repository is a directory, or a remote of your rclone. No settings are read",
 };
 
@@ -68,5 +69,7 @@ export const to: CommandOption = {
   text: "only blocks that hold something before this time",
 };
 export const directory: CommandOption = {
-  name: "directory", value: "DIR", text: "put the restored copy below DIR, where there is more space",
+  name: "directory",
+  value: "DIR",
+  text: "put the restored copy below DIR, where there is more space",
 };

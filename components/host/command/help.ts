@@ -152,8 +152,13 @@ export function renderHelpLibrary(): string {
     "readonly -A COMMAND_WORD=(",
     ...hostCommands.map(command => entry(command.name, command.word ?? "")),
     ")",
-    `readonly COMMANDS_ANYWHERE=(${hostCommands.filter(({ anywhere }) => anywhere).map(({ name }) => name).join(" ")})`,
-    `readonly COMMANDS_OF_PEOPLE=(${commandsOfPeople().map(({ name }) => name).join(" ")})`,
+    `readonly COMMANDS_ANYWHERE=(${hostCommands
+      .filter(({ anywhere }) => anywhere)
+      .map(({ name }) => name)
+      .join(" ")})`,
+    `readonly COMMANDS_OF_PEOPLE=(${commandsOfPeople()
+      .map(({ name }) => name)
+      .join(" ")})`,
     `readonly EXIT_CODES=(${exitCodes.map(({ code }) => code).join(" ")})`,
     "",
     "# print_help COMMAND: its help on standard output; the overview for anything else.",

@@ -5,7 +5,11 @@ import { commandsOfPeople, description, optionsOf, optionText, optionWords, prog
 
 /** A text of a man page: what troff would take for its own is escaped. */
 function roff(text: string): string {
-  return text.replaceAll("`", "").replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^(['.])/gm, "\\&$1");
+  return text
+    .replaceAll("`", "")
+    .replaceAll("\\", "\\e")
+    .replaceAll("-", "\\-")
+    .replace(/^(['.])/gm, "\\&$1");
 }
 
 function tagged(label: string, text: string): string[] {
@@ -37,14 +41,14 @@ export function renderManPage(): string {
     ".SH DESCRIPTION",
     roff(
       "BACKUP is the name of a backup, or its beginning if no other one begins like that. latest is the newest one " +
-      "that is " +
+        "that is " +
         "complete, not suspect and not dated in the future. Results go to standard output, everything else to " +
         "standard error.",
     ),
     ".PP",
     roff(
       "The bare command prints an overview on a terminal, and is a run without one. On any other machine, with " +
-      "access to a " +
+        "access to a " +
         "repository, --at PLACE --host NAME name the repository and the host whose backups they are.",
     ),
     ".SH COMMANDS",
@@ -106,12 +110,12 @@ export function renderCompletion(): string {
   return [
     `# bash completion for ${programName}. Made from components/host/command/commands.ts.`,
     "_prometheus_backup() {",
-    '  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} ' +
-    'options="" words=""',
+    "  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} " +
+      'options="" words=""',
     "  COMPREPLY=()",
     "  if (( COMP_CWORD == 1 )); then",
     `    mapfile -t COMPREPLY < <(compgen -W '${shown.map(({ name }) => name).join(" ")} help --help --version' -- ` +
-    `"$current")`,
+      `"$current")`,
     "    return 0",
     "  fi",
     '  case "$before" in',

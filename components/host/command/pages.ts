@@ -1,7 +1,14 @@
 import { ExitCode, exitCodes } from "./exitCodes";
 import { HostCommand, timeForms } from "./forms";
 import {
-  commandsOfPeople, description, optionsOf, optionText, optionWords, programName, takesTime, usageLine,
+  commandsOfPeople,
+  description,
+  optionsOf,
+  optionText,
+  optionWords,
+  programName,
+  takesTime,
+  usageLine,
 } from "./help";
 
 /** What would end a cell of a table. */
@@ -21,9 +28,18 @@ function optionTable(command: HostCommand): string[] {
 function section(command: HostCommand): string[] {
   const examples = command.examples.map(({ line, text }) => `${programName} ${line}   # ${text}`);
   return [
-    "", `## ${command.name}`, "", `\`${usageLine(command)}\``, "", description(command), ...optionTable(command),
+    "",
+    `## ${command.name}`,
+    "",
+    `\`${usageLine(command)}\``,
+    "",
+    description(command),
+    ...optionTable(command),
     ...(takesTime(command) ? ["", "TIME: see [below](#times)."] : []),
-    "", "```", ...examples, "```",
+    "",
+    "```",
+    ...examples,
+    "```",
   ];
 }
 
@@ -33,14 +49,14 @@ export function renderCommandsPage(): string {
     "# Commands",
     "",
     `What \`${programName}\` takes on a host. This page is made by \`npm run commands\` from the table that parser, ` +
-    `help,`,
+      `help,`,
     "completion and man page are made from: `components/host/command/commands.ts`. On the host: `help COMMAND`, or " +
-    "`man prometheus-backup.sh`.",
+      "`man prometheus-backup.sh`.",
     "",
     "BACKUP is the name of a backup, or its beginning if no other one begins like that; `latest` is the newest one " +
-    "that is",
+      "that is",
     "complete, not suspect and not dated in the future. Results go to standard output, everything else to standard " +
-    "error.",
+      "error.",
     "What its exit codes mean: [exit-codes.md](exit-codes.md).",
     ...commandsOfPeople().flatMap(section),
     "",

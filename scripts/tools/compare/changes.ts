@@ -23,7 +23,9 @@ function isProgram(file: string): boolean {
 }
 
 function changedLines(before: string, after: string): string[] {
-  return structuredPatch("", "", before, after, "", "", { context: 0 }).hunks.flatMap(hunk => hunk.lines).filter(line => !line.startsWith("\\"));
+  return structuredPatch("", "", before, after, "", "", { context: 0 })
+    .hunks.flatMap(hunk => hunk.lines)
+    .filter(line => !line.startsWith("\\"));
 }
 
 function settingsText(host: HostTree | undefined, step: string): string {
@@ -41,20 +43,41 @@ export function compareHost(before: HostTree | undefined, after: HostTree | unde
   const programs = changed.filter(isProgram);
   // Every step names the checksum of the toolkit, so a new one runs them all.
   const newToolkit = changed.includes(`${paths.steps}/toolkit`);
-  const steps = names.filter(step => newToolkit || told.includes(step) || carried(before, after, step).some(file => changed.includes(file)));
+  const steps = names.filter(
+    step => newToolkit || told.includes(step) || carried(before, after, step).some(file => changed.includes(file)),
+  );
   const credentials = newToolkit && (before ?? after)?.hasCredentials === true ? 1 : 0;
   const diffs: [string, string[]][] = [
-    ...changed.filter(file => !isProgram(file)).map((file): [string, string[]] => [file.slice(1), changedLines(before?.files.get(file) ?? "", after?.files.get(file) ?? "")]),
-    ...told.map((step): [string, string[]] => [`step ${step}`, changedLines(settingsText(before, step), settingsText(after, step))]),
+    ...changed
+      .filter(file => !isProgram(file))
+      .map((file): [string, string[]] => [
+        file.slice(1),
+        changedLines(before?.files.get(file) ?? "", after?.files.get(file) ?? ""),
+      ]),
+    ...told.map((step): [string, string[]] => [
+      `step ${step}`,
+      changedLines(settingsText(before, step), settingsText(after, step)),
+    ]),
   ];
   return {
-    kind: before === undefined ? "new" : after === undefined ? "removed" : steps.length + diffs.length > 0 ? "changed" : "same",
+    kind:
+      before === undefined
+        ? "new"
+        : after === undefined
+          ? "removed"
+          : steps.length + diffs.length > 0
+            ? "changed"
+            : "same",
     diffs: before === undefined || after === undefined ? [] : diffs,
     programs: before === undefined || after === undefined ? [] : programs,
     steps,
     connections: steps.length + credentials + (newToolkit && after !== undefined ? 1 : 0),
-    // With the API on already, the step finds nothing to do; a change of its settings may move the server to another address.
-    mayRestart: after !== undefined && StepName.adminApi in after.steps && (before === undefined || told.includes(StepName.adminApi)),
+    // With the API on already, the step finds nothing to do; a change of its settings may move the server to another
+    // address.
+    mayRestart:
+      after !== undefined &&
+      StepName.adminApi in after.steps &&
+      (before === undefined || told.includes(StepName.adminApi)),
   };
 }
 

@@ -14,7 +14,13 @@ function headline(change: HostChange): string {
 }
 
 function body(change: HostChange): string[] {
-  const programs = change.programs.length === 0 ? [] : [`Programs of a new version: ${change.programs.map(file => `\`${file}\``).join(", ")}; their lines are in the diff of this repository.`, ""];
+  const programs =
+    change.programs.length === 0
+      ? []
+      : [
+          `Programs of a new version: ${change.programs.map(file => `\`${file}\``).join(", ")}; their lines are in the diff of this repository.`,
+          "",
+        ];
   return [...programs, ...change.diffs.flatMap(([title, lines]) => [`\`${title}\``, "```diff", ...lines, "```"])];
 }
 
@@ -30,7 +36,12 @@ export function renderPage(changes: Map<string, HostChange>): string {
     const text = [headline(change), "", ...body(change)].join("\n").trimEnd();
     groups.set(text, [...(groups.get(text) ?? []), name]);
   }
-  const sections = [...groups].map(([text, names]) => `**${names.join(", ")}**${names.length > 1 ? " (identical)" : ""}: ${text}\n`);
+  const sections = [...groups].map(
+    ([text, names]) => `**${names.join(", ")}**${names.length > 1 ? " (identical)" : ""}: ${text}\n`,
+  );
   const connections = [...changes.values()].reduce((sum, change) => sum + change.connections, 0);
-  return [...sections, `Prometheus restarts: ${restarts(changes)}. SSH connections: ${connections}. Changed secrets and addresses are not seen here.\n`].join("\n");
+  return [
+    ...sections,
+    `Prometheus restarts: ${restarts(changes)}. SSH connections: ${connections}. Changed secrets and addresses are not seen here.\n`,
+  ].join("\n");
 }

@@ -18,7 +18,10 @@ export function renderedHost(host: HostArtefacts): RenderedHost {
     const files = [...Object.keys(content.files ?? {}), ...Object.keys(content.carried ?? {})].sort();
     return [name, { settings: content.settings, files }] as const;
   });
-  return { steps: Object.fromEntries(steps), hasCredentials: `${paths.steps}/${StepName.credentials}.sh` in host.files };
+  return {
+    steps: Object.fromEntries(steps),
+    hasCredentials: `${paths.steps}/${StepName.credentials}.sh` in host.files,
+  };
 }
 
 /** One host as a render wrote it. */
@@ -29,11 +32,27 @@ export interface HostTree extends RenderedHost {
 
 /** All hosts of a render, by name. */
 export function readRender(directory: string): Map<string, HostTree> {
-  const names = fs.readdirSync(directory).filter(name => name.endsWith(".json")).map(name => name.slice(0, -".json".length));
-  return new Map(names.map(name => [name, { ...(JSON.parse(fs.readFileSync(path.join(directory, `${name}.json`), "utf8")) as RenderedHost), files: readTree(path.join(directory, name)) }]));
+  const names = fs
+    .readdirSync(directory)
+    .filter(name => name.endsWith(".json"))
+    .map(name => name.slice(0, -".json".length));
+  return new Map(
+    names.map(name => [
+      name,
+      {
+        ...(JSON.parse(fs.readFileSync(path.join(directory, `${name}.json`), "utf8")) as RenderedHost),
+        files: readTree(path.join(directory, name)),
+      },
+    ]),
+  );
 }
 
 function readTree(root: string): Map<string, string> {
   const entries = fs.readdirSync(root, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
-  return new Map(entries.map(entry => path.join(entry.parentPath, entry.name)).sort().map(file => [file.slice(root.length), fs.readFileSync(file, "utf8")]));
+  return new Map(
+    entries
+      .map(entry => path.join(entry.parentPath, entry.name))
+      .sort()
+      .map(file => [file.slice(root.length), fs.readFileSync(file, "utf8")]),
+  );
 }

@@ -1,7 +1,16 @@
 // The Grafana dashboard: all hosts on the first screen, the chosen one on the second.
 import {
-  AnnotationPanelFilterBuilder, AnnotationQueryBuilder, Dashboard, DashboardBuilder, DashboardCursorSync, DatasourceVariableBuilder,
-  QueryVariableBuilder, RowBuilder, TextBoxVariableBuilder, VariableRefresh, VariableSort,
+  AnnotationPanelFilterBuilder,
+  AnnotationQueryBuilder,
+  Dashboard,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DatasourceVariableBuilder,
+  QueryVariableBuilder,
+  RowBuilder,
+  TextBoxVariableBuilder,
+  VariableRefresh,
+  VariableSort,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { addFleet } from "./fleet";
 import { addHost, graphsOfHost } from "./host";
@@ -42,7 +51,9 @@ export function buildDashboard(runbookBase: string): Dashboard {
     .withVariable(
       new TextBoxVariableBuilder("runbooks")
         .label("Runbooks at")
-        .description("What stands in front of the name of a runbook: alerts.runbookBase of the stack, if that is an address.")
+        .description(
+          "What stands in front of the name of a runbook: alerts.runbookBase of the stack, if that is an address.",
+        )
         .defaultValue(runbookBase)
         .current({ selected: true, text: runbookBase, value: runbookBase }),
     )

@@ -29,7 +29,13 @@ interface Common<Panel> {
 }
 
 export function placed<Panel extends Common<Panel>>(panel: Panel, place: Place): Panel {
-  return panel.id(place.id).title(place.title).description(place.description).span(place.width).height(place.height).datasource(datasource);
+  return panel
+    .id(place.id)
+    .title(place.title)
+    .description(place.description)
+    .span(place.width)
+    .height(place.height)
+    .datasource(datasource);
 }
 
 /** The values over the shown time. */
@@ -101,8 +107,16 @@ export function graph(place: Place, unit: string): TimeseriesPanel {
     .fillOpacity(10)
     .lineInterpolation(common.LineInterpolation.StepAfter)
     .showPoints(common.VisibilityMode.Never)
-    .legend(new common.VizLegendOptionsBuilder().showLegend(true).displayMode(common.LegendDisplayMode.List).placement(common.LegendPlacement.Bottom).calcs([]))
-    .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending));
+    .legend(
+      new common.VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(common.LegendDisplayMode.List)
+        .placement(common.LegendPlacement.Bottom)
+        .calcs([]),
+    )
+    .tooltip(
+      new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
+    );
 }
 
 /** Draws a series as a limit: dashed, red, not filled. */
@@ -114,7 +128,10 @@ export const limitStyle: dashboard.DynamicConfigValue[] = [
 ];
 
 export function table(place: Place): TablePanel {
-  return placed(new TablePanel(), place).showHeader(true).cellHeight(common.TableCellHeight.Sm).thresholds(colors("text"));
+  return placed(new TablePanel(), place)
+    .showHeader(true)
+    .cellHeight(common.TableCellHeight.Sm)
+    .thresholds(colors("text"));
 }
 
 export interface Column {
@@ -124,11 +141,17 @@ export interface Column {
   properties?: dashboard.DynamicConfigValue[];
 }
 
-/** Joins the queries by their labels to one table, in the order and with the names of the columns. Drops everything else. */
+/**
+ * Joins the queries by their labels to one table, in the order and with the names of the columns. Drops everything
+ * else.
+ */
 export function columnsOf(panel: TablePanel, columns: Column[]): TablePanel {
   panel
     .withTransformation({ id: "merge", options: {} })
-    .withTransformation({ id: "filterFieldsByName", options: { include: { names: columns.map(column => column.field) } } })
+    .withTransformation({
+      id: "filterFieldsByName",
+      options: { include: { names: columns.map(column => column.field) } },
+    })
     .withTransformation({
       id: "organize",
       options: {

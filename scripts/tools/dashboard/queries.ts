@@ -1,6 +1,9 @@
 // The PromQL of the dashboard. One series a host, whatever scrapes it: `max by` drops the labels of the target.
 
-/** The chosen environments, or all. Targets that tell nothing about themselves have no such label; they are always shown. */
+/**
+ * The chosen environments, or all. Targets that tell nothing about themselves have no such label; they are always
+ * shown.
+ */
 export const fleet = 'environment=~"$environment"';
 /** The chosen host. */
 export const oneHost = 'environment=~"$environment",host="$host"';
@@ -73,7 +76,9 @@ export function state(selector: string, targets: boolean): string {
     [8, byInstance(`${up} == 0`)],
     [7, byInstance(`${up} == 1 unless on (instance) prometheus_backup_build_info`)],
   ];
-  return [...(targets ? ofTargets : []), ...conditions].map(([number, expr]) => `${number} + 0 * (${expr})`).join("\nor ");
+  return [...(targets ? ofTargets : []), ...conditions]
+    .map(([number, expr]) => `${number} + 0 * (${expr})`)
+    .join("\nor ");
 }
 
 /** Alerts of the backups that are pending or firing, in every form that the rules give them. */
@@ -84,7 +89,9 @@ export function alerts(more: string): string {
 /** Alerts of all hosts. */
 export const fleetAlerts = alerts(anyEnvironment);
 
-/** Firing alerts of the chosen host; those about its exporter name only the target, which may have gone silent since. */
+/**
+ * Firing alerts of the chosen host; those about its exporter name only the target, which may have gone silent since.
+ */
 export const hostAlerts =
   `${alerts(`alertstate="firing",${oneHost}`)}\nor ` +
   `(${alerts('alertstate="firing",host=""')} and on (instance) last_over_time(prometheus_backup_build_info{${oneHost}}[2d]))`;

@@ -1,7 +1,9 @@
 /** One backup as its manifest and the list of objects tell of it. */
 export interface BackupSummary {
   name: string;
-  /** Every object that the manifest names is there, in its recorded size. What is in it, only `verify` and `drill` know. */
+  /**
+   * Every object that the manifest names is there, in its recorded size. What is in it, only `verify` and `drill` know.
+   */
   complete: boolean;
   /** The manifest cannot be read; everything below is then empty. */
   damaged: boolean;
@@ -12,7 +14,9 @@ export interface BackupSummary {
   newestSample: string | null;
   sizeBytes: number;
   samples: number;
-  /** End of the host's last good drill before the backup; null if there was none, undefined if its version does not say. */
+  /**
+   * End of the host's last good drill before the backup; null if there was none, undefined if its version does not say.
+   */
   lastDrill?: string | null;
 }
 
@@ -39,7 +43,8 @@ export interface HostReading {
   repositories: RepositoryReading[];
 }
 
-export type FindingKind = "no-backup" | "stale" | "data-old" | "suspect" | "shrunk" | "incomplete" | "damaged" | "never-drilled" | "drill-old";
+export type FindingKind =
+  "no-backup" | "stale" | "data-old" | "suspect" | "shrunk" | "incomplete" | "damaged" | "never-drilled" | "drill-old";
 
 /** Something that a person should look at. */
 export interface Finding {
@@ -91,7 +96,9 @@ function secondsSince(time: string, now: Date): number {
 
 /** Backups that a restore would choose from, newest first. */
 function good(backups: BackupSummary[]): BackupSummary[] {
-  return backups.filter(({ complete, suspect }) => complete && suspect === null).sort((a, b) => (a.name < b.name ? 1 : -1));
+  return backups
+    .filter(({ complete, suspect }) => complete && suspect === null)
+    .sort((a, b) => (a.name < b.name ? 1 : -1));
 }
 
 /** What is wrong with how old the backups are. A run may be missed once; twice the interval is no accident. */
@@ -99,14 +106,21 @@ function ageFindings(host: HostReading, newest: BackupSummary, now: Date): Findi
   const limit = 2 * host.expectedIntervalSeconds;
   const since = secondsSince(newest.finishedAt, now);
   if (since > limit) {
-    return [{ kind: "stale", text: `the newest good backup is ${age(since)} old; one is expected every ${age(host.expectedIntervalSeconds)}` }];
+    return [
+      {
+        kind: "stale",
+        text: `the newest good backup is ${age(since)} old; one is expected every ${age(host.expectedIntervalSeconds)}`,
+      },
+    ];
   }
   if (newest.newestSample === null) {
     return [{ kind: "data-old", text: "the newest good backup holds no samples" }];
   }
   // Backups without the head end up to three hours before they were taken.
   const behind = secondsSince(newest.newestSample, now);
-  return behind > limit + 3 * HOUR ? [{ kind: "data-old", text: `the newest sample in backups is ${age(behind)} old, though runs succeed` }] : [];
+  return behind > limit + 3 * HOUR
+    ? [{ kind: "data-old", text: `the newest sample in backups is ${age(behind)} old, though runs succeed` }]
+    : [];
 }
 
 /** The host marks what shrank against the backup before; a slow decline over a week shows only here. */
@@ -118,14 +132,19 @@ function shrinkFindings(host: HostReading, usable: BackupSummary[]): Finding[] {
   const week = older.filter(({ finishedAt }) => Date.parse(newest.finishedAt) - Date.parse(finishedAt) <= WEEK * 1000);
   const largest = Math.max(0, ...week.map(({ samples }) => samples));
   const percent = largest === 0 ? 100 : Math.floor((100 * newest.samples) / largest);
-  return percent < host.suspectBelowPercent ? [{ kind: "shrunk", text: `the newest backup holds ${percent} % of the samples of the week's largest` }] : [];
+  return percent < host.suspectBelowPercent
+    ? [{ kind: "shrunk", text: `the newest backup holds ${percent} % of the samples of the week's largest` }]
+    : [];
 }
 
 /** What is wrong with backups that are newer than the newest good one, and with manifests of any age. */
 function brokenFindings(backups: BackupSummary[], newest: BackupSummary | undefined): Finding[] {
   const damaged = backups.filter(backup => backup.damaged).map(({ name }) => name);
-  const newer = backups.filter(({ name, damaged: unreadable }) => !unreadable && name > (newest?.name ?? "")).sort((a, b) => (a.name < b.name ? 1 : -1))[0];
-  const findings: Finding[] = damaged.length === 0 ? [] : [{ kind: "damaged", text: `manifests cannot be read: ${damaged.join(", ")}` }];
+  const newer = backups
+    .filter(({ name, damaged: unreadable }) => !unreadable && name > (newest?.name ?? ""))
+    .sort((a, b) => (a.name < b.name ? 1 : -1))[0];
+  const findings: Finding[] =
+    damaged.length === 0 ? [] : [{ kind: "damaged", text: `manifests cannot be read: ${damaged.join(", ")}` }];
   if (newer !== undefined && !newer.complete) {
     findings.push({ kind: "incomplete", text: `${newer.name} lacks objects that its manifest names` });
   } else if (newer !== undefined && newer.suspect !== null) {
@@ -134,8 +153,14 @@ function brokenFindings(backups: BackupSummary[], newest: BackupSummary | undefi
   return findings;
 }
 
-/** What backups of a host whose drills are scheduled say of the last one; a drill shows in the first backup after it. */
-function drillFindings({ drillIntervalSeconds, expectedIntervalSeconds }: HostReading, usable: BackupSummary[], now: Date): Finding[] {
+/**
+ * What backups of a host whose drills are scheduled say of the last one; a drill shows in the first backup after it.
+ */
+function drillFindings(
+  { drillIntervalSeconds, expectedIntervalSeconds }: HostReading,
+  usable: BackupSummary[],
+  now: Date,
+): Finding[] {
   const [newest] = usable;
   const oldest = usable.at(-1);
   if (drillIntervalSeconds === null || newest?.lastDrill === undefined || oldest === undefined) {
@@ -144,22 +169,45 @@ function drillFindings({ drillIntervalSeconds, expectedIntervalSeconds }: HostRe
   const limit = drillIntervalSeconds + 2 * expectedIntervalSeconds;
   if (newest.lastDrill === null) {
     const since = secondsSince(oldest.finishedAt, now);
-    return since > limit ? [{ kind: "never-drilled", text: `no drill has succeeded, though there have been backups for ${age(since)}` }] : [];
+    return since > limit
+      ? [{ kind: "never-drilled", text: `no drill has succeeded, though there have been backups for ${age(since)}` }]
+      : [];
   }
   const since = secondsSince(newest.lastDrill, now);
-  return since > limit ? [{ kind: "drill-old", text: `the last good drill was ${age(since)} ago; one is expected every ${age(drillIntervalSeconds)}` }] : [];
+  return since > limit
+    ? [
+        {
+          kind: "drill-old",
+          text: `the last good drill was ${age(since)} ago; one is expected every ${age(drillIntervalSeconds)}`,
+        },
+      ]
+    : [];
 }
 
 function judge(host: HostReading, reading: RepositoryReading, now: Date): RepositoryReport {
   const { repository, place, backups, error } = reading;
-  const empty = { host: host.host, repository, place, backups: 0, pinned: 0, newest: null, ageSeconds: null, findings: [], error: null };
+  const empty = {
+    host: host.host,
+    repository,
+    place,
+    backups: 0,
+    pinned: 0,
+    newest: null,
+    ageSeconds: null,
+    findings: [],
+    error: null,
+  };
   if (backups === undefined) {
-    return reading.elsewhere === true ? { ...empty, state: "elsewhere" } : { ...empty, state: "unreachable", error: error ?? "it could not be read" };
+    return reading.elsewhere === true
+      ? { ...empty, state: "elsewhere" }
+      : { ...empty, state: "unreachable", error: error ?? "it could not be read" };
   }
   const usable = good(backups);
   const newest = usable[0];
   const findings = [
-    ...(newest === undefined ? [{ kind: "no-backup" as const, text: "there is no good backup" }] : ageFindings(host, newest, now)),
+    ...(newest === undefined
+      ? [{ kind: "no-backup" as const, text: "there is no good backup" }]
+      : ageFindings(host, newest, now)),
     ...shrinkFindings(host, usable),
     ...brokenFindings(backups, newest),
     ...drillFindings(host, usable, now),
@@ -178,7 +226,9 @@ function judge(host: HostReading, reading: RepositoryReading, now: Date): Reposi
 /** The verdict on everything that was read. */
 export function evaluate(hosts: HostReading[], now: Date): Report {
   const repositories = hosts.flatMap(host => host.repositories.map(reading => judge(host, reading, now)));
-  const unseen = hosts.filter(({ repositories: places }) => places.every(({ backups }) => backups === undefined)).map(({ host }) => host);
+  const unseen = hosts
+    .filter(({ repositories: places }) => places.every(({ backups }) => backups === undefined))
+    .map(({ host }) => host);
   const unreachable = unseen.length > 0 || repositories.some(({ state }) => state === "unreachable");
   return {
     at: now.toISOString(),

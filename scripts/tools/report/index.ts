@@ -18,24 +18,31 @@ import { exposition, table } from "./print";
 import { readRepository } from "./read";
 import { readFleet, UsageError } from "../stackFile";
 
-const usage = "Usage: npm run report -- --stack STACK [--json] [--prom FILE] [--path REPOSITORY=DIR]... [--config FILE]";
+const usage =
+  "Usage: npm run report -- --stack STACK [--json] [--prom FILE] [--path REPOSITORY=DIR]... [--config FILE]";
 
 /** How many repositories are read at the same time. */
 const PARALLEL = 4;
 
 const options = {
-  stack: { type: "string" }, json: { type: "boolean" }, prom: { type: "string" }, path: { type: "string", multiple: true }, config: { type: "string" },
+  stack: { type: "string" },
+  json: { type: "boolean" },
+  prom: { type: "string" },
+  path: { type: "string", multiple: true },
+  config: { type: "string" },
 } as const;
 
 /** Where directories of hosts are mounted here, by name of the repository. */
 function mounts(values: string[]): Map<string, string> {
-  return new Map(values.map(value => {
-    const [, name, directory] = /^([a-z][a-z0-9-]{0,31})=(.+)$/.exec(value) ?? [];
-    if (name === undefined || directory === undefined) {
-      throw new UsageError("--path takes REPOSITORY=DIR, such as local=/mnt/backup");
-    }
-    return [name, path.resolve(directory)];
-  }));
+  return new Map(
+    values.map(value => {
+      const [, name, directory] = /^([a-z][a-z0-9-]{0,31})=(.+)$/.exec(value) ?? [];
+      if (name === undefined || directory === undefined) {
+        throw new UsageError("--path takes REPOSITORY=DIR, such as local=/mnt/backup");
+      }
+      return [name, path.resolve(directory)];
+    }),
+  );
 }
 
 /** Runs jobs, a few at a time, and returns their results in the order of the jobs. */
@@ -52,7 +59,8 @@ async function inParallel<T>(jobs: (() => Promise<T>)[]): Promise<T[]> {
 }
 
 async function readHosts(hosts: FleetHost[], mounted: Map<string, string>, scratch: string): Promise<HostReading[]> {
-  const here = (plan: RepositoryPlan): RepositoryPlan => (plan.path === undefined ? plan : { ...plan, path: mounted.get(plan.name) ?? plan.path });
+  const here = (plan: RepositoryPlan): RepositoryPlan =>
+    plan.path === undefined ? plan : { ...plan, path: mounted.get(plan.name) ?? plan.path };
   const jobs = hosts.flatMap(host =>
     hostRepositories(host).map(plan => (): Promise<RepositoryReading> => {
       return readRepository(host.name, here(plan), fs.mkdtempSync(path.join(scratch, "repository-")));
@@ -61,9 +69,13 @@ async function readHosts(hosts: FleetHost[], mounted: Map<string, string>, scrat
   const readings = await inParallel(jobs);
   return hosts.map(host => ({
     host: host.name,
-    expectedIntervalSeconds: scheduleFacts(host.schedule ?? defaults.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
+    expectedIntervalSeconds: scheduleFacts(host.schedule ?? defaults.schedule, host.timeZone ?? defaults.timeZone)
+      .largestGapSeconds,
     suspectBelowPercent: host.suspectBelowPercent ?? defaults.suspectBelowPercent,
-    drillIntervalSeconds: host.drill?.schedule === undefined ? null : scheduleFacts(host.drill.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
+    drillIntervalSeconds:
+      host.drill?.schedule === undefined
+        ? null
+        : scheduleFacts(host.drill.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
     repositories: readings.splice(0, hostRepositories(host).length),
   }));
 }

@@ -3,7 +3,10 @@ import * as fs from "fs/promises";
 import * as path from "path";
 import { paths } from "../../../components/host/paths";
 import {
-  renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan,
+  renderKnownHosts,
+  renderRclone,
+  repositoryLocation,
+  RepositoryPlan,
 } from "../../../components/backupJob/rclone";
 import { BackupSummary, RepositoryReading } from "./evaluate";
 
@@ -26,7 +29,11 @@ class ReadError extends Error {}
  * Reads what one repository holds of one host. A directory is read where it is mounted here; everything else through
  * rclone, whose credentials come from the environment. `scratch` is an empty directory of this call.
  */
-export async function readRepository(host: string, repository: RepositoryPlan, scratch: string): Promise<RepositoryReading> {
+export async function readRepository(
+  host: string,
+  repository: RepositoryPlan,
+  scratch: string,
+): Promise<RepositoryReading> {
   const { type, location } = repositoryLocation(repository);
   const reading = { repository: repository.name, place: `${location.replace(/\/$/, "")}/${host}` };
   try {
@@ -44,7 +51,10 @@ export async function readRepository(host: string, repository: RepositoryPlan, s
 }
 
 async function exists(place: string): Promise<boolean> {
-  return fs.stat(place).then(() => true, () => false);
+  return fs.stat(place).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function readDirectory(place: string): Promise<Found> {
@@ -62,8 +72,8 @@ async function readDirectory(place: string): Promise<Found> {
 }
 
 async function readRemote(host: string, plan: RepositoryPlan, scratch: string): Promise<Found> {
-  // The files of credentials lie on the hosts; here the environment has them, as rclone reads it. No shell can set a name
-  // with a dash, so the remote has none.
+  // The files of credentials lie on the hosts; here the environment has them, as rclone reads it. No shell can set a
+  // name with a dash, so the remote has none.
   const repository = { ...plan, name: plan.name.replaceAll("-", "_"), hasCredentials: false };
   // With a slash at the end, as in scripts/lib/repository/rclone.sh.
   const place = `${repositoryLocation(repository).location}/${host}/`;
@@ -72,14 +82,36 @@ async function readRemote(host: string, plan: RepositoryPlan, scratch: string): 
   const manifests = path.join(scratch, "backups");
   await fs.writeFile(config, renderRclone([repository]).replaceAll(paths.knownHosts, knownHosts));
   await fs.writeFile(knownHosts, renderKnownHosts([repository]));
-  const text = await rclone(config, ["lsf", "--recursive", "--files-only", "--fast-list", "--format", "sp", "--separator", "\t", "--", place]);
+  const text = await rclone(config, [
+    "lsf",
+    "--recursive",
+    "--files-only",
+    "--fast-list",
+    "--format",
+    "sp",
+    "--separator",
+    "\t",
+    "--",
+    place,
+  ]);
   const listing: Listing = new Map();
   for (const line of text.split("\n").filter(row => row !== "")) {
     const [bytes = "", name = ""] = line.split("\t");
     listing.set(name, Number(bytes));
   }
   if ([...listing.keys()].some(name => manifestName.test(name))) {
-    await rclone(config, ["copy", "--transfers", "8", "--max-size", String(manifestLimit), "--include", "/*.json", "--", `${place}backups/`, manifests]);
+    await rclone(config, [
+      "copy",
+      "--transfers",
+      "8",
+      "--max-size",
+      String(manifestLimit),
+      "--include",
+      "/*.json",
+      "--",
+      `${place}backups/`,
+      manifests,
+    ]);
   }
   return { listing, manifests };
 }
@@ -88,7 +120,10 @@ async function readRemote(host: string, plan: RepositoryPlan, scratch: string): 
 function lastWords(stderr: string): string | undefined {
   const words = stderr.split("\n").find(line => /ERROR|CRITICAL|Failed|error/.test(line));
   const cause = /^caused by: (?:[A-Z][a-z]+ "[^"]*": )?(.*)$/m.exec(stderr)?.[1];
-  const plain = words?.replace(/^[0-9/]+ [0-9:]+ /, "").replace(/\?[^ "]*/g, "").slice(0, 300);
+  const plain = words
+    ?.replace(/^[0-9/]+ [0-9:]+ /, "")
+    .replace(/\?[^ "]*/g, "")
+    .slice(0, 300);
   return plain === undefined ? undefined : `rclone: ${plain}${cause === undefined ? "" : ` (${cause.slice(0, 200)})`}`;
 }
 
@@ -97,7 +132,21 @@ function rclone(config: string, args: string[]): Promise<string> {
   // rclone 1.60 fails on S3 when it meets this variable; the option means the same and works everywhere.
   const { AWS_CA_BUNDLE: authorities, ...env } = process.env;
   const trust = authorities ? ["--ca-cert", authorities] : [];
-  const limits = [...trust, "--config", config, "--contimeout", "10s", "--timeout", "60s", "--retries", "2", "--low-level-retries", "3", "--stats", "0"];
+  const limits = [
+    ...trust,
+    "--config",
+    config,
+    "--contimeout",
+    "10s",
+    "--timeout",
+    "60s",
+    "--retries",
+    "2",
+    "--low-level-retries",
+    "3",
+    "--stats",
+    "0",
+  ];
   return new Promise((resolve, reject) => {
     execFile("rclone", [...limits, ...args], { env, timeout: 600_000, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       const directoryNotFound = 3;
@@ -122,7 +171,11 @@ function unpack(content: Buffer): string {
     return content.toString("utf8");
   }
   try {
-    const options = { input: content, maxBuffer: manifestLimit, stdio: ["pipe", "pipe", "ignore"] as ["pipe", "pipe", "ignore"] };
+    const options = {
+      input: content,
+      maxBuffer: manifestLimit,
+      stdio: ["pipe", "pipe", "ignore"] as ["pipe", "pipe", "ignore"],
+    };
     return execFileSync("zstd", ["--decompress", "--stdout", "--quiet", "--memory=16MB"], options).toString("utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
@@ -183,7 +236,10 @@ function parseManifest(text: string): Manifest | undefined {
     const manifest = JSON.parse(text) as Manifest;
     const { format, finishedAt, blocks, companions, totals, coverage } = manifest;
     const isKnown =
-      (format === 1 || format === 2) && !Number.isNaN(Date.parse(finishedAt)) && typeof totals.samples === "number" && typeof totals.sizeBytes === "number" &&
+      (format === 1 || format === 2) &&
+      !Number.isNaN(Date.parse(finishedAt)) &&
+      typeof totals.samples === "number" &&
+      typeof totals.sizeBytes === "number" &&
       (coverage.newestSample === null || !Number.isNaN(Date.parse(coverage.newestSample))) &&
       [...blocks, ...companions].every(({ objectBytes }) => typeof objectBytes === "number");
     return isKnown ? manifest : undefined;
@@ -197,13 +253,31 @@ function summary(name: string, text: string, listing: Listing): BackupSummary {
   const manifest = parseManifest(text);
   const pinned = listing.has(`pins/${name}`);
   if (manifest === undefined) {
-    return { name, complete: false, damaged: true, pinned, suspect: null, finishedAt: "", newestSample: null, sizeBytes: 0, samples: 0 };
+    return {
+      name,
+      complete: false,
+      damaged: true,
+      pinned,
+      suspect: null,
+      finishedAt: "",
+      newestSample: null,
+      sizeBytes: 0,
+      samples: 0,
+    };
   }
   const { blocks, archive, wal, companions, suspect, finishedAt, coverage, totals, lastDrill } = manifest;
   const objects = [...blocks, ...(archive === null ? [] : [archive]), ...(wal === null ? [] : [wal]), ...companions];
   const complete = objects.every(({ object, objectBytes }) => object === null || listing.get(object) === objectBytes);
   return {
-    name, complete, damaged: false, pinned, suspect: suspect ?? null, finishedAt, newestSample: coverage.newestSample, sizeBytes: totals.sizeBytes, samples: totals.samples,
+    name,
+    complete,
+    damaged: false,
+    pinned,
+    suspect: suspect ?? null,
+    finishedAt,
+    newestSample: coverage.newestSample,
+    sizeBytes: totals.sizeBytes,
+    samples: totals.samples,
     ...(lastDrill === undefined ? {} : { lastDrill: lastDrill?.finishedAt ?? null }),
   };
 }

@@ -25,10 +25,18 @@ export async function daily(aged: Aged, directory: string, runs: number): Promis
   await site.command(["run"]);
   const nothing = await nothingNew(site, runs);
   report("daily", [backupTable(backups, hold, aged.sizeText), nothingTable(nothing, first)], {
-    ...Object.fromEntries(Object.entries(backups).flatMap(([name, sent]) => {
-      const { cpu, wall, bytes } = middle(sent);
-      return [[`${name}Cpu`, cpu], [`${name}Wall`, wall], [`${name}Bytes`, bytes], [`${name}WallRatio`, inRounds(backups.ours, sent, "wall")], [`${name}CpuRatio`, inRounds(backups.ours, sent, "cpu")]];
-    })),
+    ...Object.fromEntries(
+      Object.entries(backups).flatMap(([name, sent]) => {
+        const { cpu, wall, bytes } = middle(sent);
+        return [
+          [`${name}Cpu`, cpu],
+          [`${name}Wall`, wall],
+          [`${name}Bytes`, bytes],
+          [`${name}WallRatio`, inRounds(backups.ours, sent, "wall")],
+          [`${name}CpuRatio`, inRounds(backups.ours, sent, "cpu")],
+        ];
+      }),
+    ),
     oursCpu: middle(backups.ours).cpu + hold.cpu,
   });
 }
@@ -55,7 +63,13 @@ const OUR_ZSTD = "-2 -B2M --zstd=ovlog=1,mml=4";
 
 type Backups = Record<keyof typeof WAYS, Sent[]>;
 
-async function backupWays(aged: Aged, site: Site, peers: Peers, runs: number, bringBackHeld: () => void): Promise<Backups> {
+async function backupWays(
+  aged: Aged,
+  site: Site,
+  peers: Peers,
+  runs: number,
+  bringBackHeld: () => void,
+): Promise<Backups> {
   const ours = async (settings: Record<string, string>, held = true): Promise<Sent> => {
     bringBackHeld();
     if (!held) {
@@ -84,15 +98,45 @@ function backupTable(backups: Backups, hold: Measured, size: string): Table {
   const ours = middle(backups.ours);
   return {
     title: `One day's backup of ${size}`,
-    columns: ["way", "wall s", "CPU s", "MB sent", "peak memory MB", "wall, ours / it", "CPU, ours / it", "CPU, ours with holds / it", "bytes, it / ours"],
-    rows: [...(Object.keys(WAYS) as (keyof typeof WAYS)[]).map((name): Cell[] => {
-      const runs = backups[name];
-      const row = middle(runs);
-      return [
-        WAYS[name], seconds(row.wall), seconds(row.cpu), megabytes(row.bytes), megabytes(row.memory), inRounds(backups.ours, runs, "wall").toFixed(2),
-        inRounds(backups.ours, runs, "cpu").toFixed(2), inRounds(withHolds, runs, "cpu").toFixed(2), ratio(row.bytes, ours.bytes),
-      ];
-    }), ["the day's 24 calls of `hold`", hold.wall.toFixed(2), hold.cpu.toFixed(2), "", megabytes(hold.memory), "", "", "", ""]],
+    columns: [
+      "way",
+      "wall s",
+      "CPU s",
+      "MB sent",
+      "peak memory MB",
+      "wall, ours / it",
+      "CPU, ours / it",
+      "CPU, ours with holds / it",
+      "bytes, it / ours",
+    ],
+    rows: [
+      ...(Object.keys(WAYS) as (keyof typeof WAYS)[]).map((name): Cell[] => {
+        const runs = backups[name];
+        const row = middle(runs);
+        return [
+          WAYS[name],
+          seconds(row.wall),
+          seconds(row.cpu),
+          megabytes(row.bytes),
+          megabytes(row.memory),
+          inRounds(backups.ours, runs, "wall").toFixed(2),
+          inRounds(backups.ours, runs, "cpu").toFixed(2),
+          inRounds(withHolds, runs, "cpu").toFixed(2),
+          ratio(row.bytes, ours.bytes),
+        ];
+      }),
+      [
+        "the day's 24 calls of `hold`",
+        hold.wall.toFixed(2),
+        hold.cpu.toFixed(2),
+        "",
+        megabytes(hold.memory),
+        "",
+        "",
+        "",
+        "",
+      ],
+    ],
   };
 }
 
@@ -103,7 +147,10 @@ function inRounds(ours: Measured[], other: Measured[], of: "wall" | "cpu"): numb
 
 async function nothingNew(site: Site, runs: number): Promise<Record<"withoutHead" | "bash", Measured>> {
   await site.command(["run"], { SKIP_HEAD: "true" });
-  return interleave(runs, { withoutHead: () => site.command(["run"], { SKIP_HEAD: "true" }), bash: () => measure(["bash", "-c", "jq -n 1"]) });
+  return interleave(runs, {
+    withoutHead: () => site.command(["run"], { SKIP_HEAD: "true" }),
+    bash: () => measure(["bash", "-c", "jq -n 1"]),
+  });
 }
 
 function nothingTable(nothing: Record<"withoutHead" | "bash", Measured>, first: Measured): Table {
@@ -111,8 +158,18 @@ function nothingTable(nothing: Record<"withoutHead" | "bash", Measured>, first: 
     title: "Other runs",
     columns: ["run", "wall s", "CPU s", "peak memory MB"],
     rows: [
-      ["nothing new (`skipHead`), repository on a path", seconds(nothing.withoutHead.wall), seconds(nothing.withoutHead.cpu), megabytes(nothing.withoutHead.memory)],
-      ["for scale: one start of bash and jq", nothing.bash.wall.toFixed(2), nothing.bash.cpu.toFixed(2), megabytes(nothing.bash.memory)],
+      [
+        "nothing new (`skipHead`), repository on a path",
+        seconds(nothing.withoutHead.wall),
+        seconds(nothing.withoutHead.cpu),
+        megabytes(nothing.withoutHead.memory),
+      ],
+      [
+        "for scale: one start of bash and jq",
+        nothing.bash.wall.toFixed(2),
+        nothing.bash.cpu.toFixed(2),
+        megabytes(nothing.bash.memory),
+      ],
       ["the first backup, everything", seconds(first.wall), seconds(first.cpu), megabytes(first.memory)],
     ],
   };

@@ -1,6 +1,7 @@
-// What thirty days of backups send, with a server that cuts and compacts its blocks by itself. The samples of 45 days reach it
-// by remote write, as fast as it takes them; time is what their timestamps say, and no clock is changed. It backs up every two
-// hours to one repository and daily at 02:00, with a look for blocks to hold every two hours, to another.
+// What thirty days of backups send, with a server that cuts and compacts its blocks by itself. The samples of 45 days
+// reach it by remote write, as fast as it takes them; time is what their timestamps say, and no clock is changed. It
+// backs up every two hours to one repository and daily at 02:00, with a look for blocks to hold every two hours, to
+// another.
 import { existsSync, renameSync } from "node:fs";
 import path from "node:path";
 import { sleep, waitUntil } from "../../tools/process";
@@ -54,9 +55,12 @@ class Cadence {
     const bytes = fresh.reduce((sum, block) => sum + block.objectBytes, 0);
     const ofHeads = heads.reduce((sum, block) => sum + block.objectBytes, 0);
     if (bytes + ofHeads !== manifest.totals.sentBytes) {
-      throw new Error(`${manifest.name}: the manifest says that ${manifest.totals.sentBytes} bytes were sent, its new blocks and head have ${bytes + ofHeads}`);
+      throw new Error(
+        `${manifest.name}: the manifest says that ${manifest.totals.sentBytes} bytes were sent, its new blocks and head have ${bytes + ofHeads}`,
+      );
     }
-    const samples = (blocks: { numSamples: number }[]): number => blocks.reduce((sum, { numSamples }) => sum + numSamples, 0);
+    const samples = (blocks: { numSamples: number }[]): number =>
+      blocks.reduce((sum, { numSamples }) => sum + numSamples, 0);
     this.blocksSent.push(bytes);
     this.headBytes += ofHeads;
     this.manifestBytes += this.site.manifestBytes(`${manifest.name}.json`);
@@ -72,7 +76,12 @@ class Cadence {
 
 /** The server cuts a block an hour after its end, so at an even hour only the last two hours are left in the head. */
 async function waitUntilCut(server: Server, now: number): Promise<void> {
-  await waitUntil(`the head begins at ${new Date(now - 2 * HOUR).toISOString()}`, 300, async () => (await server.metric("prometheus_tsdb_head_min_time")) >= now - 2 * HOUR, 50);
+  await waitUntil(
+    `the head begins at ${new Date(now - 2 * HOUR).toISOString()}`,
+    300,
+    async () => (await server.metric("prometheus_tsdb_head_min_time")) >= now - 2 * HOUR,
+    50,
+  );
   // The rest of the compaction holds the lock that a snapshot takes, so a backup waits for it by itself.
 }
 
@@ -114,7 +123,9 @@ export async function days30(options: Days30Options): Promise<void> {
       await daily.site.command(["hold"]);
       if (now % DAY === 2 * HOUR) {
         await daily.run(now === began);
-        say(`day ${(now - began) / DAY} of ${options.days}: ${megabytes(often.bytes)} MB and ${megabytes(daily.bytes)} MB sent`);
+        say(
+          `day ${(now - began) / DAY} of ${options.days}: ${megabytes(often.bytes)} MB and ${megabytes(daily.bytes)} MB sent`,
+        );
       }
       // A backup is named by the second in which it starts.
       await sleep(100);
@@ -138,9 +149,12 @@ async function eachSampleOnce(data: string, from: number, to: number, scratch: s
   const blocks = blocksOf(data).map(name => metaOf(data, name));
   const level = Math.max(...blocks.map(({ compaction }) => compaction.level));
   const largest = blocks.filter(({ compaction }) => compaction.level === level);
-  const pack = 'set -e; cd "$1"; out=$2; shift 2; for b; do tar -cf - "$b/chunks" "$b/index" | zstd -q -3 >"$out/$b"; done';
+  const pack =
+    'set -e; cd "$1"; out=$2; shift 2; for b; do tar -cf - "$b/chunks" "$b/index" | zstd -q -3 >"$out/$b"; done';
   await measure(["bash", "-c", pack, "bash", data, fresh(scratch), ...largest.map(({ ulid }) => ulid)]);
-  const density = bytesOf(...largest.map(({ ulid }) => path.join(scratch, ulid))) / largest.reduce((sum, { stats }) => sum + stats.numSamples, 0);
+  const density =
+    bytesOf(...largest.map(({ ulid }) => path.join(scratch, ulid))) /
+    largest.reduce((sum, { stats }) => sum + stats.numSamples, 0);
   // Samples come evenly, so a block that reaches over the edge counts with its part.
   const samples = blocks.reduce((sum, { minTime, maxTime, stats }) => {
     const inside = Math.max(0, Math.min(maxTime, to) - Math.max(minTime, from));
@@ -151,11 +165,29 @@ async function eachSampleOnce(data: string, from: number, to: number, scratch: s
 
 function show(cadences: Cadence[], once: Once, { days, series }: Days30Options): void {
   const rows: Cell[][] = cadences.map(cadence => [
-    cadence.name, cadence.blocksSent.length, megabytes(cadence.bytes), `**${ratio(cadence.bytes, once.bytes)}**`, `≤ ${cadence.limit.toFixed(2)}`,
-    ratio(cadence.samplesSent, once.samples), `${megabytes(cadence.headBytes)} (${ratio(cadence.headBytes, once.bytes)})`, megabytes(cadence.manifestBytes),
-    ratio(cadence.samplesByUlid, once.samples), ratio(cadence.samplesInFull, once.samples),
+    cadence.name,
+    cadence.blocksSent.length,
+    megabytes(cadence.bytes),
+    `**${ratio(cadence.bytes, once.bytes)}**`,
+    `≤ ${cadence.limit.toFixed(2)}`,
+    ratio(cadence.samplesSent, once.samples),
+    `${megabytes(cadence.headBytes)} (${ratio(cadence.headBytes, once.bytes)})`,
+    megabytes(cadence.manifestBytes),
+    ratio(cadence.samplesByUlid, once.samples),
+    ratio(cadence.samplesInFull, once.samples),
   ]);
-  const columns = ["backups", "runs", "blocks sent MB", "against each sample once", "limit", "the same in samples", "head blocks MB", "manifests MB", "by ULID, in samples", "full copies, in samples"];
+  const columns = [
+    "backups",
+    "runs",
+    "blocks sent MB",
+    "against each sample once",
+    "limit",
+    "the same in samples",
+    "head blocks MB",
+    "manifests MB",
+    "by ULID, in samples",
+    "full copies, in samples",
+  ];
   const figures: Record<string, number | number[]> = { onceBytes: once.bytes };
   ["often", "daily"].forEach((key, index) => {
     const cadence = cadences[index];
@@ -167,5 +199,9 @@ function show(cadences: Cadence[], once: Once, { days, series }: Days30Options):
       figures[`${key}Sent`] = cadence.blocksSent;
     }
   });
-  report("days30", [{ title: `${days} days, ${series} series, each sample once: ${megabytes(once.bytes)} MB`, columns, rows }], figures);
+  report(
+    "days30",
+    [{ title: `${days} days, ${series} series, each sample once: ${megabytes(once.bytes)} MB`, columns, rows }],
+    figures,
+  );
 }

@@ -1,5 +1,5 @@
-// Peak memory of a first run and of a full restore, at several sizes of the server, with a repository on a path and with one in S3, of which
-// only the client's memory counts.
+// Peak memory of a first run and of a full restore, at several sizes of the server, with a repository on a path and
+// with one in S3, of which only the client's memory counts.
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
@@ -34,9 +34,18 @@ export async function memory(directory: string, sizes: number[], series: number)
     try {
       const onPath = await runAndRestore(new Site(path.join(place, "site"), server.url), path.join(place, "restored"));
       const remote = s3Remote(place, minio.endpoint, minio.root, `${BUCKET}/${size}`);
-      const inS3 = await runAndRestore(new Site(path.join(place, "remote"), server.url, remote), path.join(place, "restored"));
+      const inS3 = await runAndRestore(
+        new Site(path.join(place, "remote"), server.url, remote),
+        path.join(place, "restored"),
+      );
       const memories = [onPath.run, onPath.restore, inS3.run, inS3.restore].map(({ memory }) => memory);
-      rows.push([megabytes(bytes), size * BLOCKS_A_DAY, ...memories.map(megabytes), seconds(onPath.run.cpu), seconds(onPath.restore.cpu)]);
+      rows.push([
+        megabytes(bytes),
+        size * BLOCKS_A_DAY,
+        ...memories.map(megabytes),
+        seconds(onPath.run.cpu),
+        seconds(onPath.restore.cpu),
+      ]);
       [bytes, ...memories].forEach((value, index) => Object.values(figures)[index]?.push(value));
     } finally {
       await server.stop();
@@ -44,7 +53,16 @@ export async function memory(directory: string, sizes: number[], series: number)
     }
   }
   await minio.stop();
-  const columns = ["TSDB MB", "blocks", "run MB", "restore MB", "run to S3 MB", "restore from S3 MB", "run CPU s", "restore CPU s"];
+  const columns = [
+    "TSDB MB",
+    "blocks",
+    "run MB",
+    "restore MB",
+    "run to S3 MB",
+    "restore from S3 MB",
+    "run CPU s",
+    "restore CPU s",
+  ];
   report("memory", [{ title: "Peak memory, all processes together", columns, rows }], figures);
 }
 

@@ -1,4 +1,5 @@
-// A full restore into an empty directory, from a path, against plain tar and zstd on the same objects with the same parallelism.
+// A full restore into an empty directory, from a path, against plain tar and zstd on the same objects with the same
+// parallelism.
 import path from "node:path";
 import type { Aged } from "../aged";
 import { measureRounds, median, ratioInRounds, type Measured } from "../measure";
@@ -15,10 +16,14 @@ export async function restore(aged: Aged, directory: string, runs: number): Prom
   const objects = manifest.blocks.map(({ object }) => site.object(object ?? ""));
   const all = await measureRounds(runs, { plain: () => peers.unpack(objects), ours: () => restoreTo(site, target) });
   requireBlocks(target, manifest.blocks.length);
-  const rows = restoreRows(all.ours, { "`zstd -dc \\| tar x` of the same objects, two at a time, nothing checked": all.plain });
+  const rows = restoreRows(all.ours, {
+    "`zstd -dc \\| tar x` of the same objects, two at a time, nothing checked": all.plain,
+  });
   report("restore", [{ title: `Full restore of ${aged.sizeText}`, columns: RESTORE_COLUMNS, rows }], {
-    ...restoreFigures("ours", all.ours), ...restoreFigures("plain", all.plain),
-    wallRatio: ratioInRounds(all.ours, all.plain, "wall"), cpuRatio: ratioInRounds(all.ours, all.plain, "cpu"),
+    ...restoreFigures("ours", all.ours),
+    ...restoreFigures("plain", all.plain),
+    wallRatio: ratioInRounds(all.ours, all.plain, "wall"),
+    cpuRatio: ratioInRounds(all.ours, all.plain, "cpu"),
   });
 }
 
@@ -42,7 +47,14 @@ export function requireBlocks(target: string, count: number): void {
 export function restoreRows(ours: Measured[], others: Record<string, Measured[]>): Cell[][] {
   return Object.entries({ "prometheus-backup, `restore --target`": ours, ...others }).map(([way, runs]) => {
     const middle = median(runs);
-    return [way, seconds(middle.wall), seconds(middle.cpu), megabytes(middle.memory), ratioInRounds(ours, runs, "wall").toFixed(2), ratioInRounds(ours, runs, "cpu").toFixed(2)];
+    return [
+      way,
+      seconds(middle.wall),
+      seconds(middle.cpu),
+      megabytes(middle.memory),
+      ratioInRounds(ours, runs, "wall").toFixed(2),
+      ratioInRounds(ours, runs, "cpu").toFixed(2),
+    ];
   });
 }
 

@@ -1,5 +1,6 @@
-// A full restore from S3 into an empty directory, against plain downloads of the same objects with the same parallelism. The S3 server
-// is on the same machine, so its work counts in the wall time of all ways alike, and in the CPU time of none.
+// A full restore from S3 into an empty directory, against plain downloads of the same objects with the same
+// parallelism. The S3 server is on the same machine, so its work counts in the wall time of all ways alike, and in the
+// CPU time of none.
 import path from "node:path";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { startMinio } from "../../servers/minio";
@@ -41,8 +42,11 @@ export async function restoreS3(aged: Aged, directory: string, runs: number): Pr
       "`rclone copy --transfers 2` of the same objects, then `zstd -dc \\| tar x`, two at a time": all.copy,
     });
     report("restore-s3", [{ title: `Full restore of ${aged.sizeText} from S3`, columns: RESTORE_COLUMNS, rows }], {
-      ...restoreFigures("ours", all.ours), ...restoreFigures("stream", all.stream), ...restoreFigures("copy", all.copy),
-      wallRatio: ratioInRounds(all.ours, all.stream, "wall"), cpuRatio: ratioInRounds(all.ours, all.stream, "cpu"),
+      ...restoreFigures("ours", all.ours),
+      ...restoreFigures("stream", all.stream),
+      ...restoreFigures("copy", all.copy),
+      wallRatio: ratioInRounds(all.ours, all.stream, "wall"),
+      cpuRatio: ratioInRounds(all.ours, all.stream, "cpu"),
     });
   } finally {
     await minio.stop();
@@ -50,19 +54,51 @@ export async function restoreS3(aged: Aged, directory: string, runs: number): Pr
 }
 
 async function objectsIn(remote: Remote, host: string): Promise<string[]> {
-  const words = ["--config", remote.rcloneConfiguration, "lsf", "--recursive", "--files-only", "--include", WANTED, `${remote.location}/${host}`];
+  const words = [
+    "--config",
+    remote.rcloneConfiguration,
+    "lsf",
+    "--recursive",
+    "--files-only",
+    "--include",
+    WANTED,
+    `${remote.location}/${host}`,
+  ];
   return (await runOrThrow("rclone", words)).trim().split("\n");
 }
 
 function stream(remote: Remote, host: string, directory: string, objects: string[]): Promise<Measured> {
   const unpacked = fresh(path.join(directory, "streamed"));
-  return measure(["bash", "-c", STREAM, "bash", remote.rcloneConfiguration, `${remote.location}/${host}`, unpacked, ...objects]);
+  return measure([
+    "bash",
+    "-c",
+    STREAM,
+    "bash",
+    remote.rcloneConfiguration,
+    `${remote.location}/${host}`,
+    unpacked,
+    ...objects,
+  ]);
 }
 
 /** The sum of both steps: the copy is whole before anything is unpacked. */
 async function copyAndUnpack(remote: Remote, host: string, directory: string, objects: string[]): Promise<Measured> {
   const copy = fresh(path.join(directory, "copy"));
-  const fetched = await measure(["bash", "-c", COPY, "bash", remote.rcloneConfiguration, WANTED, `${remote.location}/${host}`, copy]);
+  const fetched = await measure([
+    "bash",
+    "-c",
+    COPY,
+    "bash",
+    remote.rcloneConfiguration,
+    WANTED,
+    `${remote.location}/${host}`,
+    copy,
+  ]);
   const unpacked = await new Peers(directory).unpack(objects.map(name => path.join(copy, name)));
-  return { wall: fetched.wall + unpacked.wall, cpu: fetched.cpu + unpacked.cpu, memory: Math.max(fetched.memory, unpacked.memory), errors: "" };
+  return {
+    wall: fetched.wall + unpacked.wall,
+    cpu: fetched.cpu + unpacked.cpu,
+    memory: Math.max(fetched.memory, unpacked.memory),
+    errors: "",
+  };
 }

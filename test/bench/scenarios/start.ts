@@ -81,13 +81,21 @@ export async function start(directory: string, rounds: number): Promise<void> {
     const rows = Object.entries(runs).map(([name, measured]): Cell[] => {
       const { wall, cpu, memory } = median(measured);
       const ratios = [
-        ratioInRounds(measured, limit, "wall"), ratioInRounds(measured, limit, "cpu"), memory / median(limit).memory,
+        ratioInRounds(measured, limit, "wall"),
+        ratioInRounds(measured, limit, "cpu"),
+        memory / median(limit).memory,
       ];
       Object.assign(figures, { [`${name} wall`]: wall, [`${name} cpu`]: cpu, [`${name} memory`]: memory });
       return [name, wall.toFixed(1), cpu.toFixed(2), megabytes(memory), ...ratios.map(ratio => ratio.toFixed(2))];
     });
     const columns = [
-      "program", "wall s", "CPU s", "peak memory MB", "wall, it / empty", "CPU, it / empty", "memory, it / empty",
+      "program",
+      "wall s",
+      "CPU s",
+      "peak memory MB",
+      "wall, it / empty",
+      "CPU, it / empty",
+      "memory, it / empty",
     ];
     report("start", [{ title: "A start of the program", columns, rows }], figures);
   } finally {

@@ -1,5 +1,5 @@
-// Ninety days that the pool holds as a thousand two-hour blocks: what a server needs to start on them and to compact them,
-// against the same data backed up after compaction.
+// Ninety days that the pool holds as a thousand two-hour blocks: what a server needs to start on them and to compact
+// them, against the same data backed up after compaction.
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { say } from "../../tools/cache";
@@ -56,16 +56,31 @@ async function measureForm(name: string, data: string, restored: string, place: 
 }
 
 function plan(site: Site, name: string, errors: string): void {
-  say(`the plan for ${name}, from ${site.directory}:\n${errors.split("\n").filter(line => /^ {2}\S+ {2,}\S/.test(line)).join("\n")}`);
+  say(
+    `the plan for ${name}, from ${site.directory}:\n${errors
+      .split("\n")
+      .filter(line => /^ {2}\S+ {2,}\S/.test(line))
+      .join("\n")}`,
+  );
 }
 
 export async function thousand({ directory, days, series, runs }: ThousandOptions): Promise<void> {
   const today = Math.floor(Date.now() / DAY) * DAY;
   const shape: Shape = { series, start: new Date(today - days * DAY) };
-  const [data, restored, again] = ["data", "restored", "again"].map(name => fresh(path.join(directory, name))) as [string, string, string];
+  const [data, restored, again] = ["data", "restored", "again"].map(name => fresh(path.join(directory, name))) as [
+    string,
+    string,
+    string,
+  ];
   await writeBlocks(data, shape, shape.start, new Date(today));
   const bytes = bytesOf(data);
-  const small = await measureForm(`${blocksOf(data).length} two-hour blocks`, data, restored, path.join(directory, "small"), runs);
+  const small = await measureForm(
+    `${blocksOf(data).length} two-hour blocks`,
+    data,
+    restored,
+    path.join(directory, "small"),
+    runs,
+  );
   rmSync(data, { recursive: true });
   rmSync(path.join(directory, "small"), { recursive: true });
 
@@ -75,16 +90,52 @@ export async function thousand({ directory, days, series, runs }: ThousandOption
   const compaction = { wall: (performance.now() - began) / 1000, cpu: server.cpu(), memory: server.peakMemory() };
   await server.stop();
 
-  const large = await measureForm("the same, compacted before the backup", restored, again, path.join(directory, "large"), runs);
+  const large = await measureForm(
+    "the same, compacted before the backup",
+    restored,
+    again,
+    path.join(directory, "large"),
+    runs,
+  );
   const row = (form: Form): Cell[] => [
-    form.name, form.blocks, seconds(form.restore.wall), seconds(form.restore.cpu), form.start.toFixed(2), ratio(form.start, large.start), form.startCpu.toFixed(1), megabytes(form.startMemory),
+    form.name,
+    form.blocks,
+    seconds(form.restore.wall),
+    seconds(form.restore.cpu),
+    form.start.toFixed(2),
+    ratio(form.start, large.start),
+    form.startCpu.toFixed(1),
+    megabytes(form.startMemory),
   ];
   report(
     "thousand",
     [
-      { title: `Restore and start of ${days} days, ${megabytes(bytes)} MB`, columns: ["the backup holds", "blocks", "restore wall s", "restore CPU s", "start s", "start, against compacted", "CPU until ready s", "memory until ready MB"], rows: [row(small), row(large)] },
-      { title: "Compaction after the start on two-hour blocks", columns: ["wall s, the first minute of waiting included", "CPU s", "peak memory MB", "blocks afterwards"], rows: [[seconds(compaction.wall), seconds(compaction.cpu), megabytes(compaction.memory), large.blocks]] },
+      {
+        title: `Restore and start of ${days} days, ${megabytes(bytes)} MB`,
+        columns: [
+          "the backup holds",
+          "blocks",
+          "restore wall s",
+          "restore CPU s",
+          "start s",
+          "start, against compacted",
+          "CPU until ready s",
+          "memory until ready MB",
+        ],
+        rows: [row(small), row(large)],
+      },
+      {
+        title: "Compaction after the start on two-hour blocks",
+        columns: ["wall s, the first minute of waiting included", "CPU s", "peak memory MB", "blocks afterwards"],
+        rows: [[seconds(compaction.wall), seconds(compaction.cpu), megabytes(compaction.memory), large.blocks]],
+      },
     ],
-    { smallStart: small.start, largeStart: large.start, compactionCpu: compaction.cpu, smallRestore: small.restore.wall, largeRestore: large.restore.wall },
+    {
+      smallStart: small.start,
+      largeStart: large.start,
+      compactionCpu: compaction.cpu,
+      smallRestore: small.restore.wall,
+      largeRestore: large.restore.wall,
+    },
   );
 }

@@ -1,5 +1,6 @@
-// A year of two-hour runs of a server with 90 days of retention, as this version keeps it and as an earlier one did: what its manifests take, and
-// what `list`, retention and a run with nothing new cost. The newest backup is real; those before it are made up (see yearMaker.ts).
+// A year of two-hour runs of a server with 90 days of retention, as this version keeps it and as an earlier one did:
+// what its manifests take, and what `list`, retention and a run with nothing new cost. The newest backup is real; those
+// before it are made up (see yearMaker.ts).
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -44,7 +45,10 @@ async function makeSite(directory: string, url: string, { backups }: YearOptions
 async function measureSite(site: Site, backups: number, runs: number): Promise<Record<string, Measured[]>> {
   const output = path.join(site.directory, "output");
   const first = await site.command(["list", "--json"], {}, { stdout: output });
-  if ((JSON.parse(readFileSync(output, "utf8")) as { complete: boolean }[]).filter(({ complete }) => complete).length !== backups) {
+  if (
+    (JSON.parse(readFileSync(output, "utf8")) as { complete: boolean }[]).filter(({ complete }) => complete).length !==
+    backups
+  ) {
     throw new Error(`list does not show ${backups} complete backups`);
   }
   // Compares every digest, once.
@@ -62,8 +66,12 @@ async function measureSite(site: Site, backups: number, runs: number): Promise<R
 }
 
 const CALLS: Record<string, string> = {
-  first: "`list` on a new machine", checked: "`prune --dry-run` on a new machine", list: "`list`", dry: "`prune --dry-run`",
-  run: "run with nothing new", prune: "`prune --yes`, a month goes",
+  first: "`list` on a new machine",
+  checked: "`prune --dry-run` on a new machine",
+  list: "`list`",
+  dry: "`prune --dry-run`",
+  run: "run with nothing new",
+  prune: "`prune --yes`, a month goes",
 };
 
 export async function year(options: YearOptions): Promise<void> {
@@ -93,18 +101,38 @@ export async function year(options: YearOptions): Promise<void> {
       const { wall, cpu, memory } = median(calls[call] ?? []);
       return [seconds(wall), seconds(cpu), megabytes(memory)];
     }),
-    sites.earlier === undefined ? "–" : ratioInRounds(sites.now?.[call] ?? [], sites.earlier[call] ?? [], "cpu").toFixed(2),
+    sites.earlier === undefined
+      ? "–"
+      : ratioInRounds(sites.now?.[call] ?? [], sites.earlier[call] ?? [], "cpu").toFixed(2),
   ]);
   const heads = shown.flatMap(([name]) => [`wall s, ${name}`, `CPU s, ${name}`, `peak memory MB, ${name}`]);
-  const figures = Object.fromEntries(shown.flatMap(([name, calls]) =>
-    Object.entries(calls).flatMap(([call, all]) => {
-      const { wall, cpu, memory } = median(all);
-      return [[`${name}${call}`, wall], [`${name}${call}Cpu`, cpu], [`${name}${call}Memory`, memory]];
-    }),
-  )) as Record<string, number>;
-  report("year", [
-    { title: `${backups} backups of ${blocks} blocks`, columns: ["call", ...heads, "CPU, now / earlier"], rows },
-    { title: "Manifests", columns: ["version", "MB", "bytes a block", "against now"],
-      rows: shown.map(([name]) => [name, megabytes(sizes[name] ?? 0), Math.round((sizes[name] ?? 0) / backups / blocks), ratio(sizes[name] ?? 0, sizes.now ?? 0)]) },
-  ], { ...figures, ...Object.fromEntries(Object.entries(sizes).map(([name, bytes]) => [`${name}Manifests`, bytes])) });
+  const figures = Object.fromEntries(
+    shown.flatMap(([name, calls]) =>
+      Object.entries(calls).flatMap(([call, all]) => {
+        const { wall, cpu, memory } = median(all);
+        return [
+          [`${name}${call}`, wall],
+          [`${name}${call}Cpu`, cpu],
+          [`${name}${call}Memory`, memory],
+        ];
+      }),
+    ),
+  ) as Record<string, number>;
+  report(
+    "year",
+    [
+      { title: `${backups} backups of ${blocks} blocks`, columns: ["call", ...heads, "CPU, now / earlier"], rows },
+      {
+        title: "Manifests",
+        columns: ["version", "MB", "bytes a block", "against now"],
+        rows: shown.map(([name]) => [
+          name,
+          megabytes(sizes[name] ?? 0),
+          Math.round((sizes[name] ?? 0) / backups / blocks),
+          ratio(sizes[name] ?? 0, sizes.now ?? 0),
+        ]),
+      },
+    ],
+    { ...figures, ...Object.fromEntries(Object.entries(sizes).map(([name, bytes]) => [`${name}Manifests`, bytes])) },
+  );
 }

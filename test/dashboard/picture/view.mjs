@@ -25,19 +25,45 @@ const timeRange = {
 const replaceVariables = text => text.replaceAll("$host", host);
 
 // Some stand there under two names.
-const transformers = new Map(Object.values(data.standardTransformers).map(transformer => [transformer.id, transformer]));
+const transformers = new Map(
+  Object.values(data.standardTransformers).map(transformer => [transformer.id, transformer]),
+);
 data.standardTransformersRegistry.setInit(() =>
-  [...transformers.values()].map(transformer => ({ id: transformer.id, name: transformer.name, transformation: () => Promise.resolve(transformer) })));
+  [...transformers.values()].map(transformer => ({
+    id: transformer.id,
+    name: transformer.name,
+    transformation: () => Promise.resolve(transformer),
+  })),
+);
 
 /** Options of fields that the dashboard sets, with the processors of Grafana that read them. */
 function fieldOptions() {
-  const plain = ["unit", "decimals", "min", "max", "color", "links", "noValue", "displayName"].map(id => [id, data.identityOverrideProcessor, false]);
-  const custom = ["width", "cellOptions", "lineStyle", "fillOpacity", "lineWidth", "axisPlacement"].map(id => [id, data.identityOverrideProcessor, true]);
-  const special = [["mappings", data.valueMappingsOverrideProcessor, false], ["thresholds", data.thresholdsOverrideProcessor, false]];
+  const plain = ["unit", "decimals", "min", "max", "color", "links", "noValue", "displayName"].map(id => [
+    id,
+    data.identityOverrideProcessor,
+    false,
+  ]);
+  const custom = ["width", "cellOptions", "lineStyle", "fillOpacity", "lineWidth", "axisPlacement"].map(id => [
+    id,
+    data.identityOverrideProcessor,
+    true,
+  ]);
+  const special = [
+    ["mappings", data.valueMappingsOverrideProcessor, false],
+    ["thresholds", data.thresholdsOverrideProcessor, false],
+  ];
   const all = [...plain, ...custom, ...special];
-  return new data.FieldConfigOptionsRegistry(() => all.map(([id, process, isCustom]) => ({
-    id: isCustom ? `custom.${id}` : id, path: id, name: id, isCustom, process, shouldApply: () => true, getItemsCount: () => 0,
-  })));
+  return new data.FieldConfigOptionsRegistry(() =>
+    all.map(([id, process, isCustom]) => ({
+      id: isCustom ? `custom.${id}` : id,
+      path: id,
+      name: id,
+      isCustom,
+      process,
+      shouldApply: () => true,
+      getItemsCount: () => 0,
+    })),
+  );
 }
 const fieldConfigRegistry = fieldOptions();
 
@@ -54,7 +80,10 @@ function seriesFrames(target) {
       fields: [
         { name: "Time", type: data.FieldType.time, values: points.map(point => point[0] * 1000), config: {} },
         {
-          name: "Value", type: data.FieldType.number, labels: metric, values: points.map(point => Number(point[1])),
+          name: "Value",
+          type: data.FieldType.number,
+          labels: metric,
+          values: points.map(point => Number(point[1])),
           config: { displayNameFromDS: legend(target.legendFormat ?? "", metric) || undefined },
         },
       ],
@@ -70,45 +99,94 @@ function tableFrame(target, several) {
     refId: target.refId,
     fields: [
       { name: "Time", type: data.FieldType.time, values: found.map(({ value }) => value[0] * 1000), config: {} },
-      ...labels.map(label => ({ name: label, type: data.FieldType.string, values: found.map(({ metric }) => metric[label] ?? ""), config: {} })),
-      { name: several ? `Value #${target.refId}` : "Value", type: data.FieldType.number, values: found.map(({ value }) => Number(value[1])), config: {} },
+      ...labels.map(label => ({
+        name: label,
+        type: data.FieldType.string,
+        values: found.map(({ metric }) => metric[label] ?? ""),
+        config: {},
+      })),
+      {
+        name: several ? `Value #${target.refId}` : "Value",
+        type: data.FieldType.number,
+        values: found.map(({ value }) => Number(value[1])),
+        config: {},
+      },
     ],
   });
 }
 
 /** Where a dashboard says nothing, Grafana's graph takes a colour a series. */
 function withColours({ type, fieldConfig }) {
-  const defaults = type === "timeseries" ? { color: { mode: data.FieldColorModeId.PaletteClassic }, ...fieldConfig.defaults } : fieldConfig.defaults;
+  const defaults =
+    type === "timeseries"
+      ? { color: { mode: data.FieldColorModeId.PaletteClassic }, ...fieldConfig.defaults }
+      : fieldConfig.defaults;
   return { ...fieldConfig, defaults };
 }
 
 async function framesOf(panel) {
   const targets = panel.targets.map(target => ({ ...target, name: `${panel.title}: ${target.refId}` }));
-  const raw = panel.type === "table" ? targets.map(target => tableFrame(target, targets.length > 1)).filter(frame => frame.length > 0) : targets.flatMap(seriesFrames);
+  const raw =
+    panel.type === "table"
+      ? targets.map(target => tableFrame(target, targets.length > 1)).filter(frame => frame.length > 0)
+      : targets.flatMap(seriesFrames);
   const transformed = await lastValueFrom(data.transformDataFrame(panel.transformations ?? [], raw));
-  const frames = data.applyFieldOverrides({ data: transformed, fieldConfig: withColours(panel), fieldConfigRegistry, replaceVariables, theme, timeZone });
+  const frames = data.applyFieldOverrides({
+    data: transformed,
+    fieldConfig: withColours(panel),
+    fieldConfigRegistry,
+    replaceVariables,
+    theme,
+    timeZone,
+  });
   data.cacheFieldDisplayNames(frames);
   return frames;
 }
 
 function empty(panel) {
-  return h("div", { style: { color: theme.colors.text.secondary, textAlign: "center", paddingTop: 20 } }, panel.fieldConfig.defaults.noValue ?? "No data");
+  return h(
+    "div",
+    { style: { color: theme.colors.text.secondary, textAlign: "center", paddingTop: 20 } },
+    panel.fieldConfig.defaults.noValue ?? "No data",
+  );
 }
 
 function tiles(panel, frames, width, height) {
-  const values = data.getFieldDisplayValues({ fieldConfig: panel.fieldConfig, reduceOptions: panel.options.reduceOptions, data: frames, replaceVariables, theme, timeZone });
+  const values = data.getFieldDisplayValues({
+    fieldConfig: panel.fieldConfig,
+    reduceOptions: panel.options.reduceOptions,
+    data: frames,
+    replaceVariables,
+    theme,
+    timeZone,
+  });
   const { display } = values[0];
   const colour = display.color ?? theme.colors.text.primary;
   return h(ui.BigValue, {
-    value: { ...display, color: colour, title: "" }, width, height, theme,
-    colorMode: panel.options.colorMode, graphMode: "none", justifyMode: "auto", textMode: "value",
+    value: { ...display, color: colour, title: "" },
+    width,
+    height,
+    theme,
+    colorMode: panel.options.colorMode,
+    graphMode: "none",
+    justifyMode: "auto",
+    textMode: "value",
   });
 }
 
 function table(panel, frames, width, height) {
   return h(TableNG, {
-    data: frames[0], width, height, cellHeight: panel.options.cellHeight, initialSortBy: panel.options.sortBy ?? [], fieldConfig: panel.fieldConfig,
-    noHeader: false, timeRange, getActions: () => [], structureRev: 1, transparent: false,
+    data: frames[0],
+    width,
+    height,
+    cellHeight: panel.options.cellHeight,
+    initialSortBy: panel.options.sortBy ?? [],
+    fieldConfig: panel.fieldConfig,
+    noHeader: false,
+    timeRange,
+    getActions: () => [],
+    structureRev: 1,
+    transparent: false,
   });
 }
 
@@ -121,7 +199,11 @@ function annotated(builder) {
     for (const { values } of results["annotation: Alerts of the host"]) {
       const regions = values.reduce((all, [at]) => {
         const last = all.at(-1);
-        if (last !== undefined && at - last[1] <= range.step) { last[1] = at; } else { all.push([at, at]); }
+        if (last !== undefined && at - last[1] <= range.step) {
+          last[1] = at;
+        } else {
+          all.push([at, at]);
+        }
         return all;
       }, []);
       for (const [from, to] of regions) {
@@ -144,8 +226,19 @@ function annotated(builder) {
 function graph(panel, frames, width, height) {
   const marked = dashboard.annotations.list[0].filter.ids.includes(panel.id);
   return h(ui.TimeSeries, {
-    frames, width, height, timeRange, timeZone, legend: panel.options.legend, structureRev: 1,
-    children: builder => { if (marked) { annotated(builder); } return null; },
+    frames,
+    width,
+    height,
+    timeRange,
+    timeZone,
+    legend: panel.options.legend,
+    structureRev: 1,
+    children: builder => {
+      if (marked) {
+        annotated(builder);
+      }
+      return null;
+    },
   });
 }
 
@@ -154,38 +247,123 @@ function timeline(panel, frames, width, height) {
   const left = 70;
   const rowHeight = (height - 50) / frames.length;
   const position = at => left + ((at / 1000 - range.start) / (range.end - range.start)) * (width - left);
-  const days = Array.from({ length: 14 }, (_, day) => range.end - (range.end % 86400) - day * 86400).filter(day => day > range.start);
-  const text = (x, y, words, anchor) => h("text", { x, y, key: `${x} ${y} ${words}`, fill: theme.colors.text.secondary, fontSize: 12, textAnchor: anchor }, words);
+  const days = Array.from({ length: 14 }, (_, day) => range.end - (range.end % 86400) - day * 86400).filter(
+    day => day > range.start,
+  );
+  const text = (x, y, words, anchor) =>
+    h(
+      "text",
+      { x, y, key: `${x} ${y} ${words}`, fill: theme.colors.text.secondary, fontSize: 12, textAnchor: anchor },
+      words,
+    );
   const bars = frames.flatMap((frame, index) => {
     const [time, value] = [frame.fields[0].values, frame.fields[1]];
-    return value.values.map((number, at) => h("rect", {
-      key: `${index} ${at}`, x: position(time[at]), width: position(time[at + 1] ?? range.end * 1000) - position(time[at]) + 0.5,
-      y: index * rowHeight + rowHeight * 0.1, height: rowHeight * 0.8, fill: value.display(number).color,
-    }));
+    return value.values.map((number, at) =>
+      h("rect", {
+        key: `${index} ${at}`,
+        x: position(time[at]),
+        width: position(time[at + 1] ?? range.end * 1000) - position(time[at]) + 0.5,
+        y: index * rowHeight + rowHeight * 0.1,
+        height: rowHeight * 0.8,
+        fill: value.display(number).color,
+      }),
+    );
   });
-  const shown = [...new Map(frames.flatMap(frame => frame.fields[1].values.map(value => frame.fields[1].display(value))).map(({ text: words, color }) => [words, color]))];
-  return h("div", {},
-    h("svg", { width, height: height - 26 }, bars, names.map((name, index) => text(left - 8, index * rowHeight + rowHeight / 2 + 4, name, "end")),
-      days.map(day => text(position(day * 1000), height - 32, data.dateTimeFormat(day * 1000, { format: "MM/DD", timeZone }), "middle"))),
-    h("div", { style: { display: "flex", gap: 16, fontSize: 12, color: theme.colors.text.primary } },
-      shown.map(([words, color]) => h("span", { key: words }, h("span", { style: { display: "inline-block", width: 14, height: 4, background: color, marginRight: 6, verticalAlign: "middle" } }), words))));
+  const shown = [
+    ...new Map(
+      frames
+        .flatMap(frame => frame.fields[1].values.map(value => frame.fields[1].display(value)))
+        .map(({ text: words, color }) => [words, color]),
+    ),
+  ];
+  return h(
+    "div",
+    {},
+    h(
+      "svg",
+      { width, height: height - 26 },
+      bars,
+      names.map((name, index) => text(left - 8, index * rowHeight + rowHeight / 2 + 4, name, "end")),
+      days.map(day =>
+        text(
+          position(day * 1000),
+          height - 32,
+          data.dateTimeFormat(day * 1000, { format: "MM/DD", timeZone }),
+          "middle",
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { style: { display: "flex", gap: 16, fontSize: 12, color: theme.colors.text.primary } },
+      shown.map(([words, color]) =>
+        h(
+          "span",
+          { key: words },
+          h("span", {
+            style: {
+              display: "inline-block",
+              width: 14,
+              height: 4,
+              background: color,
+              marginRight: 6,
+              verticalAlign: "middle",
+            },
+          }),
+          words,
+        ),
+      ),
+    ),
+  );
 }
 
 const kinds = { stat: tiles, table, timeseries: graph, "state-timeline": timeline };
 
 function place({ x, y, w, h: height }, top) {
-  return { position: "absolute", left: x * unit, top: (y - top) * (CELL_HEIGHT + GAP), width: w * unit - GAP, height: height * (CELL_HEIGHT + GAP) - GAP };
+  return {
+    position: "absolute",
+    left: x * unit,
+    top: (y - top) * (CELL_HEIGHT + GAP),
+    width: w * unit - GAP,
+    height: height * (CELL_HEIGHT + GAP) - GAP,
+  };
 }
 
 async function drawn(panel, top) {
   const box = place(panel.gridPos, top);
   if (panel.type === "row") {
-    return h("div", { key: panel.id, style: { ...box, color: theme.colors.text.primary, fontSize: 16, fontWeight: 500, lineHeight: `${CELL_HEIGHT}px` } }, `⌄ ${replaceVariables(panel.title)}`);
+    return h(
+      "div",
+      {
+        key: panel.id,
+        style: {
+          ...box,
+          color: theme.colors.text.primary,
+          fontSize: 16,
+          fontWeight: 500,
+          lineHeight: `${CELL_HEIGHT}px`,
+        },
+      },
+      `⌄ ${replaceVariables(panel.title)}`,
+    );
   }
   const frames = await framesOf(panel);
-  const content = (width, height) => (frames.length === 0 ? empty(panel) : kinds[panel.type](panel, frames, width, height));
-  return h("div", { key: panel.id, style: box },
-    h(ui.PanelChrome, { title: replaceVariables(panel.title), width: box.width, height: box.height, padding: panel.type === "table" ? "none" : "md" }, content));
+  const content = (width, height) =>
+    frames.length === 0 ? empty(panel) : kinds[panel.type](panel, frames, width, height);
+  return h(
+    "div",
+    { key: panel.id, style: box },
+    h(
+      ui.PanelChrome,
+      {
+        title: replaceVariables(panel.title),
+        width: box.width,
+        height: box.height,
+        padding: panel.type === "table" ? "none" : "md",
+      },
+      content,
+    ),
+  );
 }
 
 async function main() {
@@ -196,11 +374,25 @@ async function main() {
   const bottom = Math.max(...shown.map(({ gridPos }) => gridPos.y + gridPos.h)) - top;
   const height = bottom * (CELL_HEIGHT + GAP);
   const panels = await Promise.all(shown.map(panel => drawn(panel, top)));
-  Object.assign(document.body.style, { margin: "16px", background: theme.colors.background.canvas, fontFamily: theme.typography.fontFamily });
+  Object.assign(document.body.style, {
+    margin: "16px",
+    background: theme.colors.background.canvas,
+    fontFamily: theme.typography.fontFamily,
+  });
   createRoot(document.getElementById("dashboard")).render(
-    h(data.ThemeContext.Provider, { value: theme }, h(ui.GlobalStyles), h("div", { style: { position: "relative", width: WIDTH, height } }, panels)));
+    h(
+      data.ThemeContext.Provider,
+      { value: theme },
+      h(ui.GlobalStyles),
+      h("div", { style: { position: "relative", width: WIDTH, height } }, panels),
+    ),
+  );
   document.title = `height ${height + 32}`;
 }
 
-addEventListener("error", event => { document.body.append(`${event.message} ${location.hash}`); });
-main().catch(error => { document.body.append(String(error.stack)); });
+addEventListener("error", event => {
+  document.body.append(`${event.message} ${location.hash}`);
+});
+main().catch(error => {
+  document.body.append(String(error.stack));
+});

@@ -29,7 +29,9 @@ async function asPromise<T>(work: () => T): Promise<T> {
 function resourceType(urn: string): ResourceType {
   const known = RESOURCES[typeOf(urn)];
   if (known === undefined) {
-    throw new Error(`the stand-in for the aws plugin does not know ${typeOf(urn)}; it has ${Object.keys(RESOURCES).join(", ")}`);
+    throw new Error(
+      `the stand-in for the aws plugin does not know ${typeOf(urn)}; it has ${Object.keys(RESOURCES).join(", ")}`,
+    );
   }
   return known;
 }
@@ -48,9 +50,13 @@ function check(urn: string, olds: Properties, news: Properties): provider.CheckR
   };
 }
 
-/** Officially, too, a missing name is made of the resource's name and seven random characters, and kept from then on. */
+/**
+ * Officially, too, a missing name is made of the resource's name and seven random characters, and kept from then on.
+ */
 function withName(urn: string, type: ResourceType, olds: Properties, news: Properties): Properties {
-  const key = ["bucket", "name"].find(candidate => type.inputs.includes(candidate) && !type.required.includes(candidate));
+  const key = ["bucket", "name"].find(
+    candidate => type.inputs.includes(candidate) && !type.required.includes(candidate),
+  );
   if (key === undefined || news[key] !== undefined) {
     return news;
   }
@@ -62,7 +68,11 @@ function withName(urn: string, type: ResourceType, olds: Properties, news: Prope
 function diff(urn: string, olds: Properties, news: Properties): provider.DiffResult {
   const type = resourceType(urn);
   const changed = changedKeys(type.inputs, olds, news);
-  return { changes: changed.length > 0, replaces: changed.filter(key => type.replacing.includes(key)), deleteBeforeReplace: false };
+  return {
+    changes: changed.length > 0,
+    replaces: changed.filter(key => type.replacing.includes(key)),
+    deleteBeforeReplace: false,
+  };
 }
 
 async function create(urn: string, inputs: Properties): Promise<provider.CreateResult> {

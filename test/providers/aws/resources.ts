@@ -1,4 +1,5 @@
-// The resource types of the stand-in: their inputs, what forces a new one, and the calls that make, change and remove them.
+// The resource types of the stand-in: their inputs, what forces a new one, and the calls that make, change and remove
+// them.
 import { IAMClient, DeleteRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
   CreateBucketCommand,
@@ -56,7 +57,12 @@ const text = (value: unknown): string => {
 };
 
 /** What belongs to a bucket and is named after it. */
-function bucketPart(inputs: string[], required: string[], put: ResourceType["put"], remove?: ResourceType["remove"]): ResourceType {
+function bucketPart(
+  inputs: string[],
+  required: string[],
+  put: ResourceType["put"],
+  remove?: ResourceType["remove"],
+): ResourceType {
   return {
     inputs: ["bucket", "region", ...inputs],
     required: ["bucket", ...required],
@@ -74,7 +80,12 @@ const bucket: ResourceType = {
   id: inputs => text(inputs.bucket),
   put: nothing,
   create: async ({ s3 }, inputs) => {
-    await s3.send(new CreateBucketCommand({ Bucket: text(inputs.bucket), ObjectLockEnabledForBucket: inputs.objectLockEnabled === true }));
+    await s3.send(
+      new CreateBucketCommand({
+        Bucket: text(inputs.bucket),
+        ObjectLockEnabledForBucket: inputs.objectLockEnabled === true,
+      }),
+    );
   },
   remove: async ({ s3 }, inputs) => {
     await s3.send(new DeleteBucketCommand({ Bucket: text(inputs.bucket) }));
@@ -111,7 +122,9 @@ async function probe(read: Promise<unknown>): Promise<void> {
   try {
     await read;
   } catch (error) {
-    const isAbsent = error instanceof Error && ["OwnershipControlsNotFoundError", "NoSuchPublicAccessBlockConfiguration"].includes(error.name);
+    const isAbsent =
+      error instanceof Error &&
+      ["OwnershipControlsNotFoundError", "NoSuchPublicAccessBlockConfiguration"].includes(error.name);
     if (!isAbsent) {
       throw error;
     }
@@ -119,15 +132,19 @@ async function probe(read: Promise<unknown>): Promise<void> {
 }
 
 const probeAccessBlock = (s3: S3Client, Bucket: string) => probe(s3.send(new GetPublicAccessBlockCommand({ Bucket })));
-const probeOwnership = (s3: S3Client, Bucket: string) => probe(s3.send(new GetBucketOwnershipControlsCommand({ Bucket })));
+const probeOwnership = (s3: S3Client, Bucket: string) =>
+  probe(s3.send(new GetBucketOwnershipControlsCommand({ Bucket })));
 
 /** MinIO has no rule that only ends unfinished uploads and refuses the whole document because of one. */
 async function putLifecycle(s3: S3Client, Bucket: string, rules: LifecycleRule[]): Promise<void> {
-  const put = (Rules: LifecycleRule[]) => s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }));
+  const put = (Rules: LifecycleRule[]) =>
+    s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }));
   try {
     await put(rules);
   } catch (error) {
-    const others = rules.filter(rule => rule.Expiration !== undefined || rule.NoncurrentVersionExpiration !== undefined);
+    const others = rules.filter(
+      rule => rule.Expiration !== undefined || rule.NoncurrentVersionExpiration !== undefined,
+    );
     if (!(error instanceof Error) || !error.message.includes("not well-formed") || others.length === rules.length) {
       throw error;
     }
@@ -150,16 +167,28 @@ function needed(iam: IAMClient | undefined): IAMClient {
 
 export const RESOURCES: Record<string, ResourceType> = {
   "aws:s3/bucket:Bucket": bucket,
-  "aws:s3/bucketVersioning:BucketVersioning": bucketPart(["versioningConfiguration"], ["versioningConfiguration"], async ({ s3 }, inputs) => {
-    const configuration = convert(VERSIONING, inputs.versioningConfiguration, "versioningConfiguration") as VersioningConfiguration;
-    await s3.send(new PutBucketVersioningCommand({ Bucket: text(inputs.bucket), VersioningConfiguration: configuration }));
-  }),
+  "aws:s3/bucketVersioning:BucketVersioning": bucketPart(
+    ["versioningConfiguration"],
+    ["versioningConfiguration"],
+    async ({ s3 }, inputs) => {
+      const configuration = convert(
+        VERSIONING,
+        inputs.versioningConfiguration,
+        "versioningConfiguration",
+      ) as VersioningConfiguration;
+      await s3.send(
+        new PutBucketVersioningCommand({ Bucket: text(inputs.bucket), VersioningConfiguration: configuration }),
+      );
+    },
+  ),
   "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": bucketPart(
     ["rules"],
     ["rules"],
     async ({ s3 }, inputs) => {
       const Rules = convert(ENCRYPTION_RULE, inputs.rules, "rules") as ServerSideEncryptionRule[];
-      await s3.send(new PutBucketEncryptionCommand({ Bucket: text(inputs.bucket), ServerSideEncryptionConfiguration: { Rules } }));
+      await s3.send(
+        new PutBucketEncryptionCommand({ Bucket: text(inputs.bucket), ServerSideEncryptionConfiguration: { Rules } }),
+      );
     },
     async ({ s3 }, inputs) => {
       await s3.send(new DeleteBucketEncryptionCommand({ Bucket: text(inputs.bucket) }));
@@ -170,8 +199,12 @@ export const RESOURCES: Record<string, ResourceType> = {
     [],
     async ({ s3 }, inputs) => {
       await probeAccessBlock(s3, text(inputs.bucket));
-      const flags = Object.fromEntries(PUBLIC_ACCESS.map(key => [`${key[0]?.toUpperCase()}${key.slice(1)}`, inputs[key] === true]));
-      await s3.send(new PutPublicAccessBlockCommand({ Bucket: text(inputs.bucket), PublicAccessBlockConfiguration: flags }));
+      const flags = Object.fromEntries(
+        PUBLIC_ACCESS.map(key => [`${key[0]?.toUpperCase()}${key.slice(1)}`, inputs[key] === true]),
+      );
+      await s3.send(
+        new PutPublicAccessBlockCommand({ Bucket: text(inputs.bucket), PublicAccessBlockConfiguration: flags }),
+      );
     },
     async ({ s3 }, inputs) => {
       await probeAccessBlock(s3, text(inputs.bucket));
@@ -184,7 +217,9 @@ export const RESOURCES: Record<string, ResourceType> = {
     async ({ s3 }, inputs) => {
       await probeOwnership(s3, text(inputs.bucket));
       const rule = convert(OWNERSHIP_RULE, inputs.rule, "rule") as OwnershipControlsRule;
-      await s3.send(new PutBucketOwnershipControlsCommand({ Bucket: text(inputs.bucket), OwnershipControls: { Rules: [rule] } }));
+      await s3.send(
+        new PutBucketOwnershipControlsCommand({ Bucket: text(inputs.bucket), OwnershipControls: { Rules: [rule] } }),
+      );
     },
     async ({ s3 }, inputs) => {
       await probeOwnership(s3, text(inputs.bucket));
@@ -217,7 +252,10 @@ export const RESOURCES: Record<string, ResourceType> = {
     async ({ s3 }, inputs) => {
       const Rule = inputs.rule === undefined ? undefined : (convert(LOCK_RULE, inputs.rule, "rule") as ObjectLockRule);
       await s3.send(
-        new PutObjectLockConfigurationCommand({ Bucket: text(inputs.bucket), ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } }),
+        new PutObjectLockConfigurationCommand({
+          Bucket: text(inputs.bucket),
+          ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule },
+        }),
       );
     },
   ),

@@ -1,4 +1,5 @@
-// Turns nested inputs of the Pulumi resources into what the AWS API calls the same things, and refuses what is in no table.
+// Turns nested inputs of the Pulumi resources into what the AWS API calls the same things, and refuses what is in no
+// table.
 import { isObject, type Properties } from "../values";
 
 /** Input name to name in the API; `inside` describes an object, or the members of a list. */
@@ -30,12 +31,18 @@ export const LIFECYCLE_RULE: Shape = {
   id: "ID",
   status: "Status",
   filter: { to: "Filter", inside: { ...FILTER_PARTS, and: { to: "And", inside: FILTER_PARTS } } },
-  expiration: { to: "Expiration", inside: { days: "Days", date: "Date", expiredObjectDeleteMarker: "ExpiredObjectDeleteMarker" } },
+  expiration: {
+    to: "Expiration",
+    inside: { days: "Days", date: "Date", expiredObjectDeleteMarker: "ExpiredObjectDeleteMarker" },
+  },
   noncurrentVersionExpiration: {
     to: "NoncurrentVersionExpiration",
     inside: { noncurrentDays: "NoncurrentDays", newerNoncurrentVersions: "NewerNoncurrentVersions" },
   },
-  abortIncompleteMultipartUpload: { to: "AbortIncompleteMultipartUpload", inside: { daysAfterInitiation: "DaysAfterInitiation" } },
+  abortIncompleteMultipartUpload: {
+    to: "AbortIncompleteMultipartUpload",
+    inside: { daysAfterInitiation: "DaysAfterInitiation" },
+  },
 };
 
 /** The converted value. Throws on any name the shape does not have, with the path to it. */

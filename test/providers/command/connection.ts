@@ -20,7 +20,10 @@ const TEXTS = ["host", "user", "password", "privateKey", "privateKeyPassword", "
 const NUMBERS = ["port", "dialErrorLimit", "perDialTimeout"];
 
 /** Reads a connection, laid open. No failure ever repeats a value: half of the fields are secret. */
-export function toConnection(value: unknown, path = "connection"): { connection: Connection; failures: provider.CheckFailure[] } {
+export function toConnection(
+  value: unknown,
+  path = "connection",
+): { connection: Connection; failures: provider.CheckFailure[] } {
   const failures: provider.CheckFailure[] = [];
   const fields = isObject(value) ? value : {};
   if (typeof fields.host !== "string") {

@@ -1,5 +1,6 @@
-// `command:remote:CopyToRemote` of the stand-in: over sftp as the login user, written in place, nothing is deleted or read
-// back. An update copies only if the content or the remote path changed; a changed connection alone copies nothing.
+// `command:remote:CopyToRemote` of the stand-in: over sftp as the login user, written in place, nothing is deleted or
+// read back. An update copies only if the content or the remote path changed; a changed connection alone copies
+// nothing.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { provider } from "@pulumi/pulumi";

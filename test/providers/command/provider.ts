@@ -1,18 +1,37 @@
-// Test equipment: stands in for Pulumi's official plugin `command` 1.2.1 where that cannot be downloaded.
-// It knows `command:remote:Command` and, in copy.ts, `command:remote:CopyToRemote`, with the official behaviour, the awkward
-// parts included:
-// any changed input runs `update` or, without one, `create` again; a changed `triggers` replaces, new one first;
-// `delete` runs the stored text over the stored connection; `stdin` goes to all three; nothing is ever read back.
-// Not here: `environment` and the previous output in the environment, which sshd refuses by default anyway.
+// Test equipment: stands in for Pulumi's official plugin `command` 1.2.1 where that cannot be downloaded. It knows
+// `command:remote:Command` and, in copy.ts, `command:remote:CopyToRemote`, with the official behaviour, the awkward
+// parts included: any changed input runs `update` or, without one, `create` again; a changed `triggers` replaces, new
+// one first; `delete` runs the stored text over the stored connection; `stdin` goes to all three; nothing is ever read
+// back. Not here: `environment` and the previous output in the environment, which sshd refuses by default anyway.
 import { randomBytes } from "node:crypto";
 import type { provider } from "@pulumi/pulumi";
 import { info, warn } from "../engineLog";
-import { changedKeys, isObject, isSecret, nameOf, typeOf, UNKNOWN, unwrap, wrapSecret, type Properties } from "../values";
+import {
+  changedKeys,
+  isObject,
+  isSecret,
+  nameOf,
+  typeOf,
+  UNKNOWN,
+  unwrap,
+  wrapSecret,
+  type Properties,
+} from "../values";
 import { toConnection } from "./connection";
 import { checkCopy, contentDigest, copy } from "./copy";
 import { runOverSsh } from "./ssh";
 
-const INPUTS = ["connection", "create", "update", "delete", "stdin", "environment", "triggers", "logging", "addPreviousOutputInEnv"] as const;
+const INPUTS = [
+  "connection",
+  "create",
+  "update",
+  "delete",
+  "stdin",
+  "environment",
+  "triggers",
+  "logging",
+  "addPreviousOutputInEnv",
+] as const;
 const COPY = "command:remote:CopyToRemote";
 const LOGGING = ["stdout", "stderr", "stdoutAndStderr", "none"];
 
@@ -30,7 +49,11 @@ function check(urn: string, _olds: Properties, news: Properties): Promise<provid
     return Promise.resolve(checkCopy(news));
   }
   if (typeOf(urn) !== "command:remote:Command") {
-    return Promise.reject(new Error(`the stand-in for the command plugin does not know ${typeOf(urn)}; it has command:remote:Command and ${COPY}`));
+    return Promise.reject(
+      new Error(
+        `the stand-in for the command plugin does not know ${typeOf(urn)}; it has command:remote:Command and ${COPY}`,
+      ),
+    );
   }
   const failures: provider.CheckFailure[] = Object.keys(news)
     .filter(key => !(INPUTS as readonly string[]).includes(key))
@@ -48,7 +71,10 @@ function check(urn: string, _olds: Properties, news: Properties): Promise<provid
   }
   const environment = unwrap(inputs.environment);
   if (isObject(environment) && Object.keys(environment).length > 0) {
-    failures.push({ property: "environment", reason: "is not done by the stand-in: sshd refuses variables unless AcceptEnv names them" });
+    failures.push({
+      property: "environment",
+      reason: "is not done by the stand-in: sshd refuses variables unless AcceptEnv names them",
+    });
   }
   const connection = unwrap(inputs.connection);
   if (connection !== UNKNOWN) {
@@ -63,10 +89,18 @@ function diff(_id: string, urn: string, olds: Properties, news: Properties): Pro
   if (typeOf(urn) === COPY) {
     const changed = changedKeys(["connection", "remotePath", "triggers"], olds, news);
     const changes = changed.length > 0 || contentDigest(olds) !== contentDigest(news);
-    return Promise.resolve({ changes, replaces: changed.filter(key => key === "triggers"), deleteBeforeReplace: false });
+    return Promise.resolve({
+      changes,
+      replaces: changed.filter(key => key === "triggers"),
+      deleteBeforeReplace: false,
+    });
   }
   const changed = changedKeys(INPUTS, olds, news);
-  return Promise.resolve({ changes: changed.length > 0, replaces: changed.filter(key => key === "triggers"), deleteBeforeReplace: false });
+  return Promise.resolve({
+    changes: changed.length > 0,
+    replaces: changed.filter(key => key === "triggers"),
+    deleteBeforeReplace: false,
+  });
 }
 
 async function create(urn: string, inputs: Properties): Promise<provider.CreateResult> {
@@ -91,7 +125,9 @@ async function remove(_id: string, urn: string, props: Properties): Promise<void
   }
 }
 
-/** Runs one of the texts, if there is one, and returns the new state. The output is secret when a text that made it is. */
+/**
+ * Runs one of the texts, if there is one, and returns the new state. The output is secret when a text that made it is.
+ */
 async function runFor(urn: string, text: unknown, inputs: Properties, previous: Properties): Promise<Properties> {
   const kept = Object.fromEntries(INPUTS.filter(key => inputs[key] !== undefined).map(key => [key, inputs[key]]));
   const command = unwrap(text);
@@ -99,7 +135,10 @@ async function runFor(urn: string, text: unknown, inputs: Properties, previous: 
     return { ...kept, stdout: previous.stdout ?? "", stderr: previous.stderr ?? "" };
   }
   if (inputs.addPreviousOutputInEnv === true && (unwrap(previous.stdout) ?? "") !== "") {
-    await warn(urn, "Unable to set 'PULUMI_COMMAND_STDOUT'. This only works if your SSH server is configured to accept these variables via AcceptEnv.");
+    await warn(
+      urn,
+      "Unable to set 'PULUMI_COMMAND_STDOUT'. This only works if your SSH server is configured to accept these variables via AcceptEnv.",
+    );
   }
   const { connection } = toConnection(unwrap(inputs.connection));
   const stdin = unwrap(inputs.stdin);

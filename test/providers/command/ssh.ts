@@ -10,13 +10,24 @@ export interface Output {
   stderr: string;
 }
 
-/** Names a file that gets one line, `host:port`, for every attempt to connect, so that a test can say "nobody was contacted". */
+/**
+ * Names a file that gets one line, `host:port`, for every attempt to connect, so that a test can say "nobody was
+ * contacted".
+ */
 export const DIAL_LOG_VARIABLE = "PROMETHEUS_BACKUP_SSH_LOG";
 
 export type LineListener = (stream: "stdout" | "stderr", line: string) => void;
 
-/** Runs one command and resolves to its output, each without one trailing newline. Rejects in the official plugin's words. */
-export async function runOverSsh(connection: Connection, command: string, stdin: string, onLine: LineListener): Promise<Output> {
+/**
+ * Runs one command and resolves to its output, each without one trailing newline. Rejects in the official plugin's
+ * words.
+ */
+export async function runOverSsh(
+  connection: Connection,
+  command: string,
+  stdin: string,
+  onLine: LineListener,
+): Promise<Output> {
   const client = await dial(connection);
   return execute(client, command, stdin, onLine);
 }
@@ -81,7 +92,10 @@ async function dialOnce(connection: Connection): Promise<Client> {
 function openSocket({ host, port, perDialTimeout }: Connection): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host, port });
-    const timer = setTimeout(() => socket.destroy(new Error("i/o timeout")), perDialTimeout > 0 ? perDialTimeout * 1000 : 2 ** 31 - 1);
+    const timer = setTimeout(
+      () => socket.destroy(new Error("i/o timeout")),
+      perDialTimeout > 0 ? perDialTimeout * 1000 : 2 ** 31 - 1,
+    );
     socket.once("connect", () => {
       clearTimeout(timer);
       socket.removeAllListeners("error");
@@ -90,8 +104,18 @@ function openSocket({ host, port, perDialTimeout }: Connection): Promise<Socket>
     socket.once("error", error => {
       clearTimeout(timer);
       const code = (error as NodeJS.ErrnoException).code;
-      const words: Record<string, string> = { ECONNREFUSED: "connect: connection refused", EHOSTUNREACH: "connect: no route to host", ENETUNREACH: "connect: network is unreachable" };
-      reject(new Error(code === "ENOTFOUND" ? `dial tcp: lookup ${host}: no such host` : `dial tcp ${host}:${port}: ${words[code ?? ""] ?? error.message}`));
+      const words: Record<string, string> = {
+        ECONNREFUSED: "connect: connection refused",
+        EHOSTUNREACH: "connect: no route to host",
+        ENETUNREACH: "connect: network is unreachable",
+      };
+      reject(
+        new Error(
+          code === "ENOTFOUND"
+            ? `dial tcp: lookup ${host}: no such host`
+            : `dial tcp ${host}:${port}: ${words[code ?? ""] ?? error.message}`,
+        ),
+      );
     });
   });
 }
@@ -123,10 +147,15 @@ function logIn(connection: Connection, socket: Duplex): Promise<Client> {
     });
     client.once("error", fail);
     try {
-      client.connect({ ...credentials(connection), sock: socket, readyTimeout: 60_000, hostVerifier: (key: Buffer) => {
-        wrongKey = connection.hostKey !== undefined && !isSameKey(connection.hostKey, key);
-        return !wrongKey;
-      } });
+      client.connect({
+        ...credentials(connection),
+        sock: socket,
+        readyTimeout: 60_000,
+        hostVerifier: (key: Buffer) => {
+          wrongKey = connection.hostKey !== undefined && !isSameKey(connection.hostKey, key);
+          return !wrongKey;
+        },
+      });
     } catch (error) {
       // ssh2 throws at once on a private key it cannot read.
       reject(error instanceof Error ? error : new Error(String(error)));
@@ -209,7 +238,9 @@ function exitTrouble(code: number | null | undefined, signal: string | undefined
   if (typeof code === "number") {
     return `Process exited with status ${code}`;
   }
-  return signal === undefined ? "wait: remote command exited without exit status or exit signal" : `Process exited with status 128 from signal ${signal.replace(/^SIG/, "")}`;
+  return signal === undefined
+    ? "wait: remote command exited without exit status or exit signal"
+    : `Process exited with status 128 from signal ${signal.replace(/^SIG/, "")}`;
 }
 
 function lineSplitter(onLine: (line: string) => void): { take(text: string): void; finish(): void } {
