@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUp } from "../bench/yearMaker";
 import { packed, readManifest, sealed, unpacked } from "../tools/manifest";
 import { DataDirectory, ulid, type WoundedManifest } from "./dataDirectory";
-import { variants } from "../runner/pace";
+import { slowDescribe } from "../runner/pace";
 
 const KEEP = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
 const file = (name: string) => `repository/prom-1/backups/${name}.json`;
@@ -165,88 +165,85 @@ const named = (n: number) => `202001${String(n + 1).padStart(2, "0")}T000000Z`;
  */
 const LIMITS = { path: "ulimit -v 1000000 -f 65536 -t 60", rclone: "ulimit -f 65536 -t 60" };
 
-describe.each(variants<"path" | "rclone">(["path"], ["rclone"]))(
-  "of a repository behind %s, what is no manifest",
-  type => {
-    const data = new DataDirectory();
-    afterAll(() => data.shell.remove());
-    const within = LIMITS[type];
-    let good: WoundedManifest;
-    let before: string[][];
-    const call = (words: string, more = "") => data.call(words, `${within}; ${more}`);
+slowDescribe.each(["path", "rclone"] as const)("of a repository behind %s, what is no manifest", type => {
+  const data = new DataDirectory();
+  afterAll(() => data.shell.remove());
+  const within = LIMITS[type];
+  let good: WoundedManifest;
+  let before: string[][];
+  const call = (words: string, more = "") => data.call(words, `${within}; ${more}`);
 
-    beforeAll(() => {
-      fs.writeFileSync(data.at("rclone.conf"), "[disk]\ntype = local\n");
-      const remote = {
-        REPOSITORY_1_TYPE: "rclone",
-        REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
-        RCLONE_CONFIG_FILE: data.at("rclone.conf"),
-      };
-      data.configure({ ...KEEP, ...(type === "rclone" ? remote : {}) });
-      data.block(1);
-      expect(data.call("run").code).toBe(0);
-      good = data.manifest();
-      const packedGood = fs.readFileSync(data.at(file(good.name)));
-      for (const [n, [, spoil]] of SPOILED.entries()) {
-        const spoiled = spoil(packedGood);
-        fs.writeFileSync(data.at(file(named(n))), typeof spoiled === "number" ? "" : spoiled);
-        if (typeof spoiled === "number") {
-          fs.truncateSync(data.at(file(named(n))), spoiled);
-        }
+  beforeAll(() => {
+    fs.writeFileSync(data.at("rclone.conf"), "[disk]\ntype = local\n");
+    const remote = {
+      REPOSITORY_1_TYPE: "rclone",
+      REPOSITORY_1_LOCATION: `disk:${data.at("repository")}`,
+      RCLONE_CONFIG_FILE: data.at("rclone.conf"),
+    };
+    data.configure({ ...KEEP, ...(type === "rclone" ? remote : {}) });
+    data.block(1);
+    expect(data.call("run").code).toBe(0);
+    good = data.manifest();
+    const packedGood = fs.readFileSync(data.at(file(good.name)));
+    for (const [n, [, spoil]] of SPOILED.entries()) {
+      const spoiled = spoil(packedGood);
+      fs.writeFileSync(data.at(file(named(n))), typeof spoiled === "number" ? "" : spoiled);
+      if (typeof spoiled === "number") {
+        fs.truncateSync(data.at(file(named(n))), spoiled);
       }
-      // Nobody needs it, as far as can be read.
-      data.put(`repository/prom-1/blocks/${ulid(9)}.tar.zst`, "orphan");
-      before = objects(data);
-    });
+    }
+    // Nobody needs it, as far as can be read.
+    data.put(`repository/prom-1/blocks/${ulid(9)}.tar.zst`, "orphan");
+    before = objects(data);
+  });
 
-    test("is told as what it is", () => {
-      const names = SPOILED.map((_, n) => named(n));
-      const said = data.shell.run(
-        `${within}; CONFIG_FILE=${data.at("settings.conf")}
+  test("is told as what it is", () => {
+    const names = SPOILED.map((_, n) => named(n));
+    const said = data.shell.run(
+      `${within}; CONFIG_FILE=${data.at("settings.conf")}
       load_config; open_state; select_repository 0; repository_list
       for name; do
         if read_manifest "$name" "$SCRATCH/one.json"; then echo sound; else echo "$REPOSITORY_ERROR"; fi
       done`,
-        ...names,
-      );
-      const told = said.stdout.trimEnd().split("\n");
-      const expected = names.map((name, n) => `backups/${name}.json ${SPOILED[n]?.[0]}`);
-      const other = names.flatMap((_, n) => (told[n]?.startsWith(expected[n] ?? "") ? [] : [[told[n], expected[n]]]));
-      expect([told.length, other], said.stderr).toEqual([names.length, []]);
-      const red = (words: string) => ({ code: 9, stderr: expect.stringContaining(words) as string });
-      expect(call(`verify ${named(SPOILED.length - 1)}`)).toMatchObject(red("it has more than 16 MB"));
-      const restored = call(`restore ${named(4)} --yes --target ${data.at("nowhere")}`);
-      expect(restored).toMatchObject(red("more than one manifest"));
-      expect(fs.existsSync(data.at("nowhere"))).toBe(false);
-    });
+      ...names,
+    );
+    const told = said.stdout.trimEnd().split("\n");
+    const expected = names.map((name, n) => `backups/${name}.json ${SPOILED[n]?.[0]}`);
+    const other = names.flatMap((_, n) => (told[n]?.startsWith(expected[n] ?? "") ? [] : [[told[n], expected[n]]]));
+    expect([told.length, other], said.stderr).toEqual([names.length, []]);
+    const red = (words: string) => ({ code: 9, stderr: expect.stringContaining(words) as string });
+    expect(call(`verify ${named(SPOILED.length - 1)}`)).toMatchObject(red("it has more than 16 MB"));
+    const restored = call(`restore ${named(4)} --yes --target ${data.at("nowhere")}`);
+    expect(restored).toMatchObject(red("more than one manifest"));
+    expect(fs.existsSync(data.at("nowhere"))).toBe(false);
+  });
 
-    test("is listed, and no object goes for it", () => {
-      const newer = SPOILED.findIndex(([words]) => words.includes("newer"));
-      const { code, stdout, stderr } = call("list --json");
-      expect(code, stderr).toBe(0);
-      const all = JSON.parse(stdout) as (Row & { newer?: true })[];
-      const listed = new Map(all.map(row => [row.name, [row.complete, row.damaged, row.newer]]));
-      expect([listed.get(good.name), listed.get(named(newer))]).toEqual([
-        [true, false, undefined],
-        [false, false, true],
-      ]);
-      const damaged = SPOILED.flatMap((_, n) => (n === newer ? [] : [listed.get(named(n))]));
-      expect(damaged).toEqual(damaged.map(() => [false, true, undefined]));
-      expect(call("list").stdout).toMatch(new RegExp(`^${named(newer)} .*NEWER than this version`, "m"));
-      const pruned = call("prune --yes");
-      expect([pruned.code, objects(data)], pruned.stderr).toEqual([0, before]);
-    });
+  test("is listed, and no object goes for it", () => {
+    const newer = SPOILED.findIndex(([words]) => words.includes("newer"));
+    const { code, stdout, stderr } = call("list --json");
+    expect(code, stderr).toBe(0);
+    const all = JSON.parse(stdout) as (Row & { newer?: true })[];
+    const listed = new Map(all.map(row => [row.name, [row.complete, row.damaged, row.newer]]));
+    expect([listed.get(good.name), listed.get(named(newer))]).toEqual([
+      [true, false, undefined],
+      [false, false, true],
+    ]);
+    const damaged = SPOILED.flatMap((_, n) => (n === newer ? [] : [listed.get(named(n))]));
+    expect(damaged).toEqual(damaged.map(() => [false, true, undefined]));
+    expect(call("list").stdout).toMatch(new RegExp(`^${named(newer)} .*NEWER than this version`, "m"));
+    const pruned = call("prune --yes");
+    expect([pruned.code, objects(data)], pruned.stderr).toEqual([0, before]);
+  });
 
-    test("is left out by a run, and by heal", () => {
-      data.block(2);
-      const { code, stderr } = call("run");
-      const told = `backups/${named(0)}.json is damaged: it cannot be unpacked (premature end)`;
-      expect([code, stderr.includes(told)], stderr).toEqual([0, true]);
-      expect([data.manifest().blocks.length, objects(data)[1]?.length]).toEqual([2, SPOILED.length + 1]);
-      expect(data.heal(within)).toMatchObject({ wounds: [], chosen: [] });
-    });
-  },
-);
+  test("is left out by a run, and by heal", () => {
+    data.block(2);
+    const { code, stderr } = call("run");
+    const told = `backups/${named(0)}.json is damaged: it cannot be unpacked (premature end)`;
+    expect([code, stderr.includes(told)], stderr).toEqual([0, true]);
+    expect([data.manifest().blocks.length, objects(data)[1]?.length]).toEqual([2, SPOILED.length + 1]);
+    expect(data.heal(within)).toMatchObject({ wounds: [], chosen: [] });
+  });
+});
 
 test("a year of backups every two hours, of 90 days of blocks each, has 5 % of manifests at most", () => {
   const RUNS = 4380;

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bandwidthForm } from "../../components/backupJob/limits";
+import { slowTest } from "../runner/pace";
 
 /** Which of the texts rclone takes as `--bwlimit`. */
 function takenByRclone(texts: string[]): string[] {
@@ -101,7 +102,7 @@ const nearly = fc
     return text.slice(0, at) + letter + text.slice(at + (place % 2));
   });
 
-test("rclone takes every bandwidth that is taken here", () => {
+slowTest("rclone takes every bandwidth that is taken here", () => {
   const texts = [
     ...fc.sample(wellFormed, 60),
     ...fc

@@ -4,7 +4,7 @@ import { startSilentServer } from "../servers/prometheusStub";
 import { startWatcher, type Watcher } from "../servers/watcher";
 import { waitUntil } from "../tools/process";
 import { COMMAND } from "./install";
-import { representatives } from "../runner/pace";
+import { representatives, slowTest } from "../runner/pace";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site } from "./site";
@@ -53,7 +53,7 @@ const URLS = [
     ["GET /ping/{a,b}/start?n=[1-3]", "GET /ping/{a,b}?n=[1-3]"],
   ],
 ] as const;
-test.each(representatives(URLS, ([what]) => /query|curl/.test(what)))(
+test.each(representatives(URLS, ([what]) => /curl/.test(what)))(
   "%s hears of start and success",
   async (_, path, pings) => {
     await watchAt(`${watcher.url}${path}`);
@@ -81,7 +81,7 @@ test("a run that fails tells so instead of success, also when a signal ends it",
   await site.configure();
 });
 
-test("a run that finds another one at work says nothing, because the other one reports", async () => {
+slowTest("a run that finds another one at work says nothing, because the other one reports", async () => {
   await watchAt(`${watcher.url}/ping/key`);
   const code = (
     await setting.host.exec(

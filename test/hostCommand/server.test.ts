@@ -110,12 +110,9 @@ describe("F1: no ready Prometheus answers", () => {
   test("a proxy in front asks for a password", async () => {
     await site.configure({ PROMETHEUS_URL: stub.url });
     stub.answer("/-/ready", text("Unauthorized\n", 401));
-    await expectHarmless(
-      4,
-      new RegExp(
-        `answers /-/ready with HTTP 401; ${age}; check prometheus\\.url \\(with its route prefix\\) and prometheus\\.apiCredentials$`,
-      ),
-    );
+    const wayOut =
+      'name a secret with a curl configuration, such as user = "name:password", in prometheus\\.apiCredentials';
+    await expectHarmless(4, new RegExp(`asks for credentials \\(HTTP 401\\); ${age}; ${wayOut}$`));
   });
 
   test("it goes away between two questions", async () => {

@@ -4,6 +4,7 @@ import { startHost, type Host } from "../hosts/host";
 import { changesOf, Deployment, freePort, hostSettings, sharedSettings } from "./deployment";
 import type { StackRun } from "./harness";
 import { inventory, serverFlag, serverProcess } from "./stepHarness";
+import { slowTest } from "../runner/pace";
 
 // What `up` does when something is wrong with a host: it says so with the host's name, and everything else goes on.
 const rulesPath = "/etc/prometheus/rules/prometheus-backup.yml";
@@ -134,17 +135,20 @@ test("F26: a host that has died fails alone when all hosts are changed", async (
   expect(await good.readFile("/etc/cron.d/prometheus-backup")).toContain("\n0 */6 * * * prometheus ");
 });
 
-test("F26: a dead host blocks its own removal, and leaves once it is retired, without a connection and without editing the state", async () => {
-  await deployment.change({ hosts: [goodSettings()] });
-  const blocked = await deployment.stack.tryUp({ continueOnError: true });
-  expect(blocked.ok).toBe(false);
-  expect(Object.keys(errorsOf(blocked))).toEqual(expect.arrayContaining(["open-alert-rules-install"]));
-  await deployment.change({ hosts: [openSettings({ retired: true }), goodSettings()] });
-  const retired = await deployment.stack.up();
-  expect(retired.dials).toEqual([]);
-  await deployment.change({ hosts: [goodSettings()] });
-  const removed = await deployment.stack.up();
-  expect(removed.dials).toEqual([]);
-  expect(deployment.stack.storedState()).not.toContain("::open");
-  expect(changesOf(await deployment.stack.up())).toEqual({});
-});
+slowTest(
+  "F26: a dead host blocks its own removal, and leaves once it is retired, without a connection and without editing the state",
+  async () => {
+    await deployment.change({ hosts: [goodSettings()] });
+    const blocked = await deployment.stack.tryUp({ continueOnError: true });
+    expect(blocked.ok).toBe(false);
+    expect(Object.keys(errorsOf(blocked))).toEqual(expect.arrayContaining(["open-alert-rules-install"]));
+    await deployment.change({ hosts: [openSettings({ retired: true }), goodSettings()] });
+    const retired = await deployment.stack.up();
+    expect(retired.dials).toEqual([]);
+    await deployment.change({ hosts: [goodSettings()] });
+    const removed = await deployment.stack.up();
+    expect(removed.dials).toEqual([]);
+    expect(deployment.stack.storedState()).not.toContain("::open");
+    expect(changesOf(await deployment.stack.up())).toEqual({});
+  },
+);

@@ -9,6 +9,7 @@ import { waitUntil } from "../tools/process";
 import { changesOf, credentialsFile, Deployment, hostSettings, sharedSettings } from "./deployment";
 import { besideData, command, errorOf, flipByte, served } from "./restoreParts";
 import { serverFlag, serverProcess } from "./stepHarness";
+import { slowTest } from "../runner/pace";
 
 // Every way back, on hosts that `up` has set up, with the installed command: what fails first, then what must work.
 const bucketName = "restore-test";
@@ -303,7 +304,7 @@ test("a new host gets the backup of another one, keeps its own data aside, and w
   expect(await objects()).toEqual(untouched);
 });
 
-test("a host whose Prometheus has never run stays like that while its birth fails, and `up` says so", async () => {
+slowTest("a host whose Prometheus has never run stays like that while its birth fails, and `up` says so", async () => {
   const { dataDirectory } = unborn.paths;
   await unborn.run(`systemctl disable --now prometheus && rm -rf ${dataDirectory}`);
   const state = async () => [
@@ -343,7 +344,7 @@ test("a host whose Prometheus has never run stays like that while its birth fail
   await unborn.run(`rm ${dropIn} && systemctl daemon-reload`);
 });
 
-test("a host whose Prometheus has never run is born by `up` before its first start, once", async () => {
+slowTest("a host whose Prometheus has never run is born by `up` before its first start, once", async () => {
   const cursor = (await unborn.run("journalctl --lines=1 --show-cursor | sed -n 's/^-- cursor: //p'")).trim();
   await configureSpare({}, { bootstrapFrom: { host: "lost" } });
   const born = await deployment.stack.up();
@@ -371,7 +372,7 @@ test("a host whose Prometheus has never run is born by `up` before its first sta
   expect(await serverProcess(unborn)).toBe(process);
 });
 
-test("a server that is down and has a WAL without a block is born, too, and its WAL is kept aside", async () => {
+slowTest("a server that is down and has a WAL without a block is born, too, and its WAL is kept aside", async () => {
   const { dataDirectory } = unborn.paths;
   await unborn.run(`set -e; systemctl stop prometheus; rm -rf ${dataDirectory}/01*; rm ${rootState}/bootstrapped`);
   const wal = await unborn.run(`cat ${dataDirectory}/wal/0* | sha256sum`);

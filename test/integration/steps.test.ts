@@ -18,9 +18,9 @@ import {
   url,
 } from "./stepContents";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
-import { slowTest } from "../runner/pace";
+import { variants } from "../runner/pace";
 
-describe.each(["debian", "course"] as const)("on a host in the layout %s", layout => {
+describe.each(variants<"debian" | "course">(["debian"], ["course"]))("on a host in the layout %s", layout => {
   let host: Host;
   let before: string;
   beforeAll(async () => {
@@ -133,100 +133,95 @@ describe.each(["debian", "course"] as const)("on a host in the layout %s", layou
     expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
   });
 
-  (layout === "debian" ? test : slowTest)(
-    "a repository that the job cannot use fails the step, unless it may be away; then it is said",
-    async () => {
-      const seen = await inventory(host, true);
-      const away = (proof: string) => {
-        const job = backupJob();
-        const conf = job.files?.["/etc/prometheus-backup/prometheus-backup.conf"];
-        const more = `REPOSITORY_COUNT='2'\nREPOSITORY_2_NAME='nas'\nREPOSITORY_2_TYPE='rclone'\nREPOSITORY_2_LOCATION='nas:/none'\nREPOSITORY_2_PROOF='${proof}'\n`;
-        return {
-          ...job,
-          files: {
-            ...job.files,
-            "/etc/prometheus-backup/prometheus-backup.conf": { ...conf, content: `${conf?.content ?? ""}${more}` },
-          },
-        } as ReturnType<typeof backupJob>;
-      };
-      const red = await install(host, StepName.backupJob, away("required"));
-      const words =
-        / {2}✔ local .*\n {2}✘ nas +repository nas \(nas:\/none\/prom-1\): list: rclone: [^\n]+\nprometheus-backup: error: the backup job of this host cannot do its work \(✘ above\)\. .*The host is as it was before\.\n$/;
-      expect([red.code, red.stderr], red.stderr).toEqual([8, expect.stringMatching(words)]);
-      expect(await inventory(host, true)).toBe(seen);
-      const told = await install(host, StepName.backupJob, away("warn"));
-      expect([told.code, told.stdout], told.stderr).toEqual([
+  test("a repository that the job cannot use fails the step, unless it may be away; then it is said", async () => {
+    const seen = await inventory(host, true);
+    const away = (proof: string) => {
+      const job = backupJob();
+      const conf = job.files?.["/etc/prometheus-backup/prometheus-backup.conf"];
+      const more = `REPOSITORY_COUNT='2'\nREPOSITORY_2_NAME='nas'\nREPOSITORY_2_TYPE='rclone'\nREPOSITORY_2_LOCATION='nas:/none'\nREPOSITORY_2_PROOF='${proof}'\n`;
+      return {
+        ...job,
+        files: {
+          ...job.files,
+          "/etc/prometheus-backup/prometheus-backup.conf": { ...conf, content: `${conf?.content ?? ""}${more}` },
+        },
+      } as ReturnType<typeof backupJob>;
+    };
+    const red = await install(host, StepName.backupJob, away("required"));
+    const words =
+      / {2}✔ local .*\n {2}✘ nas +repository nas \(nas:\/none\/prom-1\): list: rclone: [^\n]+\nprometheus-backup: error: the backup job of this host cannot do its work \(✘ above\)\. .*The host is as it was before\.\n$/;
+    expect([red.code, red.stderr], red.stderr).toEqual([8, expect.stringMatching(words)]);
+    expect(await inventory(host, true)).toBe(seen);
+    const told = await install(host, StepName.backupJob, away("warn"));
+    expect([told.code, told.stdout], told.stderr).toEqual([
+      0,
+      expect.stringMatching(/^warning: repository nas \(nas:\/none\/prom-1\): list: /m),
+    ]);
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
+  });
+
+  test("timers in place of the cron entry: the same jobs with few rights; switching back leaves nothing of them", async () => {
+    const settings = {
+      repositories: [{ path: "/backup/timer" }],
+      prometheus: { newHost: true },
+      drill: { schedule: "0 5 * * 0" },
+    };
+    const units = ["prometheus-backup", "prometheus-backup-drill", "prometheus-backup-hold"];
+    const known =
+      "systemctl list-units --all --plain --no-legend 'prometheus-backup*' | awk '{ print $1 }' | sort; ls /etc/systemd/system/timers.target.wants /var/lib/systemd/timers | grep prometheus-backup || true";
+    const cron = jobOf(settings);
+    expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
+    // All but the metrics, which jobs write.
+    const seen = async (): Promise<string[]> =>
+      (await inventory(host)).split("\n").filter(line => !line.includes("prometheus_backup.prom"));
+    const withCron = await seen();
+    const systemd = jobOf({ ...settings, scheduler: "systemd" });
+
+    expect(await install(host, StepName.backupJob, systemd)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^installed /) as string,
+    });
+    expect((await host.exec("ls /etc/cron.d/prometheus-backup")).code).toBe(2);
+    const next = await host.run("systemctl show --property=NextElapseUSecRealtime --value prometheus-backup.timer");
+    expect(next).toContain("02:00:00 UTC");
+    for (const unit of units) {
+      expect([unit, await host.run(`systemctl is-enabled ${unit}.timer; systemctl is-active ${unit}.timer`)]).toEqual([
+        unit,
+        "enabled\nactive\n",
+      ]);
+      const { code } = await host.exec(`systemctl start ${unit}.service`);
+      expect([unit, code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([
+        unit,
         0,
-        expect.stringMatching(/^warning: repository nas \(nas:\/none\/prom-1\): list: /m),
+        "",
       ]);
-      expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
-    },
-  );
+    }
+    expect(JSON.parse(await host.run("prometheus-backup.sh list --json"))).toMatchObject([
+      { complete: true, repository: "local" },
+    ]);
+    expect(
+      await host.run("stat --format %U /backup/timer/prom-1/backups/*.json /var/log/prometheus-backup.log | uniq"),
+    ).toBe("prometheus\n");
+    expect(await host.run("curl -s http://127.0.0.1:9100/metrics")).toMatch(
+      /^prometheus_backup_drill_last_success_timestamp_seconds.* \d/m,
+    );
+    expect((await install(host, StepName.backupJob, systemd)).stdout).toMatch(/^unchanged /);
 
-  (layout === "debian" ? test : slowTest)(
-    "timers in place of the cron entry: the same jobs with few rights; switching back leaves nothing of them",
-    async () => {
-      const settings = {
-        repositories: [{ path: "/backup/timer" }],
-        prometheus: { newHost: true },
-        drill: { schedule: "0 5 * * 0" },
-      };
-      const units = ["prometheus-backup", "prometheus-backup-drill", "prometheus-backup-hold"];
-      const known =
-        "systemctl list-units --all --plain --no-legend 'prometheus-backup*' | awk '{ print $1 }' | sort; ls /etc/systemd/system/timers.target.wants /var/lib/systemd/timers | grep prometheus-backup || true";
-      const cron = jobOf(settings);
-      expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
-      // All but the metrics, which jobs write.
-      const seen = async (): Promise<string[]> =>
-        (await inventory(host)).split("\n").filter(line => !line.includes("prometheus_backup.prom"));
-      const withCron = await seen();
-      const systemd = jobOf({ ...settings, scheduler: "systemd" });
+    const cold = jobOf({ ...settings, scheduler: "systemd", source: "cold" });
+    expect((await install(host, StepName.backupJob, cold)).code).toBe(0);
+    const { code } = await host.exec("systemctl start prometheus-backup.service");
+    expect([code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([0, ""]);
+    expect(await host.run(`systemctl is-active ${host.paths.prometheusUnit}`)).toBe("active\n");
 
-      expect(await install(host, StepName.backupJob, systemd)).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(/^installed /) as string,
-      });
-      expect((await host.exec("ls /etc/cron.d/prometheus-backup")).code).toBe(2);
-      const next = await host.run("systemctl show --property=NextElapseUSecRealtime --value prometheus-backup.timer");
-      expect(next).toContain("02:00:00 UTC");
-      for (const unit of units) {
-        expect([unit, await host.run(`systemctl is-enabled ${unit}.timer; systemctl is-active ${unit}.timer`)]).toEqual(
-          [unit, "enabled\nactive\n"],
-        );
-        const { code } = await host.exec(`systemctl start ${unit}.service`);
-        expect([unit, code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([
-          unit,
-          0,
-          "",
-        ]);
-      }
-      expect(JSON.parse(await host.run("prometheus-backup.sh list --json"))).toMatchObject([
-        { complete: true, repository: "local" },
-      ]);
-      expect(
-        await host.run("stat --format %U /backup/timer/prom-1/backups/*.json /var/log/prometheus-backup.log | uniq"),
-      ).toBe("prometheus\n");
-      expect(await host.run("curl -s http://127.0.0.1:9100/metrics")).toMatch(
-        /^prometheus_backup_drill_last_success_timestamp_seconds.* \d/m,
-      );
-      expect((await install(host, StepName.backupJob, systemd)).stdout).toMatch(/^unchanged /);
-
-      const cold = jobOf({ ...settings, scheduler: "systemd", source: "cold" });
-      expect((await install(host, StepName.backupJob, cold)).code).toBe(0);
-      const { code } = await host.exec("systemctl start prometheus-backup.service");
-      expect([code, code === 0 ? "" : await host.run("tail -n 5 /var/log/prometheus-backup.log")]).toEqual([0, ""]);
-      expect(await host.run(`systemctl is-active ${host.paths.prometheusUnit}`)).toBe("active\n");
-
-      expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
-      expect(await seen()).toEqual(withCron);
-      expect(await host.run(known)).toBe("");
-      expect((await install(host, StepName.backupJob, systemd)).code).toBe(0);
-      expect(await remove(host, StepName.backupJob)).toMatchObject({ code: 0, stdout: "removed\n" });
-      expect(await host.run(known)).toBe("");
-      await host.run("rm -r /backup/timer /var/lib/prometheus-backup");
-      expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
-    },
-  );
+    expect((await install(host, StepName.backupJob, cron)).code).toBe(0);
+    expect(await seen()).toEqual(withCron);
+    expect(await host.run(known)).toBe("");
+    expect((await install(host, StepName.backupJob, systemd)).code).toBe(0);
+    expect(await remove(host, StepName.backupJob)).toMatchObject({ code: 0, stdout: "removed\n" });
+    expect(await host.run(known)).toBe("");
+    await host.run("rm -r /backup/timer /var/lib/prometheus-backup");
+    expect((await install(host, StepName.backupJob, backupJob())).code).toBe(0);
+  });
 
   test("a removal that means another installation of the host changes nothing", async () => {
     const seen = await inventory(host, true);

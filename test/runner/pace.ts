@@ -1,5 +1,5 @@
 // What every change waits for, and what `npm run test:slow` does beyond that: the files that import this, whole.
-import { test } from "vitest";
+import { describe, test } from "vitest";
 
 const slow = process.env.PROMETHEUS_BACKUP_TEST_SLOW === "1";
 
@@ -20,3 +20,6 @@ export const representatives = <T>(all: readonly T[], isOne: (element: T, index:
 
 /** A test that is left to `npm run test:slow`: a further case of a rule that another test of the file shows. */
 export const slowTest = test.runIf(slow);
+
+/** The same for a group of tests. */
+export const slowDescribe = describe.runIf(slow);
