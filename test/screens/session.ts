@@ -37,7 +37,7 @@ export const operatorSession: Step[] = [
   operator(
     "Take a backup now",
     "run",
-    "`new` blocks are sent, `pooled` ones lie there already; `done` is the last word.",
+    "New blocks are sent, known ones lie there already. The log has a line of its own for each of these.",
     { sideBySide: true },
   ),
   operator("Is everything all right?", "status", "The first line is the verdict."),

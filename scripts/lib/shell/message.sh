@@ -19,12 +19,43 @@ log() {
   local line PLAIN
   plain "$*"
   printf -v line '%(%Y-%m-%dT%H:%M:%SZ)T %s' -1 "$PLAIN"
-  clear_line
-  printf '%s\n' "$line" >&2 || true
+  if is_terminal && log_in_words "$PLAIN"; then say "$WORDS_FOR_PEOPLE"; else
+    clear_line
+    printf '%s\n' "$line" >&2 || true
+  fi
   if [[ -f $LOG_FILE && ! -L $LOG_FILE && -w $LOG_FILE && ${LOG_RELAYED:-false} == false &&
     ! /dev/stderr -ef $LOG_FILE ]]; then
     { printf '%s\n' "$line" >>"$LOG_FILE"; } 2>/dev/null || true
   fi
+}
+
+# log_in_words LINE: sets WORDS_FOR_PEOPLE to what a person at a terminal reads in place of that line of the log. False
+# for a line that has no words of its own.
+log_in_words() {
+  local event=${1%% *} word parts=()
+  local -A facts=()
+  read -r -a parts <<<"$1"
+  for word in "${parts[@]}"; do
+    if [[ $word =~ ^([a-z_]+)=([A-Za-z0-9:,.-]*)$ ]]; then facts[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}; fi
+  done
+  case $event in
+    start) word="Backup ${facts[backup]:-} of $HOST_NAME, source ${facts[source]:-}, to ${facts[repositories]//,/, }" ;;
+    wait) word="  waiting for the server to be ready" ;;
+    snapshot) word="  snapshot made in ${facts[seconds]:-0} s" ;;
+    companions) word="  configuration: ${facts[masked]:-0} secrets masked; left-out.txt in the backup names what is missing" ;;
+    blocks) word="  the server has $(blocks_text "${facts[count]:-0}"), $(human_bytes "${facts[bytes]:-0}")" ;;
+    plan)
+      word="  ${facts[repository]:-}: ${facts[new]:-0} new and ${facts[pooled]:-0} known blocks"
+      if [[ ${facts[covered]:-0} != 0 ]]; then word+=", ${facts[covered]} covered by what they were merged from"; fi
+      if [[ ${facts[heads]:-0} != 0 ]]; then word+=", and the head"; fi
+      word+="; $(human_bytes "${facts[bytes]:-0}") to pack" ;;
+    stored) word="  ${facts[repository]:-}: stored, $(human_bytes "${facts[sent]:-0}") sent, ${facts[seconds]:-0} s" ;;
+    prune) word="  ${facts[repository]:-}: retention removes ${facts[backups]:-0} backups, ${facts[objects]:-0} objects" ;;
+    done) word="Done: backup ${facts[backup]:-}, up to ${facts[newest_sample]/T/ }, ${facts[seconds]:-0} s" ;;
+    failed) word="Failed: backup ${facts[backup]:-}, exit code ${facts[exit_code]:-1}, ${facts[seconds]:-0} s" ;;
+    *) return 1 ;;
+  esac
+  WORDS_FOR_PEOPLE=$word
 }
 
 # has_signs: whether what people read may have signs that are no ASCII. Where no locale is named, as under cron and
