@@ -68,4 +68,18 @@ test("one that is whole again counts at once, and another day looks anew", () =>
   data.put(`repository/prom-1/backups/${name}`, broken);
   expect(damaged()).toBe(1);
   expect(fs.readdirSync(data.at("state/cache/refused"))).toEqual(notes);
+  data.put(`repository/prom-1/backups/${name}`, whole);
+});
+
+test.each([
+  ["jq is killed", 'jq() { if [[ "$*" == *--sort-keys* ]]; then return 137; fi; command jq "$@"; }'],
+  ["zstd is killed", 'as_backup_user() { if [[ $1 == zstd ]]; then return 137; fi; "$@"; }'],
+  [
+    "the digest cannot be worked out",
+    'openssl() { if [[ "${FUNCNAME[*]}" == *check_manifest* ]]; then return 1; fi; command openssl "$@"; }',
+  ],
+])("what was this host's fault is not remembered: %s", (_, fault) => {
+  fs.rmSync(data.at("state/cache"), { recursive: true, force: true });
+  const told = (more: string) => data.call("prune --dry-run", more).stdout.includes("a manifest cannot be read");
+  expect([told(fault), told("")]).toEqual([true, false]);
 });

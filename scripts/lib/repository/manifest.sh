@@ -5,6 +5,10 @@
 # How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
 readonly READ_MANIFESTS=50
 
+# What zstd and jq say of bytes that are not what they should be; what else they say may be about this host.
+readonly BAD_BYTES='unknown header|[Dd]ecoding error|[Uu]nsupported format|premature end'
+readonly BAD_TEXT='parse error|\(at '
+
 # compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change
 # after. PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL
 # and head. FILE.summary gets its numbers for the metrics, FILE.objects what manifest_objects would find. Ends with 1
@@ -164,16 +168,21 @@ read_manifest() {
 }
 
 # check_manifest BACKUP FILE: the same for a manifest that is in FILE already: the gate that every manifest passes
-# before anything of it is used. FILE has its text afterwards. Status 2 if a newer version wrote it.
+# before anything of it is used. FILE has its text afterwards. Status 2 if a newer version wrote it. M_SURE says whether
+# its bytes speak against it, and not a program that was killed or a disk of this host that is full.
 check_manifest() {
-  local backup=$1 target=$2
+  local backup=$1 target=$2 digest
+  M_SURE=false
   if ! unpack_manifest "$target"; then
+    if [[ $REPOSITORY_ERROR == "it has more than"* ]] || grep --quiet --extended-regexp -- "$BAD_BYTES" "$target.words"
+    then M_SURE=true; fi
     REPOSITORY_ERROR="backups/$backup.json is damaged: $REPOSITORY_ERROR"
     return 1
   fi
   if ! jq --slurp --raw-output --compact-output --sort-keys \
     --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" \
     "$target" >"$target.facts" 2>"$target.words"; then
+    if [[ "$(<"$target.words")" =~ $BAD_TEXT ]]; then M_SURE=true; fi
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
     if [[ "$(<"$target.words")" == *"several texts"* ]]; then
       REPOSITORY_ERROR="backups/$backup.json is damaged: more than one manifest, or something behind it"
@@ -181,6 +190,7 @@ check_manifest() {
     return 1
   fi
   read_facts "$target"
+  M_SURE=true
   if [[ $M_FORMAT =~ ^[1-9][0-9]{0,8}$ ]] && (( M_FORMAT > MANIFEST_FORMAT )); then
     REPOSITORY_ERROR="backups/$backup.json has format $M_FORMAT and is newer than this version, which reads formats 1 to $MANIFEST_FORMAT (install a newer one here)"
     return 2
@@ -188,7 +198,9 @@ check_manifest() {
     REPOSITORY_ERROR="backups/$backup.json is damaged: there is no format $M_FORMAT"
     return 1
   fi
-  if [[ "$(tail -n 1 -- "$target.facts" | openssl dgst -sha256 -r)" != "$M_DIGEST "* ]]; then
+  digest="$(tail -n 1 -- "$target.facts" | openssl dgst -sha256 -r)" || digest=""
+  if [[ $digest != "$M_DIGEST "* ]]; then
+    if [[ -z $digest ]]; then M_SURE=false; fi
     REPOSITORY_ERROR="backups/$backup.json is damaged: its digest does not match"
     return 1
   fi
@@ -287,14 +299,15 @@ note_refused() {
 }
 
 # judge_manifest NAME FILE: check_manifest for the manifest in that file of MANIFESTS, of which FILE gets a copy, unless
-# it was refused earlier today. Needs manifest_sums and read_refused.
+# it was refused earlier today. What may have been this host's fault is not remembered. Needs manifest_sums and
+# read_refused.
 judge_manifest() {
   local earlier="${REFUSED["${SUMS[$1]:-} $1"]:-}" status=0
   if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
   REPOSITORY_ERROR="backups/$1 cannot be read"
   copy_manifest "${1%.json}" "$2" || return 1
   check_manifest "${1%.json}" "$2" || status=$?
-  if (( status != 0 )); then note_refused "$1" "$status"; fi
+  if (( status != 0 )) && [[ $M_SURE == true ]]; then note_refused "$1" "$status"; fi
   return "$status"
 }
 
