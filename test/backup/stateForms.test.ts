@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { blockEntry } from "../tools/manifest";
 import { slowTest } from "../runner/pace";
 import { DataDirectory } from "./dataDirectory";
+import { spoil } from "../tools/spoil";
 
 let data: DataDirectory;
 beforeAll(() => {
@@ -81,35 +82,10 @@ function isRight(at: string, old: unknown, value: unknown): boolean {
   return typeof value === "boolean" || forms.some(([place, form]) => place.test(at) && form.test(String(value)));
 }
 
-interface Spoiled {
-  at: string;
-  value: unknown;
-  document: unknown;
-}
-
-/** One document for each hostile value at each leaf of a document. */
-function spoil(document: unknown, at: string): Spoiled[] {
-  if (typeof document !== "object" || document === null) {
-    return hostile()
-      .filter(value => !isRight(at, document, value))
-      .map(value => ({ at, value, document: value }));
-  }
-  return Object.entries(document).flatMap(([key, inner]) =>
-    spoil(inner, `${at}.${key}`).map(spoiled => {
-      const copy = (Array.isArray(document) ? [...(document as unknown[])] : { ...document }) as Record<
-        string,
-        unknown
-      >;
-      copy[key] = spoiled.document;
-      return { ...spoiled, document: copy };
-    }),
-  );
-}
-
 test("a note with anything else at any place is refused", () => {
   const sound = Object.entries(NOTES).map(([kind, document]) => ({ kind, document }));
   const tried = sound.flatMap(({ kind, document }) =>
-    spoil(document, kind)
+    spoil(document, kind, { hostile, isRight })
       .filter(({ at }) => !UNUSED.test(at))
       .map(spoiled => ({ kind, ...spoiled })),
   );
@@ -417,3 +393,10 @@ slowTest(
     expect(files("repository")).toEqual(expect.arrayContaining(kept));
   },
 );
+
+test("a note that is exchanged for a link after the look is not taken for one without a line", () => {
+  data.put("behind", "20260101T020000Z\n");
+  const { stdout } = data.shell.run(`ln -s behind exchanged; is_note() { :; }
+    has_lines "$BACKUP_PATTERN" behind 2>/dev/null && echo plain; has_lines "$BACKUP_PATTERN" exchanged 2>/dev/null || echo refused`);
+  expect(stdout).toBe("plain\nrefused\n");
+});

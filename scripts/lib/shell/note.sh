@@ -72,8 +72,9 @@ require_no_pipes() {
 has_lines() {
   local status=0
   if is_note "$2"; then
-    LC_ALL=C grep --text --invert-match --line-regexp --extended-regexp -- "$1" < <(read_plain "$2") >/dev/null ||
-      status=$?
+    # What cannot be read ends with a line of no form.
+    LC_ALL=C grep --text --invert-match --line-regexp --extended-regexp -- "$1" >/dev/null \
+      < <({ read_plain "$2" || printf '\n\001\n'; } 2>/dev/null) || status=$?
   fi
   if (( status == 1 )); then return 0; fi
   warn_of_note "$2"
