@@ -16,14 +16,18 @@ const CRON =
 /** The entry of cron, and its daemon. */
 const cron = 'CRON_FILE="$PWD/cron"; cron_runs() { true; }\n';
 
-beforeAll(() => {
-  data.block(1);
-  fs.mkdirSync(data.at("textfiles"));
+const configure = (more: Record<string, string> = {}) =>
   data.configure({
     TEXTFILE_DIR: data.at("textfiles"),
     RUN_CALENDAR: "*-*-* 02:00:00",
     DRILL_CALENDAR: "Sun *-*-* 04:07:00",
+    ...more,
   });
+
+beforeAll(() => {
+  data.block(1);
+  fs.mkdirSync(data.at("textfiles"));
+  configure();
 });
 
 /** What runs and drills have noted, with times as seconds ago. */
@@ -103,6 +107,48 @@ describe("status begins with a verdict", () => {
     expect(verdict.slice("prom-1: NOT PROTECTED: ".length)).toEqual(
       typeof words === "string" ? words : expect.stringMatching(words),
     );
+  });
+
+  test("when the next run is not known, the verdict says so", () => {
+    fs.writeFileSync(data.at("cron"), "");
+    expect(status()[0]).toBe(
+      "prom-1: PROTECTED: the last good backup is 7 h 30 min old, and when the next run comes is not known",
+    );
+  });
+
+  test("NOT PROTECTED: a server that does not answer, with what check ends with and where to look", () => {
+    configure({ PROMETHEUS_URL: "http://127.0.0.1:1" });
+    const real = (words: string) =>
+      data.shell.run(`CONFIG_FILE="$PWD/settings.conf"; ${cron}
+        require_tools() { :; }; sleep() { command sleep 0.01; }; main ${words}`);
+    const [verdict, ...rows] = real("status").stdout.split("\n");
+    expect(verdict).toBe(
+      "prom-1: NOT PROTECTED: no backup can be taken now (4: Prometheus does not answer or is not ready); the last good backup is 7 h 30 min old",
+    );
+    expect(rows.filter(row => row.startsWith("  server"))).toEqual([
+      expect.stringMatching(
+        /^ {2}server {6}Prometheus at http:\/\/127\.0\.0\.1:1 does not answer \([^;]*\); look at: systemctl status prometheus\.service$/,
+      ),
+    ]);
+    expect(JSON.parse(real("status --json").stdout)).toMatchObject({
+      protected: false,
+      server: null,
+      serverError: { exitCode: 4, words: expect.stringContaining("does not answer") as string },
+    });
+    configure();
+  });
+
+  test("a server that tells of itself is told of, even where its disk does not answer in time", () => {
+    const hangs = "ANSWER_PATIENCE_SECONDS=1; bytes_below() { command sleep 600; }\n";
+    const rows = status(hangs);
+    expect(rows[0]).toBe("prom-1: PROTECTED: the last good backup is 7 h 30 min old");
+    expect(rows.filter(row => /^ {2}(server|leftovers)/.test(row))).toEqual([
+      expect.stringMatching(/^ {2}server {6}Prometheus 2\.42\.0, .*, not measured yet in /),
+      "  leftovers   not looked for",
+    ]);
+    const [verdict, ...others] = status("ANSWER_PATIENCE_SECONDS=1; read_server() { command sleep 600; }\n");
+    expect(verdict).toContain(": NOT PROTECTED: no backup can be taken now (4: ");
+    expect(others).toContain("  server      did not tell all within 1 s; look at: prometheus-backup.sh check");
   });
 
   test("each repository with what is known of it from the last look, and when that was", () => {
@@ -292,11 +338,7 @@ describe("check ends at a person", () => {
         ),
       ]) as string[],
     });
-    data.configure({
-      TEXTFILE_DIR: data.at("textfiles"),
-      RUN_CALENDAR: "*-*-* 02:00:00",
-      DRILL_CALENDAR: "Sun *-*-* 04:07:00",
-    });
+    configure();
   });
 
   test("what could not be looked at is no failure of its own, and no success either", () => {

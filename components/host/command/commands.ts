@@ -259,8 +259,8 @@ export const hostCommands: readonly HostCommand[] = [
     summary: "whether this host is protected, the last and the next run, the server",
     about:
       "The verdict first, then what it is taken from: what this host has noted of its runs and repositories, and " +
-      "whether each repository answers now. They are asked side by side, and one from which nothing comes for 20 " +
-      "seconds does not answer.",
+      "whether the server and each repository answer now. They are asked side by side, and one from which nothing " +
+      "comes for 20 seconds does not answer. It ends with 0 whatever the verdict; check ends with what is wrong.",
     options: [json],
     examples: [
       { line: "status", text: "where the host stands" },

@@ -2,7 +2,7 @@
 # Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have
 # noted, and whether each repository answers now.
 
-# status_report SERVER TSDB: everything as one JSON object.
+# status_report: everything as one JSON object. Needs await_status_of_server.
 status_report() {
   local key wounds="$SCRATCH/wounds.json" next="" next_drill=""
   take_note wounds "$STATE_DIR/wounds.json" >"$wounds" || : >"$wounds"
@@ -11,8 +11,10 @@ status_report() {
   for key in "${REPOSITORY_NAMES[@]}"; do contents_of "$key"; done >"$SCRATCH/contents"
   answers_of_repositories >"$SCRATCH/answers"
   for key in "${!METRICS[@]}"; do printf '%s\t%s\n' "$key" "${METRICS[$key]}"; done |
-    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" --argjson server "$1" \
-    --argjson tsdb "$2" --slurpfile wounds "$wounds" \
+    jq --raw-input --slurp --arg host "$HOST_NAME" --arg environment "$ENVIRONMENT" \
+      --slurpfile server "$SCRATCH/server.now" --slurpfile tsdb "$SCRATCH/tsdb.now" \
+      --argjson serverCode "$SERVER_CODE" --rawfile why "$SCRATCH/server.words" \
+      --arg serverMeaning "$(exit_meaning "$SERVER_CODE")" --slurpfile wounds "$wounds" \
       --slurpfile contents "$SCRATCH/contents" --slurpfile answers "$SCRATCH/answers" --argjson next "${next:-null}" \
       --argjson nextDrill "${next_drill:-null}" \
       --argjson interval "$EXPECTED_INTERVAL_SECONDS" --argjson drillInterval "${DRILL_INTERVAL_SECONDS:-null}" \
@@ -37,18 +39,22 @@ standing_filter() {
   ([split("\n")[] | select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {}) as $m
   | (reduce $answers[] as $one ({}; .[$one.name] = $one.error)) as $errors
   | def ago: ($now - .) | duration + " ago"; def old: ($now - .) | duration + " old";
-    (if $m.last_run_timestamp_seconds == null then "no run has ended on this host yet"
+    ($m.last_success_timestamp_seconds
+      | if . then "the last good backup is \(old)" else "no good backup is known to this host" end) as $last
+  | (if $serverCode != 0
+        then "no backup can be taken now (\($serverCode): \($serverMeaning)); \($last)"
+      elif $m.last_run_timestamp_seconds == null then "no run has ended on this host yet"
       elif ($m.last_exit_code // 0) != 0
         then "the last run failed \($m.last_run_timestamp_seconds | ago) (\($lastCode))"
-      elif $m.last_success_timestamp_seconds == null then "no good backup is known to this host"
+      elif $m.last_success_timestamp_seconds == null then $last
       elif $now - $m.last_success_timestamp_seconds > $interval + $late
-        then "the last good backup is \($m.last_success_timestamp_seconds | old), and one is due every \($interval | duration)"
+        then "\($last), and one is due every \($interval | duration)"
       elif $m.suspect == 1 then "the newest backup is far smaller than the one before. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
       elif ($m.verify_last_exit_code // 0) != 0 then "the last verification or drill failed (\($verifyCode))"
       elif any($errors[]; .) then "repository \([$answers[] | select(.error) | .name] | join(", ")) does not answer"
       else null end) as $against
   | {$host, $environment, protected: ($against == null),
-      verdict: ($against // "the last good backup is \($m.last_success_timestamp_seconds | old)\(if $m.drill_last_success_timestamp_seconds == null then ", and no drill has proven one yet" else "" end)"),
+      verdict: ($against // "\($last)\(if $next == null then ", and when the next run comes is not known" else "" end)\(if $m.drill_last_success_timestamp_seconds == null then ", and no drill has proven one yet" else "" end)"),
       lastRun: (if $m.last_run_timestamp_seconds == null then null
         else {at: ($m.last_run_timestamp_seconds | todate), exitCode: $m.last_exit_code,
           seconds: $m.last_duration_seconds} end),
@@ -61,7 +67,11 @@ standing_filter() {
         | . + {lastSuccess: ($m["repository_last_success_timestamp_seconds|repository=\(.name)"]
         | if . then todate else null end),
         lastExitCode: $m["repository_last_exit_code|repository=\(.name)"], error: $errors[.name]}],
-      $server, $tsdb, wounds: ($wounds[0] // null), metrics: $m}
+      server: ($server[0] // null), tsdb: ($tsdb[0] // null),
+      serverError: (if $serverCode == 0 then null
+        else {exitCode: $serverCode, words: ($why | rtrimstr("\n")
+          | if . == "" then "cannot be asked; look at: prometheus-backup.sh check" else . end)} end),
+      wounds: ($wounds[0] // null), metrics: $m}
 JQ
 }
 
@@ -87,10 +97,10 @@ status_text() {
     (if .damaged + .lost == [] then empty
       else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
   (if .server then
-    "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi | if . == "true" then "on" else "off" end), \(.server.dataBytes | size) in \(.server.dataDirectory)",
+    "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi | if . == "true" then "on" else "off" end), \(.server.dataBytes | if . then size else "not measured yet" end) in \(.server.dataDirectory)",
     (if .tsdb then "  head        \(.tsdb.series) series" else empty end),
-    "  leftovers   \(if .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
-  else "  server      does not answer" end)
+    "  leftovers   \(if .server.leftoverSnapshots == null then "not looked for" elif .server.leftoverSnapshots == [] then "none" else (.server.leftoverSnapshots | join(", ")) + "; those that nobody else made go with: rm -r -- " + (.server.dataDirectory as $at | .server.leftoverSnapshots | map(["\($at)/snapshots/\(.)"] | @sh) | join(" ")) end)"
+  else "  server      \(.serverError.words)" end)
 JQ
 }
 
@@ -108,33 +118,60 @@ answers_of_repositories() {
 # command_status [--json]: whether this host is protected, then what that is taken from (status_report). A server or a
 # repository that does not answer is a fact here, not an error.
 command_status() {
-  local json server=null tsdb=null
+  local json SERVER_CODE=0
   read_options status "$@"
   json=${OPTIONS[json]:-false}
   open_state
   load_metrics
   require_tools
   ask_repositories "$HOST_NAME" "${!REPOSITORY_NAMES[@]}"
-  in_background status_of_server 2>/dev/null
-  if wait "$CHILD" 2>/dev/null; then server="$(cat -- "$SCRATCH/server")" tsdb="$(cat -- "$SCRATCH/tsdb")"; fi
-  status_report "$server" "$tsdb" >"$SCRATCH/status.json"
+  await_status_of_server
+  status_report >"$SCRATCH/status.json"
   if [[ $json == true ]]; then
     jq . "$SCRATCH/status.json"
   else
-    jq --raw-output "$(status_text)" "$SCRATCH/status.json"
+    jq --raw-output "$(status_text)" "$SCRATCH/status.json" | signs
   fi >"$SCRATCH/result"
   print_result "$SCRATCH/result"
 }
 
-# status_of_server: SCRATCH/server and SCRATCH/tsdb as JSON; a job, because it may end with 4.
+# await_status_of_server: SCRATCH/server.now and SCRATCH/tsdb.now as JSON, as far as they were known in time, and
+# SERVER_CODE with SCRATCH/server.words where the server cannot be used.
+await_status_of_server() {
+  local until=$(( EPOCHSECONDS + ANSWER_PATIENCE_SECONDS ))
+  : >"$SCRATCH/server.now" && : >"$SCRATCH/tsdb.now" && : >"$SCRATCH/server.words"
+  in_background status_of_server 2>"$SCRATCH/server.words"
+  until has_ended "$CHILD" || (( EPOCHSECONDS >= until )); do sleep 0.05; done
+  if has_ended "$CHILD"; then wait "$CHILD" 2>/dev/null || SERVER_CODE=$?; else
+    # Such as behind a mount whose server is gone.
+    leave_behind "$CHILD"
+    if [[ ! -s $SCRATCH/server.now ]]; then SERVER_CODE=$EXIT_SERVER; fi
+    printf 'did not tell all within %d s; look at: prometheus-backup.sh check\n' "$ANSWER_PATIENCE_SECONDS" \
+      >"$SCRATCH/server.words"
+  fi
+  sed --in-place 's/^prometheus-backup: error: //' "$SCRATCH/server.words"
+  sed --in-place '$!d' "$SCRATCH/server.words"
+}
+
+# status_of_server: the job of await_status_of_server. Ends as require_server and read_server do. How much there is on
+# the disk comes last, as that may take long.
 status_of_server() {
+  local LOOKS_ONLY=true
   require_server
   read_server
-  jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" \
-    --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
-    --argjson dataBytes "$(bytes_below "$DATA_DIRECTORY" --exclude snapshots)" \
-    --argjson leftoverSnapshots "$(list_snapshots | jq --raw-input . | jq --slurp .)" '$ARGS.named' >"$SCRATCH/server"
+  note_status null null
   api GET /api/v1/status/tsdb
   api_value tsdb '{series: .headStats.numSeries, chunks: .headStats.chunkCount, topMetrics: .seriesCountByMetricName}' \
-    >"$SCRATCH/tsdb" || printf 'null\n' >"$SCRATCH/tsdb"
+    >"$SCRATCH/tsdb.new" || printf 'null\n' >"$SCRATCH/tsdb.new"
+  mv -f -- "$SCRATCH/tsdb.new" "$SCRATCH/tsdb.now"
+  note_status "$(bytes_below "$DATA_DIRECTORY" --exclude snapshots)" \
+    "$(list_snapshots | jq --raw-input . | jq --slurp .)"
+}
+
+# note_status BYTES LEFTOVERS: SCRATCH/server.now, whole at any time.
+note_status() {
+  jq --null-input --arg version "$SERVER_VERSION" --arg retention "$RETENTION_TIME" \
+    --arg dataDirectory "$DATA_DIRECTORY" --arg adminApi "$ADMIN_API" \
+    --argjson dataBytes "$1" --argjson leftoverSnapshots "$2" '$ARGS.named' >"$SCRATCH/server.new"
+  mv -f -- "$SCRATCH/server.new" "$SCRATCH/server.now"
 }

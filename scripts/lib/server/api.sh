@@ -87,9 +87,12 @@ require_server() {
   fi
 }
 
-# server_fault FACT ACTION: ends with 4 and says how old the last good backup is.
+# server_fault FACT ACTION: ends with 4 and says how old the last good backup is, for a command that was to do
+# something.
 server_fault() {
-  die "$EXIT_SERVER" "Prometheus at $PROMETHEUS_URL $1; nothing was done, $(last_success_in_words)" "$2"
+  local outcome=""
+  if [[ ${LOOKS_ONLY:-false} == false ]]; then outcome="; nothing was done, $(last_success_in_words)"; fi
+  die "$EXIT_SERVER" "Prometheus at $PROMETHEUS_URL $1$outcome" "$2"
 }
 
 # version_at_least VERSION WANTED: compares dotted numbers ("2.42.0+ds" is 2.42.0).
