@@ -1,6 +1,7 @@
 // Manifests that another host of the bucket has put there: each is judged once a day, not once in every command.
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { packed } from "../tools/manifest";
 import { DataDirectory } from "./dataDirectory";
 
 let data: DataDirectory;
@@ -71,15 +72,37 @@ test("one that is whole again counts at once, and another day looks anew", () =>
   data.put(`repository/prom-1/backups/${name}`, whole);
 });
 
-test.each([
-  ["jq is killed", 'jq() { if [[ "$*" == *--sort-keys* ]]; then return 137; fi; command jq "$@"; }'],
+const FAULTS: [string, string][] = [
+  ["jq is killed", 'jq() { if [[ "$*" == --slurp\\ *--sort-keys* ]]; then return 137; fi; command jq "$@"; }'],
   ["zstd is killed", 'as_backup_user() { if [[ $1 == zstd ]]; then return 137; fi; "$@"; }'],
   [
     "the digest cannot be worked out",
     'openssl() { if [[ "${FUNCNAME[*]}" == *check_manifest* ]]; then return 1; fi; command openssl "$@"; }',
   ],
-])("what was this host's fault is not remembered: %s", (_, fault) => {
+];
+
+test.each(FAULTS)("what was this host's fault is not remembered: %s", (_, fault) => {
   fs.rmSync(data.at("state/cache"), { recursive: true, force: true });
   const told = (more: string) => data.call("prune --dry-run", more).stdout.includes("a manifest cannot be read");
   expect([told(fault), told("")]).toEqual([true, false]);
+});
+
+test.each(FAULTS)("nor is it told as damage: %s", (_, fault) => {
+  const anew = (words: string) => {
+    fs.rmSync(data.at("state/cache"), { recursive: true, force: true });
+    return data.call(words, fault);
+  };
+  const verified = anew("verify");
+  expect([verified.code, verified.stderr]).toEqual([8, expect.stringContaining("could not be judged") as string]);
+  expect(verified.stderr).not.toContain("damaged");
+  data.put(at(0), packed(JSON.stringify({ ...data.manifest(), blocks: 5 })));
+  const listed = anew("list");
+  data.remove(at(0));
+  expect([listed.code, listed.stdout + listed.stderr]).toEqual([8, expect.not.stringMatching(/DAMAGED/) as string]);
+  expect(listed.stdout).toContain("NOT READ: a program of this host failed");
+  const run = anew("run");
+  expect([run.code, run.stderr]).toEqual([8, expect.stringContaining("the new backup is complete there") as string]);
+  expect(fs.readFileSync(data.at("state/metrics.state"), "utf8")).toMatch(
+    /repository_damaged_backups\|repository=local\t0$/m,
+  );
 });

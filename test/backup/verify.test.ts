@@ -78,3 +78,13 @@ test("one on a path that the backup user may not open ends with 8; one that is g
     `${object(1)}\tis missing or cannot be read\n${object(3)}\thas another checksum\n`,
   ]);
 });
+
+test.each([
+  ["killed", 'as_backup_user() { if [[ $* == openssl*2.tar.zst ]]; then kill -KILL $BASHPID; fi; "$@"; }'],
+  ["not there", 'as_backup_user() { if [[ $* == openssl*2.tar.zst ]]; then shift; no-such-program; else "$@"; fi; }'],
+])("an object whose checksum program is %s is not judged", (_, failing) => {
+  const { code, stdout, stderr } = verify("", "path", `${shell.directory}/place`, failing);
+  expect([code, stdout]).toEqual([8, ""]);
+  expect(stderr).toContain(`2.tar.zst could be worked out (openssl failed, or was killed)`);
+  expect(stderr).not.toMatch(/damaged|missing/);
+});

@@ -215,6 +215,34 @@ slowTest("one that has vanished from the remote since it was listed does not sto
   expect(blocksIn("stage")).toEqual(every);
 });
 
+// Of the fetch of one object alone; each is what a kernel without memory does to a program.
+const KILLED = ["zstd --decompress", "tar --extract", "cat --", "openssl dgst"];
+test.each(variants(KILLED.slice(0, 1), KILLED.slice(1)))(
+  "an object on which '%s' was killed is neither damaged nor noted as such",
+  program => {
+    const killing = `unpack_batch() { return 1; }
+      as_owner() { if [[ $* == "${program}"* ]]; then cat >/dev/null; kill -KILL $BASHPID; else "$@"; fi; }
+      as_backup_user() { if [[ $* == "${program}"* ]]; then kill -KILL $BASHPID; else "$@"; fi; }`;
+    const { code, stderr } = fetchAll([pack("A")], `PARALLEL=1; ${killing}`);
+    expect([code, stderr.match(/damaged|missing/g)]).toEqual([8, null]);
+    expect(stderr).toContain(object("A"));
+    expect(fs.existsSync(at("state/damaged"))).toBe(false);
+  },
+);
+
+test("an object as recorded that nobody can unpack is noted", () => {
+  fs.mkdirSync(at("source/x"), { recursive: true });
+  const block = pack("A") as { objectSha256: string; objectBytes: number };
+  const junk = randomBytes(1000);
+  for (const repository of ["local", "second"]) {
+    fs.writeFileSync(inRepository(repository, "A"), junk);
+  }
+  const recorded = { objectBytes: junk.length, objectSha256: createHash("sha256").update(junk).digest("hex") };
+  const { code, stderr } = fetchAll([{ ...block, ...recorded }]);
+  expect([code, stderr]).toEqual([9, expect.stringContaining(`${object("A")} cannot be unpacked`) as string]);
+  expect(fs.readFileSync(at("state/damaged/local"), "utf8")).toBe(`${object("A")}\n`);
+});
+
 test("an object as recorded that holds something else than the manifest says is refused", () => {
   const sizes = fetchAll(["A", "B"].map(letter => pack(letter, letter === "B" ? { recorded: { bytes: 50_021 } } : {})));
   expect([sizes.code, sizes.stderr]).toEqual([

@@ -61,7 +61,7 @@ store_in_repository() {
   # From here on the backup is complete, whatever happens.
   mv -fT -- "$plan.manifest.summary" "$summary"
   {
-    printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "${#UNSOUND[@]}"
+    printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$(( ${#UNSOUND[@]} - ${#UNJUDGED[@]} ))"
     printf 'repository_future_backups|repository=%s\t%d\n' "$REPOSITORY" "$(future_backups)"
     printf 'last_stage_duration_seconds|stage=upload\t%s\n' $(( SECONDS - started ))
   } >>"$summary"
@@ -72,6 +72,10 @@ store_in_repository() {
   note_contents
   write_catalog
   printf 'last_stage_duration_seconds|stage=prune\t%s\n' $(( SECONDS - started )) >>"$summary"
+  if (( ${#UNJUDGED[@]} > 0 )); then
+    REPOSITORY_ERROR="a program of this host failed (above)"
+    repository_fault "manifests could not be judged: ${UNJUDGED[*]:0:3}"
+  fi
 }
 
 # pin_new: the backup of this run is kept whatever retention says. Ends with 8 if that cannot be written.

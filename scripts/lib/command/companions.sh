@@ -80,7 +80,8 @@ fetch_companions() {
 
 # unpack_companions DIR: standard input is their object.
 unpack_companions() {
-  zstd --decompress --stdout --quiet | tar --extract --directory "$1" --no-same-owner --no-same-permissions
+  local unpacker=(zstd --decompress --stdout --quiet)
+  unpack_members "$1"
 }
 
 # check_companions DIR: just the files that the manifest names, and no link among them. False sets FETCH_ERROR.

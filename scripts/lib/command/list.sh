@@ -31,6 +31,11 @@ command_list() {
       continue
     fi
     list_rows >>"$SCRATCH/list"
+    # A text in it has a backslash before each quote.
+    if grep --quiet --fixed-strings '"unread":true' -- "$SCRATCH/summaries.list"; then
+      warn "repository $REPOSITORY ($REPOSITORY_SHOWN): a manifest could not be judged, because a program of this host failed"
+      UNREAD+=("$REPOSITORY")
+    fi
     if [[ $host == "$HOST_NAME" && -z ${LOCATION:-} ]]; then note_contents; fi
   done
   printf -v now '%(%s)T' -1
@@ -95,10 +100,11 @@ list_rows() {
     split("\t") as [$missing, $bad, $pinned, $json] | ($json | fromjson)
     | ($missing | tonumber) as $missingObjects | ($bad | tonumber) as $damagedObjects
     | {name, host: $host, $repository, complete: (.damaged != true and $missingObjects + $damagedObjects == 0),
-        suspect: (.suspect != null), suspectReason: .suspect, damaged: (.damaged == true and .newer != true),
+        suspect: (.suspect != null), suspectReason: .suspect,
+          damaged: (.damaged == true and .newer != true and .unread != true),
           $missingObjects, $damagedObjects,
         pinned: ($pinned == "true"), note: (.note // null)}
-      + (if .newer then {newer} else {} end)
+      + (if .newer then {newer} else {} end) + (if .unread then {unread} else {} end)
       + if .damaged then {startedAt: null, sizeBytes: 0, sentBytes: 0, blocks: 0, samples: 0,
         oldestSample: null, newestSample: null}
       else {host, lacks: (.lacks // 0), lost: (.lost // [] | length), startedAt, source, layout, head, sizeBytes,
@@ -146,7 +152,8 @@ list_table() {
     .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size),
       (.sentBytes | size), .blocks,
     "\(.oldestSample | day) … \(.newestSample | day)", .repository,
-    ([(if .newer then "NEWER than this version, which cannot read it" elif .damaged
+    ([(if .newer then "NEWER than this version, which cannot read it" elif .unread
+      then "NOT READ: a program of this host failed" elif .damaged
       then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
         (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | objects)" else empty end),
         (if (.missingObjects // 0) > 0

@@ -72,7 +72,7 @@ check_sample() {
 
 # verify_repository INDEX BACKUP SAMPLE: one repository of command_verify, as a job.
 verify_repository() {
-  local backup=$2 sample=$3 started=$SECONDS bad objects bytes
+  local backup=$2 sample=$3 started=$SECONDS bad objects bytes status=0
   select_repository "$1"
   repository_list || repository_fault "cannot be listed"
   if [[ $backup == latest ]]; then
@@ -80,8 +80,9 @@ verify_repository() {
   fi
   if [[ -z $backup ]] || ! object_bytes "backups/$backup.json" >/dev/null; then exit "$EXIT_NOT_FOUND"; fi
   MANIFEST="$SCRATCH/verify.json"
-  repository_read "backups/$backup.json" "$MANIFEST" || repository_fault "the manifest"
-  if ! check_manifest "$backup" "$MANIFEST"; then
+  read_manifest "$backup" "$MANIFEST" || status=$?
+  if (( status == 3 )); then repository_fault "the manifest"; fi
+  if (( status != 0 )); then
     die "$EXIT_VERIFICATION" "repository $REPOSITORY: $REPOSITORY_ERROR" \
       "use another backup or repository: $(as_typed list "$HOST_NAME")"
   fi

@@ -37,7 +37,7 @@ JQ
 # judge_gone: how each block of SCRATCH/gone went: by the last good backup that holds it, and the next good one. Writes
 # OLDER, and notes what is explained, so that nobody asks again.
 judge_gone() {
-  local last next pair
+  local last next pair status
   cut -f 3 "$SCRATCH/gone" >"$SCRATCH/gone.objects"
   find_holders "$SCRATCH/gone.objects" >"$SCRATCH/holders"
   # What is not suspect has no other value there; inside a text the quotes would have a backslash.
@@ -47,8 +47,13 @@ judge_gone() {
   : >"$SCRATCH/how"
   cut -f 1,2 "$SCRATCH/pairs" | sort --unique | while IFS=$'\t' read -r last next; do
     if ! older_manifest "$last"; then UNEXPLAINED=$(( UNEXPLAINED + 1 )); continue; fi
-    pair=("$OLDER_MANIFEST")
-    if [[ $next != - ]] && older_manifest "$next"; then pair+=("$OLDER_MANIFEST"); fi
+    pair=("$OLDER_MANIFEST") status=0
+    if [[ $next != - ]]; then
+      older_manifest "$next" || status=$?
+      # What it would say against a loss, nobody knows.
+      if (( status == 3 )); then UNEXPLAINED=$(( UNEXPLAINED + 1 )); continue; fi
+      if (( status == 0 )); then pair+=("$OLDER_MANIFEST"); fi
+    fi
     jq --null-input --compact-output --rawfile pairs "$SCRATCH/pairs" --argjson older "[]" "${WOUNDS_ARGUMENTS[@]}" \
       "$(wounds_filter; how_filter)" "${pair[@]}" >>"$SCRATCH/how"
   done

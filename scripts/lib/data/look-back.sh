@@ -90,14 +90,17 @@ learn_from() {
   cat -- "$SCRATCH/learned.new" >>"$BLOCK_FACTS"
 }
 
-# older_manifest NAME: OLDER_MANIFEST: a copy of a backup's manifest, checked. False if it is not as it was written.
+# older_manifest NAME: OLDER_MANIFEST: a copy of a backup's manifest, checked. False if it is not as it was written; one
+# that nobody could judge (status 3) is added to UNJUDGED.
 older_manifest() {
+  local status=0
   OLDER_MANIFEST="$SCRATCH/look-back-manifest.$REPOSITORY.$1"
   if [[ -s $OLDER_MANIFEST ]]; then return 0; fi
-  if ! { copy_manifest "$1" "$OLDER_MANIFEST" && check_manifest "$1" "$OLDER_MANIFEST"; }; then
-    rm -f -- "$OLDER_MANIFEST"
-    return 1
-  fi
+  judge_manifest "$1.json" "$OLDER_MANIFEST" || status=$?
+  if (( status == 0 )); then return 0; fi
+  rm -f -- "$OLDER_MANIFEST"
+  if (( status == 3 )) && ! is_one_of "$1" "${UNJUDGED[@]}"; then UNJUDGED+=("$1"); fi
+  return "$status"
 }
 
 # find_holders FILE [SPANS]: the backups that hold one of the objects in FILE, oldest first: {name, objects}, a line

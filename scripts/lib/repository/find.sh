@@ -46,7 +46,7 @@ complete_name() {
 }
 
 # open_repositories HOST: reads the list of every repository that answers, side by side. Sets OPEN_REPOSITORIES, and
-# UNREACHABLE (words), to which try_backup adds where a manifest is listed that cannot be fetched.
+# UNREACHABLE (words), to which try_backup adds where a manifest is listed that cannot be fetched or judged.
 open_repositories() {
   local host=$1 type index wanted=()
   OPEN_REPOSITORIES=() UNREACHABLE=()
@@ -165,17 +165,15 @@ backup_names() {
 # Status 2: only an incomplete one was found (selected all the same); 1: none. What speaks against one that is listed is
 # added to FIND_NOTES.
 try_backup() {
-  local name=$1 host=$2 index partial="" lacking damaged
+  local name=$1 host=$2 index partial="" lacking damaged status
   for index in "${OPEN_REPOSITORIES[@]}"; do
     select_repository "$index" "$host"
     if ! object_bytes "backups/$name.json" >/dev/null; then continue; fi
     MANIFEST="$SCRATCH/manifest.$index.json"
-    if ! repository_read "backups/$name.json" "$MANIFEST"; then
-      note_unreachable
-      FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR")
-      continue
-    fi
-    if ! check_manifest "$name" "$MANIFEST"; then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
+    status=0
+    read_manifest "$name" "$MANIFEST" || status=$?
+    if (( status == 3 )); then note_unreachable; fi
+    if (( status != 0 )); then FIND_NOTES+=("$REPOSITORY: $REPOSITORY_ERROR"); continue; fi
     lacking="$(lacking_objects "$MANIFEST")" damaged="$(damaged_objects "$MANIFEST")"
     if (( lacking + damaged == 0 )); then
       BACKUP_COMPLETE=true BACKUP_FLAWS=""

@@ -62,8 +62,8 @@ unpack_manifests() {
   as_backup_user zstd --decompress --force --stdout --quiet --memory=16MB -- "$@" 2>/dev/null | head --bytes "$limit"
 }
 
-# unpack_manifest FILE: its text in its place. False sets REPOSITORY_ERROR to what is wrong. Nothing here takes more
-# time, memory or disk than a manifest of the largest size, whatever FILE holds.
+# unpack_manifest FILE: its text in its place. False sets REPOSITORY_ERROR to what is wrong, with status 3 if its bytes
+# do not say that. Nothing here takes more time, memory or disk than a manifest of the largest size, whatever is in it.
 unpack_manifest() {
   local status=0
   if is_packed "$1"; then
@@ -74,7 +74,9 @@ unpack_manifest() {
   if is_too_large "$1"; then REPOSITORY_ERROR="it has more than $TOO_LARGE, which no manifest has"
   elif (( status != 0 )); then
     # zstd's reason, behind the name that it has for its input.
-    REPOSITORY_ERROR="it cannot be unpacked ($(sed --quiet '1 { s/.*: *\([A-Za-z].*[a-z]\) *$/\1/p }' "$1.words"))"
+    REPOSITORY_ERROR="$(sed --quiet '1 { s/.*: *\([A-Za-z].*[a-z]\) *$/\1/p }' "$1.words")"
+    REPOSITORY_ERROR="it cannot be unpacked (${REPOSITORY_ERROR:-status $status})"
+    if ! grep --quiet --extended-regexp -- "$BAD_BYTES" "$1.words"; then return 3; fi
   else return 0
   fi
   return 1
@@ -161,28 +163,32 @@ JQ
 }
 
 # read_manifest BACKUP FILE: a fresh copy from the selected repository, checked against its digest; sets what read_facts
-# sets. False with REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know.
+# sets. False with REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know, with
+# the status of check_manifest, or 3.
 read_manifest() {
-  if ! repository_read "backups/$1.json" "$2"; then return 1; fi
+  if ! repository_read "backups/$1.json" "$2"; then return 3; fi
   check_manifest "$1" "$2"
 }
 
 # check_manifest BACKUP FILE: the same for a manifest that is in FILE already: the gate that every manifest passes
-# before anything of it is used. FILE has its text afterwards. Status 2 if a newer version wrote it. M_SURE says whether
-# its bytes speak against it, and not a program that was killed or a disk of this host that is full.
+# before anything of it is used. FILE has its text afterwards. Status 1 if its bytes speak against it, 2 if a newer
+# version wrote it, 3 if nobody could judge it: a program was killed or a disk of this host is full.
 check_manifest() {
-  local backup=$1 target=$2 digest
-  M_SURE=false
-  if ! unpack_manifest "$target"; then
-    if [[ $REPOSITORY_ERROR == "it has more than"* ]] || grep --quiet --extended-regexp -- "$BAD_BYTES" "$target.words"
-    then M_SURE=true; fi
-    REPOSITORY_ERROR="backups/$backup.json is damaged: $REPOSITORY_ERROR"
-    return 1
+  local backup=$1 target=$2 digest status=0
+  unpack_manifest "$target" || status=$?
+  if (( status == 1 )); then REPOSITORY_ERROR="backups/$backup.json is damaged: $REPOSITORY_ERROR"; return 1; fi
+  if (( status != 0 )); then
+    REPOSITORY_ERROR="backups/$backup.json could not be judged: $REPOSITORY_ERROR"
+    return 3
   fi
-  if ! jq --slurp --raw-output --compact-output --sort-keys \
+  jq --slurp --raw-output --compact-output --sort-keys \
     --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" \
-    "$target" >"$target.facts" 2>"$target.words"; then
-    if [[ "$(<"$target.words")" =~ $BAD_TEXT ]]; then M_SURE=true; fi
+    "$target" >"$target.facts" 2>"$target.words" || status=$?
+  if (( status != 0 )); then
+    if [[ ! "$(<"$target.words")" =~ $BAD_TEXT ]]; then
+      REPOSITORY_ERROR="backups/$backup.json could not be judged: jq ended with $status"
+      return 3
+    fi
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
     if [[ "$(<"$target.words")" == *"several texts"* ]]; then
       REPOSITORY_ERROR="backups/$backup.json is damaged: more than one manifest, or something behind it"
@@ -190,7 +196,6 @@ check_manifest() {
     return 1
   fi
   read_facts "$target"
-  M_SURE=true
   if [[ $M_FORMAT =~ ^[1-9][0-9]{0,8}$ ]] && (( M_FORMAT > MANIFEST_FORMAT )); then
     REPOSITORY_ERROR="backups/$backup.json has format $M_FORMAT and is newer than this version, which reads formats 1 to $MANIFEST_FORMAT (install a newer one here)"
     return 2
@@ -199,8 +204,11 @@ check_manifest() {
     return 1
   fi
   digest="$(tail -n 1 -- "$target.facts" | openssl dgst -sha256 -r)" || digest=""
+  if [[ -z $digest ]]; then
+    REPOSITORY_ERROR="backups/$backup.json could not be judged: openssl gave no checksum of it"
+    return 3
+  fi
   if [[ $digest != "$M_DIGEST "* ]]; then
-    if [[ -z $digest ]]; then M_SURE=false; fi
     REPOSITORY_ERROR="backups/$backup.json is damaged: its digest does not match"
     return 1
   fi
@@ -214,15 +222,16 @@ check_manifest() {
   fi
 }
 
-# find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written, oldest
-# first, GOOD_SAMPLES, for the name of each its samples ("-" if it is suspect), and UNSOUND, the names of the others, of
-# which it warns. Needs repository_open. Runs and repairs take entries over from old manifests, so what one bit makes of
-# a damaged one must not get into a new one. Checksums of those whose digest was right are noted, because comparing them
-# costs a fiftieth of working out a digest.
+# find_sound_manifests: sets SOUND, the paths of the newest manifests in MANIFESTS that are as they were written,
+# oldest first, GOOD_SAMPLES, for the name of each its samples ("-" if it is suspect), and UNSOUND, the names of the
+# others, of which it warns; UNJUDGED, those of them of which that is not their bytes' fault. Needs repository_open.
+# Runs and repairs take entries over from old manifests, so what one bit makes of a damaged one must not get into a
+# new one. Checksums of those whose digest was right are noted, because comparing them costs a fiftieth of working out
+# a digest.
 find_sound_manifests() {
-  local notes="$STATE_DIR/cache/formed/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=()
+  local notes="$STATE_DIR/cache/formed/$REPOSITORY" copy="$SCRATCH/sound.json" sum name samples names=() files=() status
   local -A known=()
-  SOUND=() UNSOUND=()
+  SOUND=() UNSOUND=() UNJUDGED=()
   # Of versions that looked at less.
   if [[ -d $STATE_DIR/cache/sound ]]; then rm -rf -- "$STATE_DIR/cache/sound"; fi
   read_misdated
@@ -242,10 +251,15 @@ find_sound_manifests() {
   manifest_sums "${files[@]}"
   read_refused
   for name in "${names[@]}"; do
-    sum="${SUMS[$name]:-}"
-    if [[ -n ${known["$sum $name"]:-} ]]; then GOOD_SAMPLES[$name]=${known["$sum $name"]}
-    elif judge_manifest "$name" "$copy"; then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
+    sum="${SUMS[$name]:-}" status=0
+    if [[ -n ${known["$sum $name"]:-} ]]; then
+      GOOD_SAMPLES[$name]=${known["$sum $name"]}
     else
+      judge_manifest "$name" "$copy" || status=$?
+      if (( status == 0 )); then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
+    fi
+    if (( status != 0 )); then
+      if (( status == 3 )); then UNJUDGED+=("${name%.json}"); fi
       warn "repository $REPOSITORY: $REPOSITORY_ERROR; nothing that it says is used. See: prometheus-backup.sh verify ${name%.json}"
       UNSOUND+=("${name%.json}")
       continue
@@ -290,7 +304,8 @@ read_refused() {
   done <"$REFUSED_NOTES"
 }
 
-# note_refused NAME STATUS: that check_manifest gave STATUS for the manifest in that file, with REPOSITORY_ERROR.
+# note_refused NAME STATUS: that check_manifest gave STATUS for the manifest in that file, with REPOSITORY_ERROR, if its
+# bytes say that.
 note_refused() {
   local sum=${SUMS[$1]:-}
   if [[ -z $sum || ! $2 =~ ^[12]$ ]]; then return 0; fi
@@ -299,15 +314,15 @@ note_refused() {
 }
 
 # judge_manifest NAME FILE: check_manifest for the manifest in that file of MANIFESTS, of which FILE gets a copy, unless
-# it was refused earlier today. What may have been this host's fault is not remembered. Needs manifest_sums and
-# read_refused.
+# it was refused earlier today; with the same status. What nobody could judge is not remembered. Needs manifest_sums
+# and read_refused.
 judge_manifest() {
   local earlier="${REFUSED["${SUMS[$1]:-} $1"]:-}" status=0
   if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
   REPOSITORY_ERROR="backups/$1 cannot be read"
-  copy_manifest "${1%.json}" "$2" || return 1
+  copy_manifest "${1%.json}" "$2" || return 3
   check_manifest "${1%.json}" "$2" || status=$?
-  if (( status != 0 )) && [[ $M_SURE == true ]]; then note_refused "$1" "$status"; fi
+  if (( status != 0 )); then note_refused "$1" "$status"; fi
   return "$status"
 }
 

@@ -96,18 +96,20 @@ remove_own_partials() {
   return 0
 }
 
-# hash_path: for object names on standard input, "sha256<TAB>object" lines, without a sum for those that cannot be read.
-# False if one is there and cannot even be opened.
+# hash_path: for object names on standard input, "sha256<TAB>object" lines, without a sum for those that are not there,
+# are no plain file, or that the disk does not give. False if anything else kept one from being read.
 hash_path() {
-  local object sum status=0
+  local object file words="$SCRATCH/hash.$BASHPID" sum status=0
   while IFS= read -r object; do
+    file="$REPOSITORY_ROOT/$object" sum=""
     # Whoever opens a pipe waits.
-    if [[ -e $REPOSITORY_ROOT/$object && ! -f $REPOSITORY_ROOT/$object ]]; then printf '\t%s\n' "$object"; continue; fi
-    sum="$(as_backup_user openssl dgst -sha256 -r -- "$REPOSITORY_ROOT/$object" 2>/dev/null | cut -c 1-64)" || sum=""
-    printf '%s\t%s\n' "$sum" "$object"
-    if [[ -z $sum && -e $REPOSITORY_ROOT/$object ]] && ! as_backup_user test -r "$REPOSITORY_ROOT/$object"; then
-      REPOSITORY_ERROR="'$BACKUP_USER' may not read $REPOSITORY_ROOT/$object" status=1
+    if [[ -f $file || ! -e $file ]]; then
+      sum="$(as_backup_user openssl dgst -sha256 -r -- "$file" 2>"$words" | cut -c 1-64)" || sum=""
     fi
+    printf '%s\t%s\n' "$sum" "$object"
+    if [[ -n $sum || ! -f $file ]] || grep --quiet --ignore-case 'input/output error' -- "$words"; then continue; fi
+    status=1 REPOSITORY_ERROR="no checksum of $file could be worked out (openssl failed, or was killed)"
+    if ! as_backup_user test -r "$file"; then REPOSITORY_ERROR="'$BACKUP_USER' may not read $file"; fi
   done
   return "$status"
 }

@@ -6,9 +6,11 @@
 prune_after_run() {
   local plan="$SCRATCH/prune.$REPOSITORY" names
   plan_prune "$plan"
-  { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then damaged_summaries; fi; } | sort --unique |
+  { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then flagged_summaries damaged; fi; } | sort --unique |
     sed '/^$/d' >"$SCRATCH/damaged.names"
-  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" "$(wc -l <"$SCRATCH/damaged.names")" >>"$1"
+  { printf '%s\n' "${UNJUDGED[@]}"; flagged_summaries unread; } | sort --unique >"$SCRATCH/unread.names"
+  printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" \
+    "$(comm -23 "$SCRATCH/damaged.names" "$SCRATCH/unread.names" | wc -l)" >>"$1"
   if is_blocked "$plan"; then
     names="$(paste --serial --delimiters ' ' -- "$SCRATCH/damaged.names")"
     warn "repository $REPOSITORY: retention removes no object, because a manifest cannot be read (${names:-its list and its manifests differ}) and nobody knows what it needs. See: docs/restore.md, The backup is damaged"
@@ -26,8 +28,9 @@ prune_after_run() {
   log "prune repository=$REPOSITORY backups=$(wc -l <"$SCRATCH/going.manifests") objects=$(wc -l <"$SCRATCH/going.objects")"
 }
 
-# damaged_summaries: names of the backups whose manifest plan_prune found damaged, a line each.
-damaged_summaries() { jq --raw-output 'select(.damaged) | .name' "$SCRATCH/summaries.list"; }
+# flagged_summaries FLAG: names of the backups whose manifest plan_prune found to be so ("damaged", and of those
+# "unread", which nobody could judge), a line each.
+flagged_summaries() { jq --raw-output --arg flag "$1" 'select(.[$flag]) | .name' "$SCRATCH/summaries.list"; }
 
 # clock_is_sound: whether this host's clock may say how old backups are: the repository's own clock has written this
 # run's within an hour of its name, and has written none after it that is named later. False sets CLOCK_DOUBT. Needs

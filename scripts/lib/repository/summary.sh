@@ -17,7 +17,7 @@ summaries_folder() { printf 'summaries-4'; }
 # read_summaries FILE [checked]: one JSON line a backup whose manifest lies in MANIFESTS, oldest first, to FILE, and
 # SCRATCH/summaries. A manifest that cannot be read becomes {name, damaged: true} and its key "NAME damaged"; with
 # "checked", which is what may decide on deleting, also one whose digest does not match. One that a newer version wrote
-# becomes the same, with newer: true.
+# becomes the same, with newer: true, and one that nobody could judge, with unread: true.
 read_summaries() {
   local target=$1 kind=${2:-quick} caches cache name fresh=()
   caches="$STATE_DIR/cache/$(summaries_folder)"
@@ -137,7 +137,7 @@ number_program() {
     if (n > high[kind_of]) high[kind_of] = n
     next
   }
-  NF == 2 && $2 == "newer" { newer[$1]; next }
+  NF == 2 && ($2 == "newer" || $2 == "unread") { why[$1] = $2; next }
   NF == 2 {
     json = substr($2, 1, length($2) - 1) ",\"objects\":\"" ranges() "\"}"
     if ($1 in size) {
@@ -150,7 +150,7 @@ number_program() {
   END {
     for (name in size) {
       print name " damaged" FS "{\"name\":\"" substr(name, 1,
-        16) "\",\"damaged\":true" ((name in newer) ? ",\"newer\":true}" : "}")
+        16) "\",\"damaged\":true" ((name in why) ? ",\"" why[name] "\":true}" : "}")
     }
     for (kind_of in top) {
       depth = 0
@@ -183,7 +183,7 @@ leave_out_refused() {
 
 # summarize_checked FILE...: of each manifest whose digest matches a line for each of its objects (tab, size, tab,
 # name) and one with its file name, tab, and its short form; of those that a newer version wrote the file name, tab,
-# "newer".
+# "newer", and of those that nobody could judge "unread".
 summarize_checked() {
   local file base copy="$SCRATCH/summarized.json" status
   : >"$SCRATCH/summarized.newer"
@@ -195,9 +195,11 @@ summarize_checked() {
     case "$status" in
       0) tail -n 1 -- "$copy.facts" ;;
       2) printf '%s\tnewer\n' "$base" >>"$SCRATCH/summarized.newer" ;;
+      3) printf '%s\tunread\n' "$base" >>"$SCRATCH/summarized.newer" ;;
     esac
   done | jq --raw-output --argjson known "$MANIFEST_FORMAT" "$(form_filter; row_form; summary_filter)" 2>/dev/null ||
-    true
+    # Its own error, about one of them, and not that it was killed.
+    (( $? == 5 )) || printf '%s\tunread\n' "${@##*/}" >>"$SCRATCH/summarized.newer"
   cat -- "$SCRATCH/summarized.newer"
 }
 

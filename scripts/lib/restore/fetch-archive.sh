@@ -42,11 +42,10 @@ fetch_archive_object() {
 
 # unpack_archive ROOT COMPRESSION DIR: the members are ROOT/ULID/...; only the selected blocks are taken.
 unpack_archive() {
-  local decompress=(gzip --decompress --stdout) index members=()
-  if [[ $2 == zstd ]]; then decompress=(zstd --decompress --stdout --quiet); fi
+  local unpacker=(gzip --decompress --stdout) index members=()
+  if [[ $2 == zstd ]]; then unpacker=(zstd --decompress --stdout --quiet); fi
   for index in "${ARCHIVED[@]}"; do members+=("$1/${B_ULID[index]}"); done
-  as_owner "${decompress[@]}" | as_owner tar --extract --directory "$3" --no-same-owner --no-same-permissions \
-    --strip-components=1 -- "${members[@]}"
+  unpack_members "$3" --strip-components=1 -- "${members[@]}"
 }
 
 # fetch_wal: WAL and head of a cold backup, for a restore of the whole.
@@ -79,6 +78,6 @@ check_wal() {
 
 # unpack_wal DIR: standard input is the object of a cold backup's WAL.
 unpack_wal() {
-  as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$1" --no-same-owner \
-    --no-same-permissions
+  local unpacker=(zstd --decompress --stdout --quiet)
+  unpack_members "$1"
 }

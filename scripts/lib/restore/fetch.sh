@@ -114,18 +114,20 @@ bytes_staged() {
 
 # unpack_block ULID DIR: standard input is the object of one block; its chunks and index land in DIR.
 unpack_block() {
-  as_owner zstd --decompress --stdout --quiet | as_owner tar --extract --directory "$2" --no-same-owner \
-    --no-same-permissions --strip-components=1 -- "$1/chunks" "$1/index"
+  local unpacker=(zstd --decompress --stdout --quiet)
+  unpack_members "$2" --strip-components=1 -- "$1/chunks" "$1/index"
 }
 
 # finish_block DIR INDEX: adds meta.json and tombstones, checks the block and gives it its name. False sets FETCH_ERROR.
 finish_block() {
-  local directory=$1 index=$2 ulid=${B_ULID[$2]}
+  local directory=$1 index=$2 ulid=${B_ULID[$2]} status=0
   if ! add_block_files "$directory/.." "${directory##*/}" "$index"; then
     FETCH_ERROR="$EXIT_SPACE $directory cannot be written"
     return 1
   fi
-  if ! check_block "$directory" "$index"; then FETCH_ERROR="$EXIT_VERIFICATION $BLOCK_ERROR"; return 1; fi
+  check_block "$directory" "$index" || status=$?
+  if (( status == 3 )); then FETCH_ERROR="$EXIT_REPOSITORY $BLOCK_ERROR"; return 1; fi
+  if (( status != 0 )); then FETCH_ERROR="$EXIT_VERIFICATION $BLOCK_ERROR"; return 1; fi
   as_owner mv --no-target-directory -- "$directory" "$STAGING/$ulid"
 }
 
@@ -162,7 +164,7 @@ plain_members() {
 }
 
 # check_block DIR INDEX: nothing but the files of a block, as many bytes as recorded, and the right meta.json. False
-# sets BLOCK_ERROR.
+# sets BLOCK_ERROR; status 3 if nobody could look.
 check_block() {
   local directory=$1 index=$2 bytes=0 kind size path
   BLOCK_ERROR=""
@@ -172,7 +174,7 @@ check_block() {
       "f index" | "f chunks/"[0-9][0-9][0-9][0-9][0-9][0-9]) bytes=$(( bytes + size )) ;;
       *) BLOCK_ERROR="its object holds '$path', which no block has" ;;
     esac
-  done
+  done || { BLOCK_ERROR="what was unpacked could not be listed"; return 3; }
   if [[ -n $BLOCK_ERROR ]]; then return 1; fi
   if [[ ! -f $directory/index || ! -s $directory/meta.json || $bytes != "${B_BYTES[index]}" ]]; then
     BLOCK_ERROR="it has $bytes bytes instead of ${B_BYTES[index]}, or lacks its index or meta.json"

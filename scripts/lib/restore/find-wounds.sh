@@ -93,26 +93,34 @@ JQ
 # (Another version of zstd packs the same files into other bytes, so the checksum alone is no proof.)
 equals_copy() {
   # Where the owner of the data can unpack it, and the next heal removes what a killed one left.
-  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file
+  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file status=0 compared=0
   local folder="$staging/part-compare"
   PACK_THREADS=1
   if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r)" == "$4 "* ]]; then return 0; fi
   as_owner mkdir --parents -- "$staging" || true
   if ! fetch_from_any "$2" "$3" "$4" "$folder" unpack_block "$ulid"; then
-    warn "block $ulid could not be compared with its backup: ${FETCH_ERROR#* }"
+    not_compared "$ulid" "${FETCH_ERROR#* }"
     as_owner rm -rf -- "$folder"
     as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
     return 0
   fi
   while IFS= read -r file; do
-    if ! cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file"; then
-      WOUND="its $file is not what was backed up"
-      break
-    fi
+    status=0
+    cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file" || status=$?
+    if (( status == 1 )); then WOUND="its $file is not what was backed up"; break; fi
+    if (( status != 0 )); then not_compared "$ulid" "cmp of its $file ended with $status"; break; fi
+    compared=$(( compared + 1 ))
   done < <(find "$folder" -type f -printf '%P\n')
+  if (( compared == 0 && status == 0 )); then not_compared "$ulid" "nothing of its copy could be listed"; fi
   as_owner rm -rf -- "$folder"
   as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
   [[ -z $WOUND ]]
+}
+
+# not_compared ULID REASON: a block of which nobody knows whether its content is damaged.
+not_compared() {
+  warn "block $1 could not be compared with its backup: $2"
+  NOT_READ+=("the content of block $1")
 }
 
 # choose_healers: which stored blocks bring back what is damaged or missing. A damaged block is replaced by its own
