@@ -12,6 +12,7 @@ export LC_ALL=C TZ=UTC
 
 # main ARG...: one command a call. Without any it is a run, unless a person sits there: that one gets the overview.
 main() {
+  CALLED_WITH=("$@")
   COMMAND=run
   if print_words "$@"; then return 0; fi
   if (( $# > 0 )) && [[ $1 != -* ]]; then COMMAND=$1; shift; fi

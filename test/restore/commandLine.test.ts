@@ -169,3 +169,10 @@ describe("explain", () => {
     expect(codes).toEqual(exitCodes.map(({ code }) => code));
   });
 });
+
+test("who is not root is given the whole line to type, with the path", () => {
+  expect(shell.print(`CALLED_WITH=(restore latest --from "2 hours ago" --note "it's"); as_root`)).toMatch(
+    /^run: sudo \/\S+ restore latest --from '2 hours ago' --note 'it'\\''s'$/,
+  );
+  expect(shell.print(`command_explain() { as_root; }; main explain 8`)).toMatch(/^run: sudo \/\S+ explain 8$/);
+});

@@ -58,7 +58,7 @@ check_restore_options() {
 # require_restore_user: full restores and merges change the server's files and its unit.
 require_restore_user() {
   if [[ $RESTORE_MODE != target ]] && (( EUID != 0 )); then
-    die "$EXIT_CONFIGURATION" "a restore into the server must run as root, not as '$(id -un)'" "put sudo in front"
+    die "$EXIT_CONFIGURATION" "a restore into the server must run as root, not as '$(id -un)'" "$(as_root)"
   fi
 }
 

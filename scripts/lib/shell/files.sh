@@ -20,9 +20,9 @@ require_new_directory() {
 # make_target DIR: makes it, readable by everybody, if it is not there; ends with 3 if it cannot be written.
 make_target() {
   ( umask 022; mkdir --parents -- "$1" ) || die "$EXIT_CONFIGURATION" "$1 cannot be made by '$(id -un)'" \
-    "choose another directory, or put sudo in front"
+    "choose another directory, or $(as_root)"
   if [[ ! -w $1 ]]; then
-    die "$EXIT_CONFIGURATION" "$1 cannot be written by '$(id -un)'" "choose another directory, or put sudo in front"
+    die "$EXIT_CONFIGURATION" "$1 cannot be written by '$(id -un)'" "choose another directory, or $(as_root)"
   fi
 }
 

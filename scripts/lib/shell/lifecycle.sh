@@ -58,3 +58,14 @@ be_gentle() {
 
 # self_path: this program, whatever the directory it was called from.
 self_path() { realpath -- "$0"; }
+
+# as_root: advice to type the same line as root, whole, with the path: where /usr/local/bin is none of sudo's.
+as_root() {
+  local word line
+  line="run: sudo $(self_path)"
+  for word in "${CALLED_WITH[@]}"; do
+    if [[ ! $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]]; then word=${word@Q}; fi
+    line+=" $word"
+  done
+  printf '%s' "$line"
+}

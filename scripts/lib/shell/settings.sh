@@ -24,10 +24,11 @@ load_config() {
 # check_config_file: the file is sourced, so it must belong to root (or to whoever runs this) and be writable by nobody
 # else.
 check_config_file() {
-  local facts owner mode
+  local facts owner mode remedy="run 'pulumi up' for this host"
   if [[ ! -f $CONFIG_FILE || ! -r $CONFIG_FILE ]]; then
+    if (( EUID != 0 )); then remedy="$(as_root), or 'pulumi up' for this host"; fi
     die "$EXIT_CONFIGURATION" "$CONFIG_FILE cannot be read" \
-      "run 'pulumi up' for this host, or put sudo in front; on a machine that is no host of a stack, name the repository: --at PLACE --host NAME"
+      "$remedy; on a machine that is no host of a stack, name the repository: --at PLACE --host NAME"
   fi
   facts="$(stat --dereference --format '%u %a' -- "$CONFIG_FILE")"
   owner=${facts% *} mode=${facts#* }
@@ -196,7 +197,7 @@ become_backup_user() {
       "set prometheus.user to the user of the Prometheus unit"
   if (( EUID == wanted )); then return 0; fi
   if (( EUID != 0 )); then
-    die "$EXIT_CONFIGURATION" "this command runs as '$BACKUP_USER' or root, not as '$(id -un)'" "put sudo in front"
+    die "$EXIT_CONFIGURATION" "this command runs as '$BACKUP_USER' or root, not as '$(id -un)'" "$(as_root)"
   fi
   exec setpriv --reuid "$BACKUP_USER" --regid "$(id -g -- "$BACKUP_USER")" --init-groups \
     --inh-caps=-all -- "$BASH" "$0" "$@"
