@@ -6,6 +6,7 @@ import * as path from "node:path";
 import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 import type { Manifest } from "../hostCommand/site";
+import { onScreen } from "../screens/terminal";
 import { readManifest } from "../tools/manifest";
 
 /** Magic number, version, no deletions, checksum: what Prometheus writes into every block. */
@@ -118,13 +119,26 @@ export class DataDirectory {
    * directory.
    */
   call(words: string, more = ""): Called {
-    return this.shell.run(`CONFIG_FILE=${this.at("settings.conf")}
+    return this.shell.run(`${this.standIns(more)}
+      main ${words}`);
+  }
+
+  /** The same on one terminal, one command after another: the lines of each. */
+  screens(commands: string[], columns: number, more = "", env: Record<string, string> = {}): Map<string, string[]> {
+    const calls = commands.map(words => `printf '=====\\n'; (main ${words}) || true`);
+    const shown = this.shell.terminal([this.standIns(more), ...calls].join("\n"), columns, env);
+    const screens = shown.split("=====\r\n").slice(1);
+    return new Map(commands.map((words, index) => [words, onScreen(screens[index] ?? "").split("\n")]));
+  }
+
+  /** The settings, and what stands in for the server. */
+  private standIns(more: string): string {
+    return `CONFIG_FILE=${this.at("settings.conf")}
       require_tools() { :; }; require_server() { SERVER_VERSION=2.42.0 ADMIN_API=true LISTEN_ADDRESS=127.0.0.1:9090 RETENTION_TIME=15d RETENTION_SIZE=0B CONFIG_IN_FORCE="" WEB_CONFIG=""; }
       read_server() { DATA_DIRECTORY=${this.at("data")} EXTERNAL_LABELS="" OUT_OF_ORDER_WINDOW=""; }
       api() { API_STATUS=404 API_BODY=/dev/null API_ERROR=""; }
       why_no_backup() { WHY="" WAY_OUT=""; }
-      ${more}
-      main ${words}`);
+      ${more}`;
   }
 
   /** What heal would bring back, and what it says is wrong: "ulid|what". */

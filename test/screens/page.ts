@@ -13,11 +13,7 @@ export const WRITE = process.env.PROMETHEUS_BACKUP_WRITE_SCREENS === "1";
 const ROLES: [Role, string, string][] = [
   ["newcomer", "Newcomer", "On your own machine, in the directory of the module; no host is contacted."],
   ["reviewer", "Reviewer", "On your own machine or in CI; no host is contacted and no secret needed."],
-  [
-    "operator",
-    "Operator",
-    "On the host, as root, one after another; the terminal breaks what is longer than its lines.",
-  ],
+  ["operator", "Operator", "On the host, as root, one after another, on a terminal of 80 columns."],
 ];
 
 export function writePage(screens: Screen[]): void {

@@ -4,7 +4,7 @@ import { difference, strange } from "./shape";
 import { onScreen } from "./terminal";
 
 const list = (...rows: string[]): string =>
-  ["BACKUP            AGE    SIZE    COVERS (UTC)               REPOSITORY  STATE", ...rows].join("\n");
+  ["BACKUP            AGE    SIZE    COVERS (UTC)               WHERE    STATE", ...rows].join("\n");
 const row = "20261130T174808Z  0 min  170 kB  11-29 20:00 … 11-30 17:48  local       complete";
 const later = "20270101T000000Z  2 h    1.5 GB  12-01 00:00 … 01-01 00:00  local       complete";
 
@@ -14,6 +14,11 @@ test.each([
   ["ULIDs and sizes of blocks", "  01M8PS46T3SZFQ54PCFNEE1T5X  42 kB", "  01M8PS46YEPYZX11RGWTJGRMCC  1.2 MB"],
   ["numbers of samples", "6 blocks, 286 kB, 62.1 k samples", "17 blocks, 1.2 GB, 3 samples"],
   ["ages", "the last good backup is 1 s old", "the last good backup is 3 min old"],
+  [
+    "where a line is folded",
+    "✔ 5 of 5 blocks, 31.1 k samples as the manifest says; restored, and it is ready in 0.7 s",
+    "✔ 5 of 5 blocks, 31.1 k samples as the manifest says; restored, and it is ready\n    in 12.7 s",
+  ],
   [
     "names of snapshots",
     "snapshot name=20261130T174834Z-1369fbb49f6e63cb seconds=0",
@@ -38,7 +43,7 @@ test.each([
   ],
   ["what is measured", "needs 3 s", "needs 3 kB", "line 1: there is `needs 3 s`, and on the screen `needs 3 kB`"],
   ["a sign", "✔ all", "✘ all", "line 1: there is `✔ all`, and on the screen `✘ all`"],
-  ["a column that is gone", list(row), list(row).replaceAll(/ {2}(local|REPOSITORY) +/g, "  "), /^line 1: /],
+  ["a column that is gone", list(row), list(row).replaceAll(/ {2}(local|WHERE) +/g, "  "), /^line 1: /],
   [
     "a row that is not alike",
     list(row),

@@ -10,13 +10,36 @@ const RULES: [RegExp, string][] = [
   [/\b\d+(\.\d+)? (B|kB|MB|GB|TB)\b/g, "SIZE"],
   [/\b\d+(\.\d+)? (ms|s|min|h|d|days?)\b( \d+ (s|min|h)\b)?/g, "SPAN"],
   [/\b\d+(\.\d+)?( [kMG](?= samples))?/g, "N"],
-  // Columns are as wide as what stands in them.
-  [/(\S) {2,}/g, "$1  "],
+  // Columns are as wide as what stands in them, and a line may have been folded between two of them.
+  [/(\S) {2,}/g, "$1 "],
 ];
 
 /** A line without what differs from one run to the next; every word and every column is left. */
 export function shape(line: string): string {
   return RULES.reduce((text, [what, instead]) => text.replace(what, instead), line);
+}
+
+const COLUMNS = 80;
+
+/** The lines as they were before the terminal's width folded them: what stands in them decides where. */
+export function unfold(lines: string[]): string[] {
+  const whole: string[] = [];
+  const indent = (line: string): number => line.length - line.trimStart().length;
+  let first = "";
+  let last = "";
+  for (const line of lines) {
+    const [word = ""] = line.trimStart().split(" ");
+    const typed = word === "prometheus-backup.sh";
+    const full = last.length + 1 + word.length > COLUMNS || typed;
+    if (full && word !== "" && last !== "" && indent(line) >= indent(first) + 4) {
+      whole.push(`${whole.pop() ?? ""} ${line.trimStart()}`);
+    } else {
+      whole.push(line);
+      first = line;
+    }
+    last = line;
+  }
+  return whole;
 }
 
 interface Line {
@@ -27,7 +50,7 @@ interface Line {
 
 /** Lines of one shape that follow each other, such as the blocks of a backup, are one: their number is measured. */
 function linesOf(screen: string, anyOrder: boolean): Line[] {
-  const lines = screen.split("\n").map((text, index) => ({ number: index + 1, text, shape: shape(text) }));
+  const lines = unfold(screen.split("\n")).map((text, index) => ({ number: index + 1, text, shape: shape(text) }));
   if (anyOrder) {
     lines.sort((one, other) => (one.shape < other.shape ? -1 : 1));
   }
@@ -58,7 +81,8 @@ export function strange(excerpt: string[], real: string): string | undefined {
     shape(text)
       .replace(/^… (?=\w)/, "TIME ")
       .replace(/\bprom-[a-zN]+\b/g, "HOST");
-  const known = new Set(real.split("\n").map(general));
+  const lines = real.split("\n");
+  const known = new Set([...lines, ...unfold(lines)].map(general));
   return excerpt.find(line => !/^\s*(\.\.\.|…)?$/.test(line) && !known.has(general(line)));
 }
 

@@ -33,7 +33,9 @@ export const hostCommands: readonly HostCommand[] = [
     name: "list",
     summary: "backups of this host in every repository",
     anywhere: true,
-    about: "Newest first, one line for each repository that has it.",
+    about:
+      "Newest first, one line for each repository that has it (WHERE). Columns that do not fit the terminal are left " +
+      "out; --json has all of them.",
     options: [
       { name: "last", value: "N", text: "only the newest N backups" },
       { name: "since", value: "TIME", text: "only backups that were taken at that time or later" },
@@ -51,7 +53,9 @@ export const hostCommands: readonly HostCommand[] = [
     word: OPTIONAL,
     summary: "what one backup holds",
     anywhere: true,
-    about: "What it covers, what it misses, its blocks; --json prints its manifest.",
+    about:
+      "What it covers, what it misses, its blocks, and whether it is complete in each repository; --json prints its " +
+      "manifest.",
     options: [json, repository, host],
     examples: [
       { line: "show latest", text: "the newest backup that can be trusted" },

@@ -6,13 +6,13 @@ command_explain() {
   local code advice
   read_options explain "$@"
   if [[ -z $WANTED ]]; then
-    for code in "${EXIT_CODES[@]}"; do printf '%4d  %s\n' "$code" "$(exit_meaning "$code")"; done
+    for code in "${EXIT_CODES[@]}"; do tell "$(printf '%4d  %s' "$code" "$(exit_meaning "$code")")"; done
     return 0
   fi
   if ! is_one_of "$WANTED" "${EXIT_CODES[@]}"; then
     usage_error "'$WANTED' is no exit code of this command" "they are ${EXIT_CODES[*]};"
   fi
   advice="$(exit_advice "$WANTED")"
-  printf '%d: %s\n' "$WANTED" "$(exit_meaning "$WANTED")"
-  if [[ -n $advice ]]; then printf 'What to do first: %s\n' "$advice"; fi
+  tell "$WANTED: $(exit_meaning "$WANTED")"
+  if [[ -n $advice ]]; then tell "What to do first: $advice"; fi
 }

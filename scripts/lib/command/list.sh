@@ -3,7 +3,7 @@
 
 # command_list [OPTION...]: backups of this host in every repository, newest first; see --help.
 command_list() {
-  local json only host index now wanted=() since=""
+  local json only host index now wanted=() since="" SCREEN_WIDTH
   UNREAD=()
   read_options list "$@"
   json=${OPTIONS[json]:-false} only=${OPTIONS[repository]:-} host=${OPTIONS[host]:-$HOST_NAME}
@@ -44,9 +44,10 @@ command_list() {
     jq --slurp 'sort_by(.name, .repository) | reverse' "$SCRATCH/list" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   elif [[ -s $SCRATCH/list ]]; then
+    screen_width 1
     jq --slurp --raw-output --argjson now "$now" "$(list_table)" "$SCRATCH/list" | signs |
-      align_columns >"$SCRATCH/result"
-    print_result "$SCRATCH/result"
+      fit_columns "$SCREEN_WIDTH" >"$SCRATCH/result"
+    print_rows "$SCRATCH/result"
   elif (( ${#UNREAD[@]} == 0 )) && [[ -n $since ]]; then
     say "there is no backup of $host since $(second_text "$since")"
   elif (( ${#UNREAD[@]} == 0 )); then
@@ -147,7 +148,7 @@ list_table() {
   def blocks($kind): "\(.) \($kind)block\(if . == 1 then "" else "s" end)";
   def objects: "\(.) object\(if . == 1 then "" else "s" end)";
   def day: if . then .[5:10] + " " + .[11:16] else "?" end;
-  ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "REPOSITORY", "STATE"],
+  ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "WHERE", "STATE"],
   (sort_by(.name, .repository) | reverse[] | [
     .name, (if .startedAt then ($now - (.startedAt | fromdate) | age) else "?" end), (.sizeBytes | size),
       (.sentBytes | size), .blocks,
@@ -167,12 +168,29 @@ list_table() {
 JQ
 }
 
-# align_columns: tab-separated rows as a table; the last column is free text.
-align_columns() {
-  awk -F '\t' '{ rows[NR] = $0; for (i = 1; i < NF; i++) { n = length($i); gsub(/…/, ".", $i);
-    if (length($i) > w[i]) w[i] = length($i) } }
-    END { for (r = 1; r <= NR; r++) { n = split(rows[r], c, "\t"); line = ""
-      for (i = 1; i < n; i++) { shown = c[i]; plain = shown; gsub(/…/, ".", plain);
-        line = line shown sprintf("%*s", w[i] - length(plain) + 2, "") }
-      print line c[n] } }'
+# fit_columns [WIDTH]: the rows of list_table as a table as wide as that. What names a backup, its place and its state
+# always stay; of the others those that fit, the most wanted first. A state that does not fit goes on below. Without a
+# width, for who searches the text: the columns that fit 80, and a line a row.
+fit_columns() {
+  # A character is a byte with those that go on from it left out.
+  LC_ALL=C awk -F '\t' -v width="${1:-80}" -v fold="${1:+1}" '
+    function shown_length(text) { gsub(/[\200-\277]/, "", text); return length(text) }
+    { rows[NR] = $0; for (i = 1; i < NF; i++) if (shown_length($i) > wide[i]) wide[i] = shown_length($i) }
+    END {
+      taken = wide[1] + 2 + wide[7] + 2 + length("complete"); keep[1] = keep[7] = 1
+      wanted = split("3 6 2 5 4", order, " ")
+      for (i = 1; i <= wanted; i++) if (taken + wide[order[i]] + 2 <= width) {
+        keep[order[i]] = 1; taken += wide[order[i]] + 2
+      }
+      for (r = 1; r <= NR; r++) {
+        n = split(rows[r], cells, "\t"); line = ""
+        for (i = 1; i < n; i++) if (i in keep) {
+          line = line cells[i] sprintf("%*s", wide[i] - shown_length(cells[i]) + 2, "")
+        }
+        if (!fold || shown_length(line cells[n]) <= width) { print line cells[n]; continue }
+        sub(/ +$/, "", line)
+        print line
+        print "    " cells[n]
+      }
+    }'
 }

@@ -128,11 +128,12 @@ command_status() {
   await_status_of_server
   status_report >"$SCRATCH/status.json"
   if [[ $json == true ]]; then
-    jq . "$SCRATCH/status.json"
+    jq . "$SCRATCH/status.json" >"$SCRATCH/result"
+    print_result "$SCRATCH/result"
   else
-    jq --raw-output "$(status_text)" "$SCRATCH/status.json" | signs
-  fi >"$SCRATCH/result"
-  print_result "$SCRATCH/result"
+    jq --raw-output "$(status_text)" "$SCRATCH/status.json" | signs >"$SCRATCH/result"
+    print_rows "$SCRATCH/result"
+  fi
 }
 
 # await_status_of_server: SCRATCH/server.now and SCRATCH/tsdb.now as JSON, as far as they were known in time, and

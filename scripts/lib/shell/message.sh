@@ -82,18 +82,26 @@ signs() { if has_signs; then cat; else sed 's/✔/+/g; s/✘/x/g; s/–/-/g; s/�
 # clear_line: takes away what progress has drawn, for a whole line in its place.
 clear_line() { if [[ -n ${PROGRESS_JOB:-} ]]; then printf '\r\033[K' >&2 || true; fi; }
 
+# show_folded FD TEXT: sets FOLDED to what show_signs makes of TEXT, in lines as wide as the terminal that FD is.
+show_folded() {
+  local SCREEN_WIDTH SHOWN
+  show_signs "$2"
+  screen_width "$1"
+  fold_text "$SHOWN" "$SCREEN_WIDTH"
+}
+
 # say TEXT: a line for the person at the terminal.
 say() {
   clear_line
-  show_signs "$*"
-  printf '%s\n' "$SHOWN" >&2 || true
+  show_folded 2 "$*"
+  printf '%s\n' "$FOLDED" >&2 || true
 }
 
 # tell TEXT: a line of the result, on standard output. Whoever reads it may stop before the end.
 tell() {
   clear_line
-  show_signs "$*"
-  printf '%s\n' "$SHOWN" 2>/dev/null || true
+  show_folded 1 "$*"
+  printf '%s\n' "$FOLDED" 2>/dev/null || true
 }
 
 # print_result FILE: the same for a result that has to be whole: ends with 7 if it could not be written for another
@@ -109,15 +117,15 @@ print_result() {
 # warn TEXT: something that deserves a look but does not stop the command.
 warn() {
   clear_line
-  show_signs "$*"
-  printf 'prometheus-backup: warning: %s\n' "$SHOWN" >&2 || true
+  show_folded 2 "prometheus-backup: warning: $*"
+  printf '%s\n' "$FOLDED" >&2 || true
 }
 
 # die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
 die() {
   clear_line
-  show_signs "$2; $3"
-  printf 'prometheus-backup: error: %s\n' "$SHOWN" >&2 || true
+  show_folded 2 "prometheus-backup: error: $2; $3"
+  printf '%s\n' "$FOLDED" >&2 || true
   exit "$1"
 }
 
