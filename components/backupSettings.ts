@@ -1,27 +1,29 @@
 import {
   adminApiDefaults,
   adminApiProblems,
-  adminApiSchema,
+  adminApiForm,
   AdminApiSettings,
   Exposure,
   uselessProxy,
 } from "./adminApi/settings";
-import { alertProblems, alertSchema, AlertSettings } from "./alertRules/settings";
-import { jobForm } from "./backupJob/form";
+import { alertProblems, alertForm, AlertSettings } from "./alertRules/settings";
+import { jobDefaults, jobForm } from "./backupJob/form";
 import { backupUser } from "./backupJob/plan";
+import { jobProblems, missingRepositories, scheduleProblems } from "./backupJob/problems";
 import { Repository } from "./backupJob/repository";
-import { jobDefaults, jobProblems, JobSettings, missingRepositories, scheduleProblems } from "./backupJob/settings";
+import { JobSettings } from "./backupJob/settings";
 import { bootstrapProblems, BootstrapSource } from "./bootstrap/settings";
 import { given } from "./fields/given";
-import { list } from "./fields/group";
+import { groupsIn, list, part, table } from "./fields/group";
 import { Problem } from "./fields/problems";
 import { HostArgs, hostProblems, missingHostKey } from "./host/connection";
 import { PrometheusServer, serverDefaults, serverProblems } from "./host/server";
 import { OffsiteBucketSettings } from "./offsiteBucket/settings";
+import { targetForm } from "./remoteWrite/form";
 import { remoteWriteProblems } from "./remoteWrite/problems";
-import { remoteWriteSchema, RemoteWriteTarget } from "./remoteWrite/settings";
-import { textfileProblems, textfileSchema, TextfileSettings } from "./textfileDirectory/settings";
-import { victoriaMetricsProblems, victoriaMetricsSchema, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
+import { RemoteWriteTarget } from "./remoteWrite/settings";
+import { textfileProblems, textfileForm, TextfileSettings } from "./textfileDirectory/settings";
+import { victoriaMetricsProblems, victoriaMetricsForm, VictoriaMetricsSettings } from "./victoriaMetrics/settings";
 
 /** Everything that hosts share or set for themselves. */
 export interface BackupSettings extends JobSettings {
@@ -37,15 +39,15 @@ export interface BackupSettings extends JobSettings {
   remoteWrite?: RemoteWriteTarget[];
 }
 
-/** The form of these settings. */
-export const backupForm = {
-  ...jobForm,
-  adminApi: adminApiSchema.optional(),
-  textfile: textfileSchema.optional(),
-  alerts: alertSchema.optional(),
-  victoriaMetrics: victoriaMetricsSchema.optional(),
-  remoteWrite: list(remoteWriteSchema).optional(),
-};
+/** The table of these settings. */
+export const backupForm = table<BackupSettings>()({
+  ...jobForm.shape,
+  adminApi: part(adminApiForm),
+  textfile: part(textfileForm),
+  alerts: part(alertForm),
+  victoriaMetrics: part(victoriaMetricsForm),
+  remoteWrite: list(targetForm, { says: "list of targets; without it, `prometheus.yml` is left alone" }),
+});
 
 /** All values that hosts share or set for themselves, each by itself. */
 export function settingsProblems(settings: BackupSettings): Problem[] {
@@ -92,11 +94,11 @@ export function wantsVictoriaMetrics(settings: BackupSettings): boolean {
  * Groups are merged setting by setting; everything else, lists and retention rules included, is replaced as a whole.
  */
 export function mergeSettings<Own extends BackupSettings>(shared: BackupSettings, own: Own): Own {
-  const groups = ["prometheus", "adminApi", "textfile", "alerts", "drill", "limits", "victoriaMetrics"] as const;
   const merged = { ...given(shared), ...given(own) } as Own;
-  for (const key of groups) {
-    if (shared[key] !== undefined && own[key] !== undefined) {
-      Object.assign(merged, { [key]: { ...given(shared[key]), ...given(own[key]) } });
+  for (const key of groupsIn(backupForm).filter(name => name !== "retention")) {
+    const [ofAll, ofHost] = [shared[key], own[key]];
+    if (ofAll !== undefined && ofHost !== undefined) {
+      Object.assign(merged, { [key]: { ...given(ofAll), ...given(ofHost) } });
     }
   }
   return merged;

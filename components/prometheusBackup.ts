@@ -47,7 +47,7 @@ export class PrometheusBackup extends pulumi.ComponentResource {
   public readonly expectedIntervalSeconds: pulumi.Output<number>;
 
   constructor(name: string, args: PrometheusBackupArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("prometheus-backup:index:PrometheusBackup", name, sealed(args, backupForm), componentOptions(opts));
+    super("prometheus-backup:index:PrometheusBackup", name, sealed(args, backupForm.shape), componentOptions(opts));
     refuse(backupProblems(args), this, name);
     let before = stepOrder(name, args, this, opts);
     // One after another; two at once would get in each other's way on the host.

@@ -50,7 +50,7 @@ export class PrometheusBackupFleet extends pulumi.ComponentResource {
 function sealedFleet(args: PrometheusBackupFleetArgs): PrometheusBackupFleetArgs {
   return {
     ...args,
-    ...(args.defaults === undefined ? {} : { defaults: sealed(args.defaults, backupForm) }),
-    hosts: args.hosts.map(host => sealed(host, backupForm)),
+    ...(args.defaults === undefined ? {} : { defaults: sealed(args.defaults, backupForm.shape) }),
+    hosts: args.hosts.map(host => sealed(host, backupForm.shape)),
   };
 }

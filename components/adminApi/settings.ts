@@ -1,4 +1,4 @@
-import { amount, choice, flag, group, text } from "../fields/group";
+import { choice, defaultsOf, flag, table, text, whole } from "../fields/group";
 import { pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -35,22 +35,6 @@ export interface AdminApiSettings {
   readyTimeoutSeconds?: number;
 }
 
-/** The admin API. */
-export const adminApiDefaults = {
-  exposure: Exposure.Loopback,
-  proxyListen: "",
-  loopbackListen: "127.0.0.1:9091",
-  readyTimeoutSeconds: 480,
-} as const;
-
-export const adminApiSchema = group({
-  enabled: flag.optional(),
-  exposure: choice(Exposure).optional(),
-  proxyListen: text.optional(),
-  loopbackListen: text.optional(),
-  readyTimeoutSeconds: amount.optional(),
-});
-
 export const listenCheck = pattern(
   /^([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}( ([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5})*$/,
   "must be IP addresses with ports, between blanks. Write for example `0.0.0.0:9090`.",
@@ -60,12 +44,39 @@ export const loopbackCheck = pattern(
   "must be a loopback address with a port. Write for example `127.0.0.1:9091`.",
 );
 
+export const adminApiForm = table<AdminApiSettings>()({
+  enabled: flag({ shown: "`true` for the source `snapshot`", says: "whether this module turns it on" }),
+  exposure: choice(Exposure, {
+    default: Exposure.Loopback,
+    says:
+      "`loopback`: the server must listen on loopback only, otherwise the host is refused before " +
+      "anything changes (with `bootstrapFrom`, after it has been restored). `reverse-proxy`: nginx takes " +
+      "the public address and denies the admin paths, the server moves to loopback; [see " +
+      "below](#who-reaches-the-admin-api). `accept-public`: something of yours guards it; every preview " +
+      "warns",
+  }),
+  proxyListen: text({
+    check: listenCheck,
+    default: "",
+    says: "where nginx listens; the public addresses the server has now",
+  }),
+  loopbackListen: text({
+    check: loopbackCheck,
+    default: "127.0.0.1:9091",
+    says: "where the server moves to behind nginx",
+  }),
+  readyTimeoutSeconds: whole(1, 7200, {
+    default: 480,
+    says: "seconds to wait after the restart before the unit is put back",
+  }),
+});
+
+export const adminApiDefaults = defaultsOf(adminApiForm);
+
 /** What is wrong with the settings of the admin API. */
 export function adminApiProblems(adminApi: AdminApiSettings | undefined): Problem[] {
   const found = new Findings();
-  found.text("adminApi.proxyListen", adminApi?.proxyListen, listenCheck);
-  found.text("adminApi.loopbackListen", adminApi?.loopbackListen, loopbackCheck);
-  found.whole("adminApi.readyTimeoutSeconds", adminApi?.readyTimeoutSeconds, 1, 7200);
+  found.fields("adminApi", adminApiForm, adminApi);
   return found.problems;
 }
 

@@ -1,4 +1,4 @@
-import { amount, flag, group, text, texts } from "../fields/group";
+import { defaultsOf, flag, table, text, texts, whole } from "../fields/group";
 import { both, filePathCheck, labelNameCheck, lineCheck, pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -23,24 +23,6 @@ export interface AlertSettings {
   runbookBase?: string;
 }
 
-/** Alert rules. */
-export const alertDefaults = {
-  enabled: true,
-  rulesPath: "/etc/prometheus/rules/prometheus-backup.yml",
-  tooSlowSeconds: 1800,
-  exporterJob: "node",
-  runbookBase: "docs/runbooks/",
-} as const;
-
-export const alertSchema = group({
-  enabled: flag.optional(),
-  rulesPath: text.optional(),
-  tooSlowSeconds: amount.optional(),
-  exporterJob: text.optional(),
-  labels: texts.optional(),
-  runbookBase: text.optional(),
-});
-
 export const rulesPathCheck = both(
   filePathCheck,
   pattern(/\.(yml|yaml)$/, "must end in `.yml` or `.yaml`, or no `rule_files` entry would match it. Add the ending."),
@@ -57,13 +39,36 @@ export const labelValueCheck = both(
   pattern(/^(?!.*\{\{)/, "holds `{{`, which Prometheus would run as a template. Remove it."),
 );
 
+export const alertForm = table<AlertSettings>()({
+  enabled: flag({ default: true, says: "whether rules are installed" }),
+  rulesPath: text({
+    check: rulesPathCheck,
+    default: "/etc/prometheus/rules/prometheus-backup.yml",
+    says: "the rules file",
+  }),
+  tooSlowSeconds: whole(1, 31_536_000, {
+    default: 1800,
+    says: "limit of a run; half the time between two runs if that is shorter",
+  }),
+  exporterJob: text({
+    check: both(lineCheck, jobNameCheck),
+    default: "node",
+    says: "scrape job of node_exporter, for targets that are marked as hosts to be backed up",
+  }),
+  labels: texts({ says: "labels for every alert, for routing" }),
+  runbookBase: text({
+    check: labelValueCheck,
+    default: "docs/runbooks/",
+    says: "what stands in front of the runbook's file name in `runbook_url`",
+  }),
+});
+
+export const alertDefaults = defaultsOf(alertForm);
+
 /** What is wrong with the alert settings. */
 export function alertProblems(alerts: AlertSettings | undefined): Problem[] {
   const found = new Findings();
-  found.text("alerts.rulesPath", alerts?.rulesPath, rulesPathCheck);
-  found.whole("alerts.tooSlowSeconds", alerts?.tooSlowSeconds, 1, 31_536_000);
-  found.text("alerts.exporterJob", alerts?.exporterJob, both(lineCheck, jobNameCheck));
-  found.text("alerts.runbookBase", alerts?.runbookBase, labelValueCheck);
+  found.fields("alerts", alertForm, alerts);
   for (const [name, value] of Object.entries(alerts?.labels ?? {})) {
     found.text(`alerts.labels.${name}`, name, labelNameCheck);
     found.text(`alerts.labels.${name}`, value, labelValueCheck);

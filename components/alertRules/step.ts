@@ -1,4 +1,6 @@
-import { jobDefaults, JobSettings, scheduleProblems } from "../backupJob/settings";
+import { jobDefaults } from "../backupJob/form";
+import { scheduleProblems } from "../backupJob/problems";
+import { JobSettings } from "../backupJob/settings";
 import { scheduleFacts } from "../fields/schedule";
 import { publicFile } from "../host/files";
 import { StepContent } from "../host/payload";

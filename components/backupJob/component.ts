@@ -71,7 +71,9 @@ export class BackupJob extends pulumi.ComponentResource {
     // From the payload, not from what the host prints, so that the preview knows it.
     this.installedDigest = install.stdin.apply(payload => `sha256:${sha256(payload ?? "")}`);
     this.schedule = plan.schedule;
-    this.expectedIntervalSeconds = plan.apply(plain => scheduleFacts(plain.schedule, plain.timeZone).largestGapSeconds);
+    this.expectedIntervalSeconds = plan.apply(
+      ({ schedule, job }) => scheduleFacts(schedule, job.timeZone).largestGapSeconds,
+    );
     this.registerOutputs({
       installedDigest: this.installedDigest,
       schedule: this.schedule,

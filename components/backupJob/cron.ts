@@ -4,7 +4,7 @@ import { BackupJobPlan } from "./plan";
 import { ScheduledJob } from "./timer";
 
 export const HOUR = 3600;
-const DAY = 24 * HOUR;
+export const DAY = 24 * HOUR;
 
 /**
  * Whether blocks are held between runs. A run every two hours meets every block before the server merges it (a block
@@ -12,8 +12,9 @@ const DAY = 24 * HOUR;
  * bytes.
  */
 export function holdsBlocks(plan: BackupJobPlan): boolean {
-  const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
-  return plan.holdBlocks && plan.format === "blocks" && largestGapSeconds > 2 * HOUR && largestGapSeconds <= DAY + HOUR;
+  const { holdBlocks, format, timeZone } = plan.job;
+  const { largestGapSeconds } = scheduleFacts(plan.schedule, timeZone);
+  return holdBlocks && format === "blocks" && largestGapSeconds > 2 * HOUR && largestGapSeconds <= DAY + HOUR;
 }
 
 /** Half an hour away from the runs, as far as they have a fixed minute. */
@@ -23,12 +24,13 @@ function holdMinute(schedule: string): number {
 
 /** What is called on this host, and when. */
 export function scheduledJobs(plan: BackupJobPlan): ScheduledJob[] {
-  const { schedule, drillSchedule, drillParts } = plan;
+  const { schedule, drillSchedule } = plan;
+  const { parts } = plan.job.drill;
   return [
     { schedule, command: "run" },
     ...(drillSchedule === undefined
       ? []
-      : [{ schedule: drillSchedule, command: drillParts > 1 ? `drill --sample ${drillParts}` : "drill" }]),
+      : [{ schedule: drillSchedule, command: parts > 1 ? `drill --sample ${parts}` : "drill" }]),
     ...(holdsBlocks(plan) ? [{ schedule: `${holdMinute(schedule)} * * * *`, command: "hold" }] : []),
   ];
 }

@@ -1,10 +1,15 @@
+import { adminApiDefaults, Exposure } from "../adminApi/settings";
 import { localCalendar } from "../fields/calendar";
+import { choice, Complete, flag, group, keysOf, text, whole } from "../fields/group";
+import { hostNameCheck } from "../fields/patterns";
 import { scheduleFacts } from "../fields/schedule";
 import { HostFiles, publicFile } from "../host/files";
-import { apiCredentialsName, heartbeatName, paths } from "../host/paths";
+import { heartbeatName, paths } from "../host/paths";
+import { apiCurlConfig, serverDefaults } from "../host/server";
 import { renderSettings } from "./confFile";
-import { HOUR, renderCron, scheduledJobs } from "./cron";
-import { BackupJobPlan, LimitsPlan, RetentionPlan } from "./plan";
+import { DAY, HOUR, renderCron, scheduledJobs } from "./cron";
+import { jobForm } from "./form";
+import { BackupJobPlan } from "./plan";
 import { renderKnownHosts, renderRclone, repositoryLocation, RepositoryPlan } from "./rclone";
 import { Proof } from "./repository";
 import { Scheduler } from "./settings";
@@ -26,39 +31,8 @@ export function skipsHead(skipHead: string, gapSeconds: number): boolean {
   }
 }
 
-function rule(value: number | undefined): string {
-  return value === undefined ? "" : String(value);
-}
-
-function retentionSettings(retention: RetentionPlan): Record<string, string> {
-  return {
-    KEEP_DAYS: rule(retention.days),
-    KEEP_LAST: rule(retention.keepLast),
-    KEEP_HOURLY: rule(retention.hourly),
-    KEEP_DAILY: rule(retention.daily),
-    KEEP_WEEKLY: rule(retention.weekly),
-    KEEP_MONTHLY: rule(retention.monthly),
-    KEEP_YEARLY: rule(retention.yearly),
-    KEEP_MINIMUM: String(retention.minimum),
-  };
-}
-
-function limitSettings(limits: LimitsPlan): Record<string, string> {
-  return {
-    SNAPSHOT_TIMEOUT_SECONDS: String(limits.snapshotTimeoutSeconds),
-    TRANSFER_TIMEOUT_SECONDS: String(limits.transferTimeoutSeconds),
-    API_TIMEOUT_SECONDS: String(limits.apiTimeoutSeconds),
-    PARALLEL: String(limits.parallel),
-    COMPRESSION_LEVEL: String(limits.compressionLevel),
-    BANDWIDTH_LIMIT: limits.bandwidth,
-    NICE: String(limits.nice),
-    IONICE_CLASS: String(limits.ioniceClass),
-    IONICE_LEVEL: String(limits.ioniceLevel),
-  };
-}
-
 function repositorySettings(repositories: RepositoryPlan[]): Record<string, string> {
-  const settings: Record<string, string> = { REPOSITORY_COUNT: String(repositories.length) };
+  const settings: Record<string, string> = {};
   repositories.forEach((repository, index) => {
     const { type, location } = repositoryLocation(repository);
     settings[`REPOSITORY_${index + 1}_NAME`] = repository.name;
@@ -74,53 +48,52 @@ function repositorySettings(repositories: RepositoryPlan[]): Record<string, stri
   return settings;
 }
 
-/** The settings of the host command, by name. */
-export function hostSettings(plan: BackupJobPlan): Record<string, string> {
-  const { largestGapSeconds } = scheduleFacts(plan.schedule, plan.timeZone);
+/** What a host is told besides its settings: worked out from them, or from where they stand. */
+export const workedOutForm = group({
+  hostName: text({ check: hostNameCheck, key: "HOST_NAME" }),
+  environment: text({ key: "ENVIRONMENT" }),
+  backupUser: text({ default: serverDefaults.user, key: "BACKUP_USER" }),
+  apiCurlConfig: text({ default: "", key: "API_CURL_CONFIG" }),
+  heartbeatFile: text({ default: "", key: "HEARTBEAT_URL_FILE" }),
+  skipsHead: flag({ default: false, key: "SKIP_HEAD" }),
+  expectedIntervalSeconds: whole(0, 999_999_999, { default: DAY, key: "EXPECTED_INTERVAL_SECONDS" }),
+  drillIntervalSeconds: whole(0, 999_999_999, { key: "DRILL_INTERVAL_SECONDS" }),
+  tooSlowSeconds: whole(0, 999_999_999, { key: "DURATION_LIMIT_SECONDS" }),
+  exposure: choice(Exposure, { default: adminApiDefaults.exposure, key: "ADMIN_API_EXPOSURE" }),
+  // How the host finds out what comes next where cron has no word for that: the times as systemd writes them.
+  runCalendar: text({ default: "", key: "RUN_CALENDAR" }),
+  drillCalendar: text({ default: "", key: "DRILL_CALENDAR" }),
+  repositoryCount: whole(0, 999, { default: 0, key: "REPOSITORY_COUNT" }),
+});
+
+function workedOut(plan: BackupJobPlan): Complete<typeof workedOutForm.shape> {
+  const { schedule, drillSchedule, job } = plan;
+  const gap = (line: string): number => scheduleFacts(line, job.timeZone).largestGapSeconds;
+  const calendar = (line: string | undefined): string =>
+    line === undefined || job.scheduler === Scheduler.Systemd ? "" : localCalendar(line).join(";");
   return {
-    HOST_NAME: plan.hostName,
-    ENVIRONMENT: plan.environment,
-    PROMETHEUS_URL: plan.prometheusUrl,
-    PROMETHEUS_UNIT: plan.prometheusUnit,
-    BACKUP_USER: plan.backupUser,
-    DATA_DIR: plan.dataDirectory,
-    API_CURL_CONFIG: plan.hasApiCredentials ? `${paths.credentials}/${apiCredentialsName}` : "",
-    HEARTBEAT_URL_FILE: plan.hasHeartbeat ? `${paths.credentials}/${heartbeatName}` : "",
-    SOURCE: plan.source,
-    FORMAT: plan.format,
-    ARCHIVE_COMPRESSION: plan.archiveCompression,
-    SKIP_HEAD: String(skipsHead(plan.skipHead, largestGapSeconds)),
-    ...retentionSettings(plan.retention),
-    ORPHAN_GRACE_HOURS: String(plan.orphanGraceHours),
-    EXPECTED_INTERVAL_SECONDS: String(largestGapSeconds),
-    DRILL_INTERVAL_SECONDS:
-      plan.drillSchedule === undefined
-        ? ""
-        : String(scheduleFacts(plan.drillSchedule, plan.timeZone).largestGapSeconds),
-    ...(plan.tooSlowSeconds === undefined ? {} : { DURATION_LIMIT_SECONDS: String(plan.tooSlowSeconds) }),
-    ADMIN_API_EXPOSURE: plan.exposure,
-    SHRINK_PERCENT: String(plan.suspectBelowPercent),
-    NEW_HOST: String(plan.newHost),
-    ...schedulerSettings(plan),
-    COMPANIONS: String(plan.companions),
-    READY_TIMEOUT_SECONDS: String(plan.readyTimeoutSeconds),
-    // Left out, it is the directory that the step for the textfile directory found on the host.
-    ...(plan.textfileDirectory === undefined ? {} : { TEXTFILE_DIR: plan.textfileDirectory }),
-    ...limitSettings(plan.limits),
-    ...repositorySettings(plan.repositories),
+    ...plan,
+    apiCurlConfig: apiCurlConfig(plan.hasApiCredentials),
+    heartbeatFile: plan.hasHeartbeat ? `${paths.credentials}/${heartbeatName}` : "",
+    skipsHead: skipsHead(job.skipHead, gap(schedule)),
+    expectedIntervalSeconds: gap(schedule),
+    drillIntervalSeconds: drillSchedule === undefined ? undefined : gap(drillSchedule),
+    tooSlowSeconds: plan.tooSlowSeconds,
+    runCalendar: calendar(schedule),
+    drillCalendar: calendar(drillSchedule),
+    repositoryCount: plan.repositories.length,
   };
 }
 
-/**
- * How the host finds out what comes next: from its timers, or, where cron has no word for that, from the same times as
- * systemd writes them.
- */
-function schedulerSettings({ scheduler, schedule, drillSchedule }: BackupJobPlan): Record<string, string> {
-  if (scheduler === Scheduler.Systemd) {
-    return { SCHEDULER: scheduler };
-  }
-  const drill = drillSchedule === undefined ? "" : localCalendar(drillSchedule).join(";");
-  return { RUN_CALENDAR: localCalendar(schedule).join(";"), DRILL_CALENDAR: drill };
+/** The settings of the host command, by name. */
+export function hostSettings(plan: BackupJobPlan): Record<string, string> {
+  return {
+    ...keysOf(workedOutForm, workedOut(plan)),
+    ...keysOf(jobForm, plan.job),
+    // Left out, it is the directory that the step for the textfile directory found on the host.
+    ...(plan.textfileDirectory === undefined ? {} : { TEXTFILE_DIR: plan.textfileDirectory }),
+    ...repositorySettings(plan.repositories),
+  };
 }
 
 /** Log rotation; the new log belongs to whom the old one did, the user of the job, who appends to it. */
@@ -145,8 +118,10 @@ export function renderLogrotate(): string {
  */
 function renderSchedule(plan: BackupJobPlan): HostFiles {
   const jobs = scheduledJobs(plan);
-  if (plan.scheduler === Scheduler.Systemd) {
-    return renderTimers(plan, jobs);
+  const { scheduler, prometheus, timeZone } = plan.job;
+  if (scheduler === Scheduler.Systemd) {
+    const { unit: prometheusUnit, readyTimeoutSeconds } = prometheus;
+    return renderTimers({ backupUser: plan.backupUser, prometheusUnit, timeZone, readyTimeoutSeconds }, jobs);
   }
   return { [paths.cron]: publicFile(renderCron(plan.backupUser, jobs)) };
 }

@@ -1,4 +1,4 @@
-import { amount, group, text } from "../fields/group";
+import { table, text, whole } from "../fields/group";
 import { pattern } from "../fields/patterns";
 
 /** How much a run may take, of time and of the machine. */
@@ -30,31 +30,6 @@ export interface Limits {
   apiTimeoutSeconds?: number;
 }
 
-/** How much a run may take. */
-export const limitDefaults = {
-  parallel: 2,
-  compressionLevel: 2,
-  bandwidth: "",
-  nice: 10,
-  ioniceClass: 2,
-  ioniceLevel: 7,
-  snapshotTimeoutSeconds: 3600,
-  transferTimeoutSeconds: 7200,
-  apiTimeoutSeconds: 10,
-} as const;
-
-export const limitSchema = group({
-  parallel: amount.optional(),
-  compressionLevel: amount.optional(),
-  bandwidth: text.optional(),
-  nice: amount.optional(),
-  ioniceClass: amount.optional(),
-  ioniceLevel: amount.optional(),
-  snapshotTimeoutSeconds: amount.optional(),
-  transferTimeoutSeconds: amount.optional(),
-  apiTimeoutSeconds: amount.optional(),
-});
-
 /**
  * The part of rclone's `--bwlimit` that this project takes. rclone itself takes more: `08:00` alone is a rate up and
  * none down there, and a week of mistakes goes by before anybody sees it.
@@ -71,3 +46,43 @@ export const bandwidthCheck = pattern(
   "must be a rate for rclone's `--bwlimit`, or rates by time of day. " +
     "Write for example `10M`, `10M:1M` (up:down) or `08:00,1M 19:00,10M`.",
 );
+
+export const limitForm = table<Limits>()({
+  parallel: whole(1, 64, { default: 2, key: "PARALLEL", says: "blocks packed and sent at the same time" }),
+  compressionLevel: whole(1, 19, {
+    default: 2,
+    key: "COMPRESSION_LEVEL",
+    says:
+      "level of zstd, 1 to 19. 2 is [tuned for blocks](decisions/009-compression.md): about as small as " +
+      "zstd's own 3 to 6, depending on the series, for less CPU time; 3 and 4 bring nothing. " +
+      "[Measured](performance.md#one-days-backup): 1 takes 30 % less CPU time and sends 17 % more",
+  }),
+  bandwidth: text({
+    check: bandwidthCheck,
+    default: "",
+    key: "BANDWIDTH_LIMIT",
+    says:
+      "most that backups and restores may send or fetch, for rclone's `--bwlimit`: `10M` is ten MiB a " +
+      "second, `10M:1M` up and down, `08:00,1M 19:00,10M` by time of day (with `Mon-` and so on in front " +
+      "of a time: by day of week), `off` none; then one object goes at a time. A repository with `path`, " +
+      "also a mounted one, is not limited",
+  }),
+  nice: whole(0, 19, { default: 10, key: "NICE", says: "CPU priority, 0 to 19" }),
+  ioniceClass: whole(1, 3, { default: 2, key: "IONICE_CLASS", says: "1 realtime, 2 best effort, 3 idle" }),
+  ioniceLevel: whole(0, 7, { default: 7, key: "IONICE_LEVEL", says: "0 to 7" }),
+  snapshotTimeoutSeconds: whole(1, 86_400, {
+    default: 3600,
+    key: "SNAPSHOT_TIMEOUT_SECONDS",
+    says: "seconds the server may take for a snapshot",
+  }),
+  transferTimeoutSeconds: whole(1, 86_400, {
+    default: 7200,
+    key: "TRANSFER_TIMEOUT_SECONDS",
+    says: "seconds for one object",
+  }),
+  apiTimeoutSeconds: whole(1, 3600, {
+    default: 10,
+    key: "API_TIMEOUT_SECONDS",
+    says: "seconds for any other answer of the server",
+  }),
+});

@@ -1,12 +1,12 @@
 import { adminApiDefaults, Exposure } from "../adminApi/settings";
-import { given } from "../fields/given";
+import { Complete, complete } from "../fields/group";
 import { spreadSchedule } from "../fields/schedule";
 import { serverDefaults } from "../host/server";
-import { limitDefaults } from "./limits";
+import { jobForm } from "./form";
 import { RepositoryPlan } from "./rclone";
 import { PlainRepository, repositoryDefaults, repositoryName } from "./repository";
-import { Retention, retentionDefaults } from "./retention";
-import { drillDefaults, jobDefaults, JobSettings, Scheduler, Source } from "./settings";
+import { Retention, retentionForm } from "./retention";
+import { JobSettings, Source } from "./settings";
 
 /** A repository as the host sees it. */
 export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
@@ -19,7 +19,7 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
     sftp,
     prefix,
     hasCredentials,
-    prune = true,
+    prune = repositoryDefaults.prune,
     proof = repositoryDefaults.proof,
   } = repository;
   const region = repository.region ?? (endpoint === undefined ? undefined : repositoryDefaults.endpointRegion);
@@ -31,7 +31,7 @@ export function repositoryPlan(repository: PlainRepository): RepositoryPlan {
     ...(kmsKey === undefined ? {} : { kmsKey }),
     ...(gcs === undefined ? {} : { gcs }),
     ...(prefix === undefined ? {} : { prefix }),
-    ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? 22 } }),
+    ...(sftp === undefined ? {} : { sftp: { ...sftp, port: sftp.port ?? repositoryDefaults.sftpPort } }),
     hasCredentials,
     prune,
     proof,
@@ -47,10 +47,11 @@ export function backupUser(job: JobSettings): string {
 }
 
 /** The default number of days holds only as long as no other rule says what to keep. */
-function retentionPlan(retention: Retention | undefined): RetentionPlan {
-  const { minimum = retentionDefaults.minimum, ...rules } = retention ?? {};
+function retentionPlan(retention: Retention | undefined): BackupJobPlan["job"]["retention"] {
+  const { minimum: _always, ...rules } = retention ?? {};
   const hasRule = Object.values(rules).some(value => value !== undefined);
-  return { ...(hasRule ? rules : { days: retentionDefaults.days }), minimum };
+  const all = complete(retentionForm, retention);
+  return hasRule ? { ...all, days: retention?.days as number } : all;
 }
 
 /** Settings of a job with what it says of itself in its metrics, for alerts to compare with. */
@@ -67,102 +68,42 @@ export function backupJobPlan(
   directory: string | undefined,
   repositories: RepositoryPlan[],
 ): BackupJobPlan {
-  const { prometheus, spreadMinutes = jobDefaults.spreadMinutes } = job;
-  const drill = job.drill?.schedule;
+  const settings = complete(jobForm, job);
+  const { schedule, spreadMinutes, drill } = settings;
   return {
     hostName,
     environment,
-    prometheusUrl: prometheus?.url ?? serverDefaults.url,
-    prometheusUnit: prometheus?.unit ?? serverDefaults.unit,
+    job: { ...settings, retention: retentionPlan(job.retention) },
     backupUser: backupUser(job),
-    dataDirectory: prometheus?.dataDirectory ?? serverDefaults.dataDirectory,
-    hasApiCredentials: prometheus?.apiCredentials !== undefined,
+    hasApiCredentials: job.prometheus?.apiCredentials !== undefined,
     hasHeartbeat: job.heartbeat !== undefined,
-    newHost: prometheus?.newHost ?? serverDefaults.newHost,
-    readyTimeoutSeconds: prometheus?.readyTimeoutSeconds ?? serverDefaults.readyTimeoutSeconds,
-    companions: job.companions ?? jobDefaults.companions,
-    schedule: spreadSchedule(job.schedule ?? jobDefaults.schedule, spreadMinutes, hostName),
-    timeZone: job.timeZone ?? jobDefaults.timeZone,
-    scheduler: job.scheduler ?? jobDefaults.scheduler,
+    schedule: spreadSchedule(schedule, spreadMinutes, hostName),
     ...(job.tooSlowSeconds === undefined ? {} : { tooSlowSeconds: job.tooSlowSeconds }),
     exposure: job.exposure ?? adminApiDefaults.exposure,
-    ...(drill === undefined ? {} : { drillSchedule: spreadSchedule(drill, spreadMinutes, hostName) }),
-    drillParts: job.drill?.parts ?? drillDefaults.parts,
-    source: job.source ?? jobDefaults.source,
-    format: job.format ?? jobDefaults.format,
-    archiveCompression: job.archiveCompression ?? jobDefaults.archiveCompression,
-    skipHead: job.skipHead ?? jobDefaults.skipHead,
-    holdBlocks: job.holdBlocks ?? jobDefaults.holdBlocks,
-    retention: retentionPlan(job.retention),
-    orphanGraceHours: job.orphanGraceHours ?? jobDefaults.orphanGraceHours,
-    suspectBelowPercent: job.suspectBelowPercent ?? jobDefaults.suspectBelowPercent,
+    ...(drill.schedule === undefined ? {} : { drillSchedule: spreadSchedule(drill.schedule, spreadMinutes, hostName) }),
     ...(directory === undefined ? {} : { textfileDirectory: directory }),
     repositories,
-    limits: { ...limitDefaults, ...given(job.limits) },
   };
-}
-
-/** Which backups are kept; a rule that is left out is off. */
-export interface RetentionPlan {
-  days?: number;
-  keepLast?: number;
-  hourly?: number;
-  daily?: number;
-  weekly?: number;
-  monthly?: number;
-  yearly?: number;
-  minimum: number;
-}
-
-/** How much a run may take, of time and of the machine. */
-export interface LimitsPlan {
-  parallel: number;
-  compressionLevel: number;
-  bandwidth: string;
-  nice: number;
-  ioniceClass: number;
-  ioniceLevel: number;
-  snapshotTimeoutSeconds: number;
-  transferTimeoutSeconds: number;
-  apiTimeoutSeconds: number;
 }
 
 /** Everything that decides the files of the backup job; plain values, nothing secret. */
 export interface BackupJobPlan {
   hostName: string;
   environment: string;
-  prometheusUrl: string;
-  prometheusUnit: string;
+  /** The settings with their defaults; of the rules of retention, those that are on. */
+  job: Complete<typeof jobForm.shape>;
   backupUser: string;
-  dataDirectory: string;
   hasApiCredentials: boolean;
   hasHeartbeat: boolean;
-  newHost: boolean;
-  readyTimeoutSeconds: number;
-  companions: boolean;
   /** The cron line of this host, already moved by its offset. */
   schedule: string;
-  timeZone: string;
-  /** What calls the job. */
-  scheduler: Scheduler;
   /** Seconds above which a run is too slow; by default it follows from the schedule. */
   tooSlowSeconds?: number;
   /** How the admin API is guarded. */
-  exposure: string;
+  exposure: Exposure;
   /** The cron line of the drill, moved as the other one; none runs without it. */
   drillSchedule?: string;
-  /** Parts of the blocks, of which a drill reads one; 1 is all. */
-  drillParts: number;
-  source: string;
-  format: string;
-  archiveCompression: string;
-  skipHead: string;
-  holdBlocks: boolean;
-  retention: RetentionPlan;
-  orphanGraceHours: number;
-  suspectBelowPercent: number;
   /** Empty: no metrics. Undefined: the one that is found on the host. */
   textfileDirectory?: string;
   repositories: RepositoryPlan[];
-  limits: LimitsPlan;
 }

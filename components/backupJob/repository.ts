@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, choice, flag, group, secret, text } from "../fields/group";
+import { choice, defaultsOf, flag, part, required, secret, table, text, whole } from "../fields/group";
 import {
   addressCheck,
   both,
@@ -14,7 +14,7 @@ import {
   urlCheck,
 } from "../fields/patterns";
 import { Findings } from "../fields/problems";
-import { lostLines, privateKeyFault, secretCheck, SecretFault } from "../fields/secretText";
+import { lostLines, privateKeyFault, SecretFault } from "../fields/secretText";
 import { apiCredentialsName, exporterCredentialsName, heartbeatName } from "../host/paths";
 
 /** A directory on an SFTP server. */
@@ -93,26 +93,6 @@ export const Proof = {
 } as const;
 export type Proof = (typeof Proof)[keyof typeof Proof];
 
-/** A place for backups. */
-export const repositoryDefaults = { proof: Proof.Required, endpointRegion: "us-east-1" } as const;
-
-const sftpSchema = group({ address: text, port: amount.optional(), user: text, path: text, hostKey: text });
-
-export const repositorySchema = group({
-  name: text.optional(),
-  path: text.optional(),
-  bucket: text.optional(),
-  region: text.optional(),
-  endpoint: text.optional(),
-  kmsKey: text.optional(),
-  gcs: text.optional(),
-  prefix: text.optional(),
-  sftp: sftpSchema.optional(),
-  credentials: secret.optional(),
-  prune: flag.optional(),
-  proof: choice(Proof).optional(),
-});
-
 export const repositoryNameCheck = both(
   pattern(
     /^[a-z][a-z0-9-]{0,31}$/,
@@ -162,6 +142,69 @@ export function credentialsFault(repository: Pick<Repository, "bucket" | "gcs" |
   return repository.bucket === undefined ? undefined : awsFault;
 }
 
+const sftpPathCheck: Check = value =>
+  value === "" || value.endsWith("/") || value.split("/").includes("..")
+    ? "must be a directory without `..` and a slash at the end. Write it out."
+    : undefined;
+
+const sftpForm = table<SftpDirectory>()({
+  address: required(text({ check: addressCheck })),
+  port: whole(1, 65_535, { default: 22 }),
+  user: required(text({ check: loginCheck })),
+  path: required(text({ check: both(lineCheck, sftpPathCheck) })),
+  hostKey: required(text({ check: hostKeyCheck })),
+});
+
+export const repositoryForm = table<Repository>()({
+  name: text({
+    check: repositoryNameCheck,
+    shown: "by kind",
+    says: "name in commands and logs: `local`, `offsite`, `gcs` or `sftp`",
+  }),
+  path: text({ check: directoryCheck, says: "absolute directory on the host; also a mounted NAS" }),
+  bucket: text({ check: bucketCheck, says: "S3 bucket; `offsite` means the bucket of `offsiteBucket`" }),
+  region: text({
+    check: regionCheck,
+    says:
+      "region of the bucket. May be left out with `endpoint` (then `us-east-1`) and for `bucket: " +
+      "offsite` (then `aws:region` of the stack, or `AWS_REGION`; with a provider of its own in code, " +
+      "write it); otherwise required, because rclone would ask in `us-east-1` whatever the host's AWS " +
+      "settings say",
+  }),
+  endpoint: text({ check: urlCheck, says: "URL of an S3-compatible server other than AWS" }),
+  kmsKey: text({
+    check: lineCheck,
+    says:
+      "ARN of a KMS key that uploads to the bucket ask for; only where its policy demands that. With KMS " +
+      "as the bucket's default, nothing has to be said here. The host's role needs `kms:GenerateDataKey` " +
+      "and `kms:Decrypt`",
+  }),
+  gcs: text({ check: gcsBucketCheck, says: "Google Cloud Storage bucket" }),
+  prefix: text({ check: prefixCheck, says: "directory inside the bucket" }),
+  sftp: part(sftpForm, { says: "`address`, `port`, `user`, `path`, `hostKey`" }),
+  credentials: secret({
+    fault: credentialsFault,
+    says:
+      "name of the secret with the credentials file: for S3 a shared credentials file of AWS, for Google " +
+      "the JSON key, for SFTP a private key; without it the host's own identity is used",
+  }),
+  proof: choice(Proof, {
+    default: Proof.Required,
+    says:
+      "what an `up` that changes the job makes of a repository in which the backup user cannot write, " +
+      "read and delete: `required` fails and leaves the host as before; `warn` says so and goes on, for " +
+      "a place that is not there yet",
+  }),
+  prune: flag({
+    default: true,
+    says:
+      "whether the host applies retention there; with `false` it deletes nothing, and every backup stays " +
+      "until somebody with other rights deletes it",
+  }),
+});
+
+export const repositoryDefaults = { ...defaultsOf(repositoryForm), endpointRegion: "us-east-1", sftpPort: 22 } as const;
+
 export function repositoryProblems(found: Findings, path: string, repository: Repository): void {
   const kinds = (["path", "bucket", "gcs", "sftp"] as const).filter(kind => repository[kind] !== undefined);
   if (kinds.length !== 1) {
@@ -172,24 +215,10 @@ export function repositoryProblems(found: Findings, path: string, repository: Re
     );
     return;
   }
-  found.text(`${path}.name`, repository.name, repositoryNameCheck);
-  found.text(`${path}.path`, repository.path, directoryCheck);
-  found.text(`${path}.bucket`, repository.bucket, bucketCheck);
-  found.text(`${path}.gcs`, repository.gcs, gcsBucketCheck);
-  found.text(`${path}.region`, repository.region, regionCheck);
-  found.text(`${path}.endpoint`, repository.endpoint, urlCheck);
-  found.text(`${path}.kmsKey`, repository.kmsKey, lineCheck);
-  found.text(`${path}.prefix`, repository.prefix, prefixCheck);
-  found.text(`${path}.credentials`, repository.credentials, secretCheck(credentialsFault(repository)));
+  found.fields(path, repositoryForm, repository);
   if (repository.bucket !== undefined && repository.region === undefined && repository.endpoint === undefined) {
     found.add(`${path}.region`, missingRegion(repository.bucket === "offsite"));
   }
-  const { sftp } = repository;
-  found.text(`${path}.sftp.address`, sftp?.address, addressCheck);
-  found.whole(`${path}.sftp.port`, sftp?.port, 1, 65_535);
-  found.text(`${path}.sftp.user`, sftp?.user, loginCheck);
-  found.text(`${path}.sftp.path`, sftp?.path, both(lineCheck, sftpPathCheck));
-  found.text(`${path}.sftp.hostKey`, sftp?.hostKey, hostKeyCheck);
   foreignSettings(found, path, repository, kinds[0] ?? "path");
 }
 
@@ -201,11 +230,6 @@ function missingRegion(offsite: boolean): string {
     : "is missing. Write the region of the bucket, such as `eu-central-1`, or the `endpoint` of a server other than " +
         "AWS.";
 }
-
-const sftpPathCheck: Check = value =>
-  value === "" || value.endsWith("/") || value.split("/").includes("..")
-    ? "must be a directory without `..` and a slash at the end. Write it out."
-    : undefined;
 
 const allowed = {
   path: ["name", "prune", "proof", "path"],

@@ -1,5 +1,4 @@
-import { amount, group } from "../fields/group";
-import { Findings } from "../fields/problems";
+import { table, whole } from "../fields/group";
 
 /** Which backups are kept. A backup stays if any rule wants it; a rule that is left out is off. */
 export interface Retention {
@@ -24,22 +23,17 @@ export interface Retention {
   minimum?: number;
 }
 
-/** Which backups are kept. */
-export const retentionDefaults = { days: 30, minimum: 3 } as const;
-
-export const retentionSchema = group({
-  days: amount.optional(),
-  keepLast: amount.optional(),
-  hourly: amount.optional(),
-  daily: amount.optional(),
-  weekly: amount.optional(),
-  monthly: amount.optional(),
-  yearly: amount.optional(),
-  minimum: amount.optional(),
+export const retentionForm = table<Retention>()({
+  days: whole(1, 36_500, { default: 30, key: "KEEP_DAYS", says: "age in days up to which every backup is kept" }),
+  keepLast: whole(1, 36_500, { key: "KEEP_LAST", says: "number of newest backups" }),
+  hourly: whole(1, 36_500, { key: "KEEP_HOURLY", says: "number of hours for which the newest backup is kept" }),
+  daily: whole(1, 36_500, { key: "KEEP_DAILY", says: "the same for days" }),
+  weekly: whole(1, 36_500, { key: "KEEP_WEEKLY", says: "the same for weeks" }),
+  monthly: whole(1, 36_500, { key: "KEEP_MONTHLY", says: "the same for months" }),
+  yearly: whole(1, 36_500, { key: "KEEP_YEARLY", says: "the same for years" }),
+  minimum: whole(1, 36_500, {
+    default: 3,
+    key: "KEEP_MINIMUM",
+    says: "number of newest complete backups that no rule deletes",
+  }),
 });
-
-export function retentionProblems(found: Findings, retention: Retention | undefined): void {
-  for (const [rule, value] of Object.entries(retention ?? {}) as [string, number | undefined][]) {
-    found.whole(`retention.${rule}`, value, 1, 36_500);
-  }
-}

@@ -1,14 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Exposure } from "../adminApi/settings";
-import { amount, choice, group, rewritten, text } from "../fields/group";
-import { both, Check, filePathCheck, lineCheck } from "../fields/patterns";
-import { Findings, Problem } from "../fields/problems";
-import { scheduleCheck, timeZoneCheck } from "../fields/scheduleCheck";
 import { HostArgs } from "../host/connection";
 import { PrometheusServer } from "../host/server";
-import { bandwidthCheck, Limits } from "./limits";
-import { Repository, repositoryName, repositoryProblems } from "./repository";
-import { Retention, retentionProblems } from "./retention";
+import { Limits } from "./limits";
+import { Repository } from "./repository";
+import { Retention } from "./retention";
 
 /** Scheduled proof that backups come back. */
 export interface DrillSettings {
@@ -159,103 +155,6 @@ export const SkipHead = {
   Never: "never",
 } as const;
 export type SkipHead = (typeof SkipHead)[keyof typeof SkipHead];
-
-/** The job itself. */
-export const jobDefaults = {
-  environment: "default",
-  schedule: "0 2 * * *",
-  spreadMinutes: 0,
-  timeZone: "UTC",
-  scheduler: Scheduler.Cron,
-  source: Source.Snapshot,
-  format: Format.Blocks,
-  archiveCompression: Compression.Gzip,
-  skipHead: SkipHead.Auto,
-  holdBlocks: true,
-  orphanGraceHours: 48,
-  suspectBelowPercent: 50,
-  companions: true,
-} as const;
-
-/** Drills. */
-export const drillDefaults = { parts: 1 } as const;
-
-export const drillSchema = group({ schedule: text.optional(), parts: amount.optional() });
-
-/** `true` and `false` read naturally for a setting that the API of Prometheus has as a boolean. */
-export const skipHeadSchema = rewritten(
-  value => (value === true ? SkipHead.Always : value === false ? SkipHead.Never : value),
-  choice(SkipHead).optional(),
-);
-
-/** A job needs a place for its backups. */
-export function missingRepositories(job: JobSettings): Problem[] {
-  const text = "is missing. Say where backups go, for example `[ { path: /backup/prometheus } ]`.";
-  return (job.repositories ?? []).length === 0 ? [{ path: "repositories", text }] : [];
-}
-
-/** What is wrong with the schedules. */
-export function scheduleProblems(
-  job: Pick<JobSettings, "schedule" | "spreadMinutes" | "timeZone" | "scheduler" | "drill">,
-  hostName: string,
-): Problem[] {
-  const found = new Findings();
-  found.whole("spreadMinutes", job.spreadMinutes, 0, 1439);
-  found.text("timeZone", job.timeZone, timeZoneCheck);
-  if (found.problems.length === 0) {
-    const { spreadMinutes = jobDefaults.spreadMinutes, timeZone = jobDefaults.timeZone } = job;
-    const zone = job.scheduler === Scheduler.Systemd ? timeZone : undefined;
-    found.add("schedule", scheduleCheck(job.schedule ?? jobDefaults.schedule, spreadMinutes, hostName, zone));
-    if (job.drill?.schedule !== undefined) {
-      found.add("drill.schedule", scheduleCheck(job.drill.schedule, spreadMinutes, hostName, zone));
-    }
-  }
-  return found.problems;
-}
-
-function limitProblems(found: Findings, job: JobSettings): void {
-  const { limits } = job;
-  found.whole("limits.parallel", limits?.parallel, 1, 64);
-  found.whole("limits.compressionLevel", limits?.compressionLevel, 1, 19);
-  found.text("limits.bandwidth", limits?.bandwidth, bandwidthCheck);
-  found.whole("limits.nice", limits?.nice, 0, 19);
-  found.whole("limits.ioniceClass", limits?.ioniceClass, 1, 3);
-  found.whole("limits.ioniceLevel", limits?.ioniceLevel, 0, 7);
-  found.whole("limits.snapshotTimeoutSeconds", limits?.snapshotTimeoutSeconds, 1, 86_400);
-  found.whole("limits.transferTimeoutSeconds", limits?.transferTimeoutSeconds, 1, 86_400);
-  found.whole("limits.apiTimeoutSeconds", limits?.apiTimeoutSeconds, 1, 3600);
-  found.whole("orphanGraceHours", job.orphanGraceHours, 1, 8760);
-  found.whole("suspectBelowPercent", job.suspectBelowPercent, 0, 99);
-  found.whole("drill.parts", job.drill?.parts, 1, 9999);
-}
-
-/** What is wrong with the job: repositories, retention, limits. */
-export function jobProblems(job: JobSettings & { environment?: string; textfileDirectory?: string }): Problem[] {
-  const found = new Findings();
-  found.text("environment", job.environment, environmentCheck);
-  retentionProblems(found, job.retention);
-  limitProblems(found, job);
-  const repositories = job.repositories ?? [];
-  repositories.forEach((repository, index) => repositoryProblems(found, `repositories[${index}]`, repository));
-  const names = repositories.map(repository => repositoryName(repository));
-  for (const name of new Set(names.filter((candidate, index) => names.indexOf(candidate) !== index))) {
-    const where = names.flatMap((candidate, index) => (candidate === name ? [`repositories[${index}].name`] : []));
-    found.add(
-      where.join(", "),
-      `${where.length === 2 ? "both" : "all"} are "${name}". Names must differ because commands and logs use them. ` +
-        `Give each a \`name\` of its own.`,
-    );
-  }
-  if (job.textfileDirectory !== undefined && job.textfileDirectory !== "") {
-    found.text("textfileDirectory", job.textfileDirectory, filePathCheck);
-  }
-  return found.problems;
-}
-
-/** An environment is a label of metrics, of any printable text. */
-export const environmentCheck: Check = both(lineCheck, value =>
-  value.length >= 1 && value.length <= 64 ? undefined : "must be 1 to 64 characters. Choose another name.",
-);
 
 /** Arguments of `BackupJob`. */
 export interface BackupJobArgs extends HostArgs, JobSettings {

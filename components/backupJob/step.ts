@@ -5,23 +5,26 @@ import { StepContent } from "../host/payload";
 import { apiCurlConfig, ServerPlan, serverSettings } from "../host/server";
 import { Step } from "../host/step";
 import { StepName } from "../host/stepName";
+import { jobDefaults } from "./form";
 import { renderBackupJob } from "./hostFiles";
 import { BackupJobPlan, backupJobPlan, repositoryPlan } from "./plan";
 import { PlainRepository, withoutCredentials } from "./repository";
-import { BackupJobArgs, jobDefaults, jobProblems, missingRepositories, scheduleProblems, Scheduler } from "./settings";
+import { jobProblems, missingRepositories, scheduleProblems } from "./problems";
+import { BackupJobArgs, Scheduler } from "./settings";
 
 /** Packages that the job needs. */
 export const jobPackages = ["curl", "jq", "zstd", "rclone", "openssl", "cron", "logrotate"] as const;
 
 /** The job; the packages of the scheduler that is not used are left out. */
 export function backupJobStep(plan: BackupJobPlan, packages: readonly string[]): StepContent {
+  const { scheduler, prometheus } = plan.job;
   return {
     settings: {
-      PACKAGES: packages.filter(name => name !== "cron" || plan.scheduler === Scheduler.Cron).join(" "),
-      ...(plan.scheduler === Scheduler.Cron ? {} : { SCHEDULER: plan.scheduler }),
+      PACKAGES: packages.filter(name => name !== "cron" || scheduler === Scheduler.Cron).join(" "),
+      ...(scheduler === Scheduler.Cron ? {} : { SCHEDULER: scheduler }),
       BACKUP_USER: plan.backupUser,
-      UNIT: plan.prometheusUnit,
-      URL: plan.prometheusUrl,
+      UNIT: prometheus.unit,
+      URL: prometheus.url,
       API_CURL_CONFIG: apiCurlConfig(plan.hasApiCredentials),
     },
     files: renderBackupJob(plan),

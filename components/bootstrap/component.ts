@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { repositorySchema } from "../backupJob/repository";
+import { repositoryForm } from "../backupJob/repository";
 import { list } from "../fields/group";
 import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
@@ -27,7 +27,7 @@ export class Bootstrap extends pulumi.ComponentResource {
     super(
       "prometheus-backup:index:Bootstrap",
       name,
-      sealed(args, { repositories: list(repositorySchema) }),
+      sealed(args, { repositories: list(repositoryForm) }),
       componentOptions(opts),
     );
     const install = installStep(this, name, bootstrap, args, opts);

@@ -1,5 +1,5 @@
 import { Repository, repositoryName } from "../backupJob/repository";
-import { group, text } from "../fields/group";
+import { defaultsOf, table, text } from "../fields/group";
 import { hostNameCheck, pattern } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -20,16 +20,25 @@ export interface BootstrapSource {
   repository?: string;
 }
 
-/** The backup that a host is born from. */
-export const bootstrapDefaults = { backup: "latest" } as const;
-
-export const bootstrapSchema = group({ host: text.optional(), backup: text.optional(), repository: text.optional() });
-
 export const backupNameCheck = pattern(
   /^(latest|[0-9]{8}T[0-9]{6}Z)$/,
   "must be `latest` or the name of a backup. Write it as `prometheus-backup.sh list --host NAME` prints it, for " +
     "example `20261122T020000Z`.",
 );
+
+export const bootstrapForm = table<BootstrapSource>()({
+  host: text({
+    check: hostNameCheck,
+    shown: "the name",
+    says:
+      "whose backup this host is [born from](restore.md#born-from-a-backup-bootstrapfrom), once; the " +
+      "right to read it in `offsiteBucket` comes with this",
+  }),
+  backup: text({ check: backupNameCheck, default: "latest", says: "name of that backup, or `latest`" }),
+  repository: text({ says: "name of the repository to read from; otherwise whichever holds it" }),
+});
+
+export const bootstrapDefaults = defaultsOf(bootstrapForm);
 
 /** What is wrong with the backup that a host is to be born from; its repository must be one of the host's own. */
 export function bootstrapProblems(
@@ -37,8 +46,7 @@ export function bootstrapProblems(
   repositories: Repository[] | undefined,
 ): Problem[] {
   const found = new Findings();
-  found.text("bootstrapFrom.host", source?.host, hostNameCheck);
-  found.text("bootstrapFrom.backup", source?.backup, backupNameCheck);
+  found.fields("bootstrapFrom", bootstrapForm, source);
   const names = (repositories ?? []).map(repository => repositoryName(repository));
   if (source?.repository !== undefined && repositories !== undefined && !names.includes(source.repository)) {
     found.add(

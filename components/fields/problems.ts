@@ -1,5 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { bare, factsOf, fieldsIn, isList } from "./group";
 import { Check } from "./patterns";
+import { secretCheck } from "./secretText";
 
 /** One thing in the settings that has to change: where it is and, in full sentences, what is wrong and what to do. */
 export interface Problem {
@@ -23,6 +26,28 @@ export class Findings {
   text(path: string, value: pulumi.Input<string> | undefined, check: Check): void {
     if (typeof value === "string") {
       this.add(path, check(value));
+    }
+  }
+
+  /**
+   * What a table says against the values of a group and of the groups in it. Of a list of groups each has its own call,
+   * for what has to be said of it as a whole first.
+   */
+  fields(path: string, form: z.ZodType, values: object | undefined): void {
+    for (const [name, field] of fieldsIn(form)) {
+      const value = (values as Record<string, unknown> | undefined)?.[name];
+      const [{ range, check, fault }, at] = [factsOf(field), path === "" ? name : `${path}.${name}`];
+      if (fault !== undefined && typeof value === "string") {
+        this.text(at, value, secretCheck(fault(values ?? {})));
+      } else if (range !== undefined && typeof value === "number") {
+        this.whole(at, value, range.low, range.high);
+      } else if (check !== undefined && typeof value === "string") {
+        this.text(at, value, check);
+      } else if (check !== undefined && Array.isArray(value)) {
+        value.forEach((item: unknown, index) => typeof item === "string" && this.text(`${at}[${index}]`, item, check));
+      } else if (bare(field) instanceof z.ZodObject && typeof value === "object" && value !== null && !isList(field)) {
+        this.fields(at, field, value);
+      }
     }
   }
 

@@ -1,8 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, group, secret, text } from "../fields/group";
+import { defaultsOf, flag, part, required, secret, table, text, whole } from "../fields/group";
 import { addressCheck, hostKeyCheck, hostNameCheck, loginCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
-import { privateKeyFault, secretCheck } from "../fields/secretText";
+import { privateKeyFault } from "../fields/secretText";
 
 /** A host through which another one is reached. */
 export interface SshBastion {
@@ -77,24 +77,44 @@ export interface HostArgs {
   carriesToolkit?: boolean;
 }
 
-/** How a host is reached. */
-export const connectionDefaults = { port: 22, user: "root", attempts: 10, attemptTimeoutSeconds: 15 } as const;
+export const bastionForm = table<SshBastion>()({
+  address: required(text({ check: addressCheck })),
+  port: whole(1, 65_535, { default: 22 }),
+  user: text({ check: loginCheck, default: "root" }),
+  privateKey: secret({ fault: () => privateKeyFault }),
+  hostKey: required(text({ check: hostKeyCheck })),
+});
+
+export const connectionForm = table<SshConnection>()({
+  address: required(text({ check: addressCheck })),
+  port: whole(1, 65_535, { default: 22, says: "SSH port" }),
+  user: text({ check: loginCheck, default: "root", says: "SSH user; needs `sudo` without a password" }),
+  privateKey: secret({
+    fault: () => privateKeyFault,
+    says:
+      "name of the secret with the key; without it the SSH agent's keys are tried, and every preview " +
+      "warns if there is no agent with one",
+  }),
+  privateKeyPassword: secret({ says: "name of the secret with its passphrase" }),
+  hostKey: text({
+    check: hostKeyCheck,
+    shown: "required",
+    says: "public key of the host, as `ssh-keyscan -t ed25519 ADDRESS` prints it, without the address in " + "front",
+  }),
+  insecureHostKey: flag({ default: false, says: "accept any host key; for throw-away hosts only" }),
+  bastion: part(bastionForm, { says: "a host in between: `address`, `port`, `user`, `privateKey`, `hostKey`" }),
+  attempts: whole(1, 100, { default: 10, says: "connections tried before a step fails" }),
+  attemptTimeoutSeconds: whole(1, 600, { default: 15, says: "seconds for one of them" }),
+});
+
+export const connectionDefaults = defaultsOf(connectionForm);
 
 /** What is wrong with the host and the way to it. */
 export function hostProblems(host: HostArgs): Problem[] {
   const found = new Findings();
   const { connection } = host;
   found.text("hostName", host.hostName, hostNameCheck);
-  found.text("connection.address", connection.address, addressCheck);
-  found.text("connection.user", connection.user, loginCheck);
-  found.text("connection.hostKey", connection.hostKey, hostKeyCheck);
-  found.text("connection.privateKey", connection.privateKey, secretCheck(privateKeyFault));
-  found.whole("connection.attempts", connection.attempts, 1, 100);
-  found.whole("connection.attemptTimeoutSeconds", connection.attemptTimeoutSeconds, 1, 600);
-  found.text("connection.bastion.address", connection.bastion?.address, addressCheck);
-  found.text("connection.bastion.user", connection.bastion?.user, loginCheck);
-  found.text("connection.bastion.privateKey", connection.bastion?.privateKey, secretCheck(privateKeyFault));
-  found.text("connection.bastion.hostKey", connection.bastion?.hostKey, hostKeyCheck);
+  found.fields("connection", connectionForm, connection);
   return found.problems;
 }
 
@@ -106,18 +126,3 @@ export function missingHostKey(connection: SshConnection): Problem[] {
   const text = "is missing. Paste the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address in front.";
   return [{ path: "connection.hostKey", text }];
 }
-
-export const bastionSchema = group({
-  address: text,
-  port: amount.optional(),
-  user: text.optional(),
-  privateKey: secret.optional(),
-  hostKey: text,
-});
-
-/** What of a connection is secret, as it is given in code. */
-export const connectionForm = group({
-  privateKey: secret.optional(),
-  privateKeyPassword: secret.optional(),
-  bastion: bastionSchema.optional(),
-});

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { group } from "../fields/group";
+import { Fields, group } from "../fields/group";
 import { changeSecrets } from "../fields/secrets";
 import { SecretFault } from "../fields/secretText";
 import { connectionForm } from "./connection";
-import { serverSchema } from "./server";
+import { serverForm } from "./server";
 
 /**
  * A secret that may come from elsewhere, and is then checked as soon as it is known; `path` says which one it is. A
@@ -30,12 +30,12 @@ export function checkedSecret(
   });
 }
 
-const hostForm = { connection: connectionForm, prometheus: serverSchema };
+const hostForm = { connection: connectionForm, prometheus: serverForm };
 
 /**
  * Arguments with their secrets marked, those of host and server and what else `form` calls secret. Arguments of
  * components end up in the state, and a component cannot say afterwards which of them are secret.
  */
-export function sealed<T extends object>(args: T, form: Parameters<typeof group>[0] = {}): T {
+export function sealed<T extends object>(args: T, form: Fields = {}): T {
   return changeSecrets(group({ ...hostForm, ...form }), args, leaf => pulumi.secret(leaf)) as T;
 }

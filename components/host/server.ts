@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, flag, group, secret, text } from "../fields/group";
+import { defaultsOf, flag, secret, table, text, whole } from "../fields/group";
 import { directoryCheck, unitCheck, urlCheck, userCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { apiCredentialsName, paths } from "./paths";
@@ -35,34 +35,45 @@ export interface PrometheusServer {
   readyTimeoutSeconds?: number;
 }
 
-/** The server. */
-export const serverDefaults = {
-  url: "http://127.0.0.1:9090",
-  unit: "prometheus.service",
-  user: "prometheus",
-  dataDirectory: "",
-  newHost: false,
-  readyTimeoutSeconds: 900,
-} as const;
-
-export const serverSchema = group({
-  url: text.optional(),
-  unit: text.optional(),
-  user: text.optional(),
-  dataDirectory: text.optional(),
-  apiCredentials: secret.optional(),
-  newHost: flag.optional(),
-  readyTimeoutSeconds: amount.optional(),
+export const serverForm = table<PrometheusServer>()({
+  url: text({
+    check: urlCheck,
+    default: "http://127.0.0.1:9090",
+    key: "PROMETHEUS_URL",
+    says: "as seen from the host, with the route prefix if there is one",
+  }),
+  unit: text({
+    check: unitCheck,
+    default: "prometheus.service",
+    key: "PROMETHEUS_UNIT",
+    says: "the server's systemd unit",
+  }),
+  user: text({
+    check: userCheck,
+    default: "prometheus",
+    says: "runs the backups, because the data belong to it; with `source: cold` root does",
+  }),
+  dataDirectory: text({
+    check: directoryCheck,
+    default: "",
+    key: "DATA_DIR",
+    says: "what the server says; a value that differs from it fails every backup",
+  }),
+  apiCredentials: secret({ says: 'name of the secret with a curl configuration such as `user = "name:password"`' }),
+  newHost: flag({ default: false, key: "NEW_HOST", says: "accept a server without any block" }),
+  readyTimeoutSeconds: whole(1, 86_400, {
+    default: 900,
+    key: "READY_TIMEOUT_SECONDS",
+    says: "seconds to wait for the server after a cold backup or a restore has started it",
+  }),
 });
+
+export const serverDefaults = defaultsOf(serverForm);
 
 /** What is wrong with the description of the server. */
 export function serverProblems(server: PrometheusServer | undefined): Problem[] {
   const found = new Findings();
-  found.text("prometheus.url", server?.url, urlCheck);
-  found.text("prometheus.unit", server?.unit, unitCheck);
-  found.text("prometheus.user", server?.user, userCheck);
-  found.text("prometheus.dataDirectory", server?.dataDirectory, directoryCheck);
-  found.whole("prometheus.readyTimeoutSeconds", server?.readyTimeoutSeconds, 1, 86_400);
+  found.fields("prometheus", serverForm, server);
   return found.problems;
 }
 

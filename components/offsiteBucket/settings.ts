@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, choice, flag, group, text } from "../fields/group";
+import { choice, defaultsOf, flag, part, required, table, text, whole } from "../fields/group";
 import { bucketCheck, hostNameCheck, pattern, prefixCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 
@@ -65,19 +65,29 @@ export const LockMode = {
 } as const;
 export type LockMode = (typeof LockMode)[keyof typeof LockMode];
 
-/** The bucket. */
-export const bucketDefaults = { noncurrentVersionDays: 30, abortUploadDays: 7 } as const;
-
 /** `prometheus-backup:offsiteBucket`. */
-export const offsiteBucketSchema = group({
-  bucketName: text,
-  prefix: text.optional(),
-  noncurrentVersionDays: amount.optional(),
-  abortUploadDays: amount.optional(),
-  objectLock: group({ mode: choice(LockMode), days: amount }).optional(),
-  kmsKey: text.optional(),
-  hostsMayPrune: flag.optional(),
+export const bucketForm = table<OffsiteBucketSettings>()({
+  bucketName: required(text({ check: bucketCheck, says: "name of the bucket" })),
+  prefix: text({ check: prefixCheck, says: "directory in it" }),
+  noncurrentVersionDays: whole(1, 3650, { default: 30, says: "days before overwritten and deleted versions go" }),
+  abortUploadDays: whole(1, 365, { default: 7, says: "days before unfinished uploads go" }),
+  objectLock: part(table<ObjectLock>()({ mode: required(choice(LockMode)), days: required(whole(1, 36_500)) }), {
+    says: "`mode` (`GOVERNANCE` or `COMPLIANCE`) and `days`",
+  }),
+  kmsKey: text({
+    says:
+      "KMS key (ARN or alias) for all objects; otherwise the bucket encrypts with its own. " +
+      "`hostPolicies` let the hosts use it through S3, as far as the key's own policy leaves that to IAM",
+  }),
+  hostsMayPrune: flag({
+    default: true,
+    says:
+      "whether hosts may delete current objects (never versions); with `false` their repository " +
+      "`offsite` has `prune: false`",
+  }),
 });
+
+export const bucketDefaults = defaultsOf(bucketForm);
 
 export const roleCheck = pattern(
   /^[A-Za-z0-9+=,.@_-]{1,64}$/,
@@ -85,20 +95,9 @@ export const roleCheck = pattern(
 );
 
 /** What is wrong with the description of a bucket. */
-export function bucketProblems(bucket: {
-  bucketName: string;
-  prefix?: string;
-  noncurrentVersionDays?: number;
-  abortUploadDays?: number;
-  objectLock?: { days: number };
-  hosts?: { hostName: string; roleName?: string; mayRead?: string[] }[];
-}): Problem[] {
+export function bucketProblems(bucket: OffsiteBucketSettings & { hosts?: OffsiteHost[] }): Problem[] {
   const found = new Findings();
-  found.text("bucketName", bucket.bucketName, bucketCheck);
-  found.text("prefix", bucket.prefix, prefixCheck);
-  found.whole("noncurrentVersionDays", bucket.noncurrentVersionDays, 1, 3650);
-  found.whole("abortUploadDays", bucket.abortUploadDays, 1, 365);
-  found.whole("objectLock.days", bucket.objectLock?.days, 1, 36_500);
+  found.fields("", bucketForm, bucket);
   bucket.hosts?.forEach((host, index) => {
     found.text(`hosts[${index}].hostName`, host.hostName, hostNameCheck);
     found.text(`hosts[${index}].roleName`, host.roleName, roleCheck);

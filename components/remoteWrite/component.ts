@@ -7,7 +7,8 @@ import { checkedSecret, sealed } from "../host/secrets";
 import { stepProblems } from "../host/step";
 import { StepName } from "../host/stepName";
 import { PlainTarget, RemoteWritePlan, remoteWritePlan, RemoteWriteSecrets, withoutSecrets } from "./plan";
-import { hasTargetSecrets, RemoteWriteArgs, remoteWriteSchema, RemoteWriteTarget } from "./settings";
+import { targetForm } from "./form";
+import { hasTargetSecrets, RemoteWriteArgs, RemoteWriteTarget } from "./settings";
 import { remoteWrite, remoteWriteCredentialsStep, remoteWriteStep } from "./step";
 import { endpointUrl } from "./yaml";
 
@@ -39,7 +40,7 @@ export class RemoteWrite extends pulumi.ComponentResource {
     super(
       "prometheus-backup:index:RemoteWrite",
       name,
-      sealed(args, { remoteWrite: list(remoteWriteSchema) }),
+      sealed(args, { remoteWrite: list(targetForm) }),
       componentOptions(opts),
     );
     refuse(stepProblems(remoteWrite, args), this, name);

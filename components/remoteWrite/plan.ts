@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { PrometheusServer, serverDefaults } from "../host/server";
-import { RemoteWriteTarget, RemoteWriteTls, targetDefaults } from "./settings";
+import { targetDefaults } from "./form";
+import { RemoteWriteTarget, RemoteWriteTls } from "./settings";
 
 /** Prometheus' own names, in the order in which they are written; what is undefined is left to Prometheus. */
 export interface RelabelPlan {

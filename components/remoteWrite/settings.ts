@@ -1,5 +1,4 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { amount, choice, flag, group, list, secret, text, texts } from "../fields/group";
 import { HostArgs } from "../host/connection";
 import { PrometheusServer } from "../host/server";
 
@@ -173,51 +172,6 @@ export const RelabelAction = {
   Uppercase: "uppercase",
 } as const;
 export type RelabelAction = (typeof RelabelAction)[keyof typeof RelabelAction];
-
-/** A target of remote_write. */
-export const targetDefaults = { arrival: Arrival.Required, arrivalTimeoutSeconds: 120 } as const;
-
-export const remoteWriteSchema = group({
-  name: text,
-  preset: choice(RemoteWritePreset).optional(),
-  url: text,
-  tenant: text.optional(),
-  headers: texts.optional(),
-  basicAuth: group({ username: text, password: secret }).optional(),
-  bearerToken: secret.optional(),
-  tls: group({
-    ca: text.optional(),
-    certificate: text.optional(),
-    key: secret.optional(),
-    serverName: text.optional(),
-    insecureSkipVerify: flag.optional(),
-  }).optional(),
-  timeoutSeconds: amount.optional(),
-  queue: group({
-    capacity: amount.optional(),
-    minShards: amount.optional(),
-    maxShards: amount.optional(),
-    maxSamplesPerSend: amount.optional(),
-    batchSendDeadlineSeconds: amount.optional(),
-    maxBackoffSeconds: amount.optional(),
-    retryOnRateLimit: flag.optional(),
-  }).optional(),
-  writeRelabelConfigs: list(
-    group({
-      sourceLabels: list(text).optional(),
-      separator: text.optional(),
-      targetLabel: text.optional(),
-      regex: text.optional(),
-      modulus: amount.optional(),
-      replacement: text.optional(),
-      action: choice(RelabelAction).optional(),
-    }),
-  ).optional(),
-  sendExemplars: flag.optional(),
-  sendNativeHistograms: flag.optional(),
-  arrival: choice(Arrival).optional(),
-  arrivalTimeoutSeconds: amount.optional(),
-});
 
 /** Whether any file of secrets is needed on the host; known before any Output is. */
 export function hasTargetSecrets(args: Pick<RemoteWriteArgs, "prometheus" | "remoteWrite">): boolean {

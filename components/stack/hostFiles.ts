@@ -5,7 +5,7 @@ import { alertRulesPlan } from "../alertRules/step";
 import { repositoryPlan } from "../backupJob/plan";
 import { RepositoryPlan } from "../backupJob/rclone";
 import { PlainRepository, withoutCredentials } from "../backupJob/repository";
-import { jobDefaults } from "../backupJob/settings";
+import { jobDefaults } from "../backupJob/form";
 import { mergeSettings, wantsAdminApi, wantsVictoriaMetrics, withOffsite } from "../backupSettings";
 import { bootstrapPlan } from "../bootstrap/step";
 import { FleetHost, PrometheusBackupFleetArgs } from "../fleetSettings";

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { BackupSettings } from "../backupSettings";
 import { SshConnection } from "../host/connection";
 import { SharedConfig } from "./schema";
 import { withoutWrongForms } from "./shape";
@@ -12,55 +11,6 @@ export function rest<T extends z.ZodType>(schema: T, error: z.ZodError, input: u
     return result.data;
   }
   return JSON.stringify(smaller) === JSON.stringify(input) ? undefined : rest(schema, result.error, smaller);
-}
-
-/** What of a host's configuration has the same form in code. */
-export function plainSettings(config: SharedConfig): BackupSettings {
-  const {
-    schedule,
-    spreadMinutes,
-    timeZone,
-    scheduler,
-    source,
-    format,
-    archiveCompression,
-    skipHead,
-    holdBlocks,
-    retention,
-  } = config;
-  const {
-    orphanGraceHours,
-    suspectBelowPercent,
-    companions,
-    adminApi,
-    textfile,
-    alerts,
-    drill,
-    limits,
-    victoriaMetrics,
-  } = config;
-  const all: BackupSettings = {
-    schedule,
-    spreadMinutes,
-    timeZone,
-    scheduler,
-    source,
-    format,
-    archiveCompression,
-    skipHead,
-    holdBlocks,
-    retention,
-    orphanGraceHours,
-    suspectBelowPercent,
-    companions,
-    adminApi,
-    textfile,
-    alerts,
-    drill,
-    limits,
-    victoriaMetrics,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 export function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -1,13 +1,15 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { uselessProxy } from "../adminApi/settings";
-import { credentialsFault, Repository } from "../backupJob/repository";
-import { environmentCheck, missingRepositories, scheduleProblems } from "../backupJob/settings";
-import { BackupSettings, mergeSettings, settingsProblems } from "../backupSettings";
+import { Repository } from "../backupJob/repository";
+import { environmentCheck, missingRepositories, scheduleProblems } from "../backupJob/problems";
+import { backupForm, BackupSettings, mergeSettings, settingsProblems } from "../backupSettings";
 import { bootstrapProblems } from "../bootstrap/settings";
+import { fieldsIn } from "../fields/group";
 import { nearest } from "../fields/nearest";
 import { pattern } from "../fields/patterns";
 import { Problem } from "../fields/problems";
+import { changeSecrets } from "../fields/secrets";
 import { privateKeyFault, SecretFault } from "../fields/secretText";
 import {
   duplicateNames,
@@ -17,11 +19,10 @@ import {
   sharedMachines,
 } from "../fleetSettings";
 import { HostArgs, hostProblems, missingHostKey, SshConnection } from "../host/connection";
-import { bucketProblems, offsiteBucketSchema } from "../offsiteBucket/settings";
-import { RemoteWriteTarget } from "../remoteWrite/settings";
+import { bucketForm, bucketProblems } from "../offsiteBucket/settings";
 import { configPath, joined, nameOf } from "./paths";
-import { optional, plainConnection, plainSettings, rest } from "./pieces";
-import { HostConfig, hostSchema, OffsiteBucketConfig, SharedConfig, sharedSchema, TargetConfig } from "./schema";
+import { optional, plainConnection, rest } from "./pieces";
+import { HostConfig, hostSchema, OffsiteBucketConfig, SharedConfig, sharedSchema } from "./schema";
 import { shapeProblems, storeSecret } from "./shape";
 import { namespace, SecretLookup, StackConfig, StackFacts } from "./stackConfig";
 import { unknownKeys } from "./unknownKeys";
@@ -167,54 +168,22 @@ export class Reader {
     return value;
   }
 
+  /** The settings of hosts in the form of code: with what their secrets stand for, and the region of the stack. */
   private settings(config: SharedConfig, root: string): BackupSettings {
-    const { repositories, prometheus, textfile, remoteWrite } = config;
-    const settings: BackupSettings = {
-      ...plainSettings(config),
-      ...optional("heartbeat", this.secretOf(config.heartbeat, `${root}.heartbeat`)),
-    };
-    if (prometheus !== undefined) {
-      settings.prometheus = {
-        ...prometheus,
-        ...optional("apiCredentials", this.secretOf(prometheus.apiCredentials, `${root}.prometheus.apiCredentials`)),
-      };
-    }
-    if (textfile !== undefined) {
-      const { exporterCredentials, ...plain } = textfile;
-      settings.textfile = {
-        ...plain,
-        ...optional("exporterCredentials", this.secretOf(exporterCredentials, `${root}.textfile.exporterCredentials`)),
-      };
-    }
-    if (repositories !== undefined) {
-      settings.repositories = repositories.map((repository, index): Repository => {
-        const { credentials, ...rest } = repository;
-        const path = `${root}.repositories[${index}].credentials`;
-        const region = rest.region ?? (rest.bucket === "offsite" ? this.facts.awsRegion : undefined);
-        return {
-          ...rest,
-          ...optional("region", region),
-          ...optional("credentials", this.secretOf(credentials, path, credentialsFault(rest))),
-        };
-      });
-    }
-    if (remoteWrite !== undefined) {
-      settings.remoteWrite = remoteWrite.map((target, index) => this.target(target, `${root}.remoteWrite[${index}]`));
-    }
-    return settings;
-  }
-
-  private target({ basicAuth, bearerToken, tls, ...rest }: TargetConfig, root: string): RemoteWriteTarget {
-    // A password that is missing is reported; until then the target still has one.
-    const password = this.secretOf(basicAuth?.password, `${root}.basicAuth.password`) ?? "";
-    const { key, ...openTls } = tls ?? {};
-    const tlsKey = this.secretOf(key, `${root}.tls.key`, privateKeyFault);
-    return {
-      ...rest,
-      ...optional("basicAuth", basicAuth === undefined ? undefined : { username: basicAuth.username, password }),
-      ...optional("bearerToken", this.secretOf(bearerToken, `${root}.bearerToken`)),
-      ...optional("tls", tls === undefined ? undefined : { ...openTls, ...optional("key", tlsKey) }),
-    };
+    const own = Object.fromEntries(
+      fieldsIn(backupForm).flatMap(([name]) => {
+        const value = config[name as keyof SharedConfig];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    );
+    const lookUp = (name: unknown, path: string, fault?: SecretFault): unknown =>
+      this.secretOf(name as string, `${root}.${path}`, fault);
+    const settings = changeSecrets(backupForm, own, lookUp) as BackupSettings;
+    const repositories = settings.repositories?.map((repository): Repository => ({
+      ...repository,
+      ...optional("region", repository.region ?? (repository.bucket === "offsite" ? this.facts.awsRegion : undefined)),
+    }));
+    return { ...settings, ...optional("repositories", repositories) };
   }
 
   /** Every value by itself, where it stands. */
@@ -295,7 +264,7 @@ export class Reader {
     if (this.plain.offsiteBucket === undefined) {
       return undefined;
     }
-    const bucket = this.shape(offsiteBucketSchema, this.plain.offsiteBucket, "offsiteBucket");
+    const bucket = this.shape(bucketForm, this.plain.offsiteBucket, "offsiteBucket");
     if (bucket !== undefined) {
       this.addAll("offsiteBucket", bucketProblems(bucket));
     }

@@ -1,54 +1,50 @@
 import { z } from "zod";
 import { backupForm } from "../backupSettings";
-import { bootstrapSchema } from "../bootstrap/settings";
-import { amount, bare, flag, group, list, secret, text } from "../fields/group";
-import { bastionSchema } from "../host/connection";
-import { offsiteBucketSchema } from "../offsiteBucket/settings";
-import { remoteWriteSchema } from "../remoteWrite/settings";
+import { bootstrapForm } from "../bootstrap/settings";
+import { bare, fieldsIn, flag, group, isList, part, required, text, words } from "../fields/group";
+import { connectionForm } from "../host/connection";
+import { bucketForm } from "../offsiteBucket/settings";
 
-const shared = {
-  user: text.optional(),
-  port: amount.optional(),
-  privateKey: secret.optional(),
-  privateKeyPassword: secret.optional(),
-  insecureHostKey: flag.optional(),
-  bastion: bastionSchema.optional(),
-  connectAttempts: amount.optional(),
-  connectTimeoutSeconds: amount.optional(),
-  ...backupForm,
-};
+const { hostKey, attempts, attemptTimeoutSeconds, address: _address, ...reached } = connectionForm.shape;
 
-/** `prometheus-backup:defaults`: what hosts share. */
-export const sharedSchema = group(shared);
-
-/** One entry of `prometheus-backup:hosts`. */
-export const hostSchema = group({
-  name: text,
-  address: text.optional(),
-  hostKey: text.optional(),
-  retired: flag.optional(),
-  awsRole: text.optional(),
-  mayRead: list(text).optional(),
-  bootstrapFrom: bootstrapSchema.optional(),
-  ...shared,
+/** How hosts are reached. */
+export const sharedConnectionForm = group({
+  ...reached,
+  connectAttempts: attempts,
+  connectTimeoutSeconds: attemptTimeoutSeconds,
 });
 
-/** The names of the settings in a group; none for anything else. */
-export function namesIn(schema: z.ZodType): [string, z.ZodType][] {
-  const group = bare(schema);
-  if (!(group instanceof z.ZodObject)) {
-    return [];
-  }
-  const shape: Record<string, z.ZodType> = group.shape;
-  return Object.entries(shape);
-}
+/** What hosts do not share. */
+export const hostAloneForm = group({
+  name: required(
+    text({
+      says:
+        "stable name: resources, metrics and the host's directory in every repository carry it; a new name " +
+        "is a new host without backups",
+    }),
+  ),
+  address: text({ shown: "the name", says: "host name or IP address" }),
+  hostKey,
+  retired: flag({
+    default: false,
+    says: "set before a dead host is removed: its steps are forgotten instead of undone",
+  }),
+  awsRole: text({ says: "IAM role of the host, by name; gets the right to its own directory in `offsiteBucket`" }),
+  mayRead: words({ says: "names of hosts whose backups this one may read, for a migration" }),
+  bootstrapFrom: part(bootstrapForm),
+});
+
+/** `prometheus-backup:defaults`: what hosts share. */
+export const sharedSchema = group({ ...sharedConnectionForm.shape, ...backupForm.shape });
+
+/** One entry of `prometheus-backup:hosts`. */
+export const hostSchema = group({ ...hostAloneForm.shape, ...sharedSchema.shape });
 
 /** Every setting below a schema by its path, groups and lists included, such as `repositories[].sftp.hostKey`. */
 export function settingPaths(schema: z.ZodType, prefix = ""): string[] {
-  return namesIn(schema).flatMap(([name, value]) => {
-    const inner = bare(value);
-    const path = `${prefix}${name}${inner instanceof z.ZodArray ? "[]" : ""}`;
-    return [path, ...settingPaths(inner instanceof z.ZodArray ? (inner.element as z.ZodType) : inner, `${path}.`)];
+  return fieldsIn(schema).flatMap(([name, field]) => {
+    const path = `${prefix}${name}${isList(field) ? "[]" : ""}`;
+    return [path, ...settingPaths(field, `${path}.`)];
   });
 }
 
@@ -59,11 +55,10 @@ export function schemaAt(schema: z.ZodType, path: PropertyKey[]): z.ZodType {
     if (inner instanceof z.ZodArray) {
       return inner.element as z.ZodType;
     }
-    return namesIn(inner).find(([name]) => name === key)?.[1] ?? z.never();
+    return fieldsIn(inner).find(([name]) => name === key)?.[1] ?? z.never();
   }, schema);
 }
 
 export type SharedConfig = z.output<typeof sharedSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
-export type TargetConfig = z.output<typeof remoteWriteSchema>;
-export type OffsiteBucketConfig = z.output<typeof offsiteBucketSchema>;
+export type OffsiteBucketConfig = z.output<typeof bucketForm>;

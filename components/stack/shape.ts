@@ -1,13 +1,14 @@
 import { z } from "zod";
+import { fieldsIn } from "../fields/group";
 import { nearest } from "../fields/nearest";
-import { namesIn, schemaAt, settingPaths } from "./schema";
+import { schemaAt, settingPaths } from "./schema";
 
 /** More names than that are no answer to somebody who looks for one. */
 const namesToList = 12;
 
 /** What was meant by a name that is no setting of this group. */
 function unknownText(group: z.ZodType, name: string): string {
-  const here = namesIn(group).map(([known]) => known);
+  const here = fieldsIn(group).map(([known]) => known);
   const deeper = settingPaths(group).filter(path => path.endsWith(`.${name}`));
   const near = nearest(name, here);
   const meant = deeper.length > 0 ? deeper : near === undefined ? [] : [near];

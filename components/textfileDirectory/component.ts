@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { componentOptions, installStep } from "../host/remoteStep";
 import { sealed } from "../host/secrets";
-import { textfileDefaults, TextfileDirectoryArgs, textfileSchema } from "./settings";
+import { textfileDefaults, TextfileDirectoryArgs, textfileForm } from "./settings";
 import { textfileDirectoryStep } from "./step";
 
 /**
@@ -20,7 +20,7 @@ export class TextfileDirectory extends pulumi.ComponentResource {
     super(
       "prometheus-backup:index:TextfileDirectory",
       name,
-      sealed(args, { textfile: textfileSchema }),
+      sealed(args, { textfile: textfileForm }),
       componentOptions(opts),
     );
     const install = installStep(this, name, textfileDirectoryStep, args, opts);

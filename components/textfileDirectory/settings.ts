@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { flag, group, secret, text } from "../fields/group";
+import { defaultsOf, flag, secret, table, text } from "../fields/group";
 import { filePathCheck, unitCheck, urlCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -26,28 +26,24 @@ export interface TextfileSettings {
   exporterCredentials?: pulumi.Input<string>;
 }
 
-/** Metrics. */
-export const textfileDefaults = {
-  enabled: true,
-  directory: "",
-  exporterUnit: "",
-  exporterUrl: "http://127.0.0.1:9100/metrics",
-} as const;
-
-export const textfileSchema = group({
-  enabled: flag.optional(),
-  directory: text.optional(),
-  exporterUnit: text.optional(),
-  exporterUrl: text.optional(),
-  exporterCredentials: secret.optional(),
+export const textfileForm = table<TextfileSettings>()({
+  enabled: flag({ default: true, says: "without metrics no alert can work" }),
+  directory: text({ check: filePathCheck, default: "", says: "what node_exporter is found to read" }),
+  exporterUnit: text({ check: unitCheck, default: "", says: "what is found on the host" }),
+  exporterUrl: text({ check: urlCheck, default: "http://127.0.0.1:9100/metrics", says: "where node_exporter answers" }),
+  exporterCredentials: secret({
+    says:
+      "name of the secret with a curl configuration for a node_exporter behind TLS or a password: lines " +
+      'such as `user = "name:password"` and `cacert = "/etc/node_exporter/ca.pem"`',
+  }),
 });
+
+export const textfileDefaults = defaultsOf(textfileForm);
 
 /** What is wrong with the textfile settings. */
 export function textfileProblems(textfile: TextfileSettings | undefined): Problem[] {
   const found = new Findings();
-  found.text("textfile.directory", textfile?.directory, filePathCheck);
-  found.text("textfile.exporterUnit", textfile?.exporterUnit, unitCheck);
-  found.text("textfile.exporterUrl", textfile?.exporterUrl, urlCheck);
+  found.fields("textfile", textfileForm, textfile);
   return found.problems;
 }
 

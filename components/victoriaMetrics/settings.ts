@@ -1,4 +1,4 @@
-import { flag, group, list, text } from "../fields/group";
+import { defaultsOf, flag, part, required, table, text, words } from "../fields/group";
 import { both, Check, filePathCheck, urlCheck } from "../fields/patterns";
 import { Findings, Problem } from "../fields/problems";
 import { HostArgs } from "../host/connection";
@@ -61,25 +61,6 @@ export interface VictoriaMetricsSettings {
   flags?: string[];
 }
 
-/** The VictoriaMetrics server. */
-export const victoriaMetricsDefaults = {
-  enabled: true,
-  listen: "127.0.0.1:8428",
-  dataDirectory: "/var/lib/victoria-metrics-data",
-  retention: "1y",
-  snapshotsMaxAge: "3d",
-} as const;
-
-export const victoriaMetricsSchema = group({
-  enabled: flag.optional(),
-  download: group({ url: text, sha256: text }).optional(),
-  listen: text.optional(),
-  dataDirectory: text.optional(),
-  retention: text.optional(),
-  snapshotsMaxAge: text.optional(),
-  flags: list(text).optional(),
-});
-
 const listenCheck: Check = value => {
   const [, port] = /^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})$/.exec(value) ?? [];
   return port !== undefined && Number(port) >= 1024 && Number(port) <= 65_535
@@ -138,16 +119,60 @@ const flagCheck: Check = value => {
     : undefined;
 };
 
+export const victoriaMetricsForm = table<VictoriaMetricsSettings>()({
+  enabled: flag({ default: true, says: "`false` takes one host out of what hosts share" }),
+  download: part(
+    table<VictoriaMetricsDownload>()({
+      url: required(
+        text({
+          check: urlCheck,
+          shown: "",
+          says: "a release's `tar.gz` instead of Debian's package, as seen from the host",
+        }),
+      ),
+      sha256: required(
+        text({
+          check: checksumCheck,
+          shown: "",
+          says: "its SHA-256; anything else that comes from the URL is refused",
+        }),
+      ),
+    }),
+  ),
+  listen: text({
+    check: listenCheck,
+    default: "127.0.0.1:8428",
+    says:
+      "IP address and port; the server asks for no credentials, so any other than a loopback address " +
+      "makes every preview warn",
+  }),
+  dataDirectory: text({
+    check: dataDirectoryCheck,
+    default: "/var/lib/victoria-metrics-data",
+    says: "empty, missing, or with data of VictoriaMetrics; changing it moves nothing",
+  }),
+  retention: text({
+    check: retentionCheck,
+    default: "1y",
+    says: "days, weeks or years, such as `400d`; a shorter one deletes",
+  }),
+  snapshotsMaxAge: text({
+    check: snapshotAgeCheck,
+    default: "3d",
+    says: "age at which its own snapshots are deleted; longer than `vmbackup` takes",
+  }),
+  flags: words({
+    check: flagCheck,
+    says: "further flags, such as `-memory.allowedPercent=30`; none that holds a password",
+  }),
+});
+
+export const victoriaMetricsDefaults = defaultsOf(victoriaMetricsForm);
+
 /** What is wrong with the settings of VictoriaMetrics. */
 export function victoriaMetricsProblems(settings: VictoriaMetricsSettings | undefined): Problem[] {
   const found = new Findings();
-  found.text("victoriaMetrics.download.url", settings?.download?.url, urlCheck);
-  found.text("victoriaMetrics.download.sha256", settings?.download?.sha256, checksumCheck);
-  found.text("victoriaMetrics.listen", settings?.listen, listenCheck);
-  found.text("victoriaMetrics.dataDirectory", settings?.dataDirectory, dataDirectoryCheck);
-  found.text("victoriaMetrics.retention", settings?.retention, retentionCheck);
-  found.text("victoriaMetrics.snapshotsMaxAge", settings?.snapshotsMaxAge, snapshotAgeCheck);
-  settings?.flags?.forEach((flag, index) => found.text(`victoriaMetrics.flags[${index}]`, flag, flagCheck));
+  found.fields("victoriaMetrics", victoriaMetricsForm, settings);
   return found.problems;
 }
 

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 import { PrometheusBackup, PrometheusBackupArgs, PrometheusBackupFleet } from "../../components";
 import { backupForm } from "../../components/backupSettings";
-import { bare, group, list, secret, text } from "../../components/fields/group";
+import { bare, factsOf, group, list, required, secret, text } from "../../components/fields/group";
 import { changeSecrets } from "../../components/fields/secrets";
 import { connectionForm } from "../../components/host/connection";
 import { sealed } from "../../components/host/secrets";
@@ -14,7 +14,11 @@ type Form = ReturnType<typeof group>;
 
 /** A value of this form with a text in each leaf, the secret ones by themselves. */
 function filled(form: unknown, path = ""): unknown {
-  const inner = bare(form as Form) as { shape?: Record<string, unknown>; element?: unknown };
+  const field = form as Form;
+  const inner = bare(field) as { shape?: Record<string, unknown>; element?: unknown };
+  if (factsOf(field).secret === true) {
+    return `SECRET ${path}`;
+  }
   if (inner.element !== undefined) {
     return [filled(inner.element, `${path}[]`)];
   }
@@ -22,7 +26,7 @@ function filled(form: unknown, path = ""): unknown {
     const shape = Object.entries(inner.shape);
     return Object.fromEntries(shape.map(([key, field]) => [key, filled(field, path === "" ? key : `${path}.${key}`)]));
   }
-  return (inner as unknown) === secret ? `SECRET ${path}` : "open";
+  return "open";
 }
 
 /** The secrets that a walk of our own finds in the tables. */
@@ -33,7 +37,7 @@ function secretsOf(value: unknown): string[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(secretsOf) : [];
 }
 
-const everything = group({ connection: connectionForm, ...backupForm });
+const everything = group({ connection: connectionForm, ...backupForm.shape });
 
 test("these settings are secrets, and a table is all that says so", () => {
   expect(secretsOf(filled(everything)).sort()).toEqual([
@@ -59,9 +63,9 @@ test("every setting whose name speaks of a secret is one", () => {
 
 test("a secret that is added to a table is sealed wherever its group stands, and nothing else is", () => {
   const added = group({
-    name: text,
-    pin: secret.optional(),
-    inner: list(group({ pin: secret, label: text })).optional(),
+    name: required(text()),
+    pin: secret(),
+    inner: list(group({ pin: required(secret()), label: text() })),
   });
   const args = { group: { name: "n", pin: "1", inner: [{ pin: "2", label: "l" }] }, hostName: "prom-a" };
   const known = sealed(args, { group: added });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { defaults } from "../../components/stack/defaults";
+import { alertDefaults } from "../../components/alertRules/settings";
 import { renderDashboard } from "../../scripts/tools/dashboard/dashboard";
 import { exitCodeWords } from "../../scripts/tools/dashboard/panels";
 import { states } from "../../scripts/tools/dashboard/queries";
@@ -25,7 +25,7 @@ const named = (text: string): string[] =>
 
 test("the checked-in file is what the code makes", () => {
   expect(read("docs/grafana/prometheus-backup.json"), "run: npm run dashboard").toBe(
-    renderDashboard(defaults.alerts.runbookBase),
+    renderDashboard(alertDefaults.runbookBase),
   );
 });
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { hostSchema, settingPaths, sharedSchema } from "../../components/stack/schema";
-import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
+import { bucketForm } from "../../components/offsiteBucket/settings";
 
 const root = path.join(__dirname, "..", "..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
@@ -12,7 +12,7 @@ const read = (file: string): string => readFileSync(path.join(root, file), "utf8
 /** Paths of settings as people write them: from the host or from the file down. */
 const paths = new Set([
   ...settingPaths(hostSchema),
-  ...settingPaths(offsiteBucketSchema, "offsiteBucket."),
+  ...settingPaths(bucketForm, "offsiteBucket."),
   ...settingPaths(sharedSchema, "defaults."),
   ...settingPaths(hostSchema, "hosts[]."),
   ...["defaults", "hosts", "offsiteBucket", "environment"],

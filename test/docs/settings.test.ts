@@ -1,91 +1,35 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
-import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import { expect, test } from "vitest";
+import { group } from "../../components/fields/group";
 import { parseConfig } from "../../components/stack/config";
 import { type StackConfig } from "../../components/stack/stackConfig";
 import { hostSchema } from "../../components/stack/schema";
-import { offsiteBucketSchema } from "../../components/offsiteBucket/settings";
-import { defaults } from "../../components/stack/defaults";
+import { bucketForm } from "../../components/offsiteBucket/settings";
+import { settingRows, summedUp, withTables } from "../../scripts/tools/settings/page";
 import { recordResources } from "../recordResources";
 
 const root = path.join(__dirname, "..", "..");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 
-/** First column to second of every row, of tables with three columns, whose first cell is one setting. */
-function documented(file: string): Map<string, string> {
-  const rows = [...read(file).matchAll(/^\| `([\w.[\]]+)` \|(.*?)\| .* \|$/gm)];
-  return new Map(rows.map(([, setting = "", value = ""]) => [setting, value.replaceAll("`", "").trim()]));
-}
-
-/** Where a default stands that is not under the setting's own name. */
-const elsewhere: Record<string, string> = {
-  user: "ssh.user",
-  port: "ssh.port",
-  connectAttempts: "ssh.attempts",
-  connectTimeoutSeconds: "ssh.attemptTimeoutSeconds",
-  "offsiteBucket.noncurrentVersionDays": "bucket.noncurrentVersionDays",
-  "offsiteBucket.abortUploadDays": "bucket.abortUploadDays",
-  "remoteWrite[].arrival": "remoteWrite.arrival",
-  "remoteWrite[].arrivalTimeoutSeconds": "remoteWrite.arrivalTimeoutSeconds",
-};
-
-function defaultOf(setting: string): unknown {
-  return (elsewhere[setting] ?? setting)
-    .split(".")
-    .reduce<unknown>(
-      (value, key) =>
-        typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined,
-      defaults,
-    );
-}
-
-/** Settings of a schema by path; lists and groups that are one thing to the reader are not opened. */
-function settingsOf(schema: z.ZodType, prefix = ""): string[] {
-  const whole = [
-    "bastion",
-    "repositories[].sftp",
-    "offsiteBucket.objectLock",
-    "alerts.labels",
-    "mayRead",
-    "remoteWrite[].headers",
-    "remoteWrite[].basicAuth",
-    "remoteWrite[].tls",
-    "remoteWrite[].queue",
-    "remoteWrite[].writeRelabelConfigs",
-    "victoriaMetrics.flags",
-  ];
-  const bare = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
-  const name = prefix.replace(/\.$/, "");
-  if (bare instanceof z.ZodArray && !whole.includes(name)) {
-    return [name, ...settingsOf(bare.element as z.ZodType, `${name}[].`)];
-  }
-  if (bare instanceof z.ZodObject && !whole.includes(name)) {
-    return Object.entries(bare.shape as Record<string, z.ZodType>).flatMap(([key, value]) =>
-      settingsOf(value, `${prefix}${key}.`),
-    );
-  }
-  return [name];
-}
-
-test("every setting is documented, and nothing that does not exist", () => {
-  const real = [...settingsOf(hostSchema), ...settingsOf(offsiteBucketSchema, "offsiteBucket.")];
-  expect([...documented("docs/settings.md").keys()].sort()).toEqual(real.sort());
+test("the tables of the page are made from the tables of fields: npm run settings", () => {
+  expect(read("docs/settings.md")).toBe(withTables(read("docs/settings.md")));
 });
 
-describe.each(["docs/settings.md", "README.md"])("%s", file => {
-  const withDefault = [...documented(file)].flatMap(([setting, value]) => {
-    const real = defaultOf(setting);
-    return typeof real === "string" || typeof real === "number" || typeof real === "boolean"
-      ? [{ setting, value, real: String(real) }]
-      : [];
-  });
-  test.each(withDefault.filter(({ real }) => real !== ""))(
-    "the default of $setting is the real one",
-    ({ setting, value, real }) => {
-      expect([setting, value]).toEqual([setting, real]);
-    },
+test("a setting without a row of its own is named in the row of what it is in", () => {
+  const everything = group({ ...hostSchema.shape, offsiteBucket: bucketForm });
+  const untold = summedUp(everything).filter(({ name, says }) => !says.includes(`\`${name}\``));
+  expect(untold.map(({ path }) => path)).toEqual([]);
+});
+
+test("README.md has no other defaults", () => {
+  const real = new Map(settingRows(hostSchema).map(row => [row.path, row.default]));
+  const rows = [...read("README.md").matchAll(/^\| `([\w.[\]]+)` \| (.*?) ?\| .* \|$/gm)];
+  const told = rows.filter(([, setting = ""]) => /^`.+`$/.test(real.get(setting) ?? ""));
+  expect(told.length).toBeGreaterThan(5);
+  expect(told.map(([, setting, value]) => [setting, value])).toEqual(
+    told.map(([, setting = ""]) => [setting, real.get(setting)]),
   );
 });
 

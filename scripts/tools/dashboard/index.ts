@@ -6,12 +6,12 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parseArgs } from "util";
-import { defaults } from "../../../components/stack/defaults";
+import { alertDefaults } from "../../../components/alertRules/settings";
 import { renderDashboard } from "./dashboard";
 
 const options = {
   out: { type: "string", default: path.join(__dirname, "..", "..", "..", "docs", "grafana", "prometheus-backup.json") },
-  runbooks: { type: "string", default: defaults.alerts.runbookBase },
+  runbooks: { type: "string", default: alertDefaults.runbookBase },
 } as const;
 
 function main(): void {

@@ -9,7 +9,7 @@ import * as os from "os";
 import * as path from "path";
 import { parseArgs } from "util";
 import { hostRepositories, mergedHosts } from "../../../components/stack/hostFiles";
-import { defaults } from "../../../components/stack/defaults";
+import { jobDefaults } from "../../../components/backupJob/form";
 import { FleetHost } from "../../../components/fleetSettings";
 import { RepositoryPlan } from "../../../components/backupJob/rclone";
 import { scheduleFacts } from "../../../components/fields/schedule";
@@ -69,13 +69,13 @@ async function readHosts(hosts: FleetHost[], mounted: Map<string, string>, scrat
   const readings = await inParallel(jobs);
   return hosts.map(host => ({
     host: host.name,
-    expectedIntervalSeconds: scheduleFacts(host.schedule ?? defaults.schedule, host.timeZone ?? defaults.timeZone)
+    expectedIntervalSeconds: scheduleFacts(host.schedule ?? jobDefaults.schedule, host.timeZone ?? jobDefaults.timeZone)
       .largestGapSeconds,
-    suspectBelowPercent: host.suspectBelowPercent ?? defaults.suspectBelowPercent,
+    suspectBelowPercent: host.suspectBelowPercent ?? jobDefaults.suspectBelowPercent,
     drillIntervalSeconds:
       host.drill?.schedule === undefined
         ? null
-        : scheduleFacts(host.drill.schedule, host.timeZone ?? defaults.timeZone).largestGapSeconds,
+        : scheduleFacts(host.drill.schedule, host.timeZone ?? jobDefaults.timeZone).largestGapSeconds,
     repositories: readings.splice(0, hostRepositories(host).length),
   }));
 }
@@ -97,7 +97,7 @@ async function main(): Promise<number> {
   try {
     const report = evaluate(await readHosts(mergedHosts(fleet), mounts(values.path ?? []), scratch), new Date());
     if (values.prom !== undefined) {
-      writeExposition(values.prom, exposition(report, fleet.environment ?? defaults.environment));
+      writeExposition(values.prom, exposition(report, fleet.environment ?? jobDefaults.environment));
     }
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : table(report));
     return report.exitCode;
