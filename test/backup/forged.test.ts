@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { packed } from "../tools/manifest";
 import { DataDirectory } from "./dataDirectory";
+import { variants } from "../runner/pace";
 
 let data: DataDirectory;
 beforeAll(() => {
@@ -22,7 +23,7 @@ function starts(words: string): { jq: number; code: number | null; stderr: strin
   return { jq: fs.readFileSync(data.at("calls"), "utf8").length, code, stdout, stderr };
 }
 
-test.each(["list", "prune --dry-run", "run"])(
+test.each(variants(["list"], ["prune --dry-run", "run"]))(
   "%s does not judge forged manifests again",
   words => {
     const before = starts(words);

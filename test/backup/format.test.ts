@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUp } from "../bench/yearMaker";
 import { packed, readManifest, sealed, unpacked } from "../tools/manifest";
 import { DataDirectory, ulid, type WoundedManifest } from "./dataDirectory";
-import { slowDescribe } from "../runner/pace";
+import { slowDescribe, slowTest } from "../runner/pace";
 
 const KEEP = { KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" };
 const file = (name: string) => `repository/prom-1/backups/${name}.json`;
@@ -78,7 +78,7 @@ describe("a repository that a version without packed manifests has written", () 
     }
   });
 
-  test("is read by every other command, whichever format a backup has", () => {
+  slowTest("is read by every other command, whichever format a backup has", () => {
     const { name } = data.manifest();
     const server = ["read_unit", "require_server_program", "start_scratch_server", "stop_scratch_server"];
     const scratch = [...server, "check_blocks", "record_drill"].map(name => `${name}() { :; }`).join("; ");

@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { Shell } from "../restore/shell";
 import { sealed, wholeManifest } from "../tools/manifest";
-import { variants } from "../runner/pace";
+import { slowTest, variants } from "../runner/pace";
 
 const shell = new Shell();
 const at = (...names: string[]) => path.join(shell.directory, ...names);
@@ -140,7 +140,7 @@ describe.each(KINDS)("F34: %s: a clone", kind => {
     shell.print(machine(kind, second) + run("20260107T020000Z"));
   });
 
-  test("both at once, a first time and later: one backup each time, and the other ends with 12", async () => {
+  slowTest("both at once, a first time and later: one backup each time, and the other ends with 12", async () => {
     for (const [day, prepare] of [
       ["01", () => undefined],
       ["02", clone],

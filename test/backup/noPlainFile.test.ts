@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
+import { slowTest } from "../runner/pace";
 
 let data: DataDirectory;
 beforeAll(() => {
@@ -71,35 +72,39 @@ function ends(commands: string[], before: () => void): Record<string, number | n
 }
 const RESTORE = 'restore latest --target "$PWD/target" --yes';
 
-test("pipes and links to devices in place of all that the state directory holds are removed, and not waited for", () => {
-  const state = [...new Set([...files("state"), ...RARE])];
-  expect(state.length).toBeGreaterThan(30);
-  const commands = [
-    "status",
-    "list",
-    "show latest",
-    RESTORE,
-    "prune --dry-run",
-    "pin latest",
-    "verify",
-    "hold",
-    "heal --plan",
-    "run",
-  ];
-  for (const form of ["pipe", "link"] as const) {
-    const tried = form === "pipe" ? commands : ["hold", "run"];
-    const seen = ends(tried, () => make(form, state));
-    // Of this machine's server nobody knows anything, so heal ends in its own way.
-    expect([form, seen]).toEqual([
-      form,
-      Object.fromEntries(tried.map(words => [words, words === "heal --plan" ? 12 : 0])),
-    ]);
-  }
-  make("pipe", ["state/lock"]);
-  const { stderr } = data.call("list");
-  expect(stderr).toContain("state/lock was no plain file but a pipe");
-  expect(fs.existsSync(data.at("state/lock"))).toBe(false);
-}, 120_000);
+slowTest(
+  "pipes and links to devices in place of all that the state directory holds are removed, and not waited for",
+  () => {
+    const state = [...new Set([...files("state"), ...RARE])];
+    expect(state.length).toBeGreaterThan(30);
+    const commands = [
+      "status",
+      "list",
+      "show latest",
+      RESTORE,
+      "prune --dry-run",
+      "pin latest",
+      "verify",
+      "hold",
+      "heal --plan",
+      "run",
+    ];
+    for (const form of ["pipe", "link"] as const) {
+      const tried = form === "pipe" ? commands : ["hold", "run"];
+      const seen = ends(tried, () => make(form, state));
+      // Of this machine's server nobody knows anything, so heal ends in its own way.
+      expect([form, seen]).toEqual([
+        form,
+        Object.fromEntries(tried.map(words => [words, words === "heal --plan" ? 12 : 0])),
+      ]);
+    }
+    make("pipe", ["state/lock"]);
+    const { stderr } = data.call("list");
+    expect(stderr).toContain("state/lock was no plain file but a pipe");
+    expect(fs.existsSync(data.at("state/lock"))).toBe(false);
+  },
+  120_000,
+);
 
 test("a folder in place of a file takes no file in, and what could not be kept is said", () => {
   const notes = ["state/metrics.state", "state/wounds.json", "state/contents/local", "textfile/prometheus_backup.prom"];

@@ -3,6 +3,7 @@
 import * as fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
+import { variants } from "../runner/pace";
 
 /** What a terminal obeys, but for tabs and line ends. */
 // eslint-disable-next-line no-control-regex -- these are what is looked for
@@ -16,7 +17,7 @@ const LISTED = `5\tbackups/${NEXT}.json\t${TIME}`;
 // In a bucket these are names as well: rclone changes none of them there, nor here with this encoding.
 const CONFIGURATION = "[disk]\ntype = local\nencoding = Slash,InvalidUtf8,Dot\n";
 
-describe.each(["path", "rclone"])("of a repository behind %s", type => {
+describe.each(variants(["path"], ["rclone"]))("of a repository behind %s", type => {
   let data: DataDirectory;
   beforeAll(() => {
     data = new DataDirectory();

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { Shell } from "../restore/shell";
+import { representatives } from "../runner/pace";
 
 const shell = new Shell();
 const at = (name: string) => path.join(shell.directory, name);
@@ -99,22 +100,26 @@ const BEGUN = `begun() {
 }
 next_second() { local now; printf -v now '%(%s)T' -1; while (( EPOCHSECONDS == now )); do :; done; }`;
 
-test.each([
+const SECONDS = [
   ["path", "unpublished", ":"],
   ["path", "published", ":"],
   ["path", "published", "rm -r state; mkdir state"],
   ["rclone", "published", "rm -r state; mkdir state"],
-] as const)("runs of one second have names of their own (%s, the first killed %s, then: %s)", (kind, end, between) => {
-  fs.rmSync(at("names"), { force: true });
-  const settings = `HOST_NAME=prom-1 ENVIRONMENT=test STATE_DIR="$PWD/state" TEXTFILE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=run
+] as const;
+test.each(representatives(SECONDS, (_, index) => index === 2))(
+  "runs of one second have names of their own (%s, the first killed %s, then: %s)",
+  (kind, end, between) => {
+    fs.rmSync(at("names"), { force: true });
+    const settings = `HOST_NAME=prom-1 ENVIRONMENT=test STATE_DIR="$PWD/state" TEXTFILE_DIR="$PWD/state" RCLONE_CONFIG_FILE="$PWD/rclone.conf" COMMAND=run
     REPOSITORY_NAMES=(one) REPOSITORY_TYPES=(${kind}) REPOSITORY_LOCATIONS=(${KINDS[kind]})`;
-  const { stderr } = shell.run(
-    `${settings}; ${BEGUN}; next_second; begun ${end}; ${between}; begun ${end}; ${between}; begun ${end}`,
-  );
-  const names = fs.readFileSync(at("names"), "utf8").trim().split("\n");
-  expect(names, stderr).toEqual([...new Set(names)].sort());
-  expect(names).toHaveLength(3);
-});
+    const { stderr } = shell.run(
+      `${settings}; ${BEGUN}; next_second; begun ${end}; ${between}; begun ${end}; ${between}; begun ${end}`,
+    );
+    const names = fs.readFileSync(at("names"), "utf8").trim().split("\n");
+    expect(names, stderr).toEqual([...new Set(names)].sort());
+    expect(names).toHaveLength(3);
+  },
+);
 
 test.each([
   [-40 * 86_400, "no later"],

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { DataDirectory } from "./dataDirectory";
+import { slowTest } from "../runner/pace";
 
 const data = new DataDirectory();
 afterAll(() => data.shell.remove());
@@ -31,7 +32,7 @@ test("a run by hand is in the log as those of the schedule are, with who called 
   expect(log().filter(line => line.startsWith("start "))).toHaveLength(1);
 });
 
-test("pins and prunes by hand", () => {
+slowTest("pins and prunes by hand", () => {
   const name = data.manifest().name;
   call(`pin ${name}`);
   call(`unpin ${name}`);

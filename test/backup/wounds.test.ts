@@ -255,31 +255,29 @@ slowTest("after the restore of an older backup, what is newer than that is not l
   expect([data.call("run").code, lost()]).toEqual([9, [gone]]);
 });
 
-test.each(variants([["that no date can hold", 250_000_000]], [["of the next week", 200]]))(
-  "samples %s stop no backup, are named, and do not pass for fresh ones",
-  (_, end) => {
-    data.block(97);
-    const late = data.block(98, {}, [98, end]);
-    const { code, stderr } = data.call("run");
-    const manifest = data.manifest();
-    expect(code, stderr).toBe(0);
-    const { maxTime, minTime } = manifest.blocks.find(({ ulid }) => ulid === late) ?? { maxTime: 0, minTime: 0 };
-    expect(stderr).toMatch(
-      new RegExp(`warning: block ${late} of the server holds samples from the future, the newest at ${maxTime - 1} ms`),
-    );
-    expect(manifest.coverage).toMatchObject({
-      future: [{ ulid: late, newestSample: maxTime - 1 }],
-      newestSample: new Date(minTime).toISOString().replace(".000", ""),
-      gaps: [],
-    });
-    expect([data.metric("newest_sample_timestamp_seconds"), data.metric("future_blocks")]).toEqual([
-      String(minTime / 1000),
-      "1",
-    ]);
-    // Every later run as well, and what shows it.
-    expect([data.call("run").code, data.call("show latest").code, data.call("list").code]).toEqual([0, 0, 0]);
-    expect(data.call("show latest").stdout).toContain(
-      `  future     block ${late} holds samples up to ${maxTime - 1} ms`,
-    );
-  },
-);
+slowTest.each([
+  ["that no date can hold", 250_000_000],
+  ["of the next week", 200],
+] as const)("samples %s stop no backup, are named, and do not pass for fresh ones", (_, end) => {
+  data.block(97);
+  const late = data.block(98, {}, [98, end]);
+  const { code, stderr } = data.call("run");
+  const manifest = data.manifest();
+  expect(code, stderr).toBe(0);
+  const { maxTime, minTime } = manifest.blocks.find(({ ulid }) => ulid === late) ?? { maxTime: 0, minTime: 0 };
+  expect(stderr).toMatch(
+    new RegExp(`warning: block ${late} of the server holds samples from the future, the newest at ${maxTime - 1} ms`),
+  );
+  expect(manifest.coverage).toMatchObject({
+    future: [{ ulid: late, newestSample: maxTime - 1 }],
+    newestSample: new Date(minTime).toISOString().replace(".000", ""),
+    gaps: [],
+  });
+  expect([data.metric("newest_sample_timestamp_seconds"), data.metric("future_blocks")]).toEqual([
+    String(minTime / 1000),
+    "1",
+  ]);
+  // Every later run as well, and what shows it.
+  expect([data.call("run").code, data.call("show latest").code, data.call("list").code]).toEqual([0, 0, 0]);
+  expect(data.call("show latest").stdout).toContain(`  future     block ${late} holds samples up to ${maxTime - 1} ms`);
+});

@@ -163,7 +163,7 @@ describe("F1: a server that does not come back after a cold backup", () => {
   });
 });
 
-test("a server that takes its time before it answers, as after a long WAL, gets it", async () => {
+slowTest("a server that takes its time before it answers, as after a long WAL, gets it", async () => {
   await setting.host.run(
     withUnit(`ExecStartPre=/bin/sleep 2\\nExecStart=\\nExecStart=/bin/sh -c "sleep 4; exec ${await commandLine()}"`),
   );

@@ -1,7 +1,7 @@
 // F8: what lies in the repository is not what was put there. verify names it, the next run mends it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packed, unpacked } from "../tools/manifest";
-import { variants } from "../runner/pace";
+import { slowTest, variants } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { Site, type Manifest } from "./site";
@@ -91,7 +91,7 @@ describe.concurrent.each(variants<Place>(["local"], ["offsite"]))("F8 in the rep
     expect((await site.list()).every(({ complete }) => complete)).toBe(true);
   });
 
-  test.each(listed)(
+  slowTest.each(listed)(
     "what the listing of %s shows (another size, gone) is mended without any verify before",
     async () => {
       const name = `listed-${place}`;
@@ -123,7 +123,7 @@ describe.concurrent.each(variants<Place>(["local"], ["offsite"]))("F8 in the rep
     },
   );
 
-  test.each(place === "local" ? variants(["a byte flipped"], ["cut off", "emptied"]) : ["cut off"])(
+  slowTest.each(place === "local" ? ["a byte flipped", "cut off", "emptied"] : ["cut off"])(
     "a manifest with %s is told by verify, is no backup in list, and stops prune from removing objects",
     async way => {
       const name = `manifest-${place}-${way.replaceAll(" ", "-")}`;

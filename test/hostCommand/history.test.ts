@@ -169,41 +169,44 @@ test.concurrent(
 );
 
 describe.concurrent("F11: the TSDB is empty or much smaller than before", () => {
-  test("shrunk: kept apart as suspect, told by the metric, no good backup pruned, and --accept-smaller ends it", async () => {
-    const server = await startOwnServer(setting.host, { name: "shrinking", port: 9364 });
-    const site = await Site.create(setting, {
-      name: "shrinking",
-      prometheusUrl: server.url,
-      settings: { SKIP_HEAD: "true", KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" },
-    });
-    const good = await backup(site);
-    await server.stop();
-    await setting.host.run(`cd ${server.dataDirectory} && ls -d 01* | head -n ${HISTORY_BLOCKS - 3} | xargs rm -rf`);
-    await server.start();
-    const { code, stderr } = await site.command("run");
-    expect(code, stderr).toBe(9);
-    expect(stderr).toMatch(
-      /^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup \(\d{8}T\d{6}Z\); it is kept, and retention deletes nothing for it\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/m,
-    );
-    expect((await site.metrics()).get("lost_blocks")).toBe(HISTORY_BLOCKS - 3);
-    expect((await site.metrics()).get("suspect")).toBe(1);
-    expect((await site.list("--repository local")).map(({ suspect }) => suspect)).toEqual([true, false]);
-    await site.good("prune --yes");
-    await site.good(`verify ${good.name}`);
-    // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
-    for (const notes of ["ls", "rm"]) {
-      await setting.host.run(`${notes} ${site.stateDirectory}/cache/formed/*`);
-      expect((await site.command("run")).stderr).toContain(
-        ` samples instead of ${good.totals.samples} in the last good backup`,
+  slowTest(
+    "shrunk: kept apart as suspect, told by the metric, no good backup pruned, and --accept-smaller ends it",
+    async () => {
+      const server = await startOwnServer(setting.host, { name: "shrinking", port: 9364 });
+      const site = await Site.create(setting, {
+        name: "shrinking",
+        prometheusUrl: server.url,
+        settings: { SKIP_HEAD: "true", KEEP_LAST: "1", KEEP_MINIMUM: "1", ORPHAN_GRACE_HOURS: "0" },
+      });
+      const good = await backup(site);
+      await server.stop();
+      await setting.host.run(`cd ${server.dataDirectory} && ls -d 01* | head -n ${HISTORY_BLOCKS - 3} | xargs rm -rf`);
+      await server.start();
+      const { code, stderr } = await site.command("run");
+      expect(code, stderr).toBe(9);
+      expect(stderr).toMatch(
+        /^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup \(\d{8}T\d{6}Z\); it is kept, and retention deletes nothing for it\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/m,
       );
-    }
+      expect((await site.metrics()).get("lost_blocks")).toBe(HISTORY_BLOCKS - 3);
+      expect((await site.metrics()).get("suspect")).toBe(1);
+      expect((await site.list("--repository local")).map(({ suspect }) => suspect)).toEqual([true, false]);
+      await site.good("prune --yes");
+      await site.good(`verify ${good.name}`);
+      // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
+      for (const notes of ["ls", "rm"]) {
+        await setting.host.run(`${notes} ${site.stateDirectory}/cache/formed/*`);
+        expect((await site.command("run")).stderr).toContain(
+          ` samples instead of ${good.totals.samples} in the last good backup`,
+        );
+      }
 
-    await site.good("run --accept-smaller");
-    expect((await site.metrics()).get("suspect")).toBe(0);
-    expect((await site.metrics()).get("lost_blocks")).toBe(0);
-    expect((await site.list("--repository local")).filter(({ suspect }) => !suspect)).toHaveLength(1);
-    await server.stop();
-  });
+      await site.good("run --accept-smaller");
+      expect((await site.metrics()).get("suspect")).toBe(0);
+      expect((await site.metrics()).get("lost_blocks")).toBe(0);
+      expect((await site.list("--repository local")).filter(({ suspect }) => !suspect)).toHaveLength(1);
+      await server.stop();
+    },
+  );
 
   slowTest("empty: a failure with a suspect backup kept apart; a host that is declared new may be empty", async () => {
     const server = await startOwnServer(setting.host, { name: "empty", port: 9365, history: false });

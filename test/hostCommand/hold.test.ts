@@ -112,7 +112,7 @@ describe.concurrent("held blocks", () => {
     await server.stop();
   });
 
-  test("are left out where something was deleted from them since", async () => {
+  slowTest("are left out where something was deleted from them since", async () => {
     const { server, site } = await dayAfterBackup("holding-deleted", 9472);
     await site.good("hold");
     await setting.host.run(

@@ -6,7 +6,7 @@ import { COMMAND, LOG } from "./install";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { Site } from "./site";
-import { representatives } from "../runner/pace";
+import { representatives, slowTest } from "../runner/pace";
 
 let setting: Setting;
 let server: OwnServer;
@@ -82,7 +82,7 @@ test("F27: paths with spaces, quotes and code in them", async () => {
   expect((await setting.host.exec(`ls ${EXECUTED}`)).code).toBe(2);
 });
 
-test.concurrent("called with sudo from a directory that the backup user cannot enter", async () => {
+slowTest.concurrent("called with sudo from a directory that the backup user cannot enter", async () => {
   const site = await Site.create(setting, { name: "closed", prometheusUrl: server.url, repositories: ["local"] });
   await setting.host.run("install -d -m 0700 /srv/closed-to-others");
   for (const words of [

@@ -90,7 +90,7 @@ describe.concurrent("F5: a run is killed at a random moment", () => {
   );
 });
 
-test.each(variants(["offsite"] as const, ["local"] as const))(
+slowTest.each(variants(["offsite"] as const, ["local"] as const))(
   "F5: a run that is killed right after its manifest in %s, and those that begin in the same second, have names of their own",
   async place => {
     const name = `same-second-${place}`;

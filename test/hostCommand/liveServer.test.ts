@@ -69,67 +69,70 @@ describe.concurrent("on a running server", () => {
     await server.stop();
   });
 
-  test("F18: a block that vanished before the newest backup comes back from the newest one that has it", async () => {
-    const live = await startLiveServer(setting, "vanishing", 9423);
-    const { server, site, backup, history } = live;
-    const [, , , ulid = ""] = finished(backup);
-    const rest = await live.others(ulid);
-    const whole = await live.checksums(ulid);
-    await server.stop();
-    await setting.host.run(`rm -rf ${server.dataDirectory}/${ulid}`);
-    await server.start();
-    const told = await site.command("run");
-    expect([told.code, (await site.metrics()).get("lost_blocks")], told.stderr).toEqual([9, 1]);
-    expect(told.stderr).toMatch(
-      new RegExp(`warning: block ${ulid} \\(.*\\) is lost: .*; backup ${backup.name} holds it`),
-    );
-    expect(finished(await site.manifest())).not.toContain(ulid);
-    // A damaged manifest beside them is left out.
-    await setting.host.run(
-      `cd ${site.localPath}/${site.name}/backups && head -c 1000 ${backup.name}.json >20200101T000000Z.json`,
-    );
-    const healed = await site.good("heal --yes", asRoot);
-    const unread =
-      "backups/20200101T000000Z.json is damaged: it cannot be unpacked (premature end); nothing that it says is used.";
-    expect(healed.stderr).toContain(`prometheus-backup: warning: repository local: ${unread}`);
-    expect(lines(healed.stderr).filter(line => line.includes("✘"))).toEqual([
-      expect.stringMatching(new RegExp(`^ {2}✘ ${ulid}: is missing \\(.* to .*, in backup ${backup.name}\\)$`)),
-    ]);
-    expect(await live.checksums(ulid)).toBe(whole);
-    expect(await live.others(ulid)).toBe(rest);
-    expect(await servedHistory(setting.host, server.url)).toEqual(history);
-    // Healed, all is well again, and without its tombstones a server makes no snapshot: the run goes on without.
-    await sleep(1000);
-    await site.good();
-    await setting.host.run(`rm ${server.dataDirectory}/${ulid}/tombstones`);
-    await sleep(1000);
-    const linked = await site.command("run");
-    expect([linked.code, (await site.metrics()).get("damaged_blocks")], linked.stderr).toEqual([9, 1]);
-    expect(linked.stderr).toMatch(
-      new RegExp(
-        `warning: the server makes no snapshot because of block ${ulid}: its tombstones are missing.* \\(the server: create snapshot: .*${ulid}.*no such file or directory\\)`,
-      ),
-    );
-    expect((await site.command("check")).stdout).toMatch(
-      new RegExp(`✘ data directory .*block ${ulid} .* is damaged: its tombstones are missing`),
-    );
-    const linkedManifest = await site.manifest();
-    expect([linkedManifest.source, linkedManifest.coverage.head, finished(linkedManifest)]).toEqual([
-      "hot",
-      false,
-      expect.arrayContaining(finished(backup)),
-    ]);
-    await server.stop();
-    expect((await site.good("heal --yes", asRoot)).stderr).toContain(
-      `  ✘ ${ulid}: its tombstones are missing, so the server makes no snapshot\n`,
-    );
-    await server.start();
-    await sleep(1000);
-    await site.good();
-    expect((await site.metrics()).get("damaged_blocks")).toBe(0);
-    expect(await servedHistory(setting.host, server.url)).toEqual(history);
-    await server.stop();
-  });
+  slowTest(
+    "F18: a block that vanished before the newest backup comes back from the newest one that has it",
+    async () => {
+      const live = await startLiveServer(setting, "vanishing", 9423);
+      const { server, site, backup, history } = live;
+      const [, , , ulid = ""] = finished(backup);
+      const rest = await live.others(ulid);
+      const whole = await live.checksums(ulid);
+      await server.stop();
+      await setting.host.run(`rm -rf ${server.dataDirectory}/${ulid}`);
+      await server.start();
+      const told = await site.command("run");
+      expect([told.code, (await site.metrics()).get("lost_blocks")], told.stderr).toEqual([9, 1]);
+      expect(told.stderr).toMatch(
+        new RegExp(`warning: block ${ulid} \\(.*\\) is lost: .*; backup ${backup.name} holds it`),
+      );
+      expect(finished(await site.manifest())).not.toContain(ulid);
+      // A damaged manifest beside them is left out.
+      await setting.host.run(
+        `cd ${site.localPath}/${site.name}/backups && head -c 1000 ${backup.name}.json >20200101T000000Z.json`,
+      );
+      const healed = await site.good("heal --yes", asRoot);
+      const unread =
+        "backups/20200101T000000Z.json is damaged: it cannot be unpacked (premature end); nothing that it says is used.";
+      expect(healed.stderr).toContain(`prometheus-backup: warning: repository local: ${unread}`);
+      expect(lines(healed.stderr).filter(line => line.includes("✘"))).toEqual([
+        expect.stringMatching(new RegExp(`^ {2}✘ ${ulid}: is missing \\(.* to .*, in backup ${backup.name}\\)$`)),
+      ]);
+      expect(await live.checksums(ulid)).toBe(whole);
+      expect(await live.others(ulid)).toBe(rest);
+      expect(await servedHistory(setting.host, server.url)).toEqual(history);
+      // Healed, all is well again, and without its tombstones a server makes no snapshot: the run goes on without.
+      await sleep(1000);
+      await site.good();
+      await setting.host.run(`rm ${server.dataDirectory}/${ulid}/tombstones`);
+      await sleep(1000);
+      const linked = await site.command("run");
+      expect([linked.code, (await site.metrics()).get("damaged_blocks")], linked.stderr).toEqual([9, 1]);
+      expect(linked.stderr).toMatch(
+        new RegExp(
+          `warning: the server makes no snapshot because of block ${ulid}: its tombstones are missing.* \\(the server: create snapshot: .*${ulid}.*no such file or directory\\)`,
+        ),
+      );
+      expect((await site.command("check")).stdout).toMatch(
+        new RegExp(`✘ data directory .*block ${ulid} .* is damaged: its tombstones are missing`),
+      );
+      const linkedManifest = await site.manifest();
+      expect([linkedManifest.source, linkedManifest.coverage.head, finished(linkedManifest)]).toEqual([
+        "hot",
+        false,
+        expect.arrayContaining(finished(backup)),
+      ]);
+      await server.stop();
+      expect((await site.good("heal --yes", asRoot)).stderr).toContain(
+        `  ✘ ${ulid}: its tombstones are missing, so the server makes no snapshot\n`,
+      );
+      await server.start();
+      await sleep(1000);
+      await site.good();
+      expect((await site.metrics()).get("damaged_blocks")).toBe(0);
+      expect(await servedHistory(setting.host, server.url)).toEqual(history);
+      await server.stop();
+    },
+  );
 
   slowTest(
     "F18: a server that a spoiled index keeps from starting is healed and started, and what no backup has is named",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitForPrometheus } from "../hosts/host";
 import { waitUntil } from "../tools/process";
 import { COLD, stages, startOwnSite } from "./ownSite";
-import { variants } from "../runner/pace";
+import { variants, slowTest } from "../runner/pace";
 import { servedHistory } from "./served";
 import { startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
@@ -71,65 +71,75 @@ test.each(variants([["cold", 9613, COLD]] as const, [["hot", 9612, { SOURCE: "ho
   },
 );
 
-test("cold: a WAL that is a symbolic link is stored as what it leads to, or the run says that it cannot be", async () => {
-  const { host } = setting;
-  const name = "linked-wal";
-  const place = `/srv/sites/${name}`;
-  const own = await startOwnSite(setting, { name, port: 9614, settings: COLD });
-  const { unit, dataDirectory, url } = own.server;
-  const moveWal = (from: string, to: string): Promise<string> =>
-    host.run(
-      `systemctl stop ${unit} && cp -a ${from}/. ${to}/ && rm -rf ${dataDirectory}/wal && ln -s ${to} ${dataDirectory}/wal && systemctl start ${unit}`,
+slowTest(
+  "cold: a WAL that is a symbolic link is stored as what it leads to, or the run says that it cannot be",
+  async () => {
+    const { host } = setting;
+    const name = "linked-wal";
+    const place = `/srv/sites/${name}`;
+    const own = await startOwnSite(setting, { name, port: 9614, settings: COLD });
+    const { unit, dataDirectory, url } = own.server;
+    const moveWal = (from: string, to: string): Promise<string> =>
+      host.run(
+        `systemctl stop ${unit} && cp -a ${from}/. ${to}/ && rm -rf ${dataDirectory}/wal && ln -s ${to} ${dataDirectory}/wal && systemctl start ${unit}`,
+      );
+    await host.run(`install -d -o prometheus -g prometheus ${place}/wal`);
+    await moveWal(`${dataDirectory}/wal`, `${place}/wal`);
+    await waitForPrometheus(host, 60, url);
+    const history = await servedHistory(host, url);
+    await own.site.good("run", asRoot);
+    const target = `${place}/look`;
+    await own.site.good(`restore latest --target ${target} --yes`, asRoot);
+    expect(await host.run(`find ${target} -type l; find ${target}/wal -type f -size +0 | head -n 1 | wc -l`)).toBe(
+      "1\n",
     );
-  await host.run(`install -d -o prometheus -g prometheus ${place}/wal`);
-  await moveWal(`${dataDirectory}/wal`, `${place}/wal`);
-  await waitForPrometheus(host, 60, url);
-  const history = await servedHistory(host, url);
-  await own.site.good("run", asRoot);
-  const target = `${place}/look`;
-  await own.site.good(`restore latest --target ${target} --yes`, asRoot);
-  expect(await host.run(`find ${target} -type l; find ${target}/wal -type f -size +0 | head -n 1 | wc -l`)).toBe("1\n");
 
-  // No hard link leads to another file system.
-  await host.run(
-    `install -d -o prometheus -g prometheus ${place}/disk && mount -t tmpfs -o size=64m,uid=prometheus,gid=prometheus tmpfs ${place}/disk`,
-  );
-  await moveWal(`${place}/wal`, `${place}/disk`);
-  await waitForPrometheus(host, 60, url);
-  const failed = await own.site.command("run", asRoot);
-  expect([failed.code, errorOf(failed)], failed.stderr).toEqual([
-    6,
-    expect.stringMatching(/ could not be linked \(.*wal.*Invalid cross-device link\); look at /),
-  ]);
-  expect(await servedHistory(host, url)).toEqual(history);
-  expect(await stages(own)).toEqual([]);
-  await own.server.stop();
-  await host.run(`umount ${place}/disk`);
-});
+    // No hard link leads to another file system.
+    await host.run(
+      `install -d -o prometheus -g prometheus ${place}/disk && mount -t tmpfs -o size=64m,uid=prometheus,gid=prometheus tmpfs ${place}/disk`,
+    );
+    await moveWal(`${place}/wal`, `${place}/disk`);
+    await waitForPrometheus(host, 60, url);
+    const failed = await own.site.command("run", asRoot);
+    expect([failed.code, errorOf(failed)], failed.stderr).toEqual([
+      6,
+      expect.stringMatching(/ could not be linked \(.*wal.*Invalid cross-device link\); look at /),
+    ]);
+    expect(await servedHistory(host, url)).toEqual(history);
+    expect(await stages(own)).toEqual([]);
+    await own.server.stop();
+    await host.run(`umount ${place}/disk`);
+  },
+);
 
-test("owners without a name get what is restored: a target, and the data directory of a server without a unit", async () => {
-  const { host } = setting;
-  const place = "/srv/sites/nameless";
-  const nameless = await Site.create(setting, {
-    name: "nameless",
-    prometheusUrl: "http://127.0.0.1:9",
-    repositories: ["local"],
-    localPath: site.localPath,
-    settings: { PROMETHEUS_UNIT: "no-such.service", DATA_DIR: `${place}/data` },
-  });
-  await host.run(
-    `install -d -o 10001 -g 10002 -m 0755 ${place}/target ${place}/thanos ${place}/data && chmod 0755 ${place}`,
-  );
-  await nameless.good(`restore latest --host ${site.name} --target ${place}/target --yes`, asRoot);
-  await nameless.good(`export latest --host ${site.name} --thanos ${place}/thanos --label replica=a`, asRoot);
-  await nameless.good(`restore latest --host ${site.name} --yes`, asRoot);
-  for (const directory of ["target", "thanos", "data"]) {
-    expect([
-      directory,
-      await host.run(`find ${place}/${directory} -printf '%U:%G\n' | sort -u; ls -d ${place}/${directory}/01* | wc -l`),
-    ]).toEqual([directory, expect.stringMatching(/^10001:10002\n[1-9]\d*\n$/)]);
-  }
-});
+slowTest(
+  "owners without a name get what is restored: a target, and the data directory of a server without a unit",
+  async () => {
+    const { host } = setting;
+    const place = "/srv/sites/nameless";
+    const nameless = await Site.create(setting, {
+      name: "nameless",
+      prometheusUrl: "http://127.0.0.1:9",
+      repositories: ["local"],
+      localPath: site.localPath,
+      settings: { PROMETHEUS_UNIT: "no-such.service", DATA_DIR: `${place}/data` },
+    });
+    await host.run(
+      `install -d -o 10001 -g 10002 -m 0755 ${place}/target ${place}/thanos ${place}/data && chmod 0755 ${place}`,
+    );
+    await nameless.good(`restore latest --host ${site.name} --target ${place}/target --yes`, asRoot);
+    await nameless.good(`export latest --host ${site.name} --thanos ${place}/thanos --label replica=a`, asRoot);
+    await nameless.good(`restore latest --host ${site.name} --yes`, asRoot);
+    for (const directory of ["target", "thanos", "data"]) {
+      expect([
+        directory,
+        await host.run(
+          `find ${place}/${directory} -printf '%U:%G\n' | sort -u; ls -d ${place}/${directory}/01* | wc -l`,
+        ),
+      ]).toEqual([directory, expect.stringMatching(/^10001:10002\n[1-9]\d*\n$/)]);
+    }
+  },
+);
 
 test("a guard that outlived its restore goes with the next start of the server, which is not kept from it", async () => {
   const { host } = setting;

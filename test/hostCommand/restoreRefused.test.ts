@@ -339,7 +339,7 @@ slowTest.concurrent(
   },
 );
 
-test.concurrent(
+slowTest.concurrent(
   "F16: a data directory or one above it that the server's user may not use is refused; what is restored belongs to that user",
   async () => {
     const name = "owned";

@@ -1,6 +1,6 @@
 // What an operator sees, on a host as `up` leaves it: docs/screens.md shows it.
 // `npm run screens -- --write` writes that page anew.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { renderAlertRules } from "../../components/alertRules/rules";
 import { alertRulesPlan } from "../../components/alertRules/step";
 import { renderCron } from "../../components/backupJob/cron";
@@ -16,6 +16,7 @@ import { LOG, SETTINGS } from "./install";
 import { HISTORY, openSetting, type Setting } from "./setting";
 import { Site } from "./site";
 import { alertsOf, watchClosely } from "./watched";
+import { slowTest } from "../runner/pace";
 
 const name = "prom-1";
 const TEXTFILES = "/var/lib/prometheus/node-exporter";
@@ -81,7 +82,7 @@ afterAll(async () => {
   await setting.stop();
 });
 
-test("the screens of the operator are those of docs/screens.md", async () => {
+slowTest("the screens of the operator are those of docs/screens.md", async () => {
   const screens = await record(setting.host, operatorSession);
   if (WRITE) {
     writePage([...recordTools(), ...screens]);

@@ -8,7 +8,7 @@ import {
 } from "../servers/prometheusStub";
 import { waitForPrometheus } from "../hosts/host";
 import { sleep, waitUntil } from "../tools/process";
-import { representatives } from "../runner/pace";
+import { representatives, slowTest } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { HISTORY_BLOCKS, openSetting, type Setting } from "./setting";
 import { errorOf, expectFailure, Site } from "./site";
@@ -312,7 +312,7 @@ describe("F4: the snapshot fails for lack of space", () => {
     expect((await tightSite.metrics()).get("leftover_snapshots")).toBe(1);
   });
 
-  test("a snapshot that somebody else takes in the same second is not ours to remove", async () => {
+  slowTest("a snapshot that somebody else takes in the same second is not ours to remove", async () => {
     const [run] = await Promise.all([
       tightSite.good(),
       setting.host.run(

@@ -162,7 +162,7 @@ slowTest("a manifest that is cut off has no name yet, and a later run removes wh
   expect((await manifests()).filter(object => !object.endsWith(".json"))).toEqual([]);
 });
 
-test("a flipped bit at the same size is found by name, and the next run mends it", async () => {
+slowTest("a flipped bit at the same size is found by name, and the next run mends it", async () => {
   const victim = (await objects()).find(object => object.startsWith("blocks/"))?.split(" ")[0] ?? "";
   await host.run(`printf '\\xff' | dd of=${FILES}/${NAME}/${victim} bs=1 seek=500 conv=notrunc status=none`);
   expect(await site.command("verify latest")).toMatchObject({
@@ -173,7 +173,7 @@ test("a flipped bit at the same size is found by name, and the next run mends it
   await site.good("verify latest");
 });
 
-test("a server with another key, one that refuses ours, and one that is gone: red, with the reason", async () => {
+slowTest("a server with another key, one that refuses ours, and one that is gone: red, with the reason", async () => {
   const another = newKey().publicKey;
   await host.writeFile(paths.knownHosts, renderKnownHosts([{ ...plan, sftp: { ...plan.sftp!, hostKey: another } }]));
   await expectFailure(site, {

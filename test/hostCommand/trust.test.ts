@@ -5,6 +5,7 @@ import { COLD, startOwnSite, type OwnSite } from "./ownSite";
 import { lines } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site } from "./site";
+import { slowTest } from "../runner/pace";
 
 let setting: Setting;
 let own: OwnSite;
@@ -155,7 +156,7 @@ describe("links where root would write", () => {
     expect(others).toBe("");
   });
 
-  test("where that user may not write beside its data, everything stays inside", async () => {
+  slowTest("where that user may not write beside its data, everything stays inside", async () => {
     const { site, server } = own;
     await setting.host.run(`chown root: /srv/sites/trust`);
     await site.good("restore latest --yes", asRoot);

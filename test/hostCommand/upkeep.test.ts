@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sleep } from "../tools/process";
 import { sealed } from "../tools/manifest";
 import { COMMAND } from "./install";
-import { slowTest, variants } from "../runner/pace";
+import { slowTest } from "../runner/pace";
 import { lines, startOwnServer, type OwnServer } from "./server";
 import { openSetting, type Setting } from "./setting";
 import { errorOf, Site, type Manifest } from "./site";
@@ -116,7 +116,7 @@ describe.concurrent("prune", () => {
     expect(await backups(site)).toEqual([names[0], names[3], names[6]]);
   });
 
-  test("is left to others where the settings say so: runs and prune delete nothing there", async () => {
+  slowTest("is left to others where the settings say so: runs and prune delete nothing there", async () => {
     const site = await create("spared", { ...ONE, REPOSITORY_1_PRUNE: "false" });
     await newest(site);
     await newest(site);
@@ -193,7 +193,7 @@ describe.concurrent("a place that is not as it was left", () => {
     );
   });
 
-  test.each(variants<Place>(["offsite"], ["local"]))(
+  slowTest.each<Place>(["offsite", "local"])(
     "an empty %s where backups have been is no new repository, until somebody says so",
     async place => {
       const site = await create(`emptied-${place}`, {}, [place]);
@@ -238,7 +238,7 @@ describe.concurrent("a place that is not as it was left", () => {
     },
   );
 
-  test.each(variants<Place>(["local"], ["offsite"]))(
+  slowTest.each<Place>(["local", "offsite"])(
     "a %s that holds manifests and nothing else is damaged, not fine",
     async place => {
       const site = await create(`hollow-${place}`, {}, [place]);
@@ -285,7 +285,7 @@ describe.concurrent("a place that is not as it was left", () => {
 });
 
 describe.concurrent("what a run says of itself", () => {
-  test("a log that cannot be written stops no backup", async () => {
+  slowTest("a log that cannot be written stops no backup", async () => {
     const site = await create("speechless");
     const { code } = await site.command("run 2>/dev/full");
     expect(code).toBe(0);

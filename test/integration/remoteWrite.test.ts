@@ -16,7 +16,7 @@ import {
 import { waitUntil, type Finished } from "../tools/process";
 import { alertRules } from "./stepContents";
 import { install, inventory, lastWord, remove, serverProcess } from "./stepHarness";
-import { representatives } from "../runner/pace";
+import { representatives, slowTest } from "../runner/pace";
 
 const configFile = "/etc/prometheus/prometheus.yml";
 let host: Host;
@@ -175,16 +175,19 @@ describe("remote_write on a host with real receivers", () => {
     expect(await inForce()).toHaveLength(3);
   });
 
-  test("a target whose URL and password change at once keeps the old password until the new one is proven", async () => {
-    const moved = { ...copy, url: "http://127.0.0.1:9095/nowhere" };
-    expect(await givePassword("new", moved)).toMatchObject({ code: 0 });
-    const { code, said } = await refused(() => writeTo(moved, longTerm));
-    expect([code, said]).toEqual([9, expect.stringMatching(/401|404/)]);
-    expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toContain("second-pässword\n");
-    expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0 });
-    expect(await writeTo(copy, longTerm)).toMatchObject({ code: 0 });
-    expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toBe("second-pässword\n");
-  });
+  slowTest(
+    "a target whose URL and password change at once keeps the old password until the new one is proven",
+    async () => {
+      const moved = { ...copy, url: "http://127.0.0.1:9095/nowhere" };
+      expect(await givePassword("new", moved)).toMatchObject({ code: 0 });
+      const { code, said } = await refused(() => writeTo(moved, longTerm));
+      expect([code, said]).toEqual([9, expect.stringMatching(/401|404/)]);
+      expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toContain("second-pässword\n");
+      expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0 });
+      expect(await writeTo(copy, longTerm)).toMatchObject({ code: 0 });
+      expect(await host.run("cat /etc/prometheus-backup/remote-write/copy.*")).toBe("second-pässword\n");
+    },
+  );
 
   test("F23: what promtool does not accept is refused with its words", async () => {
     const { code, said } = await refused(() =>

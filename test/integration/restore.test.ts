@@ -235,7 +235,7 @@ test("a new host is born from the backup of another one by `up`, once", async ()
   expect([changesOf(again), again.dials]).toEqual([{}, []]);
 });
 
-test("once born, neither lost data nor other values restore anything, and `up` says so", async () => {
+slowTest("once born, neither lost data nor other values restore anything, and `up` says so", async () => {
   await newHost.run(
     `set -e; systemctl stop prometheus; mkdir /root/blocks; mv ${newHost.paths.dataDirectory}/01* /root/blocks/; systemctl start prometheus`,
   );

@@ -5,10 +5,11 @@ import {
 } from "@aws-sdk/client-s3";
 import * as aws from "@pulumi/aws";
 import * as command from "@pulumi/command";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { startHost, type Host } from "../hosts/host";
 import { sharedMinio, type Minio } from "../servers/minio";
 import { createTestStack, type TestStack } from "./harness";
+import { slowDescribe, slowTest } from "../runner/pace";
 
 // What the other integration tests take for granted: the engine, the plugins, a host and an S3 server work together.
 let host: Host;
@@ -39,7 +40,7 @@ function greeting(stdin: string, texts: { create?: string; delete?: string } = {
   };
 }
 
-describe("a command on a real host", () => {
+slowDescribe("a command on a real host", () => {
   let stack: TestStack;
   beforeAll(async () => {
     stack = await createTestStack({ program: greeting("hello\nworld\n") });
@@ -79,7 +80,7 @@ describe("a command on a real host", () => {
   });
 });
 
-test("a bucket with what belongs to it is made, changed and removed on a real S3 server", async () => {
+slowTest("a bucket with what belongs to it is made, changed and removed on a real S3 server", async () => {
   const program = (days: number) => async () => {
     const bucket = new aws.s3.Bucket("offsite", { bucket: "stand-in-test" });
     new aws.s3.BucketPublicAccessBlock("closed", { bucket: bucket.bucket, blockPublicAcls: true });

@@ -18,7 +18,7 @@ import {
   url,
 } from "./stepContents";
 import { install, inventory, lastWord, remove, serverFlag, serverProcess } from "./stepHarness";
-import { variants } from "../runner/pace";
+import { variants, slowTest } from "../runner/pace";
 
 describe.each(variants<"debian" | "course">(["debian"], ["course"]))("on a host in the layout %s", layout => {
   let host: Host;
@@ -523,32 +523,35 @@ describe("a host that is not as expected", () => {
     await exporterAsItWas();
   });
 
-  test("a node_exporter that reads the directory under another name is taken, with and without a unit, if the probe is served", async () => {
-    await host.run("install -d -o prometheus /srv/textfile /srv/other");
-    await exporterWith("--collector.textfile.directory=/textfile", "BindReadOnlyPaths=/srv/textfile:/textfile\n");
-    expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({
-      code: 0,
-      stderr: "",
-    });
-    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
-    const { code, word } = await refused(StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/other" }));
-    expect([code, word]).toEqual([
-      9,
-      expect.stringContaining(
-        "does not serve a metric written to /srv/other (prometheus-node-exporter.service reads /textfile, not /srv/other).",
-      ),
-    ]);
-    await exporterAsItWas();
-    await host.run(
-      "systemctl stop prometheus-node-exporter; systemd-run --quiet --unit=docker-77af --property=BindReadOnlyPaths=/srv/textfile:/textfile /usr/bin/prometheus-node-exporter --collector.textfile.directory=/textfile",
-    );
-    expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({
-      code: 0,
-      stderr: "",
-    });
-    expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
-    await host.run("systemctl stop docker-77af; systemctl start prometheus-node-exporter");
-  });
+  slowTest(
+    "a node_exporter that reads the directory under another name is taken, with and without a unit, if the probe is served",
+    async () => {
+      await host.run("install -d -o prometheus /srv/textfile /srv/other");
+      await exporterWith("--collector.textfile.directory=/textfile", "BindReadOnlyPaths=/srv/textfile:/textfile\n");
+      expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+      expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+      const { code, word } = await refused(StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/other" }));
+      expect([code, word]).toEqual([
+        9,
+        expect.stringContaining(
+          "does not serve a metric written to /srv/other (prometheus-node-exporter.service reads /textfile, not /srv/other).",
+        ),
+      ]);
+      await exporterAsItWas();
+      await host.run(
+        "systemctl stop prometheus-node-exporter; systemd-run --quiet --unit=docker-77af --property=BindReadOnlyPaths=/srv/textfile:/textfile /usr/bin/prometheus-node-exporter --collector.textfile.directory=/textfile",
+      );
+      expect(await install(host, StepName.textfileDirectory, textfile({ DIRECTORY: "/srv/textfile" }))).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+      expect(await remove(host, StepName.textfileDirectory)).toMatchObject({ code: 0, stdout: "removed\n" });
+      await host.run("systemctl stop docker-77af; systemctl start prometheus-node-exporter");
+    },
+  );
 
   test("a server that is down is not touched", async () => {
     await host.run("systemctl stop prometheus");

@@ -3,6 +3,7 @@
 import * as fs from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DataDirectory } from "../backup/dataDirectory";
+import { slowTest } from "../runner/pace";
 
 const data = new DataDirectory();
 afterAll(() => data.shell.remove());
@@ -65,7 +66,7 @@ test("a place that does not answer costs list no more than its patience, and is 
   expect(fs.readdirSync(data.at("state")).filter(name => name.startsWith("scratch."))).toEqual([]);
 });
 
-test("nor a plan, which says where a newer backup may lie", () => {
+slowTest("nor a plan, which says where a newer backup may lie", () => {
   const { code, stdout, stderr } = data.call(COMMANDS[1] ?? "", hanging());
   expect([code, stderr]).toEqual([
     0,

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { Shell } from "./shell";
+import { variants } from "../runner/pace";
 
 const shell = new Shell();
 afterAll(() => shell.remove());
@@ -120,7 +121,7 @@ test("while a process has the data open nothing is moved, and the first command 
   expect(shell.tree("data")).toEqual(before);
 });
 
-test.each(["--guard", "--before-start"])(
+test.each(variants(["--guard"], ["--before-start"]))(
   "recover %s waits for the process that has the data open before it moves anything",
   mode => {
     reach("moving-in");

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
 const env = { ...process.env, PROMETHEUS_BACKUP_WRITE_SCREENS: values.write ? "1" : "0" };
-const { status } = spawnSync("npx", ["vitest", "run", "--project", "integration", "test/hostCommand/screens.test.ts"], {
+const { status } = spawnSync("npx", ["vitest", "run", "--project", "slow", "test/hostCommand/screens.test.ts"], {
   stdio: "inherit",
   env,
 });

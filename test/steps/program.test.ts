@@ -16,12 +16,6 @@ const sharedFunctions = readdirSync(shared).flatMap(name =>
   definedFunctions(readFileSync(path.join(shared, name), "utf8")),
 );
 
-test.each(steps)("the program of %s passes shellcheck as it is joined", step => {
-  const result = spawnSync("shellcheck", ["--shell=bash", "-"], { input: renderStepProgram(step), encoding: "utf8" });
-  expect(result.stdout).toBe("");
-  expect(result.status).toBe(0);
-});
-
 test.each(steps)("the program of %s names every part whose functions it calls", step => {
   const program = renderStepProgram(step);
   const code = program.replace(/^\s*#.*$/gm, "");
