@@ -31,27 +31,44 @@ remove_private_state() { rm -rf -- "$STATE_DIR"; }
 # no longer than 20 s for it, whatever that user puts in the place of a file.
 in_backup_state() { as_backup_user timeout --kill-after=5 20 sh -c "umask 077; $1" sh "${@:2}"; }
 
-# in_root_state SCRIPT ARG...: the same as root, in its own.
-in_root_state() { sh -c "umask 077; $1" sh "${@:2}"; }
-
-# take_common_lock: the lock that backup runs take too, without writing as root into the backup user's directory. Ends
-# with 10.
+# take_common_lock: the lock that backup runs take too. Root neither opens nor writes that file: a keeper with the rights
+# of the backup user does, who looks at what it has opened, and holds the lock for as long as LOCK_FD is open, here or in
+# whoever has inherited it. Ends with 10.
 take_common_lock() {
-  local lock="$BACKUP_STATE/lock" writer=in_backup_state holder words
-  if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock" writer=in_root_state; fi
-  # shellcheck disable=SC2016  # the inner shell expands it
-  if [[ ! -e $lock ]]; then "$writer" ': >>"$1"' "$lock" || true; fi
-  if [[ ! -f $lock || -L $lock ]]; then
-    die "$EXIT_REFUSED" "$lock is not a plain file" "look who made it, and remove it"
-  fi
-  exec {LOCK_FD}<"$lock" || die "$EXIT_CONFIGURATION" "$lock cannot be opened" \
-    "run 'pulumi up', which sets the owner of $BACKUP_STATE"
-  if ! flock --nonblock "$LOCK_FD"; then
-    holder="$(read_plain "$lock" 200 | tr -cd '[:print:]')"
-    die "$EXIT_LOCKED" "another run (${holder:-just started}) holds the lock" \
-      "nothing was done; wait for it, or look at it with 'ps'"
-  fi
+  local lock="$BACKUP_STATE/lock" rights=(as_backup_user) heard answer="" words
+  if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock" rights=(); fi
   printf -v words 'pid %d, %s since %(%H:%M:%S)T UTC' "$$" "$COMMAND" -1
-  # shellcheck disable=SC2016  # the inner shell expands it
-  "$writer" 'printf "%s\n" "$2" >"$1"' "$lock" "$words" 2>/dev/null || true
+  # A pipe of which this end is never closed: writing there ends nobody.
+  exec {heard}<> <(:)
+  # What ends this command by its terminal ends the keeper when we are through.
+  exec {LOCK_FD}> >(trap '' HUP INT QUIT TERM; trap - EXIT ERR
+    "${rights[@]}" sh -c "$(lock_keeper)" sh "$lock" "$words" >&"$heard" 2>/dev/null || printf 'no\n' >&"$heard")
+  IFS= read -r -t 20 -u "$heard" answer || true
+  exec {heard}>&-
+  answer="$(tr -cd '[:print:]' <<<"$answer")"
+  case "$answer" in
+    got) ;;
+    strange) die "$EXIT_REFUSED" "$lock is not a plain file" "look who made it, and remove it" ;;
+    "held "*)
+      answer=${answer#held }
+      die "$EXIT_LOCKED" "another run (${answer:-just started}) holds the lock" \
+        "nothing was done; wait for it, or look at it with 'ps'" ;;
+    *) die "$EXIT_CONFIGURATION" "$lock cannot be opened by '$BACKUP_USER'" \
+      "run 'pulumi up', which sets the owner of $BACKUP_STATE" ;;
+  esac
+}
+
+# lock_keeper: the sh program of take_common_lock, for the file $1 with the words $2. Opened for reading and writing, no
+# pipe keeps it waiting. It says "got", "held" and by whom, or "strange", and ends at once or when its input ends.
+lock_keeper() {
+  cat <<'SH'
+  umask 077
+  if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then echo strange; exit 0; fi
+  exec 8<>"$1"
+  if [ ! -f /proc/self/fd/8 ]; then echo strange; exit 0; fi
+  if ! flock --nonblock 8; then printf 'held %s\n' "$(head -n 1 <&8 | head -c 200)"; exit 0; fi
+  truncate --size 0 /proc/self/fd/8 && printf '%s\n' "$2" >&8
+  echo got
+  exec cat >/dev/null
+SH
 }
