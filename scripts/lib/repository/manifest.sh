@@ -59,7 +59,7 @@ unpack_manifests() {
   local limit=$1
   shift
   if (( $# == 0 )); then return 0; fi
-  as_backup_user zstd --decompress --force --stdout --quiet --memory=16MB -- "$@" 2>/dev/null | head --bytes "$limit"
+  read_many zstd --decompress --force --stdout --quiet --memory=16MB -- "$@" 2>/dev/null | head --bytes "$limit"
 }
 
 # unpack_manifest FILE: its text in its place. False sets REPOSITORY_ERROR to what is wrong, with status 3 if its bytes
@@ -278,7 +278,7 @@ manifest_sums() {
   declare -gA SUMS=()
   while (( $# > 0 )); do
     {
-      as_backup_user find "${@:1:1000}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
+      read_many find "${@:1:1000}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
         -exec openssl dgst -sha256 -r {} + 2>/dev/null || true
     } | while read -r sum name; do SUMS[${name##*/}]=$sum; done
     shift "$(( $# < 1000 ? $# : 1000 ))"
@@ -321,6 +321,8 @@ judge_manifest() {
   if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
   REPOSITORY_ERROR="backups/$1 cannot be read"
   copy_manifest "${1%.json}" "$2" || return 3
+  # Nothing comes from a pipe in its place.
+  if [[ ! -s $2 && ! -f $MANIFESTS/$1 ]]; then return 3; fi
   check_manifest "${1%.json}" "$2" || status=$?
   if (( status != 0 )); then note_refused "$1" "$status"; fi
   return "$status"

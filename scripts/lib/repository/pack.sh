@@ -3,11 +3,12 @@
 
 # pack_block DIR ULID: the object of one block on standard output. The same block always gives the same bytes, so that a
 # damaged object can be replaced under its name; chunks and index never change, meta.json and tombstones go into the
-# manifest. Other files that lie there are none of the server's, and a restore takes no object with one in it.
+# manifest. Other files that lie there are none of the server's, and a restore takes no object with one in it. Root has
+# the owner of the data read them.
 pack_block() {
   local segments=("$1/$2"/chunks/[0-9][0-9][0-9][0-9][0-9][0-9])
   if [[ ! -e ${segments[0]} ]]; then segments=(); fi
-  tar --create --directory "$1" --no-recursion --format=gnu --owner=0 --group=0 --numeric-owner \
+  as_owner tar --create --directory "$1" --no-recursion --format=gnu --owner=0 --group=0 --numeric-owner \
     --mode=u=rwX,go=rX --mtime=@0 -- "$2/chunks" "${segments[@]/#"$1/"/}" "$2/index" | compress "$PACK_THREADS"
 }
 

@@ -54,10 +54,8 @@ put_path() {
 
 # get_path OBJECT: see repository_get.
 get_path() {
-  local reader=(cat)
-  if (( $# > 1 )); then reader=(head --bytes "$2"); fi
   if [[ -e $REPOSITORY_ROOT/$1 && ! -f $REPOSITORY_ROOT/$1 ]]; then REPOSITORY_ERROR="$1 is no plain file"; return 1; fi
-  if as_backup_user "${reader[@]}" -- "$REPOSITORY_ROOT/$1" 2>"$SCRATCH/error"; then return 0; fi
+  if as_backup_user dd if="$REPOSITORY_ROOT/$1" "${READ_NOW[@]}" ${2:+count="$2"} 2>"$SCRATCH/error"; then return 0; fi
   path_failed
   return 1
 }

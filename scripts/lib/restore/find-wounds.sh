@@ -93,7 +93,8 @@ JQ
 # (Another version of zstd packs the same files into other bytes, so the checksum alone is no proof.)
 equals_copy() {
   # Where the owner of the data can unpack it, and the next heal removes what a killed one left.
-  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file status=0 compared=0
+  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file status=0 compared=0 ended=()
+  local words="$SCRATCH/compare.words"
   local folder="$staging/part-compare"
   PACK_THREADS=1
   if [[ "$(pack_block "$DATA_DIRECTORY" "$ulid" | openssl dgst -sha256 -r)" == "$4 "* ]]; then return 0; fi
@@ -105,10 +106,21 @@ equals_copy() {
     return 0
   fi
   while IFS= read -r file; do
-    status=0
-    cmp --silent -- "$folder/$file" "$DATA_DIRECTORY/$ulid/$file" || status=$?
-    if (( status == 1 )); then WOUND="its $file is not what was backed up"; break; fi
-    if (( status != 0 )); then not_compared "$ulid" "cmp of its $file ended with $status"; break; fi
+    ended=(0 0)
+    as_owner dd if="$DATA_DIRECTORY/$ulid/$file" "${READ_NOW[@]}" 2>"$words" |
+      as_owner cmp --silent -- - "$folder/$file" || ended=("${PIPESTATUS[@]}")
+    if grep --quiet --ignore-case 'input/output error\|no such file' "$words"; then
+      WOUND="its $file cannot be read"
+      break
+    fi
+    # To whom cmp does not listen any more, because it has seen a difference, has not failed by itself.
+    if (( ended[0] != 0 && ended[0] != 141 )) && ! grep --quiet 'Broken pipe' "$words"; then
+      status=1
+      not_compared "$ulid" "its $file: $(said "$words" "dd ended with ${ended[0]}")"
+      break
+    fi
+    if (( ended[1] == 1 )); then WOUND="its $file is not what was backed up"; break; fi
+    if (( ended[1] != 0 )); then status=1; not_compared "$ulid" "its $file: cmp ended with ${ended[1]}"; break; fi
     compared=$(( compared + 1 ))
   done < <(find "$folder" -type f -printf '%P\n')
   if (( compared == 0 && status == 0 )); then not_compared "$ulid" "nothing of its copy could be listed"; fi

@@ -31,9 +31,9 @@ remove_private_state() { rm -rf -- "$STATE_DIR"; }
 # no longer than 20 s for it, whatever that user puts in the place of a file.
 in_backup_state() { as_backup_user timeout --kill-after=5 20 sh -c "umask 077; $1" sh "${@:2}"; }
 
-# take_common_lock: the lock that backup runs take too. Root neither opens nor writes that file: a keeper with the rights
-# of the backup user does, who looks at what it has opened, and holds the lock for as long as LOCK_FD is open, here or in
-# whoever has inherited it. Ends with 10.
+# take_common_lock: the lock that backup runs take too. Root neither opens nor writes that file: a keeper with the
+# rights of the backup user does, who looks at what it has opened, and holds the lock for as long as LOCK_FD is open,
+# here or with whoever has inherited it. Ends with 10.
 take_common_lock() {
   local lock="$BACKUP_STATE/lock" rights=(as_backup_user) heard answer="" words
   if [[ ! -d $BACKUP_STATE ]]; then lock="$STATE_DIR/lock" rights=(); fi
@@ -42,7 +42,8 @@ take_common_lock() {
   exec {heard}<> <(:)
   # What ends this command by its terminal ends the keeper when we are through.
   exec {LOCK_FD}> >(trap '' HUP INT QUIT TERM; trap - EXIT ERR
-    "${rights[@]}" sh -c "$(lock_keeper)" sh "$lock" "$words" >&"$heard" 2>/dev/null || printf 'no\n' >&"$heard")
+    exec 1>&"$heard"
+    "${rights[@]}" sh -c "$(lock_keeper)" sh "$lock" "$words" 2>/dev/null || printf 'no\n')
   IFS= read -r -t 20 -u "$heard" answer || true
   exec {heard}>&-
   answer="$(tr -cd '[:print:]' <<<"$answer")"
