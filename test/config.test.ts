@@ -303,6 +303,10 @@ test.each(["jane.doe", "12345", "DOMAIN\\jane", "jane@example.org", "u1-sub1", "
   },
 );
 
+test.each(["svc.prometheus", "Prometheus", "_prometheus"])("the server's user may be %s", user => {
+  expect(complaints({ hosts: [host({ prometheus: { user } })] })).toEqual([]);
+});
+
 test.each(["a b", "-oProxyCommand=x", "a;id", "a\nb", "%(x)s", "a\\"])("a login is not %j", login => {
   expect(complaints({ hosts: [host({ user: login })] })).toEqual([
     "hosts[0].user (prom-a): must be the name that is logged in with. Write it as you would in front of the `@` of `ssh`.",

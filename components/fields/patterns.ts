@@ -29,7 +29,7 @@ export const addressCheck = pattern(
   "must be a host name or an IP address, without user, port or scheme. Give those in `user` and `port`.",
 );
 export const userCheck = pattern(
-  /^[a-z_][a-z0-9_-]{0,31}$/,
+  /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/,
   "must be the name of a user on the host. Write it as `id -un` prints it.",
 );
 /** Who logs in elsewhere, which is a name of that side: a mail address, a number, a domain with a backslash. */

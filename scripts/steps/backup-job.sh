@@ -15,7 +15,7 @@ RUN_PATIENCE_SECONDS=300
 
 step_install() {
   local tools
-  require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  require_setting BACKUP_USER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'
   require_user "${SETTINGS[BACKUP_USER]}"
   require_backable "$(setting UNIT '')" "$(setting URL '')" "$(setting API_CURL_CONFIG '')"
   if [[ "$(setting SCHEDULER cron)" != systemd ]]; then require_cron_to_come; fi

@@ -11,7 +11,7 @@ readonly SECRETS_DIRECTORY=/etc/prometheus-backup/credentials
 
 step_install() {
   local index group
-  require_setting BACKUP_USER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  require_setting BACKUP_USER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'
   require_user "${SETTINGS[BACKUP_USER]}"
   require_backable "$(setting SERVER_UNIT '')" "$(setting SERVER_URL '')" "$(setting API_CURL_CONFIG '')"
   group="$(id -gn -- "${SETTINGS[BACKUP_USER]}")"

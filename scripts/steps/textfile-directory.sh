@@ -14,7 +14,7 @@ readonly PLAIN_PATH='^(/[A-Za-z0-9._@+-]+)+/?$'
 RESTORE_OWNER='' PROBE='' DROP_IN='' MISMATCH=''
 
 step_install() {
-  require_setting OWNER '^[a-z_][a-z0-9_-]*$' 'the name of a user'
+  require_setting OWNER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'
   OWNER="${SETTINGS[OWNER]}" EXPORTER_URL="$(setting EXPORTER_URL http://127.0.0.1:9100/metrics)"
   DIRECTORY="$(setting DIRECTORY '')" UNIT="$(setting EXPORTER_UNIT '')"
   if [[ -n $DIRECTORY && ! $DIRECTORY =~ $PLAIN_PATH || "$DIRECTORY/" == */../* ]]; then

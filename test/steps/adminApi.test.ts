@@ -25,3 +25,20 @@ test("one that we have turned on is looked after", () => {
     stdout: "looks at the command\n",
   });
 });
+
+test("where SELinux is enforced, nginx is not put in front of a server: it could not listen", () => {
+  const call = (enforced: string, more = "") =>
+    callStep(
+      "admin-api",
+      `selinux_enforced() { [[ ${enforced} == 1 ]]; }; PROXY_ADDRESSES=("[::]:9090") LOOPBACK_LISTEN=127.0.0.1:9091
+      ${more}refuse_selinux`,
+    );
+  expect(call("1")).toMatchObject({
+    code: 12,
+    failure: expect.stringMatching(
+      /^SELinux is enforced on this host, where nginx may neither listen on \[::\]:9090 nor reach 127\.0\.0\.1:9091; nothing was changed\. .*source: hot$/,
+    ) as unknown,
+  });
+  expect(call("0").code).toBe(0);
+  expect(call("1", "STATE_VALUES=([proxy_listen]=x); ").code).toBe(0);
+});

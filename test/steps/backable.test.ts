@@ -22,7 +22,7 @@ const host = `
 function refused(lines: string): { code: number; failure: string } {
   const { code, failure } = callStep(
     "backup-job",
-    `${host}\n${lines}\nrequire_backable prometheus.service http://127.0.0.1:9090 ''`,
+    `${host}\n${lines}\nrequire_backable "\${UNIT:-prometheus.service}" http://127.0.0.1:9090 ''`,
   );
   return { code, failure };
 }
@@ -58,6 +58,27 @@ describe("refused is", () => {
       "find_server_process() { SERVER_PID=''; }; program_name() { echo docker; }",
       /^prometheus\.service runs docker, and not the server itself: it runs in a container, /,
     ],
+    [
+      "a snap, by its unit",
+      "UNIT=snap.prometheus.prometheus.service",
+      /^snap\.prometheus\.prometheus\.service is a snap: .*Install Prometheus from a package of your distribution/,
+    ],
+    [
+      "a snap, by its program",
+      'systemctl() { case "$*" in *MainPID*) echo $$ ;; *DynamicUser*) echo no ;; *) echo not-found ;; esac; }; readlink() { echo /snap/prometheus/86/bin/prometheus; }',
+      /^prometheus\.service is a snap: /,
+    ],
+    ...["supervisord", "runsvdir", "s6-svscan"].map(
+      name =>
+        [
+          `one of several programs of ${name}`,
+          `bash -c 'exec -a /usr/bin/${name} sleep 5' >/dev/null 2>&1 & MAIN=$!; until grep -q ${name} /proc/$MAIN/cmdline; do :; done
+          systemctl() { case "$*" in *MainPID*) echo $MAIN ;; *DynamicUser*) echo no ;; *) echo not-found ;; esac; }`,
+          new RegExp(
+            `^prometheus\\.service runs ${name}, of which the server is one program among others: .*Give Prometheus a unit of its own`,
+          ),
+        ] as [string, string, RegExp],
+    ),
     [
       "a server in nobody's sight",
       "find_server_process() { SERVER_PID=''; }; find_server_elsewhere() { :; }; readlink() { :; }",
@@ -162,6 +183,31 @@ describe("cron", () => {
     expect(callStep("backup-job", `${units("", "")}command() { return 1; }; require_cron_to_come`).failure).toMatch(
       /^this host has no cron that starts what is in \/etc\/cron\.d, /,
     );
+  });
+});
+
+test("a host that lacks what it needs, and has no package manager that is known, is refused before anything changes", () => {
+  const alone = "command() { [[ $2 != apt-get && $2 != dnf && $2 != zstd ]]; }; ";
+  for (const call of ["require_backable prometheus.service http://127.0.0.1:9090 ''", "ensure_tools jq zstd"]) {
+    expect(callStep("backup-job", `${host}${alone}${call}`)).toMatchObject({
+      code: 3,
+      failure: expect.stringMatching(
+        /^this host lacks zstd, and has neither apt-get nor dnf to install them; nothing was changed\. Install them with /,
+      ) as unknown,
+    });
+  }
+  expect(callStep("backup-job", `${host}${alone.replace("apt-get && $2 != ", "")}require_installable zstd`).code).toBe(
+    0,
+  );
+});
+
+test("cron that came with dnf is started", () => {
+  const words = `systemctl() { case "$1" in show) echo not-found ;; enable) echo "$*" ;; esac; }
+    command() { [[ $2 == dnf ]]; }; dnf() { :; }; has_tool() { [[ -n \${DONE:-} ]] || { DONE=1; false; }; }
+    ensure_tools cron`;
+  expect(callStep("backup-job", words)).toMatchObject({
+    code: 0,
+    stdout: "enable --now --quiet -- crond.service\n",
   });
 });
 

@@ -5,12 +5,16 @@
 # What runs servers where paths mean something else.
 readonly CONTAINER_PROGRAMS='^(docker|dockerd|docker-proxy|podman|conmon|nerdctl|rootlessport|runc|crun|ctr|containerd-shim.*|systemd-nspawn|lxc-start|kubelet|k3s.*)$'
 
+# What starts several programs as one unit.
+readonly SUPERVISORS='^(supervisord|runsvdir|s6-svscan|circusd|monit|pm2|immortaldir)$'
+
 # why_no_backup UNIT DIRECTORY PORTS: sets WHY to the reason that the data cannot be backed up, and WAY_OUT to what to
 # do; empty if they can. DIRECTORY is what the server calls its data, and PORTS (":9090 :9091") are those that it
 # listens on; both empty if it does not say.
 why_no_backup() {
   WHY='' WAY_OUT=''
   judge_user "$1" "$2"
+  if [[ -z $WHY ]]; then judge_starter "$1"; fi
   if [[ -z $WHY ]]; then judge_process "$1" "$2" "$3"; fi
   if [[ -z $WHY && -n $2 ]]; then judge_file_system "$2"; fi
 }
@@ -26,6 +30,28 @@ judge_user() {
   fi
   WHY="$1 has DynamicUser=yes, so its user exists only while it runs, and nobody but root can pass /var/lib/private, where its data are"
   WAY_OUT="Give it a user of its own: useradd --system prometheus, and with \`systemctl edit $1\` the lines [Service], DynamicUser=no, User=prometheus; at the next start systemd moves the data by itself"
+}
+
+# judge_starter UNIT: a snap, and one of several programs of a supervisor, can neither be given other flags nor be
+# stopped alone.
+judge_starter() {
+  local main launch=() word
+  main="$(systemctl show --property=MainPID --value -- "$1" 2>/dev/null)" || main=''
+  if [[ $main =~ ^[1-9][0-9]*$ ]]; then
+    { mapfile -d '' -t launch <"/proc/$main/cmdline"; } 2>/dev/null || launch=()
+  fi
+  if [[ $1 == snap.* || "$(readlink -- "/proc/$main/exe" 2>/dev/null)" =~ ^(/var/lib/snapd)?/snap/ ]]; then
+    WHY="$1 is a snap: snapd starts it with flags of its own, in a file system of its own, and a refresh takes another directory for its files"
+    WAY_OUT="Install Prometheus from a package of your distribution or from its release, with a unit of its own, and move the data there"
+    return 0
+  fi
+  # A supervisor in Python or under a shell is the second word.
+  for word in "${launch[@]:0:2}"; do
+    if [[ ! ${word##*/} =~ $SUPERVISORS ]]; then continue; fi
+    WHY="$1 runs ${word##*/}, of which the server is one program among others: it could not be stopped for a restore without them"
+    WAY_OUT="Give Prometheus a unit of its own, take it out of the configuration of ${word##*/}, and name that unit in prometheus.unit"
+    return 0
+  done
 }
 
 # judge_process UNIT DIRECTORY PORTS: what the server calls DIRECTORY must be that here. One that is no process of its

@@ -124,6 +124,7 @@ find_proxy_addresses() {
 # check_movable: refuses servers that a plain proxy cannot stand in for, and those whose address cannot be taken away.
 check_movable() {
   local script
+  refuse_selinux
   if [[ $EXEC_COMMAND =~ ^[:+!|-]*@ ]]; then
     die "$EXIT_REFUSED" "$UNIT gives its program another name (ExecStart=@...), so it cannot be started behind \
 a proxy; nothing was changed. Take the @ and the name away, or set adminApi.exposure otherwise"
@@ -145,6 +146,16 @@ adminApi.exposure otherwise"
     --output "$WORK/body" "http://$LOOPBACK_LISTEN/"; then
     die "$EXIT_REFUSED" "another program answers on $LOOPBACK_LISTEN already; nothing was changed. Choose another port in adminApi.loopbackListen"
   fi
+}
+
+# selinux_enforced: whether it is.
+selinux_enforced() { [[ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" == 1 ]]; }
+
+# refuse_selinux: the policies of Red Hat and its kin let nginx neither listen on a port such as 9090 nor ask another
+# one. Told before the server has moved, not by an nginx that does not start.
+refuse_selinux() {
+  if [[ -v STATE_VALUES[proxy_listen] ]] || ! selinux_enforced; then return 0; fi
+  die "$EXIT_REFUSED" "SELinux is enforced on this host, where nginx may neither listen on ${PROXY_ADDRESSES[*]} nor reach $LOOPBACK_LISTEN; nothing was changed. Bind the server to loopback yourself and set adminApi.exposure to loopback, or do without the admin API: source: hot"
 }
 
 # ensure_nginx: the package would start a default site on port 80, which nobody asked for.

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Hosts that cannot be backed up are refused by the first step that meets them.
 
-# require_backable UNIT URL CURL_CONFIG: refuses a host whose server cannot be backed up. A server that is down is left
+# require_backable UNIT URL CURL_CONFIG: refuses a host that lacks what every host needs and cannot install it, and one
+# whose server cannot be backed up. A server that is down is left
 # to the steps that need it, and what it says only to those who have its credentials to the steps that come after these.
 require_backable() {
+  require_installable curl jq zstd
   if [[ -z $1 || -z $2 ]]; then return 0; fi
   if [[ -e $3 ]]; then use_server "$2" "$3"; else use_server "$2" ''; fi
   http_get /-/ready

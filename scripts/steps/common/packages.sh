@@ -61,6 +61,29 @@ has_tool() {
   fi
 }
 
+# require_installable TOOL...: refuses a host that lacks one of them and on which no step can install it, before one of
+# them has changed anything.
+require_installable() {
+  local tool missing=()
+  for tool in "$@"; do
+    if ! has_tool "$tool"; then missing+=("$tool"); fi
+  done
+  if ((${#missing[@]} == 0)) || command -v apt-get >/dev/null || command -v dnf >/dev/null; then return 0; fi
+  die "$EXIT_CONFIGURATION" \
+    "this host lacks ${missing[*]}, and has neither apt-get nor dnf to install them; nothing was changed. Install them with its own package manager, and run \`pulumi up\` again"
+}
+
+# start_installed TOOL...: where packages come with dnf, no service starts by being installed.
+start_installed() {
+  local tool
+  for tool in "$@"; do
+    if [[ $tool == cron ]]; then
+      find_cron
+      systemctl enable --now --quiet -- "${CRON_UNIT:-crond.service}" || true
+    fi
+  done
+}
+
 # ensure_tools TOOL...: installs the packages of those that are missing.
 ensure_tools() {
   local tool missing=() packages=()
@@ -76,9 +99,9 @@ ensure_tools() {
     install_with_apt "${packages[@]}"
   elif command -v dnf >/dev/null; then
     dnf --assumeyes --quiet install "${packages[@]}" >"$WORK/packages" 2>&1 || packages_failed "${packages[@]}"
+    start_installed "${missing[@]}"
   else
-    die "$EXIT_CONFIGURATION" \
-      "this host lacks ${missing[*]}, and has neither apt-get nor dnf to install them; install them and run \`pulumi up\` again"
+    require_installable "${missing[@]}"
   fi
   for tool in "${missing[@]}"; do
     if ! has_tool "$tool"; then packages_failed "${packages[@]}"; fi
