@@ -41,6 +41,8 @@ export interface RunSettings {
   /** Only these resources, by URN. */
   target?: string[];
   refresh?: boolean;
+  /** For `preview`: false leaves out what changes within each resource. */
+  diff?: boolean;
   /** For `destroy`: leaves protected resources, and what they need, alone instead of failing on them. */
   excludeProtected?: boolean;
 }
@@ -204,7 +206,7 @@ async function runEngine(
         return { ok: true, output, changes: { ...done.summary.resourceChanges }, outputs: done.outputs };
       }
       case "preview": {
-        const done = await stack.preview({ ...common, program, diff: true });
+        const done = await stack.preview({ ...common, program, diff: settings.diff ?? true });
         return { ok: true, output, changes: { ...done.changeSummary }, outputs: {} };
       }
       case "destroy": {

@@ -22,3 +22,22 @@ test("a thousand two-hour blocks: the plan says what the start and the merging a
 test("a server that has merged its blocks has a few of two hours, which is not worth a line", () => {
   expect(planned(99)).toBe("");
 });
+
+test.each([
+  ["0:2 2:4", "0 0  "],
+  ["0:2 5:6", "0 1 7200000 18000000"],
+  ["0:2 3:4 1:2 9:10", "0 2 14400000 32400000"],
+])("the gaps of blocks at the hours %s", (hours, found) => {
+  const blocks = hours.split(" ").map(pair => pair.split(":").map(hour => Number(hour) * 3_600_000));
+  const numbers = (side: number) => blocks.map(block => block[side]).join(" ");
+  expect(shell.run(`B_MIN=(${numbers(0)}) B_MAX=(${numbers(1)}); count_gaps`).stdout).toBe(`${found}\n`);
+});
+
+test("the plan says where the gap is, or the longest", () => {
+  const text = (gaps: number) => shell.print(`gaps_text ${gaps} 1795312800000 1795320000000`);
+  expect([text(0), text(1), text(2)]).toEqual([
+    "no gaps",
+    "1 gap: 2026-11-22 02:00 … 2026-11-22 04:00",
+    "2 gaps, the longest: 2026-11-22 02:00 … 2026-11-22 04:00",
+  ]);
+});

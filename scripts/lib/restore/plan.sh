@@ -77,15 +77,15 @@ refuse_if_planned() {
 
 # plan_backup_lines: what the backup is and what it covers.
 plan_backup_lines() {
-  local state=complete newest=${B_MAX[0]} oldest gaps size
-  read -r oldest gaps < <(count_gaps)
+  local state=complete newest=${B_MAX[0]} oldest gaps size from to
+  read -r oldest gaps from to < <(count_gaps)
   if [[ $BACKUP_COMPLETE == false ]]; then state=$BACKUP_FLAWS; fi
   if [[ -n $M_SUSPECT ]]; then state+=", SUSPECT: $M_SUSPECT"; fi
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
   plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
   if [[ $RESTORE_HOST == "$HOST_NAME" && -z ${LOCATION:-} ]]; then plan_line proven "$(last_drill)"; fi
-  plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(if (( gaps == 0 )); then printf 'no gaps'; elif (( gaps == 1 )); then printf '1 gap'; else printf '%d gaps' "$gaps"; fi)"
+  plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(gaps_text "$gaps" "${from:-}" "${to:-}")"
   plan_damaged
   plan_lacking
   if [[ $RESTORE_MODE == full ]]; then
@@ -127,11 +127,24 @@ last_downtime() {
   if [[ -n ${METRICS[downtime_seconds]:-} ]]; then printf ' (%.1f s the last time)' "${METRICS[downtime_seconds]}"; fi
 }
 
-# count_gaps: "oldest gaps": where the selected blocks begin (ms), and how often more than ten minutes lie between them.
+# gaps_text GAPS FROM TO: "1 gap: 2026-11-22 02:00 … 2026-11-22 04:00"; of several the longest.
+gaps_text() {
+  case "$1" in
+    0) printf 'no gaps' ;;
+    1) printf '1 gap: %s … %s' "$(minute_text "$2")" "$(minute_text "$3")" ;;
+    *) printf '%d gaps, the longest: %s … %s' "$1" "$(minute_text "$2")" "$(minute_text "$3")" ;;
+  esac
+}
+
+# count_gaps: "oldest gaps from to": where the selected blocks begin (ms), how often more than ten minutes lie between
+# them, and between which times the most.
 count_gaps() {
   local index
   for index in "${!B_MIN[@]}"; do printf '%d %d\n' "${B_MIN[index]}" "${B_MAX[index]}"; done | sort --numeric-sort |
-    awk 'NR == 1 { oldest = $1; end = $2 } $1 - end > 600000 { gaps++ } $2 > end { end = $2 } END { printf "%s %d\n", oldest, gaps }'
+    awk 'NR == 1 { oldest = $1; end = $2 }
+      $1 - end > 600000 { gaps++; if ($1 - end > longest) { longest = $1 - end; from = end; to = $1 } }
+      $2 > end { end = $2 }
+      END { printf "%s %d %s %s\n", oldest, gaps, from, to }'
 }
 
 # plan_fetch: bytes to download and how long that will take.
