@@ -123,3 +123,20 @@ test("data that lie in the root directory have their staging there", () => {
     ),
   ).toBe(0);
 });
+
+test("where files have SELinux labels, what is staged gets that of the data directory, and a failure is told", () => {
+  const call = (more: string) =>
+    shell.run(`mkdir -p labels/data labels/stage/01A; DATA_DIRECTORY="$PWD/labels/data" STAGING="$PWD/labels/stage"
+      staged_entries() { echo 01A; }; as_owner() { "$@"; }
+      has_labels() { true; }; chcon() { printf '%s\n' "$*"; }
+      ${more}
+      own_staged`);
+  const wanted = /^--recursive --reference=\S+\/labels\/data -- \S+\/labels\/stage\/01A\n$/;
+  expect(call("")).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(wanted) as unknown });
+  expect(call("has_labels() { false; }").stdout).toBe("");
+  expect(call("RESTORE_MODE=target").stdout).toBe("");
+  expect(call("chcon() { false; }")).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/ if the server cannot read them: restorecon -R \S+\/labels\/data\n$/) as unknown,
+  });
+});

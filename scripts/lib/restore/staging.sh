@@ -13,6 +13,17 @@ staged_entries() {
   done
 }
 
+# has_labels: whether this host has SELinux, with labels on its files.
+has_labels() { [[ -e /sys/fs/selinux/enforce ]]; }
+
+# label_staged ENTRY...: staged beside the data directory they have the label of that place, which a server in a domain
+# of its own may not read.
+label_staged() {
+  if ! has_labels || [[ ${RESTORE_MODE:-} == target || ! -d ${DATA_DIRECTORY:-} ]]; then return 0; fi
+  as_owner chcon --recursive --reference="$DATA_DIRECTORY" -- "$@" 2>/dev/null ||
+    warn "the SELinux label of $DATA_DIRECTORY could not be given to the restored files; if the server cannot read them: restorecon -R $DATA_DIRECTORY"
+}
+
 # own_staged: what is staged, and belongs to its owner by now, gets the modes that a server makes itself.
 own_staged() {
   local entries=()
@@ -20,6 +31,7 @@ own_staged() {
   if (( ${#entries[@]} == 0 )); then return 0; fi
   entries=("${entries[@]/#/"$STAGING/"}")
   as_owner find "${entries[@]}" -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
+  label_staged "${entries[@]}"
 }
 
 # count_staged DIR: how many selected blocks an earlier try has finished there.
