@@ -176,3 +176,9 @@ test("who is not root is given the whole line to type, with the path", () => {
   );
   expect(shell.print(`command_explain() { as_root; }; main explain 8`)).toMatch(/^run: sudo \/\S+ explain 8$/);
 });
+
+test("browse says how its address is reached from another machine", () => {
+  expect(shell.run("SCRATCH_URL=http://127.0.0.1:40001 HOST_NAME=prom-1; say_tunnel").stderr).toBe(
+    "  to open it on your own machine, call there first: ssh -N -L 40001:127.0.0.1:40001 prom-1\n",
+  );
+});

@@ -125,7 +125,8 @@ export const hostCommands: readonly HostCommand[] = [
     word: OPTIONAL,
     summary: "look into a backup through a throw-away Prometheus",
     anywhere: true,
-    about: "Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored.",
+    about:
+      "Serves a backup, or a part of it, on loopback until Ctrl-C; nothing is restored. It prints the `ssh -L` for your own machine.",
     options: [from, to, repository, directory],
     examples: [
       { line: "browse latest", text: "the newest backup" },
