@@ -1,7 +1,7 @@
 import { adminApiDefaults, Exposure } from "../adminApi/settings";
 import { localCalendar } from "../fields/calendar";
 import { choice, Complete, flag, group, keysOf, text, whole } from "../fields/group";
-import { hostNameCheck } from "../fields/patterns";
+import { directoryCheck, filePathCheck, hostNameCheck } from "../fields/patterns";
 import { scheduleFacts } from "../fields/schedule";
 import { HostFiles, publicFile } from "../host/files";
 import { heartbeatName, paths } from "../host/paths";
@@ -66,6 +66,14 @@ export const workedOutForm = group({
   repositoryCount: whole(0, 999, { default: 0, key: "REPOSITORY_COUNT" }),
 });
 
+/** What may stand in the file besides, by hand; `up` writes the first, unless the host has found it itself. */
+export const unwrittenForm = group({
+  textfileDirectory: text({ check: filePathCheck, default: "", key: "TEXTFILE_DIR" }),
+  stateDirectory: text({ check: directoryCheck, default: paths.state, key: "STATE_DIR" }),
+  rcloneConfiguration: text({ default: paths.rclone, key: "RCLONE_CONFIG_FILE" }),
+  idleTimeoutSeconds: whole(1, 86_400, { default: 60, key: "IDLE_TIMEOUT_SECONDS" }),
+});
+
 function workedOut(plan: BackupJobPlan): Complete<typeof workedOutForm.shape> {
   const { schedule, drillSchedule, job } = plan;
   const gap = (line: string): number => scheduleFacts(line, job.timeZone).largestGapSeconds;
@@ -90,7 +98,6 @@ export function hostSettings(plan: BackupJobPlan): Record<string, string> {
   return {
     ...keysOf(workedOutForm, workedOut(plan)),
     ...keysOf(jobForm, plan.job),
-    // Left out, it is the directory that the step for the textfile directory found on the host.
     ...(plan.textfileDirectory === undefined ? {} : { TEXTFILE_DIR: plan.textfileDirectory }),
     ...repositorySettings(plan.repositories),
   };

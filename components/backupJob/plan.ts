@@ -5,7 +5,7 @@ import { serverDefaults } from "../host/server";
 import { jobForm } from "./form";
 import { RepositoryPlan } from "./rclone";
 import { PlainRepository, repositoryDefaults, repositoryName } from "./repository";
-import { Retention, retentionForm } from "./retention";
+import { Retention, retentionForm, usualDays } from "./retention";
 import { JobSettings, Source } from "./settings";
 
 /** A repository as the host sees it. */
@@ -50,8 +50,7 @@ export function backupUser(job: JobSettings): string {
 function retentionPlan(retention: Retention | undefined): BackupJobPlan["job"]["retention"] {
   const { minimum: _always, ...rules } = retention ?? {};
   const hasRule = Object.values(rules).some(value => value !== undefined);
-  const all = complete(retentionForm, retention);
-  return hasRule ? { ...all, days: retention?.days as number } : all;
+  return { ...complete(retentionForm, retention), ...(hasRule ? {} : { days: usualDays }) };
 }
 
 /** Settings of a job with what it says of itself in its metrics, for alerts to compare with. */

@@ -23,8 +23,15 @@ export interface Retention {
   minimum?: number;
 }
 
+/** Days that hold as long as no other rule says what to keep. */
+export const usualDays = 30;
+
 export const retentionForm = table<Retention>()({
-  days: whole(1, 36_500, { default: 30, key: "KEEP_DAYS", says: "age in days up to which every backup is kept" }),
+  days: whole(1, 36_500, {
+    shown: `\`${usualDays}\``,
+    key: "KEEP_DAYS",
+    says: "age in days up to which every backup is kept",
+  }),
   keepLast: whole(1, 36_500, { key: "KEEP_LAST", says: "number of newest backups" }),
   hourly: whole(1, 36_500, { key: "KEEP_HOURLY", says: "number of hours for which the newest backup is kept" }),
   daily: whole(1, 36_500, { key: "KEEP_DAILY", says: "the same for days" }),

@@ -20,6 +20,7 @@ import { lineCheck, pattern } from "../../components/fields/patterns";
 import { Findings } from "../../components/fields/problems";
 import { changeSecrets } from "../../components/fields/secrets";
 import { shapeProblems } from "../../components/stack/shape";
+import { keysIn, renderKeys } from "../../scripts/tools/settings/keys";
 import { settingRows, summedUp } from "../../scripts/tools/settings/page";
 
 const Pace = { Slow: "slow", Fast: "fast" } as const;
@@ -80,6 +81,17 @@ test("a host is told it under its key", () => {
     FAN_COLOUR: "red",
     PACE: "slow",
   });
+  const shell = renderKeys(keysIn(all), []);
+  expect(shell.split("\n")).toEqual(
+    expect.arrayContaining([
+      "  FANS FAN_COLOUR PACE",
+      "  FANS=2",
+      '  FAN_COLOUR=""',
+      "  PACE=slow",
+      "  require_whole FANS",
+      "  require_choice PACE slow fast",
+    ]),
+  );
   expect(keysOf(all, complete(all, undefined))).toMatchObject({ FAN_COLOUR: "" });
 });
 

@@ -7,6 +7,7 @@ import { parseConfig } from "../../components/stack/config";
 import { type StackConfig } from "../../components/stack/stackConfig";
 import { hostSchema } from "../../components/stack/schema";
 import { bucketForm } from "../../components/offsiteBucket/settings";
+import { renderKeys } from "../../scripts/tools/settings/keys";
 import { settingRows, summedUp, withTables } from "../../scripts/tools/settings/page";
 import { recordResources } from "../recordResources";
 
@@ -15,6 +16,10 @@ const read = (file: string): string => readFileSync(path.join(root, file), "utf8
 
 test("the tables of the page are made from the tables of fields: npm run settings", () => {
   expect(read("docs/settings.md")).toBe(withTables(read("docs/settings.md")));
+});
+
+test("what the host command knows of its settings is made from them: npm run settings", () => {
+  expect(read("scripts/lib/shell/keys.sh")).toBe(renderKeys());
 });
 
 test("a setting without a row of its own is named in the row of what it is in", () => {

@@ -1,4 +1,5 @@
 // What the steps of a host are given, as small as a test can have it.
+import { hostConf } from "../hostConf";
 import { fleetArtefacts } from "../../components/stack/hostFiles";
 import { parseConfig } from "../../components/stack/config";
 import { renderHostCommand } from "../../components/host/programs";
@@ -35,7 +36,17 @@ export const backupJob = (user = "prometheus"): StepContent => ({
   settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: user, UNIT: "prometheus.service" },
   files: {
     "/etc/prometheus-backup/prometheus-backup.conf": {
-      content: `HOST_NAME='prom-1'\nBACKUP_USER='${user}'\nSOURCE='${user === "root" ? "cold" : "snapshot"}'\nTEXTFILE_DIR=''\nREPOSITORY_COUNT='1'\nREPOSITORY_1_NAME='local'\nREPOSITORY_1_TYPE='path'\nREPOSITORY_1_LOCATION='/backup/it'\\''s $(id > x)'\nX='${hostile.replaceAll("'", "'\\''")}'\n`,
+      content: hostConf({
+        HOST_NAME: "prom-1",
+        ENVIRONMENT: hostile,
+        BACKUP_USER: user,
+        SOURCE: user === "root" ? "cold" : "snapshot",
+        TEXTFILE_DIR: "",
+        REPOSITORY_COUNT: "1",
+        REPOSITORY_1_NAME: "local",
+        REPOSITORY_1_TYPE: "path",
+        REPOSITORY_1_LOCATION: "/backup/it's $(id > x)",
+      }),
       mode: "0644",
       owner: "root:root",
     },

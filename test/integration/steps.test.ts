@@ -62,7 +62,7 @@ describe.each(variants<"debian" | "course">(["debian"], ["course"]))("on a host 
   test("F27: hostile text arrives as it is, and is not executed", async () => {
     expect(await host.readFile("/etc/prometheus-backup/credentials/offsite")).toBe(`${hostile}\n`);
     expect(await host.readFile("/usr/local/bin/prometheus-backup.sh")).toBe(renderHostCommand());
-    expect(await host.run(`. /etc/prometheus-backup/prometheus-backup.conf; printf %s "$X"`)).toBe(hostile);
+    expect(await host.run(`. /etc/prometheus-backup/prometheus-backup.conf; printf %s "$ENVIRONMENT"`)).toBe(hostile);
     expect(await host.run("stat -c '%U %a %F' /backup/*id*")).toBe("prometheus 750 directory\n");
     expect((await host.exec("test -e /tmp/executed")).code).toBe(1);
   });

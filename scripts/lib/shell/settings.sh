@@ -1,22 +1,27 @@
 # shellcheck shell=bash
-# The settings of this host: read once, checked as a whole before any work.
+# The settings of this host: read once, checked as a whole before any work. keys.sh has their names and forms.
+
+# user:group of the data that are restored, held or linked; empty where that is whoever runs this.
+STAGE_OWNER=""
 
 # load_config: reads CONFIG_FILE and sets one variable a setting. Ends with 3 and every problem at once.
 load_config() {
   CONFIG_PROBLEMS=()
   check_config_file
+  check_config_keys
   set_config_defaults
   # The host step that prepared the directory says which one it found; a setting in the file wins.
   if [[ -r ${CONFIG_FILE%/*}/textfile-directory ]]; then TEXTFILE_DIR="$(<"${CONFIG_FILE%/*}/textfile-directory")"; fi
-  # shellcheck source=/dev/null
-  source "$CONFIG_FILE" || die "$EXIT_CONFIGURATION" "$CONFIG_FILE is not a settings file" \
-    "run 'pulumi up' to write it again"
-  check_config_values
-  load_repositories
+  if (( ${#CONFIG_PROBLEMS[@]} == 0 )); then
+    # shellcheck source=/dev/null
+    source "$CONFIG_FILE"
+    check_config_forms
+    load_repositories
+  fi
   if (( ${#CONFIG_PROBLEMS[@]} > 0 )); then
     printf '  - %s\n' "${CONFIG_PROBLEMS[@]}" >&2
     die "$EXIT_CONFIGURATION" "$CONFIG_FILE has ${#CONFIG_PROBLEMS[@]} wrong settings (above)" \
-      "mend them in the stack's configuration and run 'pulumi up'"
+      "mend them in the stack's configuration and run 'pulumi up', which writes this file"
   fi
   PROMETHEUS_URL="${PROMETHEUS_URL%/}"
 }
@@ -39,55 +44,49 @@ check_config_file() {
   fi
 }
 
-# set_config_defaults: the same defaults as components/backupJob/settings.ts, for settings that an older file lacks.
-set_config_defaults() {
-  HOST_NAME="" ENVIRONMENT="" PROMETHEUS_URL=http://127.0.0.1:9090 PROMETHEUS_UNIT=prometheus.service
-  BACKUP_USER=prometheus SCHEDULER=cron RUN_CALENDAR="" DRILL_CALENDAR="" DATA_DIR="" API_CURL_CONFIG="" \
-    SOURCE=snapshot FORMAT=blocks ARCHIVE_COMPRESSION=gzip
-  SKIP_HEAD=false KEEP_DAYS="" KEEP_LAST="" KEEP_HOURLY="" KEEP_DAILY="" KEEP_WEEKLY="" KEEP_MONTHLY="" KEEP_YEARLY=""
-  KEEP_MINIMUM=3 ORPHAN_GRACE_HOURS=48 EXPECTED_INTERVAL_SECONDS=86400 DRILL_INTERVAL_SECONDS="" \
-    DURATION_LIMIT_SECONDS="" ADMIN_API_EXPOSURE=loopback SHRINK_PERCENT=50 NEW_HOST=false TEXTFILE_DIR=""
-  SNAPSHOT_TIMEOUT_SECONDS=3600 TRANSFER_TIMEOUT_SECONDS=7200 API_TIMEOUT_SECONDS=10 READY_TIMEOUT_SECONDS=900
-  IDLE_TIMEOUT_SECONDS=60
-  PARALLEL=2 COMPRESSION_LEVEL=2 BANDWIDTH_LIMIT="" NICE=10 IONICE_CLASS=2 IONICE_LEVEL=7 REPOSITORY_COUNT=0
-  RCLONE_CONFIG_FILE=/etc/prometheus-backup/rclone.conf HEARTBEAT_URL_FILE="" COMPANIONS=true \
-    STATE_DIR=/var/lib/prometheus-backup STAGE_OWNER=""
+# check_config_keys: adds one line to CONFIG_PROBLEMS for each line that is not KEY='value', or whose key this version
+# does not know, and one for the keys that it misses: such a file is of another version, or of somebody's hand.
+check_config_keys() {
+  local line name number=0 seen=" " missing="" known=" ${CONFIG_KEYS[*]} ${CONFIG_OTHER_KEYS[*]} "
+  local value="('[^']*'|\\\\'|[A-Za-z0-9_./:@%+,=-])*"
+  while IFS= read -r line || [[ -n $line ]]; do
+    number=$(( number + 1 ))
+    if [[ $line =~ ^[[:blank:]]*(#.*)?$ ]]; then continue; fi
+    if [[ ! $line =~ ^([A-Z][A-Z0-9_]*)=$value$ ]]; then
+      CONFIG_PROBLEMS+=("line $number must be a setting in one line, KEY='value'")
+      continue
+    fi
+    name=${BASH_REMATCH[1]} seen+="${BASH_REMATCH[1]} "
+    if [[ $known != *" $name "* && ! $name =~ ^REPOSITORY_[1-9][0-9]{0,2}_(NAME|TYPE|LOCATION|PRUNE|PROOF)$ ]]; then
+      CONFIG_PROBLEMS+=("$name is no setting of this version")
+    fi
+  done <"$CONFIG_FILE"
+  for name in "${CONFIG_KEYS[@]}"; do
+    if [[ $seen != *" $name "* ]]; then missing+=" $name"; fi
+  done
+  if [[ -n $missing ]]; then CONFIG_PROBLEMS+=("what every file has is missing:$missing"); fi
 }
 
-# check_config_values: adds one line to CONFIG_PROBLEMS for each value that cannot work.
-check_config_values() {
-  local name
-  if [[ ! $HOST_NAME =~ $HOST_PATTERN ]]; then
-    CONFIG_PROBLEMS+=("HOST_NAME must be lower-case letters, digits, dots and dashes: it is a folder of every repository")
+# require_FORM NAME: the setting NAME must have this form, or CONFIG_PROBLEMS gets a line; for check_config_forms. An
+# optional one may be empty.
+require_host() {
+  if [[ ! ${!1} =~ $HOST_PATTERN ]]; then
+    CONFIG_PROBLEMS+=("$1 must be lower-case letters, digits, dots and dashes: it is a folder of every repository")
   fi
-  require_choice SOURCE snapshot hot cold
-  require_choice FORMAT blocks archive
-  require_choice SCHEDULER cron systemd
-  require_choice ARCHIVE_COMPRESSION gzip zstd
-  require_choice SKIP_HEAD true false
-  require_choice NEW_HOST true false
-  require_choice COMPANIONS true false
-  require_choice ADMIN_API_EXPOSURE loopback reverse-proxy accept-public
-  for name in KEEP_MINIMUM ORPHAN_GRACE_HOURS EXPECTED_INTERVAL_SECONDS SHRINK_PERCENT SNAPSHOT_TIMEOUT_SECONDS \
-    TRANSFER_TIMEOUT_SECONDS IDLE_TIMEOUT_SECONDS API_TIMEOUT_SECONDS READY_TIMEOUT_SECONDS PARALLEL COMPRESSION_LEVEL \
-    NICE IONICE_CLASS \
-    IONICE_LEVEL REPOSITORY_COUNT; do
-    if [[ ! ${!name} =~ ^[0-9]{1,9}$ ]]; then CONFIG_PROBLEMS+=("$name must be a whole number"); fi
-  done
-  for name in KEEP_DAYS KEEP_LAST KEEP_HOURLY KEEP_DAILY KEEP_WEEKLY KEEP_MONTHLY KEEP_YEARLY; do
-    if [[ ! ${!name} =~ ^([1-9][0-9]{0,5})?$ ]]; then
-      CONFIG_PROBLEMS+=("$name must be a whole number above 0, or empty")
-    fi
-  done
-  for name in DRILL_INTERVAL_SECONDS DURATION_LIMIT_SECONDS; do
-    if [[ ! ${!name} =~ ^[0-9]{0,9}$ ]]; then CONFIG_PROBLEMS+=("$name must be a whole number, or empty"); fi
-  done
-  if [[ ! $PROMETHEUS_URL =~ ^https?://[^[:space:]]+$ ]]; then
-    CONFIG_PROBLEMS+=("PROMETHEUS_URL must begin with http:// or https://")
-  fi
-  if [[ -n $TEXTFILE_DIR && $TEXTFILE_DIR != /* ]]; then CONFIG_PROBLEMS+=("TEXTFILE_DIR must be an absolute path"); fi
-  if [[ -n $DATA_DIR && $DATA_DIR != /* ]]; then CONFIG_PROBLEMS+=("DATA_DIR must be an absolute path"); fi
-  if [[ $STATE_DIR != /* ]]; then CONFIG_PROBLEMS+=("STATE_DIR must be an absolute path"); fi
+}
+require_url() {
+  if [[ ! ${!1} =~ ^https?://[^[:space:]]+$ ]]; then CONFIG_PROBLEMS+=("$1 must begin with http:// or https://"); fi
+}
+require_path() { if [[ ${!1} != /* ]]; then CONFIG_PROBLEMS+=("$1 must be an absolute path"); fi; }
+require_optional_path() { if [[ -n ${!1} ]]; then require_path "$1"; fi; }
+require_whole() {
+  if [[ ! ${!1} =~ ^(0|[1-9][0-9]{0,8})$ ]]; then CONFIG_PROBLEMS+=("$1 must be a whole number"); fi
+}
+require_optional_whole() {
+  if [[ ! ${!1} =~ ^(0|[1-9][0-9]{0,8})?$ ]]; then CONFIG_PROBLEMS+=("$1 must be a whole number, or empty"); fi
+}
+require_optional_count() {
+  if [[ ! ${!1} =~ ^([1-9][0-9]{0,8})?$ ]]; then CONFIG_PROBLEMS+=("$1 must be a whole number above 0, or empty"); fi
 }
 
 # require_choice NAME VALUE...: the setting NAME must be one of the values.
