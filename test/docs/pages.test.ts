@@ -39,6 +39,12 @@ test("every alert has a runbook, and every runbook an alert", () => {
   expect(readdirSync(path.join(root, "docs/runbooks")).sort()).toEqual(alerts.sort());
 });
 
+test("docs/alerts.md has each alert with its severity", () => {
+  const told = [...read("docs/alerts.md").matchAll(/^\| \[(PrometheusBackup\w+)\]\(.*?\) \| (\w+) \|/gm)];
+  const real = alertRules(plan).map(({ alert, labels }) => [alert, labels.severity]);
+  expect(told.map(([, alert, severity]) => [alert, severity]).sort()).toEqual(real.sort());
+});
+
 test.each(readdirSync(path.join(root, "docs/runbooks")))("%s says what an alert means, and what to do", page => {
   expect([...read(`docs/runbooks/${page}`).matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
     "Meaning",
@@ -65,13 +71,27 @@ test("every exit code of the host command is documented", () => {
   expect(documented.filter(code => Number(code) < 128)).toEqual(["0", ...codes]);
 });
 
-test("every metric of the host command is documented", () => {
+/** The metrics of the host command, without what they all begin with. */
+function metricNames(): string[] {
   const [, table = ""] = /cat <<'TABLE'\n(.*?)^TABLE$/ms.exec(read("scripts/lib/watch/metrics.sh")) ?? [];
-  const names = table
-    .split("\n")
-    .filter(line => line !== "")
-    .map(line => line.split("\t")[0]);
+  return table.split("\n").flatMap(line => (line === "" ? [] : (line.split("\t")[0] ?? [])));
+}
+
+test("every metric of the host command is documented", () => {
   const [, section = ""] = /^## Metrics\n(.*)/ms.exec(read("docs/how-it-works.md")) ?? [];
   const documented = [...section.matchAll(/`([a-z_]+)(?:\{\w+\})?`/g)].map(([, name]) => name);
-  expect(names.filter(name => !documented.includes(name))).toEqual([]);
+  expect(metricNames().filter(name => !documented.includes(name))).toEqual([]);
+});
+
+test("every metric that a page or a rule names is one of the host command", () => {
+  const known = new Set(metricNames());
+  const strangers = (text: string): string[] =>
+    [...text.matchAll(/prometheus_backup_(?!report_|interval\b)([a-z_]+)/g)]
+      .map(([, name = ""]) => name)
+      .filter(name => !known.has(name));
+  expect(
+    Object.fromEntries(pages.map(page => [page, strangers(read(page))] as const).filter(([, all]) => all.length > 0)),
+  ).toEqual({});
+  expect(strangers(JSON.stringify(alertRules(plan)))).toEqual([]);
+  expect(strangers("prometheus_backup_last_sucess_timestamp_seconds")).not.toEqual([]);
 });
