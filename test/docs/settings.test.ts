@@ -2,7 +2,20 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
 import { expect, test } from "vitest";
-import { group } from "../../components/fields/group";
+import ts from "typescript";
+import { adminApiForm } from "../../components/adminApi/settings";
+import { alertForm } from "../../components/alertRules/settings";
+import { drillForm, jobForm } from "../../components/backupJob/form";
+import { limitForm } from "../../components/backupJob/limits";
+import { repositoryForm } from "../../components/backupJob/repository";
+import { retentionForm } from "../../components/backupJob/retention";
+import { bootstrapForm } from "../../components/bootstrap/settings";
+import { defaultsOf, group } from "../../components/fields/group";
+import { bastionForm, connectionForm } from "../../components/host/connection";
+import { serverForm } from "../../components/host/server";
+import { targetForm } from "../../components/remoteWrite/form";
+import { textfileForm } from "../../components/textfileDirectory/settings";
+import { victoriaMetricsForm } from "../../components/victoriaMetrics/settings";
 import { parseConfig } from "../../components/stack/config";
 import { type StackConfig } from "../../components/stack/stackConfig";
 import { hostSchema } from "../../components/stack/schema";
@@ -26,6 +39,40 @@ test("a setting without a row of its own is named in the row of what it is in", 
   const everything = group({ ...hostSchema.shape, offsiteBucket: bucketForm });
   const untold = summedUp(everything).filter(({ name, says }) => !says.includes(`\`${name}\``));
   expect(untold.map(({ path }) => path)).toEqual([]);
+});
+
+/** The comments of the settings of an interface, by name. */
+function commentsOf(file: string, name: string): Map<string, string> {
+  const source = ts.createSourceFile(file, read(`components/${file}`), ts.ScriptTarget.Latest, true);
+  const found = source.statements.filter(ts.isInterfaceDeclaration).find(each => each.name.text === name);
+  return new Map(
+    found?.members.map(member => [member.name?.getText() ?? "", member.getFullText().replace(/\n\s*\*/g, "")]),
+  );
+}
+
+test.each([
+  ["backupJob/settings.ts", "JobSettings", jobForm],
+  ["backupJob/settings.ts", "DrillSettings", drillForm],
+  ["backupJob/limits.ts", "Limits", limitForm],
+  ["backupJob/retention.ts", "Retention", retentionForm],
+  ["backupJob/repository.ts", "Repository", repositoryForm],
+  ["host/server.ts", "PrometheusServer", serverForm],
+  ["host/connection.ts", "SshConnection", connectionForm],
+  ["host/connection.ts", "SshBastion", bastionForm],
+  ["adminApi/settings.ts", "AdminApiSettings", adminApiForm],
+  ["textfileDirectory/settings.ts", "TextfileSettings", textfileForm],
+  ["alertRules/settings.ts", "AlertSettings", alertForm],
+  ["victoriaMetrics/settings.ts", "VictoriaMetricsSettings", victoriaMetricsForm],
+  ["bootstrap/settings.ts", "BootstrapSource", bootstrapForm],
+  ["remoteWrite/settings.ts", "RemoteWriteTarget", targetForm],
+  ["offsiteBucket/settings.ts", "OffsiteBucketSettings", bucketForm],
+])("%s: the comments of %s say the defaults of its table", (file, name, form) => {
+  const comments = commentsOf(file, name);
+  const wrong = Object.entries(defaultsOf(form as ReturnType<typeof group>)).flatMap(([setting, value]) => {
+    const said = new RegExp(`Defaults to [\`]?${String(value).replace(/[.*/]/g, "[$&]")}[\` .,;:]`);
+    return value === "" || said.test(`${comments.get(setting) ?? ""} `) ? [] : [`${setting}: ${String(value)}`];
+  });
+  expect(wrong).toEqual([]);
 });
 
 test("README.md has no other defaults", () => {
