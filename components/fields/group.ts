@@ -34,10 +34,10 @@ export function factsOf(field: z.ZodType): AllFacts {
   return registry.get(field) ?? {};
 }
 
-declare const given: unique symbol;
-declare const hidden: unique symbol;
+export declare const given: unique symbol;
+export declare const hidden: unique symbol;
 /** What the compiler knows of a field with a default. */
-interface Defaulted<D> {
+export interface Defaulted<D> {
   readonly [given]: D;
 }
 type Field<S extends z.ZodType, F> = z.ZodOptional<S> & (F extends { default: infer D } ? Defaulted<D> : unknown);
