@@ -39,9 +39,13 @@ asRoot("whatever lies in its place is neither waited for nor followed", () => {
   const tried = PLACES.map(([, put]) => `rm -rf state/lock state/pipe; ${put}`);
   const blind = `eval "$(declare -f lock_keeper | sed 's/^  if \\[ -L.*/  :/')"`;
   const script = tried.flatMap(put =>
-    [":", blind].map(how => `( ${put}; cd state-restore; ${how}; ${TAKE} ( take_common_lock ) 2>/dev/null && echo 0 || echo $? )`),
+    [":", blind].map(
+      how => `( ${put}; cd state-restore; ${how}; ${TAKE} ( take_common_lock ) 2>/dev/null && echo 0 || echo $? )`,
+    ),
   );
-  const { stdout } = shell.run(`trap - ERR; set +e; ${script.join("\n")}; cat roots; ls made 2>/dev/null; ls state-restore`);
+  const { stdout } = shell.run(
+    `trap - ERR; set +e; ${script.join("\n")}; cat roots; ls made 2>/dev/null; ls state-restore`,
+  );
   expect(stdout.split("\n")).toEqual([
     ...PLACES.flatMap(([, , looked, exchanged]) => [String(looked), String(exchanged)]),
     "root",
@@ -52,7 +56,7 @@ asRoot("whatever lies in its place is neither waited for nor followed", () => {
 
 asRoot("it is held until the end, whatever signals come, and then it is free", () => {
   const script = `cd state-restore; ${TAKE} ( take_common_lock
-      for child in $(processes_of $BASHPID | tail -n +2); do for signal in INT HUP QUIT TERM; do kill -$signal "$child"; done; done
+      wait; for child in $(holders_of state/lock); do for signal in INT HUP QUIT TERM; do kill -$signal "$child"; done; done
       ${HELD} && echo free || echo held; cat state/lock
       ( take_common_lock ) || echo $? )
     until ${HELD}; do read -r -t 0.05 _ <> <(:) || true; done; stat --format %U state/lock`;

@@ -40,10 +40,8 @@ take_common_lock() {
   printf -v words 'pid %d, %s since %(%H:%M:%S)T UTC' "$$" "$COMMAND" -1
   # A pipe of which this end is never closed: writing there ends nobody.
   exec {heard}<> <(:)
-  # What ends this command by its terminal ends the keeper when we are through.
-  exec {LOCK_FD}> >(trap '' HUP INT QUIT TERM; trap - EXIT ERR
-    exec 1>&"$heard"
-    "${rights[@]}" sh -c "$(lock_keeper)" sh "$lock" "$words" 2>/dev/null || printf 'no\n')
+  # A grandchild, since "wait" waits for such a child as well; what the terminal ends ends the keeper after us.
+  exec {LOCK_FD}> >(keep_lock "${rights[@]}" <&0 >&"$heard" 2>/dev/null &)
   IFS= read -r -t 20 -u "$heard" answer || true
   exec {heard}>&-
   answer="$(tr -cd '[:print:]' <<<"$answer")"
@@ -57,6 +55,13 @@ take_common_lock() {
     *) die "$EXIT_CONFIGURATION" "$lock cannot be opened by '$BACKUP_USER'" \
       "run 'pulumi up', which sets the owner of $BACKUP_STATE" ;;
   esac
+}
+
+# keep_lock RIGHTS...: the keeper of the caller's lock with its words.
+keep_lock() {
+  trap '' HUP INT QUIT TERM
+  trap - EXIT ERR
+  "$@" sh -c "$(lock_keeper)" sh "$lock" "$words" || printf 'no\n'
 }
 
 # lock_keeper: the sh program of take_common_lock, for the file $1 with the words $2. Opened for reading and writing, no
