@@ -350,6 +350,12 @@ describe("check ends at a person", () => {
     expect([code, last]).toEqual([4, expect.stringMatching(/^prom-1: \d+ of \d+ checks passed, 6 not made \(–\)$/)]);
   });
 
+  test("without the tools it needs, nothing is said of the server", () => {
+    const { stdout } = data.call("check", `${cron} require_tools() { die 3 "this host lacks jq" "install it"; }`);
+    expect(stdout).toMatch(/^ {2}✘ tools {11}this host lacks jq; install it$/m);
+    expect(stdout).toMatch(/^ {2}– Prometheus {6}a tool is missing \(above\)$/m);
+  });
+
   test("a repository on the disk of the data, when there is no other", () => {
     expect(data.call("check", cron + server(answers()) + answering).stdout).toContain(
       "  ! disks           local: on the disk of the data, and there is no other repository: if that disk dies, both are gone\n",

@@ -26,6 +26,7 @@ command_check() {
   fi
   probe configuration check_configuration
   probe tools check_tools
+  TOOLS_THERE=$PROBED
   probe schedule check_schedule
   probe Prometheus check_server
   # What the job learned is gone with it; the questions that follow need the facts here.
@@ -126,6 +127,7 @@ check_tools() {
 }
 
 check_server() {
+  if [[ $TOOLS_THERE == false ]]; then not_checked "a tool is missing (above)"; fi
   require_server
   read_server
   printf '%s at %s, ready, retention %s' "$SERVER_VERSION" "$PROMETHEUS_URL" "${RETENTION_TIME:-unknown}"
