@@ -19,7 +19,7 @@ export const representatives = <T>(all: readonly T[], isOne: (element: T, index:
   slow ? [...all] : all.filter(isOne);
 
 /** A test that is left to `npm run test:slow`: a further case of a rule that another test of the file shows. */
-export const slowTest = test.runIf(slow);
+export const slowTest: ReturnType<typeof test.runIf> = test.runIf(slow);
 
 /** The same for a group of tests. */
-export const slowDescribe = describe.runIf(slow);
+export const slowDescribe: ReturnType<typeof describe.runIf> = describe.runIf(slow);
