@@ -51,6 +51,15 @@ test.each(variants(["list"], ["prune --dry-run", "run"]))(
   60_000,
 );
 
+test.each(["show", "verify"])("nor does %s, of one that is named", words => {
+  data.put(at(0), packed(JSON.stringify({ ...data.manifest(), blocks: 5 })));
+  fs.rmSync(data.at("state/cache/refused"), { recursive: true, force: true });
+  const [first, second] = [0, 1].map(() => starts(`${words} 20260101T000000Z`));
+  data.remove(at(0));
+  expect([first?.code, second?.code, second?.stderr]).toEqual([9, 9, first?.stderr]);
+  expect(second?.jq).toBe((first?.jq ?? 0) - 1);
+});
+
 test("one that is whole again counts at once, and another day looks anew", () => {
   const name = `${data.manifest().name}.json`;
   const whole = fs.readFileSync(data.at(`repository/prom-1/backups/${name}`));

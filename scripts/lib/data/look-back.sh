@@ -96,6 +96,7 @@ older_manifest() {
   local status=0
   OLDER_MANIFEST="$SCRATCH/look-back-manifest.$REPOSITORY.$1"
   if [[ -s $OLDER_MANIFEST ]]; then return 0; fi
+  if [[ -z ${SUMS["$1.json"]:-} ]]; then manifest_sums "$MANIFESTS/$1.json"; fi
   judge_manifest "$1.json" "$OLDER_MANIFEST" || status=$?
   if (( status == 0 )); then return 0; fi
   rm -f -- "$OLDER_MANIFEST"

@@ -166,8 +166,16 @@ JQ
 # sets. False with REPOSITORY_ERROR if it is not there, not whole, or of a format that this version does not know, with
 # the status of check_manifest, or 3.
 read_manifest() {
-  if ! repository_read "backups/$1.json" "$2"; then return 3; fi
-  check_manifest "$1" "$2"
+  local name="$1.json" earlier status=0
+  if ! repository_read "backups/$name" "$2"; then return 3; fi
+  if [[ ${REFUSED_OF:-} != "$REPOSITORY.$REPOSITORY_HOST" ]]; then read_refused; fi
+  declare -gA SUMS
+  SUMS[$name]="$(openssl dgst -sha256 -r "$2" 2>/dev/null | cut -c 1-64)" || SUMS[$name]=""
+  earlier="${REFUSED["${SUMS[$name]} $name"]:-}"
+  if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
+  check_manifest "$1" "$2" || status=$?
+  if (( status != 0 )); then note_refused "$name" "$status"; fi
+  return "$status"
 }
 
 # check_manifest BACKUP FILE: the same for a manifest that is in FILE already: the gate that every manifest passes
@@ -291,6 +299,7 @@ manifest_sums() {
 read_refused() {
   local version sum name words
   declare -gA REFUSED=()
+  REFUSED_OF="$REPOSITORY.$REPOSITORY_HOST"
   printf -v REFUSED_NOTES '%s/cache/refused/%s.%s.%(%Y%m%d)T' "$STATE_DIR" "$REPOSITORY" "$REPOSITORY_HOST" -1
   if [[ ! -f $REFUSED_NOTES ]]; then
     { rm -f -- "${REFUSED_NOTES%.*}".* && mkdir -p -- "${REFUSED_NOTES%/*}"; } 2>/dev/null || true
