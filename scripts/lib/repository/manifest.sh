@@ -5,9 +5,10 @@
 # How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
 readonly READ_MANIFESTS=50
 
-# What zstd and jq say of bytes that are not what they should be; what else they say may be about this host.
+# What zstd says of bytes that are not what they should be; what else it says may be about this host.
 readonly BAD_BYTES='unknown header|[Dd]ecoding error|[Uu]nsupported format|premature end'
-readonly BAD_TEXT='parse error|\(at '
+# What jq says of a text that goes on behind its end.
+readonly MANY_TEXTS='extra JSON values'
 
 # compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change
 # after. PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL
@@ -182,23 +183,27 @@ read_manifest() {
 # before anything of it is used. FILE has its text afterwards. Status 1 if its bytes speak against it, 2 if a newer
 # version wrote it, 3 if nobody could judge it: a program was killed or a disk of this host is full.
 check_manifest() {
-  local backup=$1 target=$2 digest status=0
+  local backup=$1 target=$2 status=0
   unpack_manifest "$target" || status=$?
   if (( status == 1 )); then REPOSITORY_ERROR="backups/$backup.json is damaged: $REPOSITORY_ERROR"; return 1; fi
   if (( status != 0 )); then
     REPOSITORY_ERROR="backups/$backup.json could not be judged: $REPOSITORY_ERROR"
     return 3
   fi
-  jq --slurp --raw-output --compact-output --sort-keys \
-    --argjson known "$MANIFEST_FORMAT" "$(form_filter; manifest_form; facts_filter)" \
-    "$target" >"$target.facts" 2>"$target.words" || status=$?
+  manifest_facts "$target" || status=$?
   if (( status != 0 )); then
-    if [[ ! "$(<"$target.words")" =~ $BAD_TEXT ]]; then
-      REPOSITORY_ERROR="backups/$backup.json could not be judged: jq ended with $status"
-      return 3
-    fi
+    REPOSITORY_ERROR="backups/$backup.json could not be judged: jq ended with $status"
+    return 3
+  fi
+  weigh_manifest "$backup" "$target"
+}
+
+# weigh_manifest BACKUP FILE: what manifest_facts has found in FILE, as check_manifest says it.
+weigh_manifest() {
+  local backup=$1 target=$2 digest=${DIGESTS[$2]:-}
+  if [[ -e $target.words ]]; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
-    if [[ "$(<"$target.words")" == *"several texts"* ]]; then
+    if [[ "$(<"$target.words")" =~ $MANY_TEXTS ]]; then
       REPOSITORY_ERROR="backups/$backup.json is damaged: more than one manifest, or something behind it"
     fi
     return 1
@@ -211,12 +216,11 @@ check_manifest() {
     REPOSITORY_ERROR="backups/$backup.json is damaged: there is no format $M_FORMAT"
     return 1
   fi
-  digest="$(tail -n 1 -- "$target.facts" | openssl dgst -sha256 -r)" || digest=""
   if [[ -z $digest ]]; then
     REPOSITORY_ERROR="backups/$backup.json could not be judged: openssl gave no checksum of it"
     return 3
   fi
-  if [[ $digest != "$M_DIGEST "* ]]; then
+  if [[ $digest != "$M_DIGEST" ]]; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: its digest does not match"
     return 1
   fi
@@ -258,12 +262,16 @@ find_sound_manifests() {
   files=("${names[@]/#/"$MANIFESTS/"}")
   manifest_sums "${files[@]}"
   read_refused
+  TO_JUDGE=()
+  for name in "${names[@]}"; do
+    if [[ -z ${known["${SUMS[$name]:-} $name"]:-} ]]; then TO_JUDGE+=("$name"); fi
+  done
   for name in "${names[@]}"; do
     sum="${SUMS[$name]:-}" status=0
     if [[ -n ${known["$sum $name"]:-} ]]; then
       GOOD_SAMPLES[$name]=${known["$sum $name"]}
     else
-      judge_manifest "$name" "$copy" || status=$?
+      judge_next "$name" "$copy" || status=$?
       if (( status == 0 )); then GOOD_SAMPLES[$name]="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
     fi
     if (( status != 0 )); then
@@ -294,8 +302,8 @@ manifest_sums() {
 }
 
 # read_refused: REFUSED, by checksum and file name with a blank between, what spoke against a manifest of the selected
-# repository when it was looked at earlier today. Another host of a bucket may put thousands of such there, and each
-# costs half a second. The next day looks at them anew: whatever was the reason, it may have been this host's.
+# repository when it was looked at earlier today. Another host of a bucket may put thousands of such there. The next
+# day looks at them anew: whatever was the reason, it may have been this host's.
 read_refused() {
   local version sum name words
   declare -gA REFUSED=()
@@ -352,13 +360,11 @@ good_samples() { if [[ -z $2 ]]; then printf '%s' "$1"; else printf -- -; fi; }
 # facts_filter: the jq program of check_manifest, behind the forms: a line of facts, a line
 # "bytes<TAB>sha256<TAB>object" for each object, and the manifest as its digest covers it. Everything from one program,
 # because each start of jq 1.6 costs as much as reading a thousand blocks. Of a manifest that is not in the form of one,
-# nothing else is said. Input: all that the file holds.
+# nothing else is said. Input: the manifest.
 facts_filter() {
   cat <<'JQ'
   def object: "\(.objectBytes)|\(.objectSha256)|\(.object)";
-  # A second one behind it would be read by all others, and by nobody here.
-  if length > 1 then error("several texts") else . end
-  | if length == 1 and (.[0] | type == "object" and has("format")) then .[0] else error("not a manifest") end
+  if type == "object" and has("format") then . else error("not a manifest") end
   | (if .format | type == "number" and . >= 1 and . <= $known and . == floor then [manifest_fault][0] else "format" end)
     as $fault
   | ([(.format | tojson | .[:20]), (.digest | strings) // "-", $fault // ""] + if $fault then [] else

@@ -185,15 +185,16 @@ leave_out_refused() {
 # name) and one with its file name, tab, and its short form; of those that a newer version wrote the file name, tab,
 # "newer", and of those that nobody could judge "unread".
 summarize_checked() {
-  local file base copy="$SCRATCH/summarized.json" status
+  local file base copy="$SCRATCH/summarized.json" lines status
   : >"$SCRATCH/summarized.newer"
   manifest_sums "$@"
   read_refused
+  TO_JUDGE=("${@##*/}")
   for file in "$@"; do
     base="${file##*/}" status=0
-    judge_manifest "$base" "$copy" || status=$?
+    judge_next "$base" "$copy" || status=$?
     case "$status" in
-      0) tail -n 1 -- "$copy.facts" ;;
+      0) mapfile -t lines <"$JUDGED.facts" && printf '%s\n' "${lines[-1]}" ;;
       2) printf '%s\tnewer\n' "$base" >>"$SCRATCH/summarized.newer" ;;
       3) printf '%s\tunread\n' "$base" >>"$SCRATCH/summarized.newer" ;;
     esac
