@@ -68,7 +68,8 @@ test.each([
     "$recorded",
     "7",
   ],
-  ["the same where there is room", "tar: Error is not recoverable: exiting now", "100000000", "$recorded", "9"],
+  ["the same where there is room", "tar: Error is not recoverable: exiting now", "100000000", "$recorded", "8"],
+  ["an archive that breaks off, where there is room", "tar: Unexpected EOF in archive", "100000000", "$recorded", "9"],
   [
     "another checksum on a full file system",
     "tar: Error is not recoverable: exiting now",
@@ -76,7 +77,8 @@ test.each([
     "$(printf '%064d' 2)",
     "9",
   ],
-  ["a checksum that could not be written", "", "100000000", "", "7"],
+  ["a checksum that could not be written", "", "4096", "", "7"],
+  ["a checksum that nobody worked out, where there is room", "", "100000000", "", "8"],
 ])("%s is taken for what it is", (_, words, free, sum, code) => {
   expect(verdict(words, free, sum)).toBe(code);
 });
