@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import { userInfo } from "node:os";
 import * as path from "node:path";
-import { hostConf } from "../hostConf";
+import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 import type { Manifest } from "../hostCommand/site";
 import { onScreen } from "../screens/terminal";
@@ -76,7 +76,7 @@ export class DataDirectory {
       REPOSITORY_1_LOCATION: this.at("repository"),
       ...settings,
     };
-    fs.writeFileSync(this.at("settings.conf"), hostConf(all), { mode: 0o644 });
+    fs.writeFileSync(this.at("settings.conf"), renderSettings(all), { mode: 0o644 });
   }
 
   /** Writes a block of the n-th two hours (or of these), and says its name. */

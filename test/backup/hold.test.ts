@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { userInfo } from "node:os";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { hostConf } from "../hostConf";
+import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 
 const NEW_BLOCK = "01HZZZZZZZZZZZZZZZZZZZZ001";
@@ -24,7 +24,7 @@ beforeEach(() => {
   fs.writeFileSync(at("state/lock"), "");
   fs.writeFileSync(
     at("settings.conf"),
-    hostConf({
+    renderSettings({
       HOST_NAME: "prom-1",
       BACKUP_USER: userInfo().username,
       STATE_DIR: at("state"),

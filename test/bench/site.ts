@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { userInfo } from "node:os";
 import path from "node:path";
 import { renderHostCommand } from "../../components/host/programs";
-import { hostConf } from "../hostConf";
+import { renderSettings } from "../../components/backupJob/confFile";
 import type { Manifest } from "../hostCommand/site";
 import { readIfThere } from "../tools/cache";
 import { readManifest } from "../tools/manifest";
@@ -52,7 +52,7 @@ export class Site {
     { stdout, memoryOf }: { stdout?: string; memoryOf?: MemoryOf } = {},
   ): Promise<Measured> {
     const file = path.join(this.directory, "settings.conf");
-    writeFileSync(file, hostConf({ ...this.settings(), ...settings }), { mode: 0o644 });
+    writeFileSync(file, renderSettings({ ...this.settings(), ...settings }), { mode: 0o644 });
     return measure([this.program, ...words], { PROMETHEUS_BACKUP_CONFIG: file }, stdout, memoryOf);
   }
 

@@ -81,7 +81,7 @@ test("a host is told it under its key", () => {
     FAN_COLOUR: "red",
     PACE: "slow",
   });
-  const shell = renderKeys(keysIn(all), []);
+  const shell = renderKeys(keysIn(all));
   expect(shell.split("\n")).toEqual(
     expect.arrayContaining([
       "  FANS FAN_COLOUR PACE",

@@ -2,7 +2,7 @@
 // on purpose: these tests are about the command, and take hundreds of runs of it; the components have tests of their
 // own.
 import { renderHostCommand } from "../../components/host/programs";
-import { hostConf } from "../hostConf";
+import { renderSettings } from "../../components/backupJob/confFile";
 import type { Host } from "../hosts/host";
 
 export const COMMAND = "/usr/local/bin/prometheus-backup.sh";
@@ -25,7 +25,7 @@ export async function installProgram(host: Host): Promise<void> {
 
 /** The settings file as the components render it. */
 export async function writeSettings(host: Host, file: string, settings: Record<string, string>): Promise<void> {
-  await host.writeFile(file, hostConf(settings));
+  await host.writeFile(file, renderSettings(settings));
 }
 
 export interface S3Access {

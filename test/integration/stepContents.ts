@@ -1,5 +1,5 @@
 // What the steps of a host are given, as small as a test can have it.
-import { hostConf } from "../hostConf";
+import { renderSettings } from "../../components/backupJob/confFile";
 import { fleetArtefacts } from "../../components/stack/hostFiles";
 import { parseConfig } from "../../components/stack/config";
 import { renderHostCommand } from "../../components/host/programs";
@@ -36,7 +36,7 @@ export const backupJob = (user = "prometheus"): StepContent => ({
   settings: { PACKAGES: "curl jq zstd rclone openssl cron logrotate", BACKUP_USER: user, UNIT: "prometheus.service" },
   files: {
     "/etc/prometheus-backup/prometheus-backup.conf": {
-      content: hostConf({
+      content: renderSettings({
         HOST_NAME: "prom-1",
         ENVIRONMENT: hostile,
         BACKUP_USER: user,

@@ -45,10 +45,10 @@ check_config_file() {
 }
 
 # check_config_keys: adds one line to CONFIG_PROBLEMS for each line that is not KEY='value', or whose key this version
-# does not know, and one for the keys that it misses: such a file is of another version, or of somebody's hand.
+# does not know. What is not there has its default.
 check_config_keys() {
-  local line name number=0 seen=" " missing="" known=" ${CONFIG_KEYS[*]} ${CONFIG_OTHER_KEYS[*]} "
-  local value="('[^']*'|\\\\'|[A-Za-z0-9_./:@%+,=-])*"
+  local line name number=0 known=" ${CONFIG_KEYS[*]} "
+  local value="('[^']*'|\"[^\"\$\`\\\\]*\"|\\\\'|[A-Za-z0-9_./:@%+,=-])*"
   while IFS= read -r line || [[ -n $line ]]; do
     number=$(( number + 1 ))
     if [[ $line =~ ^[[:blank:]]*(#.*)?$ ]]; then continue; fi
@@ -56,15 +56,11 @@ check_config_keys() {
       CONFIG_PROBLEMS+=("line $number must be a setting in one line, KEY='value'")
       continue
     fi
-    name=${BASH_REMATCH[1]} seen+="${BASH_REMATCH[1]} "
+    name=${BASH_REMATCH[1]}
     if [[ $known != *" $name "* && ! $name =~ ^REPOSITORY_[1-9][0-9]{0,2}_(NAME|TYPE|LOCATION|PRUNE|PROOF)$ ]]; then
       CONFIG_PROBLEMS+=("$name is no setting of this version")
     fi
   done <"$CONFIG_FILE"
-  for name in "${CONFIG_KEYS[@]}"; do
-    if [[ $seen != *" $name "* ]]; then missing+=" $name"; fi
-  done
-  if [[ -n $missing ]]; then CONFIG_PROBLEMS+=("what every file has is missing:$missing"); fi
 }
 
 # require_FORM NAME: the setting NAME must have this form, or CONFIG_PROBLEMS gets a line; for check_config_forms. An

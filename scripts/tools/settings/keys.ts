@@ -52,34 +52,29 @@ export function keysIn(form: z.ZodType): Key[] {
   });
 }
 
-/** What `up` writes into every file, and what else may stand there. */
-export const written = keysIn(group({ ...workedOutForm.shape, ...jobForm.shape }));
-export const unwritten = keysIn(unwrittenForm);
+const keys = keysIn(group({ ...workedOutForm.shape, ...jobForm.shape, ...unwrittenForm.shape }));
 
 /** Words in lines of at most 120 columns. */
 const wrapped = (words: string[]): string => words.join(" ").replace(/(.{1,116})( |$)/g, "  $1\n");
 const bashWord = (text: string): string => (text === "" ? '""' : /^[\w./-]+$/.test(text) ? text : quote(text));
 
 /** The library that the command is joined from. */
-export function renderKeys(all: Key[] = written, others: Key[] = unwritten): string {
-  const list = (name: string, keys: Key[]): string => `readonly ${name}=(\n${wrapped(keys.map(key => key.name))})`;
-  const both = [...all, ...others];
+export function renderKeys(all = keys): string {
   return [
     "# shellcheck shell=bash",
     "# The settings of a host, each with its form. Written by `npm run settings` from the tables of fields in components/.",
     "",
-    "# What 'pulumi up' writes into every file, and what else may stand there; of repositories see load_repositories.",
-    list("CONFIG_KEYS", all),
-    list("CONFIG_OTHER_KEYS", others),
+    "# What may stand in the file; of repositories see load_repositories.",
+    `readonly CONFIG_KEYS=(\n${wrapped(all.map(key => key.name))})`,
     "",
-    "# set_config_defaults: what holds on a machine without a file.",
+    "# set_config_defaults: what holds where the file does not say it.",
     "set_config_defaults() {",
-    ...both.map(key => `  ${key.name}=${bashWord(key.default)}`),
+    ...all.map(key => `  ${key.name}=${bashWord(key.default)}`),
     "}",
     "",
     "# check_config_forms: adds one line to CONFIG_PROBLEMS for each value that has a wrong form.",
     "check_config_forms() {",
-    ...both.flatMap(({ check }) => (check === undefined ? [] : [`  ${check}`])),
+    ...all.flatMap(({ check }) => (check === undefined ? [] : [`  ${check}`])),
     "}",
     "",
   ].join("\n");
