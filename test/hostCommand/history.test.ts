@@ -157,7 +157,7 @@ test.concurrent(
     const stored = (all: Map<string, number>) =>
       [...all.keys()].filter(object => /^(blocks|heads)\//.test(object)).sort();
     const dry = await site.good("prune --dry-run");
-    expect(dry.stdout).toMatch(/^local: 1 backups stay, 2 go, and \d+ objects/m);
+    expect(dry.stdout).toMatch(/^local: 1 backup stays, 2 go, and \d+ objects/m);
     expect(stored(await site.localObjects()).length).toBeGreaterThan(needed(left).length);
     expect((await site.command("prune")).code).toBe(12);
     await site.good("prune --yes");

@@ -293,6 +293,7 @@ test("a new host gets the backup of another one, keeps its own data aside, and w
       ({ Key, LastModified }) => [Key, LastModified],
     );
   const untouched = await objects();
+  await newHost.run(`rm -rf ${newHost.paths.dataDirectory}/before-*`);
   const restored = await newHost.exec(`${command} restore latest --host lost --yes`);
   expect(restored.code, restored.stderr).toBe(0);
   expect(restored.stderr).toMatch(/downtime \d+\.\d s/);

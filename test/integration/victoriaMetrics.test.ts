@@ -10,7 +10,6 @@ import { waitUntil } from "../tools/process";
 import { changesOf } from "./deployment";
 import { createTestStack, type TestStack } from "./harness";
 import { install, inventory, lastWord, remove, serverProcess } from "./stepHarness";
-import { slowTest } from "../runner/pace";
 
 const url = "http://127.0.0.1:8428";
 const data = "/var/lib/victoria-metrics-data";
@@ -240,7 +239,7 @@ test("destroy leaves the host as it was found, and the data", async () => {
   expect(await host.run(`ls ${data}`)).toContain("data\n");
 });
 
-slowTest("data that are left are taken up again; whatever fails before that leaves nothing", async () => {
+test("data that are left are taken up again; whatever fails before that leaves nothing", async () => {
   const good = {
     url: files.urlForHosts("v1.tar.gz"),
     sha256: createHash("sha256")

@@ -309,10 +309,7 @@ read_refused() {
   declare -gA REFUSED=()
   REFUSED_OF="$REPOSITORY.$REPOSITORY_HOST"
   printf -v REFUSED_NOTES '%s/cache/refused/%s.%s.%(%Y%m%d)T' "$STATE_DIR" "$REPOSITORY" "$REPOSITORY_HOST" -1
-  if [[ ! -f $REFUSED_NOTES ]]; then
-    { rm -f -- "${REFUSED_NOTES%.*}".* && mkdir -p -- "${REFUSED_NOTES%/*}"; } 2>/dev/null || true
-    return 0
-  fi
+  if [[ ! -f $REFUSED_NOTES ]]; then return 0; fi
   while read -r version sum name words; do
     if [[ $version == "$TOOL_VERSION" && $sum =~ ^[0-9a-f]{64}$ && $name =~ ^[0-9TZ]{16}\.json$ &&
       $words =~ ^[12]\ . ]]; then
@@ -326,6 +323,9 @@ read_refused() {
 note_refused() {
   local sum=${SUMS[$1]:-}
   if [[ -z $sum || ! $2 =~ ^[12]$ ]]; then return 0; fi
+  if [[ ! -f $REFUSED_NOTES ]]; then
+    { rm -f -- "${REFUSED_NOTES%.*}".* && mkdir -p -- "${REFUSED_NOTES%/*}"; } 2>/dev/null || true
+  fi
   { printf '%s %s %s %d %s\n' "$TOOL_VERSION" "$sum" "$1" "$2" "${REPOSITORY_ERROR//[^[:print:]]/?}" >>"$REFUSED_NOTES"
   } 2>/dev/null || true
 }

@@ -21,7 +21,7 @@ load_config() {
   if (( ${#CONFIG_PROBLEMS[@]} > 0 )); then
     printf '  - %s\n' "${CONFIG_PROBLEMS[@]}" >&2
     die "$EXIT_CONFIGURATION" "$CONFIG_FILE has ${#CONFIG_PROBLEMS[@]} wrong settings (above)" \
-      "mend them in the stack's configuration and run 'pulumi up', which writes this file"
+      "mend them in the stack's configuration and run 'pulumi up'"
   fi
   PROMETHEUS_URL="${PROMETHEUS_URL%/}"
 }
