@@ -22,6 +22,13 @@ read_settings() {
   DROP_IN="$(drop_in_of "$UNIT")" EXEC_COMMAND=''
 }
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  printf 'the admin API of %s is on at %s' "$UNIT" "$URL"
+  if [[ $EXPOSURE == reverse-proxy ]]; then printf '; nginx keeps it from everybody else'; fi
+  if [[ $RESTARTED == true ]]; then printf '; the server was restarted for it'; fi
+}
+
 # drop_in_of UNIT: the name sorts after override.conf, which `systemctl edit` writes and which may set ExecStart=.
 drop_in_of() { printf '/etc/systemd/system/%s.d/zz-prometheus-backup-admin-api.conf' "$1"; }
 

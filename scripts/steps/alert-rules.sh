@@ -6,6 +6,11 @@
 readonly STEP=alert-rules
 readonly STEP_SETTINGS='UNIT URL GROUP API_CURL_CONFIG'
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  printf '%d alert rules are in force, from %s' "$(grep --count -- '- alert:' "$WORK/files/0")" "$RULES"
+}
+
 step_install() {
   require_setting UNIT '^[A-Za-z0-9@._:-]+\.service$' 'a service unit'
   require_setting URL '^https?://[^[:space:]]+$' 'an http or https URL'

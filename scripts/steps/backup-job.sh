@@ -13,6 +13,14 @@ readonly HOST_COMMAND="${STEP_HOST_COMMAND:-/usr/local/bin/prometheus-backup.sh}
 readonly CONFIG=/etc/prometheus-backup/prometheus-backup.conf
 RUN_PATIENCE_SECONDS=300
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  local proven
+  proven="$(sed --regexp-extended --quiet 's/^  [^ !]+ +([^ ]+) +.*: write, read.*/\1/p' "$WORK/proof" | paste -sd ' ')"
+  printf 'backups are made by %s as %s' "$(setting SCHEDULER cron)" "${SETTINGS[BACKUP_USER]}"
+  if [[ -n $proven ]]; then printf ', which has written to and read from: %s' "$proven"; fi
+}
+
 step_install() {
   local tools
   require_setting BACKUP_USER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'

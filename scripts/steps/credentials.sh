@@ -9,6 +9,12 @@
 readonly STEP=credentials STEP_SETTINGS='BACKUP_USER SERVER_UNIT SERVER_URL API_CURL_CONFIG' STEP_IS_SECRET=true
 readonly SECRETS_DIRECTORY=/etc/prometheus-backup/credentials
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  printf 'secrets that only %s can read lie in %s (files: %d)' \
+    "${SETTINGS[BACKUP_USER]}" "$SECRETS_DIRECTORY" "${#FILE_PATHS[@]}"
+}
+
 step_install() {
   local index group
   require_setting BACKUP_USER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'

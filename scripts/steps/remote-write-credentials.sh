@@ -7,6 +7,11 @@
 readonly STEP=remote-write-credentials STEP_IS_SECRET=true
 readonly STEP_SETTINGS="$REMOTE_WRITE_SETTINGS"
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  printf 'secrets for %s lie where the server alone can read them (files: %d)' "${TARGETS[*]}" "${#FILE_PATHS[@]}"
+}
+
 step_install() {
   local since
   read_targets

@@ -8,6 +8,11 @@ readonly STEP=remote-write
 readonly STEP_SETTINGS="$REMOTE_WRITE_SETTINGS"
 readonly PART_FILE=/etc/prometheus-backup/remote-write.yml
 
+# step_says: what is so on this host when the step has ended.
+step_says() {
+  if ((${#TARGETS[@]} == 0)); then printf 'samples are sent nowhere'; else printf 'samples are sent to %s' "${TARGETS[*]}"; fi
+}
+
 step_install() {
   local files_changed since
   read_targets

@@ -13,6 +13,9 @@ readonly FOUND_FILE=/etc/prometheus-backup/textfile-directory
 readonly PLAIN_PATH='^(/[A-Za-z0-9._@+-]+)+/?$'
 RESTORE_OWNER='' PROBE='' DROP_IN='' MISMATCH=''
 
+# step_says: what is so on this host when the step has ended.
+step_says() { printf 'node_exporter serves what %s writes to %s' "$OWNER" "$DIRECTORY"; }
+
 step_install() {
   require_setting OWNER '^[A-Za-z_][A-Za-z0-9_.-]*$' 'the name of a user'
   OWNER="${SETTINGS[OWNER]}" EXPORTER_URL="$(setting EXPORTER_URL http://127.0.0.1:9100/metrics)"

@@ -12,6 +12,9 @@ readonly START_LINK=/etc/systemd/system/multi-user.target.wants/$UNIT
 # What this run has done beside files, for the way back.
 WAS_OURS=false TOUCHED_UNIT=false ENABLED=false MADE_USER=false GOT_PACKAGE=false ANSWERED=false NEW_DATA=''
 
+# step_says: what is so on this host when the step has ended.
+step_says() { printf 'VictoriaMetrics answers at %s, with its data in %s' "${SETTINGS[URL]}" "$DATA"; }
+
 step_install() {
   require_setting URL '^http://[^[:space:]/]+:[0-9]+$' 'an http URL with a port'
   require_setting DATA_DIRECTORY '^(/[A-Za-z0-9._@+-]+)+$' 'a plain absolute path'

@@ -31,13 +31,14 @@ test("each line must be a setting that this version knows, in its form; what is 
   const cases: [file: string, says: string][] = [
     [good, 'good: it\'s $(touch executed) `id` "double" \\ % ü\n'],
     [more('# by hand\n\nNICE=3\nSTATE_DIR=/srv/state\nPROMETHEUS_URL="http://127.0.0.1:9090"'), "good: it's"],
-    [more('STATE_DIR="/srv/$(touch executed)"'), "must be a setting in one line"],
+    [more('STATE_DIR="/srv/$(touch executed)"'), "must be a setting"],
     [more("PARALEL='4'"), "  - PARALEL is no setting of this version\n"],
     [more("REPOSITORY_1_KIND='path'"), "  - REPOSITORY_1_KIND is no setting of this version\n"],
-    [more("touch executed"), `  - line ${good.split("\n").length} must be a setting in one line, KEY='value'\n`],
-    [more("NICE='3'$(touch executed)"), "must be a setting in one line"],
-    [more("NICE='3' touch executed"), "must be a setting in one line"],
-    [more("ENVIRONMENT='a\nb'"), "must be a setting in one line"],
+    [more("touch executed"), `  - line ${good.split("\n").length} must be a setting, KEY='value'\n`],
+    [more("NICE='3'$(touch executed)"), "must be a setting"],
+    [more("NICE='3' touch executed"), "must be a setting"],
+    [more("ENVIRONMENT='a\nKEEP_LAST=x\n# b\n\nlist'"), "good: a\nKEEP_LAST=x\n# b\n\nlist\n"],
+    [more("NICE='3\nPARALLEL=4"), `  - line ${good.split("\n").length} must be a setting, KEY='value'\n`],
     [more("SOURCE='tape'\nPARALLEL='two'\nKEEP_DAYS='0'"), "  - SOURCE must be one of: snapshot hot cold\n"],
     [more("PARALLEL='08'"), "  - PARALLEL must be a whole number\n"],
     [more("KEEP_DAYS='0'"), "  - KEEP_DAYS must be a whole number above 0, or empty\n"],
@@ -49,7 +50,7 @@ test("each line must be a setting that this version knows, in its form; what is 
   expect(answers).toEqual(cases.map(([, says]) => expect.stringContaining(says) as string));
   expect(answers.filter(text => !text.startsWith("good: "))).toEqual(
     cases
-      .slice(2)
+      .filter(([, says]) => !says.startsWith("good: "))
       .map(() => expect.stringMatching(/error: .* has \d+ wrong settings \(above\).*'pulumi up'/) as string),
   );
   expect(fs.existsSync(path.join(shell.directory, "executed"))).toBe(false);

@@ -137,7 +137,7 @@ describe("a server that listens on all addresses", () => {
   test("stays as it is when the step runs again", async () => {
     const process = await serverProcess(host);
     const again = await install(host, StepName.adminApi, adminApi({ EXPOSURE: "reverse-proxy" }));
-    expect([again.code, again.stdout.slice(0, 10), again.stderr]).toEqual([0, "unchanged ", ""]);
+    expect([again.code, again.stdout.slice(0, 10), again.stderr]).toEqual([0, "unchanged:", ""]);
     expect(await serverProcess(host)).toBe(process);
   });
 

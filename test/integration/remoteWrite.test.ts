@@ -104,12 +104,12 @@ describe("remote_write on a host with real receivers", () => {
   test("samples arrive at every target, with one reload and no restart", async () => {
     expect(await givePassword("first-password", copy)).toMatchObject({
       code: 0,
-      stdout: "installed 1 files\n",
+      stdout: expect.stringMatching(/^installed: secrets .*\(files: 1\)$/m) as string,
       stderr: "",
     });
     expect(await writeTo(copy, longTerm)).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^installed sha256:/) as unknown,
+      stdout: expect.stringMatching(/^installed: samples are sent to /) as unknown,
       stderr: "",
     });
     expect(await serverProcess(host)).toBe(process);
@@ -139,8 +139,11 @@ describe("remote_write on a host with real receivers", () => {
 
   test("a second run changes nothing, not even a time", async () => {
     const seen = await inventory(host, true);
-    expect(await givePassword("first-password", copy)).toMatchObject({ code: 0, stdout: "unchanged 1 files\n" });
-    expect((await writeTo(copy, longTerm)).stdout).toMatch(/^unchanged sha256:/);
+    expect(await givePassword("first-password", copy)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^unchanged: secrets .*\(files: 1\)$/m) as string,
+    });
+    expect((await writeTo(copy, longTerm)).stdout).toMatch(/^unchanged: samples are sent to /);
     expect(await inventory(host, true)).toBe(seen);
   });
 
@@ -153,7 +156,10 @@ describe("remote_write on a host with real receivers", () => {
     );
     expect(said).not.toContain("wrong");
     await acceptPassword(host, "second-pässword");
-    expect(await givePassword("second-pässword", copy)).toMatchObject({ code: 0, stdout: "installed 1 files\n" });
+    expect(await givePassword("second-pässword", copy)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^installed: secrets .*\(files: 1\)$/m) as string,
+    });
     await waitForSample(host, 'up{job="prometheus"}', "second-pässword", 20);
   });
 

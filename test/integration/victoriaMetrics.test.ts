@@ -148,7 +148,7 @@ test("a second up changes nothing, opens no connection and restarts nothing", as
   const process = await serverProcess(host, unit);
   const run = await stack.up();
   expect([changesOf(run), run.dials]).toEqual([{}, []]);
-  expect(await step({})).toMatchObject({ code: 0, stdout: expect.stringMatching(/^unchanged /) as string });
+  expect(await step({})).toMatchObject({ code: 0, stdout: expect.stringMatching(/^unchanged: /) as string });
   expect(await serverProcess(host, unit)).toBe(process);
 });
 

@@ -44,23 +44,27 @@ check_config_file() {
   fi
 }
 
-# check_config_keys: adds one line to CONFIG_PROBLEMS for each line that is not KEY='value', or whose key this version
-# does not know. What is not there has its default.
+# check_config_keys: adds one line to CONFIG_PROBLEMS for what is not KEY='value', and for each key that this version
+# does not know. A value may have several lines. What is not there has its default.
 check_config_keys() {
-  local line name number=0 known=" ${CONFIG_KEYS[*]} "
+  local text taken name number=1 known=" ${CONFIG_KEYS[*]} " end=$'\n'
   local value="('[^']*'|\"[^\"\$\`\\\\]*\"|\\\\'|[A-Za-z0-9_./:@%+,=-])*"
-  while IFS= read -r line || [[ -n $line ]]; do
-    number=$(( number + 1 ))
-    if [[ $line =~ ^[[:blank:]]*(#.*)?$ ]]; then continue; fi
-    if [[ ! $line =~ ^([A-Z][A-Z0-9_]*)=$value$ ]]; then
-      CONFIG_PROBLEMS+=("line $number must be a setting in one line, KEY='value'")
-      continue
+  local note="^[[:blank:]]*(#[^$end]*)?$end" setting="^([A-Z][A-Z0-9_]*)=$value$end"
+  text="$(<"$CONFIG_FILE")$end"
+  while [[ -n $text ]]; do
+    if [[ $text =~ $note ]]; then taken=${BASH_REMATCH[0]}
+    elif [[ $text =~ $setting ]]; then
+      taken=${BASH_REMATCH[0]} name=${BASH_REMATCH[1]}
+      if [[ $known != *" $name "* && ! $name =~ ^REPOSITORY_[1-9][0-9]{0,2}_(NAME|TYPE|LOCATION|PRUNE|PROOF)$ ]]; then
+        CONFIG_PROBLEMS+=("$name is no setting of this version")
+      fi
+    else
+      CONFIG_PROBLEMS+=("line $number must be a setting, KEY='value'")
+      taken="${text%%"$end"*}$end"
     fi
-    name=${BASH_REMATCH[1]}
-    if [[ $known != *" $name "* && ! $name =~ ^REPOSITORY_[1-9][0-9]{0,2}_(NAME|TYPE|LOCATION|PRUNE|PROOF)$ ]]; then
-      CONFIG_PROBLEMS+=("$name is no setting of this version")
-    fi
-  done <"$CONFIG_FILE"
+    text=${text:${#taken}} taken=${taken//[!$end]/}
+    number=$(( number + ${#taken} ))
+  done
 }
 
 # require_FORM NAME: the setting NAME must have this form, or CONFIG_PROBLEMS gets a line; for check_config_forms. An

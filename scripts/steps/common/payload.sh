@@ -105,14 +105,11 @@ require_setting() {
   fi
 }
 
-# report_result: one short line for the state of the stack. Secrets do not enter it, in no form.
+# report_result: one line for whoever watches, which the stack keeps: whether the step has changed anything, and what is
+# so on this host now (step_says). Secrets do not enter it, in no form.
 report_result() {
-  local word=unchanged sum
+  local word=unchanged says
   if [[ $CHANGED == true ]]; then word=installed; fi
-  if [[ ${STEP_IS_SECRET:-false} == true ]]; then
-    printf '%s %d files\n' "$word" "${#FILE_PATHS[@]}"
-    return 0
-  fi
-  sum="$(cat -- "$LIBRARY/$STEP.sh" "$WORK/payload" | sha256sum)"
-  printf '%s sha256:%s\n' "$word" "${sum%% *}"
+  says="$(step_says)"
+  if [[ -n $says ]]; then printf '%s: %s\n' "$word" "$says"; fi
 }
