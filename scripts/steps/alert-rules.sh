@@ -8,7 +8,7 @@ readonly STEP_SETTINGS='UNIT URL GROUP API_CURL_CONFIG'
 
 # step_says: what is so on this host when the step has ended.
 step_says() {
-  printf '%d alert rules are in force, from %s' "$(grep --count -- '- alert:' "$WORK/files/0")" "$RULES"
+  printf 'the alert rules of %s are in force (%d)' "$RULES" "$(grep --count -- '- alert:' "$WORK/files/0")"
 }
 
 step_install() {

@@ -350,7 +350,7 @@ describe("a prometheus.yml that others write", () => {
     await use(`# new\n${original}`);
     expect(await install(host, StepName.alertRules, alertRules(), "test")).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^installed /) as unknown,
+      stdout: expect.stringMatching(/^installed: /) as unknown,
       stderr: "",
     });
     await use(original);
