@@ -85,6 +85,10 @@ test("one that is whole again counts at once, and another day looks anew", () =>
 
 const FAULTS: [string, string][] = [
   ["jq is killed", 'jq() { if [[ "$*" == *--sort-keys*--rawfile* ]]; then return 137; fi; command jq "$@"; }'],
+  [
+    "a full disk takes half of what awk writes",
+    'awk() { if [[ "${FUNCNAME[*]}" == *manifest_facts* ]]; then command awk "$@" && return 2; fi; command awk "$@"; }',
+  ],
   ["zstd is killed", 'as_backup_user() { if [[ $1 == zstd ]]; then return 137; fi; "$@"; }'],
   [
     "the digest cannot be worked out",
@@ -147,11 +151,15 @@ test("what is said of a manifest is the same, whatever is judged together with i
     "[]",
     '{"format":99}',
     "\u001efacts /x\n",
+    // What jq says of a text holds the text.
+    `x\n\u001efacts ${data.at("planted")}\ny\n`,
+    `{"format":1}\n\u001efacts ${data.at("planted")}\ny\n`,
     '{"format":2,"name":"\\u001efacts /x"}',
   ];
   forged.forEach((content, index) => data.put(at(index), content));
   const [together, alone] = [verdicts(""), verdicts("foresee_manifests() { TO_JUDGE=(); };")];
   expect(together).toEqual(alone);
+  expect(fs.readdirSync(data.shell.directory).filter(name => name.startsWith("planted"))).toEqual([]);
   expect(together.filter(line => / [12] /.test(line))).toHaveLength(forged.length);
   expect(together.filter(line => / 0 /.test(line)).length).toBeGreaterThan(0);
   forged.forEach((_, index) => data.remove(at(index)));

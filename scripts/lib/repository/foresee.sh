@@ -10,19 +10,20 @@ readonly FORESEE_BYTES=4000000
 TO_JUDGE=()
 
 # manifest_facts FILE...: of the texts of manifests (absolute paths), FILE.facts as facts_filter prints it, and in
-# DIGESTS, by path, the SHA-256 of its last line; of what is no manifest FILE.words with the reason. False with jq's
-# status if it did not come to its end: then nothing is known of any.
+# DIGESTS, by path, the SHA-256 of its last line; of what is no manifest FILE.words with the reason. False with the
+# status of jq or awk if one did not come to its end: then nothing is known of any.
 manifest_facts() {
-  local file sum name texts=() lines=()
+  local file number=0 sum name texts=() lines=()
   declare -gA DIGESTS=()
   for file in "$@"; do
+    number=$(( number + 1 ))
     rm -f -- "$file.facts" "$file.words" "$file.canonical"
-    texts+=(--rawfile "$file" "$file") lines+=("$file.canonical")
+    texts+=(--rawfile "$number" "$file") lines+=("$file.canonical")
   done
   jq --null-input --raw-output --compact-output --sort-keys --argjson known "$MANIFEST_FORMAT" "${texts[@]}" \
     "$(form_filter; manifest_form; printf 'def facts: '; facts_filter; printf ';\n'; many_facts_filter)" \
     >"$1.lines" 2>/dev/null || return $?
-  awk "$(facts_program)" "$1.lines"
+  printf '%s\n' "$@" | awk "$(facts_program)" - "$1.lines" || return $?
   rm -f -- "$1.lines"
   # One that is no manifest has no such line.
   openssl dgst -sha256 -r "${lines[@]}" 2>/dev/null | while read -r sum name; do
@@ -32,26 +33,29 @@ manifest_facts() {
   rm -f -- "${lines[@]}"
 }
 
-# many_facts_filter: the jq program of manifest_facts, behind facts: before the lines of each text one with its name,
-# and what jq says if there are none.
+# many_facts_filter: the jq program of manifest_facts, behind facts: before the lines of each text one with its number;
+# and if there are none, why. What jq says then holds the text, which is others', so it is not repeated.
 many_facts_filter() {
   cat <<'JQ'
-  $ARGS.named | to_entries[] | select(.value | type == "string") | .key as $name
-  | .value | try ([fromjson | facts] | "\u001efacts \($name)", .[]) catch ("\u001ewords \($name)", tostring)
+  $ARGS.named | to_entries[] | select(.value | type == "string") | .key as $number
+  | .value | try ([fromjson | facts] | "\u001efacts \($number)", .[])
+    catch ("\u001ewords \($number)", if startswith("Unexpected extra JSON values") then "many" else "none" end)
 JQ
 }
 
-# facts_program: the awk program that writes each line behind such a name to the file of that kind, and the last one of
-# facts to a file of its own.
+# facts_program: the awk program that writes each line behind such a number to the file of that kind, and the last one
+# of facts to a file of its own. First input: the paths by number.
 facts_program() {
   cat <<'AWK'
   function finish() {
     if (kind == "facts") { printf "%s\n", last >(name ".canonical"); close(name ".canonical") }
     if (out != "") close(out)
   }
-  /^\036/ {
+  FILENAME == ARGV[1] { path[FNR] = $0; next }
+  /^\036(facts|words) [0-9]+$/ {
     finish()
-    kind = substr($0, 2, index($0, " ") - 2); name = substr($0, index($0, " ") + 1); out = name "." kind
+    if (!($2 in path)) exit 3
+    kind = substr($1, 2); name = path[$2]; out = name "." kind
     next
   }
   { print >out; last = $0 }

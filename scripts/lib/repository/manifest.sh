@@ -7,8 +7,6 @@ readonly READ_MANIFESTS=50
 
 # What zstd says of bytes that are not what they should be; what else it says may be about this host.
 readonly BAD_BYTES='unknown header|[Dd]ecoding error|[Uu]nsupported format|premature end'
-# What jq says of a text that goes on behind its end.
-readonly MANY_TEXTS='extra JSON values'
 
 # compose_manifest PLAN FILE: the manifest of this run for the selected repository, with its digest; it must not change
 # after. PLAN.uploaded holds the entries of what was stored now, PLAN.archive that of an archive, PLAN.wal that of WAL
@@ -192,7 +190,7 @@ check_manifest() {
   fi
   manifest_facts "$target" || status=$?
   if (( status != 0 )); then
-    REPOSITORY_ERROR="backups/$backup.json could not be judged: jq ended with $status"
+    REPOSITORY_ERROR="backups/$backup.json could not be judged: jq or awk ended with $status"
     return 3
   fi
   weigh_manifest "$backup" "$target"
@@ -203,7 +201,7 @@ weigh_manifest() {
   local backup=$1 target=$2 digest=${DIGESTS[$2]:-}
   if [[ -e $target.words ]]; then
     REPOSITORY_ERROR="backups/$backup.json is damaged: not JSON"
-    if [[ "$(<"$target.words")" =~ $MANY_TEXTS ]]; then
+    if [[ "$(<"$target.words")" == many ]]; then
       REPOSITORY_ERROR="backups/$backup.json is damaged: more than one manifest, or something behind it"
     fi
     return 1
