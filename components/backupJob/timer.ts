@@ -40,14 +40,19 @@ const HARDENING = [
 ];
 
 /** The user of the server needs no right of root. */
-const AS_USER = [
+const asUser = (user: string): string[] => [
+  `User=${user}`,
   "CapabilityBoundingSet=",
   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
   "SystemCallFilter=@system-service",
   "KillMode=mixed",
 ];
 
-/** A job that stops the server leaves a process behind if it is killed, which starts the server again. */
+/**
+ * A job that stops the server leaves a process behind if it is killed, which starts the server again. No `User=root`:
+ * beside NoNewPrivileges= and a filter of system calls, systemd 257 then takes the rights with which a job becomes the
+ * owner of the data.
+ */
 const AS_ROOT = [
   "CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_BOOT CAP_SYS_TIME CAP_SYSLOG CAP_NET_ADMIN CAP_NET_RAW",
   "SystemCallFilter=~@clock @module @raw-io @reboot @swap",
@@ -74,13 +79,12 @@ function service(plan: TimerPlan, { command }: ScheduledJob): string {
     "",
     "[Service]",
     "Type=oneshot",
-    `User=${plan.backupUser}`,
     `ExecStart=${paths.hostCommand} ${command}`,
     `StandardOutput=append:${paths.log}`,
     `StandardError=append:${paths.log}`,
     "Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     `TimeoutStopSec=${plan.readyTimeoutSeconds + 300}`,
-    ...(plan.backupUser === "root" ? AS_ROOT : AS_USER),
+    ...(plan.backupUser === "root" ? AS_ROOT : asUser(plan.backupUser)),
     ...HARDENING,
     "",
   ].join("\n");

@@ -143,7 +143,7 @@ step_roll_back() {
   if [[ $RELOADED == true ]]; then systemctl daemon-reload; fi
   if [[ $RESTARTED == true ]]; then
     BASE_URL="$URL"
-    systemctl restart -- "$UNIT" || return 1
+    restart_anew "$UNIT" || return 1
     if ! wait_ready "$UNIT" 120; then
       note "$UNIT was put back and restarted, but is not ready yet"
       return 1

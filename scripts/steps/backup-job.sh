@@ -128,7 +128,7 @@ settle_timers() {
     systemd-analyze verify --man=no -- "$UNITS_DIRECTORY/$timer" \
       "$UNITS_DIRECTORY/${timer%.timer}.service" >"$WORK/verify" 2>&1 ||
       die_with "$EXIT_CONFIGURATION" "$WORK/verify" "systemd does not take $timer and its service, see above"
-    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >"$WORK/enable" 2>&1 ||
+    { systemctl enable --quiet -- "$timer" && restart_anew "$timer"; } >"$WORK/enable" 2>&1 ||
       die_with "$EXIT_CONFIGURATION" "$WORK/enable" "$timer cannot be started, see above"
   done
 }
@@ -140,7 +140,7 @@ step_roll_back() {
   systemctl daemon-reload || status=1
   for timer in "${TIMERS[@]}" "${OTHER_TIMERS[@]}"; do
     if [[ ! -e $UNITS_DIRECTORY/$timer ]]; then stop_timers "$timer"; continue; fi
-    { systemctl enable --quiet -- "$timer" && systemctl restart -- "$timer"; } >/dev/null 2>&1 ||
+    { systemctl enable --quiet -- "$timer" && restart_anew "$timer"; } >/dev/null 2>&1 ||
       { note "$timer could not be started again"; status=1; }
   done
   return "$status"

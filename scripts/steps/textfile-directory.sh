@@ -268,7 +268,7 @@ step_roll_back() {
   if [[ -n $PROBE ]]; then rm -f -- "$PROBE" "$PROBE.new"; fi
   if [[ -n $RESTORE_OWNER ]]; then restore_owner "$RESTORE_OWNER" || return 1; fi
   if [[ $RELOADED == true ]]; then systemctl daemon-reload; fi
-  if [[ $RESTARTED == true ]]; then systemctl restart -- "$UNIT" || return 1; fi
+  if [[ $RESTARTED == true ]]; then restart_anew "$UNIT" || return 1; fi
 }
 
 step_remove() {
@@ -283,7 +283,7 @@ step_remove() {
   take_back_all
   if [[ -n $unit ]]; then
     systemctl daemon-reload
-    systemctl try-restart -- "$unit"
+    if systemctl is-active --quiet -- "$unit"; then restart_anew "$unit"; fi
   fi
 }
 

@@ -154,7 +154,7 @@ step_roll_back() {
   if [[ $WAS_OURS == true ]]; then
     systemctl daemon-reload
     if [[ $TOUCHED_UNIT == false ]]; then return 0; fi
-    if ! systemctl restart -- "$UNIT" >/dev/null 2>&1 || ! wait_ready "$UNIT" 120; then
+    if ! restart_anew "$UNIT" >/dev/null 2>&1 || ! wait_ready "$UNIT" 120; then
       note "$UNIT does not run with its old settings either. Look at: journalctl -u $UNIT"
       return 1
     fi

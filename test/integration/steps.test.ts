@@ -343,6 +343,9 @@ describe("a host that is not as expected", () => {
 
   test("a unit with a drop-in of its own keeps what that sets", async () => {
     await host.writeFile("/opt/start", '#!/bin/sh\nexec /usr/bin/prometheus "$@"\n', { mode: "0755" });
+    // Somebody has just tried this and that: systemd would refuse the next start within ten seconds.
+    await host.run("systemctl reset-failed prometheus; for _ in 1 2 3 4 5; do systemctl restart prometheus; done");
+    await waitForPrometheus(host);
     expect(await install(host, StepName.adminApi, adminApi())).toMatchObject({ code: 0 });
     expect(
       await host.readFile("/etc/systemd/system/prometheus.service.d/zz-prometheus-backup-admin-api.conf"),
@@ -416,7 +419,8 @@ describe("a host that is not as expected", () => {
       StepName.adminApi,
       adminApi({ URL: "http://127.0.0.1:9100" }),
       4,
-      "http://127.0.0.1:9100/api/v1/status/buildinfo names no version (HTTP 200)",
+      // node_exporter 1.5 answers everything, later ones only what they have.
+      /http:\/\/127\.0\.0\.1:9100(\/api\/v1\/status\/buildinfo names no version \(HTTP 200\)| has no such page \(HTTP 404\))/,
     ],
     [
       "a directory that hides a command",
@@ -436,7 +440,7 @@ describe("a host that is not as expected", () => {
     await host.run("touch /var/lib/prometheus/node-exporter/other.prom");
     const result = await refused(step, content);
     await host.run("rm /var/lib/prometheus/node-exporter/other.prom");
-    expect(result).toMatchObject({ code, word: expect.stringContaining(words) as string });
+    expect(result).toMatchObject({ code, word: expect.stringMatching(words) as string });
   });
 
   const exporterDropIn = "/etc/systemd/system/prometheus-node-exporter.service.d/own.conf";

@@ -13,6 +13,7 @@ test.each([
   ["if [[ $a -gt 1 ]]; then", "-eq and the like"],
   ["let n=$x", "let"],
   ['awk "{ print $1 + $more }"', "awk program"],
+  ['if ! systemctl --quiet restart -- "$UNIT"; then', "sixth start"],
 ])("%s", (line, why) => {
   expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([
     expect.stringMatching(new RegExp(`^lib/x.sh:2: .*${why}`)),
@@ -29,6 +30,7 @@ test("a function that counts with what it has read has looked at its form", () =
 test("what only looks like it is let through", () => {
   const good = [
     "# eval",
+    'systemctl stop -- "$UNIT"',
     'unset "$name"',
     'printf -v now "%(%s)T" -1',
     "read -r key value <file",

@@ -25,6 +25,10 @@ const FORBIDDEN: [RegExp, string][] = [
     /\b(awk|mawk)\b(\s+-\S+(\s+'[^']*'|\s+\S+)?)*\s+"[^"]*\$[A-Za-z_{]/,
     "a value becomes part of an awk program; pass it with -v",
   ],
+  [
+    /(^|[;&|({!]|\bthen|\bdo|\belse|\bif)\s*systemctl\s+(-\S+\s+)*(try-re|re)?start\s+["-]/,
+    "systemd refuses the sixth start within ten seconds; use restart_anew or order_start",
+  ],
 ];
 
 /** What is allowed all the same: file and a part of the line, and why. */
@@ -37,6 +41,9 @@ const ALLOWED: [file: string, part: string, reason: string][] = [
   ["steps/common/files.sh", 'unset "STATE_FILES[$path]"', "a path that this step itself has installed"],
   ["steps/admin-api.sh", 'unset "STATE_FILES[$DROP_IN]"', "a path of the step's own"],
   ["steps/backup-job.sh", 'unset "STATE_DIRECTORIES[$index]"', "the index of a list"],
+  ["steps/common/systemd.sh", 'systemctl restart -- "$1"', "restart_anew, behind reset-failed"],
+  ["lib/server/control.sh", "systemctl start --no-block", "order_start, behind reset-failed"],
+  ["lib/backup/cold.sh", "systemctl start --", "behind reset-failed, and waits"],
   ["steps/common/prometheus.sh", "printf -v ADDRESS", "a plain name"],
 ];
 

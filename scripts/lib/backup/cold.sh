@@ -95,6 +95,7 @@ guard_cold() {
   done
   # First, as in start_after_cold. Whatever linked has ended: it had the other end of our standard input.
   as_user "$(stat --format %u:%g -- "${stage%/*}")" rm -rf -- "$stage" || true
+  systemctl reset-failed -- "$PROMETHEUS_UNIT" 2>/dev/null || true
   systemctl start -- "$PROMETHEUS_UNIT" && rm -f -- "$note"
 }
 

@@ -225,7 +225,7 @@ start_proxy() {
   if [[ $PROXY_TOUCHED == false && "$(unit_property "$PROXY_SERVICE" ActiveState)" == active ]]; then return 0; fi
   PROXY_TOUCHED=true
   rm -rf /run/prometheus-backup-proxy
-  systemctl restart "$PROXY_SERVICE" >"$WORK/restart" 2>&1 || true
+  restart_anew "$PROXY_SERVICE" >"$WORK/restart" 2>&1 || true
   address="${address/#\[::\]/127.0.0.1}"
   BASE_URL="http://${address/#0.0.0.0/127.0.0.1}${MOVED_URL#http://"$LOOPBACK_LISTEN"}"
   if ! wait_ready "$PROXY_SERVICE" 15; then
@@ -273,7 +273,7 @@ roll_back_proxy() {
   if [[ $PROXY_TOUCHED == false ]]; then return 0; fi
   if [[ -e $PROXY_UNIT ]]; then
     systemctl daemon-reload
-    systemctl restart "$PROXY_SERVICE"
+    restart_anew "$PROXY_SERVICE"
   else
     systemctl stop "$PROXY_SERVICE" 2>/dev/null
   fi

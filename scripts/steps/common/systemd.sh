@@ -171,7 +171,14 @@ reload_units() {
 # restart_unit UNIT: once a run, or once more on the way back.
 restart_unit() {
   RESTARTED=true
-  systemctl restart -- "$1" >"$WORK/restart" 2>&1 || return 1
+  restart_anew "$1" >"$WORK/restart" 2>&1 || return 1
+}
+
+# restart_anew UNIT: as the first time. systemd refuses the sixth start within ten seconds, whoever ordered the others,
+# and a server that is put back would stay down.
+restart_anew() {
+  systemctl reset-failed -- "$1" 2>/dev/null || true
+  systemctl restart -- "$1"
 }
 
 # keep_journal UNIT FILE: the last lines, to be shown with a failure.
