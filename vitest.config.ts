@@ -63,6 +63,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/hostCommand/**/*.test.ts"],
+          // The slow tests have hosts of Debian 12, and so do those that are started by hand.
+          env: { PROMETHEUS_BACKUP_TEST_SUITE: process.env.PROMETHEUS_BACKUP_TEST_SUITE ?? "trixie" },
           globalSetup: ["test/hosts/globalSetup.ts"],
           setupFiles: ["test/runner/handWaits.ts"],
           // They wait as much as they work. Each worker has a host of its own for all files that can share one.

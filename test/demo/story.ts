@@ -6,7 +6,7 @@ import { paths } from "../../components/host/paths";
 import { ensureDocker } from "../hosts/docker";
 import { makeHistory } from "../hosts/history";
 import { waitForPrometheus, type Host } from "../hosts/host";
-import { ensureImage } from "../hosts/image";
+import { ensureImage, hostSuite } from "../hosts/image";
 import { createTestStack, type TestStack } from "../integration/harness";
 import { listenToEquipment } from "../tools/cache";
 import { ensureMinio } from "../tools/minio";
@@ -63,7 +63,7 @@ async function getTools(screen: Screen): Promise<void> {
     const root = await ensurePulumi();
     const plugins = await ensurePlugins(root);
     await ensureMinio();
-    await ensureImage(docker, "bookworm", "debian");
+    await ensureImage(docker, hostSuite(), "debian");
     if (plugins.kind === "stand-in") {
       note = "Pulumi's provider plugins cannot be downloaded here: the test equipment's stand-ins do their work";
     }

@@ -1,7 +1,7 @@
 // Throw-away Debian hosts in Docker: real systemd, cron, sshd, Prometheus and node_exporter.
 import { setTimeout as pause } from "node:timers/promises";
 import { ensureDocker, type Docker } from "./docker";
-import { ensureImage, type Layout } from "./image";
+import { ensureImage, hostSuite, type Layout } from "./image";
 import { checkoutLabels, removeLeftovers } from "./leftovers";
 import { bootContainer, removeContainer } from "./container";
 import { Shells, type ShellOptions } from "./shell";
@@ -95,7 +95,7 @@ export async function startHost(options: StartHostOptions): Promise<Host> {
   const docker = await ensureDocker();
   await removeLeftovers(docker);
   const layout = options.layout ?? "debian";
-  const suite = options.suite ?? process.env["PROMETHEUS_BACKUP_TEST_SUITE"] ?? "bookworm";
+  const suite = options.suite ?? hostSuite();
   const image = await ensureImage(docker, suite, options.forCommand === true ? "command" : layout);
   const container = containerName(options.name);
   return step(`booting host ${options.name} (${suite}, layout ${layout})`, async () => {

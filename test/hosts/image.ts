@@ -12,6 +12,9 @@ export type Layout = "debian" | "course";
 /** A layout as it is, or `command`: the layout `debian` with the packages that the host command needs. */
 export type ImageTarget = Layout | "command";
 
+/** The Debian release of hosts that ask for no other. */
+export const hostSuite = (): string => process.env.PROMETHEUS_BACKUP_TEST_SUITE ?? "bookworm";
+
 const IMAGE_DIRECTORY = path.join(__dirname, "image");
 
 /** Returns the name of the image, building it first if this daemon does not have it. */

@@ -1,9 +1,9 @@
 // `npm run test:matrix`: the main path on other Debian releases than the gate's, one after the other; other releases by
-// name as arguments. 13 has Prometheus 2.53, systemd 257 and jq 1.7; sid has Prometheus 3. Their images are made the
+// name as arguments. 12 has Prometheus 2.42, systemd 252 and jq 1.6; sid has Prometheus 3. Their images are made the
 // first time, which takes minutes.
 import { run } from "../tools/process";
 
-const SUITES = ["trixie", "sid"];
+const SUITES = ["bookworm", "sid"];
 /**
  * Install, reboot, remove; a run by cron with its alerts; a lost data directory and a new host; heal and merge on the
  * live server.

@@ -1,0 +1,2 @@
+// In place of libraries that a provider never calls.
+export {};
