@@ -166,11 +166,11 @@ test("verify: what is damaged, and a repository that cannot be read", () => {
       expect.objectContaining({
         repository: "local",
         exitCode: 9,
-        damaged: [{ object: `blocks/${object}`, reason: "has another checksum" }],
+        damaged: [{ object: `blocks/${object}`, reason: "has another size" }],
       }),
     ],
   ]);
-  expect(data.call("verify").stdout).toContain(`  ✘ blocks/${object}  has another checksum\n`);
+  expect(data.call("verify").stdout).toContain(`  ✘ blocks/${object}  has another size\n`);
   fs.writeFileSync(file, good);
   expect(data.call("verify").stdout).toMatch(/^✔ \S+ in local: 2 objects, .*, all as the manifest says /);
   fs.renameSync(data.at("repository"), data.at("elsewhere"));

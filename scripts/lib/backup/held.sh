@@ -19,7 +19,10 @@ hold_blocks() {
   for ulid in "$@"; do
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks
     # properly.
-    if ! grep --quiet '"level": 1,' -- "$DATA_DIRECTORY/$ulid/meta.json" 2>/dev/null; then continue; fi
+    if ! as_owner dd if="$DATA_DIRECTORY/$ulid/meta.json" "${READ_NOW[@]}" count="$NOTE_BYTES" 2>/dev/null |
+      grep --quiet '"level": 1,'; then
+      continue
+    fi
     if hold_block "$ulid"; then count=$(( count + 1 )); fi
   done
   printf '%s\n' "$@" >>"$STATE_DIR/hold" || die "$EXIT_SPACE" "$STATE_DIR/hold cannot be written" \

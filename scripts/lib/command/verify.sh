@@ -115,14 +115,17 @@ list_expected() {
 # SCRATCH/damage. Ends with 8 if the repository does not let it find out: a connection that breaks is no damage.
 find_damage() {
   local batch prefix="$SCRATCH/batch.$REPOSITORY" unread="$SCRATCH/unread"
+  # What its size speaks against is not read: it may be without end.
+  awk -F '\t' 'FILENAME == ARGV[1] { there[$2] = $1; next } ($3 in there) && there[$3] != $1 { print "size\t" $3 }' \
+    "$OBJECT_LIST" "$SCRATCH/expected" >"$SCRATCH/found"
   awk -F '\t' -v limit="$VERIFY_BATCH_BYTES" -v base="$prefix." \
-    '{ if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1;
-      print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/expected"
+    'FILENAME == ARGV[1] { known[$2]; next } $3 in known { next }
+    { if (bytes > 0 && bytes + $1 > limit) { number++; bytes = 0 } bytes += $1;
+      print $3 >(base sprintf("%06d", number)) }' "$SCRATCH/found" "$SCRATCH/expected"
   if watches_progress; then
     progress_bytes "$REPOSITORY: read" "$(awk -F '\t' '{ n += $1 } END { printf "%.0f", n }' "$SCRATCH/expected")" \
       bytes_read
   fi
-  : >"$SCRATCH/found"
   for batch in "$prefix".*; do
     if [[ -e $batch ]]; then repository_hash "$batch" >>"$SCRATCH/found" || true; fi
   done
@@ -132,6 +135,7 @@ find_damage() {
   progress_done
   awk -F '\t' 'FILENAME == ARGV[1] { sum[$2] = $1; next }
     !($3 in sum) || sum[$3] == "" { print $3 "\tis missing or cannot be read"; next }
+    sum[$3] == "size" { print $3 "\thas another size"; next }
     sum[$3] != $2 { print $3 "\thas another checksum" }' "$SCRATCH/found" "$SCRATCH/expected" >"$SCRATCH/damage"
 }
 

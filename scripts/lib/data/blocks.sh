@@ -40,10 +40,10 @@ read_blocks() {
       -printf '%p\t%y\t%s\tyes\n' -o -printf '%p\t%y\t%s\tno\n' ) 2>/dev/null ||
       true; } >"$target.files"
   fi
-  read_tombstones "$directory" "$target" || return 1
-  while IFS= read -r ulid; do metas+=("$directory/$ulid/meta.json"); done < <(
-    awk -F '\t' '$1 ~ /^[^\/]+\/meta\.json$/ && $2 == "f" && $3 > 0 && $4 == "yes" { print substr($1, 1, 26) }' \
-      "$target.files")
+  copy_small_files "$directory" "$target" || return 1
+  read_tombstones "$target"
+  while IFS= read -r ulid; do metas+=("$target.copies/$ulid/meta.json"); done < <(
+    awk -F '\t' '$2 ~ /\/meta\.json$/ && $1 > 0 { print substr($2, 1, 26) }' "$target.copied")
   if ! filter_blocks "$target" "${metas[@]}"; then
     # One that is no JSON ends jq, so the others are read without it.
     sound_metas "${metas[@]}" | mapfile -t metas
@@ -72,26 +72,56 @@ sound_metas() {
   done
 }
 
-# read_tombstones DIR FILE: FILE.tombstones gets a line for each tombstones file of FILE.files that the server can read:
-# ULID, tab, its content in base64, or nothing if it holds no marks. It can if magic number and version are right. False
-# if they changed meanwhile.
+# copy_small_files DIR FILE: meta.json and tombstones of the blocks in FILE.files to FILE.copies, where nobody can
+# exchange them, and to FILE.copied a line for each: its bytes, tab, its path there. False if one has gone meanwhile;
+# what cannot be read has no copy.
+copy_small_files() {
+  copy_listed "$1" "$2" || return 1
+  find "$2.copies" -type f -size "-$(( NOTE_BYTES + 1 ))c" -printf '%s\t%P\n' | sort -k 2 >"$2.copied"
+}
+
+# copy_listed DIR FILE: the first half. tar opens what the list names without following a link or waiting, and no more
+# of it is taken than the list says.
+copy_listed() {
+  local directory=$1 copies="$2.copies" list="$2.small" limit path
+  rm -rf -- "$copies"
+  mkdir -- "$copies"
+  awk -F '\t' -v most="$NOTE_BYTES" '
+    $1 ~ /^[^\/]+\/(meta\.json|tombstones)$/ && $2 == "f" && $3 <= most && $4 == "yes" {
+      print $1; bytes += 1024 + $3 } END { printf "%.0f\n", bytes + 20480 }' "$2.files" >"$list"
+  limit="$(tail -n 1 -- "$list")"
+  sed -i '$d' "$list"
+  if [[ ! -s $list ]]; then return 0; fi
+  if as_owner tar --create --directory "$directory" --no-recursion --format=gnu --files-from - \
+    2>/dev/null <"$list" | head --bytes "$limit" |
+    tar --extract --directory "$copies" --no-same-owner --no-same-permissions 2>/dev/null; then return 0; fi
+  # One of them at least has changed, has gone, or the disk does not give it.
+  while IFS= read -r path; do
+    rm -rf -- "${copies:?}/$path"
+    mkdir -p -- "$copies/${path%/*}"
+    as_owner dd if="$directory/$path" "${READ_NOW[@]}" count="$(( NOTE_BYTES + 1 ))" 2>/dev/null >"$copies/$path" ||
+      rm -f -- "$copies/$path"
+    if [[ ! -e $copies/$path && ! -e $directory/$path ]]; then return 1; fi
+  done <"$list"
+}
+
+# read_tombstones FILE: FILE.tombstones gets a line for each tombstones file in FILE.copies that the server can read:
+# ULID, tab, its content in base64, or nothing if it holds no marks. It can if magic number and version are right.
 read_tombstones() {
-  local directory=$1 target=$2 ulid size header headers ulids=() lengths=() index=0
+  local target=$1 ulid size header headers ulids=() lengths=() index=0
   : >"$target.tombstones"
   # 9 bytes: the header and checksum of a file without marks.
-  awk -F '\t' '$1 ~ /^[^\/]+\/tombstones$/ && $2 == "f" && $3 >= 9 && $4 == "yes" { print substr($1, 1, 26) "\t" $3 }' \
-    "$target.files" |
+  awk -F '\t' '$2 ~ /\/tombstones$/ && $1 >= 9 { print substr($2, 1, 26) "\t" $1 }' "$target.copied" |
     while IFS=$'\t' read -r ulid size; do ulids+=("$ulid") lengths+=("$size"); done
   if (( ${#ulids[@]} == 0 )); then return 0; fi
-  headers="$(cd -- "$directory" && printf '%s/tombstones\0' "${ulids[@]}" | xargs --null head --quiet --bytes=5 -- 2>/dev/null |
-    od --address-radix=n --format=x1 --width=5 --output-duplicates)" || return 1
-  if (( $(wc -l <<<"$headers") != ${#ulids[@]} )); then return 1; fi
+  headers="$(cd -- "$target.copies" && printf '%s/tombstones\0' "${ulids[@]}" |
+    xargs --null head --quiet --bytes=5 -- | od --address-radix=n --format=x1 --width=5 --output-duplicates)"
   while IFS= read -r header; do
     ulid="${ulids[index]}" size="${lengths[index]}"
     index=$(( index + 1 ))
     if [[ ${header//[[:space:]]/} != 0130ba3001 ]]; then continue; fi
     if (( size == 9 )); then printf '%s\t\n' "$ulid"; continue; fi
-    printf '%s\t%s\n' "$ulid" "$(base64 --wrap=0 -- "$directory/$ulid/tombstones")" || return 1
+    printf '%s\t%s\n' "$ulid" "$(base64 --wrap=0 -- "$target.copies/$ulid/tombstones")"
   done <<<"$headers" >"$target.tombstones"
 }
 

@@ -5,6 +5,9 @@
 # How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
 readonly READ_MANIFESTS=50
 
+# How long it may take to unpack what is read together; it ends as well if the file system hangs.
+MANIFESTS_PATIENCE_SECONDS=600
+
 # What zstd says of bytes that are not what they should be; what else it says may be about this host.
 readonly BAD_BYTES='unknown header|[Dd]ecoding error|[Uu]nsupported format|premature end'
 
@@ -58,7 +61,8 @@ unpack_manifests() {
   local limit=$1
   shift
   if (( $# == 0 )); then return 0; fi
-  read_many zstd --decompress --force --stdout --quiet --memory=16MB -- "$@" 2>/dev/null | head --bytes "$limit"
+  read_many "$MANIFEST_LIMIT_BYTES" timeout --kill-after=5 "$MANIFESTS_PATIENCE_SECONDS" \
+    zstd --decompress --force --stdout --quiet --memory=16MB -- :: "$@" 2>/dev/null | head --bytes "$limit"
 }
 
 # unpack_manifest FILE: its text in its place. False sets REPOSITORY_ERROR to what is wrong, with status 3 if its bytes
@@ -285,18 +289,13 @@ find_sound_manifests() {
   keep_sound_notes "$notes"
 }
 
-# manifest_sums FILE...: SUMS, the checksum of each of these manifests by its file name, a thousand of them with one
-# start. One that cannot be read, or is too large, has none.
+# manifest_sums FILE...: SUMS, the checksum of each of these manifests by its file name. One that cannot be read, or is
+# too large, has none.
 manifest_sums() {
   local sum name
   declare -gA SUMS=()
-  while (( $# > 0 )); do
-    {
-      read_many find "${@:1:1000}" -maxdepth 0 -type f -size "-$(( MANIFEST_LIMIT_BYTES + 1 ))c" \
-        -exec openssl dgst -sha256 -r {} + 2>/dev/null || true
-    } | while read -r sum name; do SUMS[${name##*/}]=$sum; done
-    shift "$(( $# < 1000 ? $# : 1000 ))"
-  done
+  { sums_of "$MANIFEST_LIMIT_BYTES" "$@" 2>/dev/null || true; } |
+    while IFS=$'\t' read -r sum name; do SUMS[${name##*/}]=$sum; done
 }
 
 # read_refused: REFUSED, by checksum and file name with a blank between, what spoke against a manifest of the selected

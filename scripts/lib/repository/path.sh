@@ -95,21 +95,49 @@ remove_own_partials() {
 }
 
 # hash_path: for object names on standard input, "sha256<TAB>object" lines, without a sum for those that are not there,
-# are no plain file, or that the disk does not give. False if anything else kept one from being read.
+# are no plain file, or that the disk does not give. False if anything else kept one from being read. Many are read by
+# one program; what has no sum then is read by itself, which tells why.
 hash_path() {
-  local object file words="$SCRATCH/hash.$BASHPID" sum status=0
-  while IFS= read -r object; do
-    file="$REPOSITORY_ROOT/$object" sum=""
-    # Whoever opens a pipe waits.
-    if [[ -f $file || ! -e $file ]]; then
-      sum="$(as_backup_user openssl dgst -sha256 -r -- "$file" 2>"$words" | cut -c 1-64)" || sum=""
-    fi
+  local object objects=() file sum limit status=0
+  local -A known=()
+  mapfile -t objects
+  if (( ${#objects[@]} > 1 )); then
+    limit="$(largest_object "${objects[@]}")"
+    { sums_of "$limit" "${objects[@]/#/"$REPOSITORY_ROOT/"}" 2>/dev/null || true; } |
+      while IFS=$'\t' read -r sum file; do known[${file#"$REPOSITORY_ROOT/"}]=$sum; done
+  fi
+  for object in "${objects[@]}"; do
+    sum=${known[$object]:-}
+    if [[ -z $sum ]]; then hash_one "$object" || status=1; fi
     printf '%s\t%s\n' "$sum" "$object"
-    if [[ -n $sum || ! -f $file ]] || grep --quiet --ignore-case 'input/output error' -- "$words"; then continue; fi
-    status=1 REPOSITORY_ERROR="no checksum of $file could be worked out (openssl failed, or was killed)"
-    if ! as_backup_user test -r "$file"; then REPOSITORY_ERROR="'$BACKUP_USER' may not read $file"; fi
   done
   return "$status"
+}
+
+# hash_one OBJECT: sets the caller's sum for hash_path. False, with REPOSITORY_ERROR, if anything but the object kept it
+# from being read.
+hash_one() {
+  local file="$REPOSITORY_ROOT/$1" words="$SCRATCH/hash.$BASHPID" limit
+  limit="$(largest_object "$1")"
+  : >"$words"
+  if [[ -f $file || ! -e $file ]]; then
+    sum="$(as_backup_user dd if="$file" "${READ_NOW[@]}" count="$(( limit + 1 ))" 2>"$words" |
+      openssl dgst -sha256 -r | cut -c 1-64)" || sum=""
+  fi
+  if [[ -n $sum || ! -f $file ]] || grep --quiet --ignore-case 'input/output error' -- "$words"; then return 0; fi
+  REPOSITORY_ERROR="no checksum of $file could be worked out (dd or openssl failed, or was killed)"
+  if ! as_backup_user test -r "$file"; then REPOSITORY_ERROR="'$BACKUP_USER' may not read $file"; fi
+  return 1
+}
+
+# largest_object OBJECT...: the largest size that the list has for one of them: what has more now has been exchanged.
+# Of what is not listed nobody knows.
+largest_object() {
+  local list=$OBJECT_LIST
+  if [[ ! -f $list ]]; then list=/dev/null; fi
+  printf '%s\n' "$@" | awk -F '\t' 'FILENAME == ARGV[1] { size[$2] = $1; next }
+    { bytes = $1 in size ? size[$1] + 0 : 1e15; if (bytes > most) most = bytes } END { printf "%.0f\n", most }' \
+    "$list" -
 }
 
 # path_failed: sets REPOSITORY_ERROR from the tool's words.

@@ -88,7 +88,7 @@ unpack_batch_rclone() { bring_batch "$2" "${@:3}" && unpack_batch "$@"; }
 # unpack_batch DIR SOURCE INDEX...: the blocks whose objects lie in SOURCE, side by side into the empty DIR; each gets
 # its name in STAGING if all of them are as recorded. False otherwise, whatever the reason.
 unpack_batch() {
-  local folder=$1 source=$2 index hasher files=() members=() ready=() own=() checksums="$SCRATCH/batch.$3"
+  local folder=$1 source=$2 index hasher largest=0 files=() members=() ready=() own=() checksums="$SCRATCH/batch.$3"
   shift 2
   for index in "$@"; do
     check_object "${B_OBJECT[index]}" || return 1
@@ -96,11 +96,12 @@ unpack_batch() {
     members+=("${B_ULID[index]}/chunks" "${B_ULID[index]}/index")
     ready+=("$folder/${B_ULID[index]}")
     own+=("${B_ULID[index]}" "$index")
+    if (( B_OBJECT_BYTES[index] > largest )); then largest=${B_OBJECT_BYTES[index]}; fi
   done
-  as_owner openssl dgst -sha256 -r -- "${files[@]}" >"$checksums" 2>/dev/null &
+  sums_of "$largest" "${files[@]}" >"$checksums" 2>/dev/null &
   hasher=$!
   # Records of 256 kB: with its usual 10 kB, tar spends a third of its time on reading and writing such small pieces.
-  if ! as_owner zstd --decompress --stdout --quiet -- "${files[@]}" 2>/dev/null |
+  if ! read_many "$largest" zstd --decompress --force --stdout --quiet -- :: "${files[@]}" 2>/dev/null |
     as_owner tar --extract --ignore-zeros --blocking-factor=512 --directory "$folder" --no-same-owner \
     --no-same-permissions -- "${members[@]}" 2>/dev/null; then
     wait "$hasher" || true

@@ -108,22 +108,23 @@ unpack_members() {
 # read_from_path OBJECT BASE COMMAND...: from a file. Hash and COMMAND read it side by side, both from the page cache.
 # BASE.sum gets the hash, BASE.words what COMMAND said, BASE.failed and BASE.error tell of failures.
 read_from_path() {
-  local file="$REPOSITORY_ROOT/$1" base=$2 hasher read=0 hashed=0
+  local file="$REPOSITORY_ROOT/$1" base=$2 hasher read=0 hashed=0 bytes=0
   shift 2
-  if ! check_object "${file#"$REPOSITORY_ROOT/"}" || [[ ! -r $file ]]; then
+  if ! check_object "${file#"$REPOSITORY_ROOT/"}" || [[ ! -r $file ]] ||
+    ! bytes="$(object_bytes "${file#"$REPOSITORY_ROOT/"}")"; then
     printf '%s' "${REPOSITORY_ERROR:-cannot be read}" >"$base.error"
     return 0
   fi
-  as_backup_user openssl dgst -sha256 -r -- "$file" >"$base.sum" 2>"$base.hash.words" &
+  sums_of "$bytes" "$file" >"$base.sum" 2>"$base.hash.words" &
   hasher=$!
-  as_backup_user cat -- "$file" 2>"$base.read.words" | { "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"; } ||
+  as_backup_user dd if="$file" "${READ_NOW[@]}" count="$(( bytes + 1 ))" 2>"$base.read.words" | { "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"; } ||
     read=$?
   wait "$hasher" || hashed=$?
   if (( hashed != 0 )); then said "$base.hash.words" "openssl ended with $hashed" >"$base.error"
   # What is not read to its end by COMMAND, which then has failed, breaks the pipe.
   elif (( read != 0 )) &&
     ! { [[ -e $base.failed ]] && { (( read == 141 )) || grep --quiet 'Broken pipe' "$base.read.words"; }; }; then
-    said "$base.read.words" "cat ended with $read" >"$base.error"
+    said "$base.read.words" "dd ended with $read" >"$base.error"
   fi
 }
 

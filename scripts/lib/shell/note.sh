@@ -9,9 +9,6 @@ readonly NOTE_BYTES=16000000
 # How dd reads a plain file: it neither follows a link nor waits for a pipe, whatever takes the file's place meanwhile.
 readonly READ_NOW=("iflag=nofollow,nonblock,count_bytes,fullblock" bs=64K status=none)
 
-# How long a program may take that opens many files by their names, and would wait for a pipe among them.
-FILES_PATIENCE_SECONDS=600
-
 # note_form: jq functions: the forms of what is kept in JSON, by kind: in the state directory, and owner.json.
 note_form() {
   form_filter
@@ -53,10 +50,6 @@ read_plain() {
   fi
   "${reader[@]}" dd if="$1" "${READ_NOW[@]}" count="${2:-$(( NOTE_BYTES + 1 ))}" 2>/dev/null
 }
-
-# read_many COMMAND...: a program that opens many files of the backup user by their names, with that user's rights, and
-# for no longer than FILES_PATIENCE_SECONDS: of pipes, the lists that it gets leave out those that were there then.
-read_many() { as_backup_user timeout --kill-after=5 "$FILES_PATIENCE_SECONDS" "$@"; }
 
 # clear_pipes DIRECTORY: removes pipes, sockets and devices below a state directory, and links to such: whoever opens
 # one waits, perhaps for ever, and they hold no data. False if one of them stays, whose path is then in PIPE.
