@@ -66,6 +66,11 @@ describe("the command in force", () => {
     expect(execStart("[Service]\nExecStart=/bin/a b\\\\\nUser=x\n")).toEqual(["/bin/a b\\\\"]);
   });
 
+  test("is the same where lines end in CRLF, as systemd takes them", () => {
+    expect(execStart(debian.replaceAll("\n", "\r\n"))).toEqual(execStart(debian));
+    expect(execStart(course.replaceAll("\n", "\r\n"))).toEqual(execStart(course));
+  });
+
   test("is read from a file without a last line break", () => {
     expect(execStart("[Service]\nExecStart=/bin/a")).toEqual(["/bin/a"]);
   });
@@ -105,5 +110,32 @@ describe("a flag at the end of the command", () => {
       "it starts the script ./start, which does not hand its arguments on",
     );
     expect(reason("./start", { start: '#!/bin/sh\nexec prometheus "$@"\n' })).toBe("");
+  });
+});
+
+describe("a drop-in with another command", () => {
+  /** How it is put there where systemd has first the words `before`, and then `after`. */
+  function putDropIn(before: string[], after: string[]): string {
+    const bus = (words: string[]): string =>
+      `a(sasbttttuii) 1 "/bin/p" ${words.length} ${words.map(word => `"${word}"`).join(" ")} false 0 0 0 0 0 0 0`;
+    return callStep(
+      "admin-api",
+      `unit_bus_property() { cat "$SHOWN"; }; SHOWN=before
+       put_file() { :; }; reload_units() { SHOWN=after; }; is_installed() { false; }
+       unit_property() { if [[ $2 == LoadState ]]; then echo loaded; else cat "$SHOWN"; fi; }
+       put_drop_in p.service ./p.conf "-/bin/p a --flag" --flag --flag`,
+      { before: bus(before), after: bus(after) },
+    ).failure;
+  }
+
+  test("keeps all that systemd has read in the files of the unit", () => {
+    expect(putDropIn(["/bin/p", "a"], ["/bin/p", "a", "--flag"])).toBe("");
+    expect(putDropIn(["/bin/p", "a"], ["/bin/bash", "x", "/bin/p", "a", "--flag"])).toBe("");
+  });
+
+  test("is refused where it does not", () => {
+    const words = "systemd reads the ExecStart= of p.service otherwise than it is written in its files; nothing was";
+    expect(putDropIn(["/bin/p", "a"], ["/bin/p", "\\\\", "--flag"])).toContain(words);
+    expect(putDropIn(["/bin/p", "a", "b"], ["/bin/p", "a", "--flag"])).toContain(words);
   });
 });

@@ -59,6 +59,15 @@ unit_bus_property() {
   busctl get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service "$1" 2>/dev/null || true
 }
 
+# command_words UNIT: the words of its first command, variables as they are written, a line break in front of each;
+# nothing if systemd does not tell.
+command_words() {
+  local PROMETHEUS_UNIT="$1" BUS_WORDS
+  read_bus_words "$(unit_bus_property ExecStart)"
+  # The number of commands, the program, and the number of words, which are next.
+  if ((${#BUS_WORDS[@]} > 3)); then printf '\n%s' "${BUS_WORDS[@]:3:BUS_WORDS[2]}"; fi
+}
+
 # read_bus_words TEXT: sets BUS_WORDS to what busctl has printed, without the type.
 read_bus_words() {
   local rest="${1#* }" word string='^[[:space:]]*"(([^"\\]|\\.)*)"' plain='^[[:space:]]*([^[:space:]"]+)'

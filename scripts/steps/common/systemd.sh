@@ -25,6 +25,7 @@ read_exec_start() {
   for file in "$@"; do
     section='' logical=''
     while IFS= read -r line || [[ -n $line ]]; do
+      line="${line%$'\r'}"
       text="${line#"${line%%[![:space:]]*}"}"
       # systemd skips comments inside a continued line, too.
       if [[ $text == [#\;]* ]]; then continue; fi
@@ -151,12 +152,18 @@ unit_mentions() {
 
 # put_drop_in UNIT DROPIN COMMAND WHAT PART: makes COMMAND the command of UNIT; PART is what only our command has.
 put_drop_in() {
+  local before=''
   printf '# Written by prometheus-backup: the ExecStart= of this unit, with %s. Goes when the component goes.\n[Service]\nExecStart=\nExecStart=%s\n' \
     "$4" "$3" >"$WORK/drop-in"
   KEPT_FILES+=("$2")
   if is_installed "$WORK/drop-in" root:root 0644 "$2" && [[ -v STATE_FILES[$2] ]]; then return 0; fi
+  if [[ ! -e $2 ]]; then before="$(command_words "$1")"; fi
   put_file "$WORK/drop-in" root:root 0644 "$2"
   reload_units
+  # Its files were read by us, who may read them otherwise than systemd; the server must not be started so.
+  if [[ "$(command_words "$1")"$'\n' != *"$before"$'\n'* ]]; then
+    die "$EXIT_REFUSED" "systemd reads the ExecStart= of $1 otherwise than it is written in its files; nothing was changed. See: systemctl cat $1. Add the flag there yourself ($4)"
+  fi
   # Another drop-in may sort after ours and win.
   if [[ "$(unit_property "$1" ExecStart)" != *"$5"* || "$(unit_property "$1" LoadState)" != loaded ]]; then
     die "$EXIT_REFUSED" "the drop-in $2 does not take effect: another one sets ExecStart= after it. See: systemctl cat $1"
