@@ -38,7 +38,7 @@ export const loginCheck = pattern(
   "must be the name that is logged in with. Write it as you would in front of the `@` of `ssh`.",
 );
 export const unitCheck = pattern(
-  /^[A-Za-z0-9:_.@-]{1,247}\.service$/,
+  /^[A-Za-z0-9:_.@\\-]{1,247}\.service$/,
   "must be a systemd unit with its ending. Write for example `prometheus.service`.",
 );
 export const hostKeyCheck = pattern(

@@ -10,7 +10,7 @@ readonly STEP_SETTINGS='UNIT URL EXPOSURE READY_TIMEOUT_SECONDS API_CURL_CONFIG 
 readonly ADMIN_FLAG=--web.enable-admin-api
 
 read_settings() {
-  require_setting UNIT '^[A-Za-z0-9@._:-]+\.service$' 'a service unit'
+  require_setting UNIT '^[A-Za-z0-9@._:\\-]+\.service$' 'a service unit'
   require_setting URL '^https?://[^[:space:]]+$' 'an http or https URL'
   require_setting EXPOSURE '^(loopback|reverse-proxy|accept-public)$' 'loopback, reverse-proxy or accept-public'
   UNIT="${SETTINGS[UNIT]}" URL="${SETTINGS[URL]%/}" EXPOSURE="${SETTINGS[EXPOSURE]}"

@@ -12,7 +12,7 @@ step_says() {
 }
 
 step_install() {
-  require_setting UNIT '^[A-Za-z0-9@._:-]+\.service$' 'a service unit'
+  require_setting UNIT '^[A-Za-z0-9@._:\\-]+\.service$' 'a service unit'
   require_setting URL '^https?://[^[:space:]]+$' 'an http or https URL'
   UNIT="${SETTINGS[UNIT]}"
   if ((${#FILE_PATHS[@]} != 1)) || [[ ! ${FILE_PATHS[0]} =~ ^(/[A-Za-z0-9._@+-]+)+\.ya?ml$ ]]; then

@@ -2,17 +2,24 @@
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
 # read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP (empty: not known), UNIT_PID
-# (0: none) and UNIT_LOAD (loaded|masked|not-found|…).
+# (0: none) and UNIT_LOAD (loaded|masked|not-found|…), and PROMETHEUS_UNIT to the name under which kernel and journal
+# know the unit, which may have others.
 read_unit() {
-  local -A property=()
-  local key value
   UNIT_KNOWN=false UNIT_RUNS=false UNIT_CAN_STOP=true UNIT_USER="" UNIT_GROUP="" UNIT_PID=0 UNIT_LOAD=not-found
   if [[ ! -d /run/systemd/system ]] || ! command -v systemctl >/dev/null 2>&1; then return 0; fi
+  read_unit_properties
+}
+
+# read_unit_properties: the same, of a host with systemd.
+read_unit_properties() {
+  local -A property=()
+  local key value
   while IFS='=' read -r key value; do property[$key]=$value; done < <(
-    systemctl show --property=LoadState,ActiveState,CanStop,User,Group,MainPID -- "$PROMETHEUS_UNIT" 2>/dev/null)
+    systemctl show --property=Id,LoadState,ActiveState,CanStop,User,Group,MainPID -- "$PROMETHEUS_UNIT" 2>/dev/null)
   UNIT_LOAD="${property[LoadState]:-not-found}"
   if [[ $UNIT_LOAD != loaded ]]; then return 0; fi
   UNIT_KNOWN=true
+  PROMETHEUS_UNIT="${property[Id]:-$PROMETHEUS_UNIT}"
   UNIT_USER="${property[User]:-root}"
   UNIT_USER="${UNIT_USER:-root}"
   UNIT_GROUP="${property[Group]:-}"

@@ -11,7 +11,7 @@ declare -A ARRIVAL=() PATIENCE=() ENDPOINT=() FIRST_FAILED=() FIRST_SENT=() OUTC
 # read_targets: the settings of both steps that have to do with remote storage.
 read_targets() {
   local name arrival seconds url
-  require_setting UNIT '^[A-Za-z0-9@._:-]+\.service$' 'a service unit'
+  require_setting UNIT '^[A-Za-z0-9@._:\\-]+\.service$' 'a service unit'
   require_setting URL '^https?://[^[:space:]]+$' 'an http or https URL'
   UNIT="${SETTINGS[UNIT]}"
   while read -r name arrival seconds url; do

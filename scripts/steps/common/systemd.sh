@@ -188,5 +188,7 @@ restart_anew() {
   systemctl restart -- "$1"
 }
 
-# keep_journal UNIT FILE: the last lines, to be shown with a failure.
-keep_journal() { journalctl --unit "$1" --lines 8 --no-pager --output cat >"$2" 2>&1 || true; }
+# keep_journal UNIT FILE: the last lines, to be shown with a failure. The journal knows a unit by one of its names only.
+keep_journal() {
+  journalctl --unit "$(unit_property "$1" Id)" --lines 8 --no-pager --output cat >"$2" 2>&1 || true
+}
