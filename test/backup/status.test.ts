@@ -375,3 +375,9 @@ describe("whoever reads may stop before the end", () => {
     expect(all).not.toMatch(/unexpected failure|Broken pipe/);
   });
 });
+
+test("what needs the data says that it was not looked at where they are not to be seen", () => {
+  const checks = ["check_space", "check_disks", "check_leftovers"];
+  const asked = checks.map(name => `( SERVER_ANSWERS=true DATA_DIRECTORY=/nowhere ${name} ) || echo ": $?"`).join("; ");
+  expect(data.shell.print(asked)).toBe(checks.map(() => "/nowhere is not to be seen (above): 77").join("\n"));
+});

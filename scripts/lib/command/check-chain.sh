@@ -41,7 +41,7 @@ check_timer() {
 # check_disks: a repository in a path is of little use on the disk of the data.
 check_disks() {
   local index device same=() elsewhere=()
-  need_server
+  need_data
   device="$(stat --format %d -- "$DATA_DIRECTORY")"
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ ${REPOSITORY_TYPES[index]} == path &&

@@ -164,9 +164,7 @@ check_live_blocks() {
 # need_data: the same for the data directory.
 need_data() {
   need_server
-  if [[ ! -d $DATA_DIRECTORY ]]; then
-    die "$EXIT_CONFIGURATION" "not checked, because $DATA_DIRECTORY is not to be seen" "see above"
-  fi
+  if [[ ! -d $DATA_DIRECTORY ]]; then not_checked "$DATA_DIRECTORY is not to be seen (above)"; fi
 }
 
 check_space() {
