@@ -122,17 +122,21 @@ pack_archive() {
       --null --files-from - | "${packer[@]}"
 }
 
-# judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom. Sets SUSPECT to
-# the reason, or "". Who says that it is right like that says the same of the blocks that are gone: PLAN is made anew.
+# judge_samples SAMPLES: a server that lost most of its samples since the last good backup is a symptom, and where
+# nobody could judge that backup, nobody knows. Sets SUSPECT to the reason, or "". Who says that it is right like that
+# says the same of the blocks that are gone: PLAN is made anew.
 judge_samples() {
-  local samples=$1 before name
+  local samples=$1 before name unjudged
   SUSPECT=""
-  read -r before name < <(last_good_samples)
+  read -r before name unjudged < <(last_good_samples)
   if [[ $EMPTY_SOURCE == true ]]; then SUSPECT="the server holds no blocks"
   elif (( samples * 100 < before * SHRINK_PERCENT )); then
     if [[ $ACCEPT_SMALLER == true ]]; then ACCEPT_LOSS=all plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"; return 0; fi
     SUSPECT="$samples samples instead of $before in the last good backup"
+  elif [[ $unjudged != - && $ACCEPT_SMALLER == false ]]; then
+    SUSPECT="it could not be compared with the backup before, $unjudged, which could not be judged"
   fi
+  if [[ $name == - ]]; then name=""; fi
   if [[ -n $SUSPECT ]]; then
     warn "backup $BACKUP is suspect: $SUSPECT${name:+ ($name)}; it is kept, and retention deletes nothing for it. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
   fi

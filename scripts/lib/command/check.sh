@@ -157,7 +157,11 @@ check_live_blocks() {
   local words
   judge_live_blocks "${!REPOSITORY_NAMES[@]}"
   words="$(wounds_in_words "$SCRATCH/judged.json")"
-  if [[ -z $words ]]; then return 0; fi
+  if [[ -z $words ]] && (( ${#UNREACHABLE[@]} == 0 )); then return 0; fi
+  if [[ -z $words ]]; then
+    die "$EXIT_REPOSITORY" "whether a block is damaged or lost is not known: $(join_words '; ' "${UNREACHABLE[@]}")" \
+      "look at memory and disk of this host, and run this again"
+  fi
   die "$EXIT_VERIFICATION" "${words//$'\n'/; }" "prometheus-backup.sh heal brings back what backups have"
 }
 

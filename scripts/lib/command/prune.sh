@@ -43,6 +43,12 @@ prune_repository() {
   if [[ $JSON == true ]]; then pruned_json "$plan" false
   elif [[ $dry_run == true ]]; then print_prune "$plan"
   else print_prune "$plan" >&2; fi
+  UNJUDGED=()
+  note_unread
+  if (( ${#UNJUDGED[@]} > 0 )); then
+    REPOSITORY_ERROR="a program of this host failed, or the file cannot be read"
+    repository_fault "nothing was removed, because manifests could not be judged: ${UNJUDGED[*]:0:3}"
+  fi
   if [[ $dry_run == true ]] || ! has_work "$plan"; then return 0; fi
   if [[ $yes == false ]] && ! can_ask; then
     die "$EXIT_REFUSED" "there is no terminal to ask on" \

@@ -112,6 +112,7 @@ find_holders() {
     OLDER_SUMMARIES="$SCRATCH/look-back-summaries.$REPOSITORY"
     borrow_summaries
     read_summaries "$SCRATCH/summaries.list" checked
+    note_unread
     mv -fT -- "$SCRATCH/summaries" "$OLDER_SUMMARIES"
   fi
   awk -F '\t' -v spans="${2:-false}" "$(ranges_program; holders_program)" "$1" "$OLDER_SUMMARIES"

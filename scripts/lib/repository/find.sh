@@ -127,20 +127,27 @@ find_noted() {
 
 # is_dwarfed NAME HOST: whether another repository calls the backup of MANIFEST suspect, or lacks it and has an older
 # good one beside which it is nearly empty. So look the first backups of a machine that replaced another one, in a
-# repository that is new with it. Sets DWARFED to the reason; what was selected stays selected.
+# repository that is new with it. What nobody could judge there may say so: it counts as if it did. Sets DWARFED to the
+# reason; what was selected stays selected.
 is_dwarfed() {
-  local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples=$M_SAMPLES
+  local name=$1 host=$2 mine=$REPOSITORY index here="" older other="$SCRATCH/manifest.other" samples=$M_SAMPLES status
   DWARFED=""
   for index in "${OPEN_REPOSITORIES[@]}"; do
     if [[ ${REPOSITORY_NAMES[index]} == "$mine" ]]; then here=$index; fi
     if [[ ${REPOSITORY_NAMES[index]} == "$mine" || -n $DWARFED ]]; then continue; fi
     select_repository "$index" "$host"
     if object_bytes "backups/$name.json" >/dev/null; then
-      if read_manifest "$name" "$other" && [[ -n $M_SUSPECT ]]; then DWARFED="suspect in $REPOSITORY: $M_SUSPECT"; fi
+      status=0
+      read_manifest "$name" "$other" || status=$?
+      if (( status == 3 )); then not_judged "$REPOSITORY"
+      elif (( status == 0 )) && [[ -n $M_SUSPECT ]]; then DWARFED="suspect in $REPOSITORY: $M_SUSPECT"; fi
       continue
     fi
     while IFS= read -r older; do
-      if ! read_manifest "$older" "$other" || [[ -n $M_SUSPECT ]]; then continue; fi
+      status=0
+      read_manifest "$older" "$other" || status=$?
+      if (( status == 3 )); then not_judged "$older in $REPOSITORY, which lacks it"; break; fi
+      if (( status != 0 )) || [[ -n $M_SUSPECT ]]; then continue; fi
       if (( samples * 100 < M_SAMPLES * SHRINK_PERCENT )); then
         DWARFED="$samples samples, but $M_SAMPLES in $older in $REPOSITORY, which lacks it"
       fi
@@ -150,6 +157,12 @@ is_dwarfed() {
   select_repository "$here" "$host"
   read_facts "$MANIFEST"
   [[ -n $DWARFED ]]
+}
+
+# not_judged WHAT: sets DWARFED for what could not be compared with WHAT, in the selected repository.
+not_judged() {
+  note_unreachable
+  DWARFED="it could not be compared with $1: $REPOSITORY_ERROR"
 }
 
 # backup_names HOST: names of all manifests in the open repositories, a line each.

@@ -405,19 +405,23 @@ missing_objects() {
 }
 
 # last_good_samples: samples and name of the newest backup that is as it was written, not suspect and not named by a
-# wrong clock, or 0. Needs find_sound_manifests.
+# wrong clock, or 0 and "-"; behind them the name of a newer one that nobody could judge, or "-". Needs
+# find_sound_manifests.
 last_good_samples() {
-  local name samples copy="$SCRATCH/last-good.json"
+  local name samples unjudged=- status copy="$SCRATCH/last-good.json"
   while IFS= read -r name; do
-    samples=""
+    samples="" status=0
     if [[ $MISDATED == *"\"${name%.json}\""* ]]; then continue; fi
     if [[ -n ${GOOD_SAMPLES["$name"]:-} ]]; then samples=${GOOD_SAMPLES[$name]}
-    elif [[ " ${UNSOUND[*]} " == *" ${name%.json} "* ]]; then continue
-    elif copy_manifest "${name%.json}" "$copy" && check_manifest "${name%.json}" "$copy"; then
-      samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"
+    elif is_one_of "${name%.json}" "${UNJUDGED[@]}"; then status=3
+    elif is_one_of "${name%.json}" "${UNSOUND[@]}"; then continue
+    else
+      judge_manifest "$name" "$copy" || status=$?
+      if (( status == 0 )); then samples="$(good_samples "$M_SAMPLES" "$M_SUSPECT")"; fi
     fi
-    if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s %s\n' "$samples" "${name%.json}"; return 0; fi
+    if (( status == 3 )) && [[ $unjudged == - ]]; then unjudged=${name%.json}; fi
+    if [[ $samples =~ ^[0-9]+$ ]]; then printf '%s %s %s\n' "$samples" "${name%.json}" "$unjudged"; return 0; fi
   done < <(find "$MANIFESTS/" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' \
     -printf '%f\n' 2>/dev/null | sort --reverse)
-  printf '0 \n'
+  printf '0 - %s\n' "$unjudged"
 }

@@ -8,7 +8,8 @@ prune_after_run() {
   plan_prune "$plan"
   { printf '%s\n' "${UNSOUND[@]}"; if is_blocked "$plan"; then flagged_summaries damaged; fi; } | sort --unique |
     sed '/^$/d' >"$SCRATCH/damaged.names"
-  { printf '%s\n' "${UNJUDGED[@]}"; flagged_summaries unread; } | sort --unique >"$SCRATCH/unread.names"
+  note_unread
+  printf '%s\n' "${UNJUDGED[@]}" | sort --unique >"$SCRATCH/unread.names"
   printf 'repository_damaged_backups|repository=%s\t%d\n' "$REPOSITORY" \
     "$(comm -23 "$SCRATCH/damaged.names" "$SCRATCH/unread.names" | wc -l)" >>"$1"
   if is_blocked "$plan"; then
@@ -26,6 +27,14 @@ prune_after_run() {
   fi
   apply_prune "$plan"
   log "prune repository=$REPOSITORY backups=$(wc -l <"$SCRATCH/going.manifests") objects=$(wc -l <"$SCRATCH/going.objects")"
+}
+
+# note_unread: to UNJUDGED the names of those that nobody could judge when read_summaries looked at them.
+note_unread() {
+  local name
+  flagged_summaries unread | while IFS= read -r name; do
+    if ! is_one_of "$name" "${UNJUDGED[@]}"; then UNJUDGED+=("$name"); fi
+  done
 }
 
 # flagged_summaries FLAG: names of the backups whose manifest plan_prune found to be so ("damaged", and of those
@@ -163,7 +172,8 @@ JQ
 # prune_filter: the jq program that judges the backups for plan_prune. Input: what holds_program prints. In a backup's
 # age, the time between two backups counts at most as long as the schedule leaves between two runs: a clock that jumps
 # ahead makes no backup older than one more run would. One that was named by a clock more than an hour ahead of the
-# repository's own is as old as the repository says. What holds a block that the newest backup calls lost stays.
+# repository's own is as old as the repository says. What holds a block that the newest backup calls lost stays; while
+# there is one that nobody could judge, all do, for it may call a block so.
 prune_filter() {
   cat <<'JQ'
   def lines(text): [text | split("\n")[] | select(. != "")];
@@ -187,6 +197,7 @@ prune_filter() {
       $b.at as $at
       | (if .at then .age += ([.at - $at, $pause] | min) else . end) | .at = $at | .ages[$b.name] = .age) | .ages)
         as $ages
+  | any(.[]; .unread) as $unread
   | ([$days, $last, $hourly, $daily, $weekly, $monthly, $yearly] | all(. == null)) as $unlimited
   | ([$good[-$minimum:][].name] | if $minimum == 0 then [] else . end | set) as $floor
   | (if $last then [$good[-$last:][].name] else [] end | set) as $lasts
@@ -202,6 +213,7 @@ prune_filter() {
       elif $lasts[$b.name] then "one of the last \($last)"
       elif $periods[$b.name] then "newest of its period"
       elif $b.suspect and ($b.when > $newest or ($days | not)) then "suspect, kept for inspection"
+      elif $unread then "the manifest of another one could not be judged"
       else null end) as $why
     | {name, $why, $age}] as $judged
   | (any(.[]; .damaged) or length != ([$there[].object | select(startswith("backups/"))] | length)) as $blocked

@@ -32,8 +32,8 @@ find_wounds() {
 # judge_live_blocks INDEX...: what a run would say of the blocks in the data directory, by the manifests of these
 # repositories: SCRATCH/judged.json with damaged, lost and accepted as in a plan of backup, stored (by ULID the entry of
 # what is stored), comparable (of live blocks that are as such an entry says: ULID, object, its size and checksum),
-# checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read are in UNREACHABLE,
-# too. Leaves the first repository selected.
+# checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read, or of which a
+# manifest could not be judged, are in UNREACHABLE, too. Leaves the first repository selected.
 judge_live_blocks() {
   local index misdated="[]" files=() older=() damaged
   NOT_READ=()
@@ -50,6 +50,10 @@ judge_live_blocks() {
     files+=("${SOUND[@]}")
     look_back "$SCRATCH/live-blocks.json" "$SCRATCH/live-blocks.json.ulids"
     older+=("$OLDER")
+    if (( ${#UNJUDGED[@]} > 0 )); then
+      REPOSITORY_ERROR="manifests could not be judged: ${UNJUDGED[*]:0:3}"
+      note_unreachable
+    fi
     damaged="$(damaged_manifests)"
     if [[ $COMMAND == heal ]] && (( damaged > 0 )); then
       NOT_READ+=("$damaged of $(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l) backups in $REPOSITORY")
