@@ -400,3 +400,42 @@ test("a note that is exchanged for a link after the look is not taken for one wi
     has_lines "$BACKUP_PATTERN" behind 2>/dev/null && echo plain; has_lines "$BACKUP_PATTERN" exchanged 2>/dev/null || echo refused`);
   expect(stdout).toBe("plain\nrefused\n");
 });
+
+test("metrics of the server, and notes in plain text, have their form line by line, or are told and not used", () => {
+  data.put("secret", `${NAME} ${NAME}\n`);
+  data.put(
+    "served",
+    `# HELP x y\nprocess_start_time_seconds 1.7e+09\nprometheus_tsdb_blocks_loaded 12\ntoo_large 1e400\nlarger 1e19
+negative -5\nnone NaN\ncode ${code()}\ntimed 5 6\n${code()} 7\n
+prometheus_http_requests_total{code="200",handler="/api/v1/admin/tsdb/delete_series"} 3
+prometheus_http_requests_total{code="200",handler="/api/v1/admin/tsdb/clean_tombstones"} +Inf\n`,
+  );
+  const { stdout, stderr } = data.shell.run(
+    `api() { API_STATUS=200 API_BODY="$PWD/served"; }; mkdir -p told; STATE_DIR="$PWD/told" BACKUP=${NAME}
+    for name in prometheus_tsdb_blocks_loaded too_large larger negative none code timed; do server_metric "$name"; echo; done
+    note_deletions; cat told/deletions
+    printf '%s\\n' "1 1 1 $1 -" >told/deletions; note_deletions; cat told/deletions
+    try() { echo "$1 $(wounds_arguments; echo "\${WOUNDS_ARGUMENTS[2]}") $(take_lines turn told/drill-turn || echo unknown)"; }
+    try none
+    printf '%s\\n' "${NAME} ${NAME}" >told/restored; echo 7 >told/drill-turn
+    try sound
+    spoil() { rm -f told/restored told/drill-turn; "\${@:2}" told/restored; "\${@:2}" told/drill-turn; try "$1"; }
+    spoil pipe mkfifo; spoil folder mkdir; rmdir told/restored told/drill-turn; spoil link ln -s "$PWD/secret"
+    spoil hole truncate --size 1T; write() { printf '%s\\n' "$WORDS" >"$1"; }; WORDS=$1; spoil code write
+    nul() { printf '7\\0\\n' >"$1"; }; spoil nul nul; spoil empty touch`,
+    code(),
+  );
+  expect(stdout.split("\n")).toEqual([
+    "12",
+    ...Array<string>(6).fill(""),
+    `1.7e+09 3 0 ${NAME} -`,
+    `1.7e+09 3 0 ${NAME} -`,
+    "none null ",
+    `sound {"at":"${NAME}","backup":"${NAME}"} 7`,
+    ...["pipe", "folder", "link", "hole", "code", "nul"].map(kind => `${kind} null unknown`),
+    "empty null ",
+    "",
+  ]);
+  expect(stderr.match(/ holds something else than runs write there/g)).toHaveLength(13);
+  expect([executed(), stderr]).toEqual([false, expect.not.stringMatching(CONTROLS)]);
+});

@@ -54,10 +54,9 @@ end_cold() {
 
 # head_max_time: the newest sample of the running server in ms, or nothing if its head is empty.
 head_max_time() {
-  api GET /metrics
-  if [[ $API_STATUS != 200 ]]; then return 0; fi
-  awk '$1 == "prometheus_tsdb_head_max_time" && $2 ~ /^[0-9][0-9.e+]*$/ && $2 > 0 && $2 < 9.2e18 { printf "%.0f", $2;
-    exit }' "$API_BODY"
+  local newest
+  newest="$(server_metric prometheus_tsdb_head_max_time)"
+  if [[ $newest != 0 ]]; then printf '%s' "$newest"; fi
 }
 
 # server_stays_down: ends with 4. The unit has been started; whatever keeps it down, another start will not mend.

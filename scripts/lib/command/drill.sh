@@ -63,7 +63,8 @@ choose_part() {
   if [[ $DRILL_SAMPLE == */* ]]; then turn=$(( ${DRILL_SAMPLE%/*} - 1 ))
   elif [[ -n ${LOCATION:-} ]]; then turn=$(( EPOCHSECONDS / 86400 ))
   else
-    turn="$(grep --extended-regexp --max-count=1 '^[0-9]{1,9}$' "$STATE_DIR/drill-turn" 2>/dev/null)" || turn=0
+    turn="$(take_lines turn "$STATE_DIR/drill-turn" | tail -n 1)" || turn=0
+    turn=$(( 10#${turn:-0} ))
     DRILL_TURN=$(( turn + 1 ))
   fi
   jq --argjson parts "${DRILL_SAMPLE#*/}" \

@@ -90,17 +90,13 @@ JQ
 # wounds_arguments: sets WOUNDS_ARGUMENTS, what the functions of wounds_filter look at beside the manifests, for jq.
 wounds_arguments() {
   local restored=null restores="" deletions='{"deleted":"","cleaned":""}' at backup _ state=${BACKUP_STATE:-$STATE_DIR}
-  if is_note "$state/restored"; then
-    while read -r at backup; do
-      if [[ ! $at =~ $BACKUP_PATTERN || ! $backup =~ $BACKUP_PATTERN ]]; then continue; fi
-      restored="{\"at\":\"$at\",\"backup\":\"$backup\"}"
-      restores+=",$restored"
-    done < <(read_plain "$state/restored")
-  fi
-  if is_note "$state/deletions" && read -r _ _ _ at backup < <(read_plain "$state/deletions") &&
-    [[ ( $at == - || $at =~ $BACKUP_PATTERN ) && ( $backup == - || $backup =~ $BACKUP_PATTERN ) ]]; then
+  { take_lines restored "$state/restored" || true; } | while read -r at backup; do
+    restored="{\"at\":\"$at\",\"backup\":\"$backup\"}"
+    restores+=",$restored"
+  done
+  { take_lines deletions "$state/deletions" || true; } | while read -r _ _ _ at backup; do
     deletions="{\"deleted\":\"${at#-}\",\"cleaned\":\"${backup#-}\"}"
-  fi
+  done
   WOUNDS_ARGUMENTS=(--argjson restored "$restored" --argjson restores "[${restores#,}]" --argjson deletions "$deletions"
     --arg accept "${ACCEPT_LOSS:-}" --argjson misdated "${MISDATED:-[]}"
     --argjson now "${EPOCHSECONDS}000" --argjson range "$BLOCK_RANGE_MS"
@@ -112,12 +108,12 @@ wounds_arguments() {
 # deleted nothing.
 note_deletions() {
   local note="$STATE_DIR/deletions"
-  api GET /metrics
-  if [[ $API_STATUS != 200 ]]; then return 0; fi
-  if [[ ! -s $note ]]; then printf '0 0 0 - -\n' >"$note" || return 0; fi
+  server_metrics >"$SCRATCH/metrics" || return 0
+  take_lines deletions "$note" >"$SCRATCH/deletions" || true
+  if [[ ! -s $SCRATCH/deletions ]]; then printf '0 0 0 - -\n' >"$SCRATCH/deletions"; fi
   awk -v name="$BACKUP" '
     FILENAME == ARGV[1] { split($0, old, " "); next }
-    $1 == "process_start_time_seconds" && $2 ~ /^[0-9][0-9.e+]*$/ { start = $2 }
+    $1 == "process_start_time_seconds" { start = $2 }
     /^prometheus_http_requests_total\{/ && /code="2/ && /\/admin\/tsdb\/delete_series"/ { deletions += $2 }
     /^prometheus_http_requests_total\{/ && /code="2/ && /\/admin\/tsdb\/clean_tombstones"/ { cleanings += $2 }
     END {
@@ -126,7 +122,7 @@ note_deletions() {
       if (cleanings > (same ? old[3] : 0)) old[5] = name
       print (start == "" ? 0 : start), deletions + 0, cleanings + 0, (old[4] == "" ? "-" : old[4]),
         (old[5] == "" ? "-" : old[5])
-    }' "$note" "$API_BODY" >"$note.new" || return 0
+    }' "$SCRATCH/deletions" "$SCRATCH/metrics" >"$note.new" || return 0
   mv -fT -- "$note.new" "$note" || true
 }
 

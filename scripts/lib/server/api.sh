@@ -221,7 +221,14 @@ require_own_server() {
 
 # server_metric NAME: the value of one of the server's own metrics without labels, or nothing.
 server_metric() {
+  { server_metrics || true; } | awk -v name="$1" '$1 == name && !found++ { printf "%.0f", $2 }'
+}
+
+# server_metrics: the lines of the server's own metrics that have their form: a name, perhaps with labels, and a number
+# that is not negative and fits into 63 bits. False if it does not tell.
+server_metrics() {
   api GET /metrics
-  if [[ $API_STATUS != 200 ]]; then return 0; fi
-  awk -v name="$1" '$1 == name && $2 ~ /^[0-9][0-9.e+]*$/ && $2 < 9.2e18 { printf "%.0f", $2; exit }' "$API_BODY"
+  if [[ $API_STATUS != 200 ]]; then return 1; fi
+  awk 'NF == 2 && /^[a-zA-Z_:][a-zA-Z0-9_:]*({.*})? [0-9.e+]+$/ && length($2) < 26 &&
+    $2 ~ /^[0-9]+([.][0-9]+)?(e[+]?[0-9][0-9]?)?$/ && $2 + 0 < 9.2e18' "$API_BODY"
 }

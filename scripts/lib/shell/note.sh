@@ -83,6 +83,31 @@ has_lines() {
   return 1
 }
 
+# line_form KIND: the form of each line of a note in plain text, by kind.
+line_form() {
+  local name='[0-9]{8}T[0-9]{6}Z' number='[0-9][0-9.e+]{0,24}'
+  case "$1" in
+    restored) printf '%s' "$name $name" ;;
+    deletions) printf '%s' "$number $number $number (-|$name) (-|$name)" ;;
+    turn) printf '%s' '[0-9]{1,9}' ;;
+  esac
+}
+
+# take_lines KIND FILE: prints the lines of FILE if each of them has the form of its KIND; nothing if there is no such
+# file. False if it is anything else, which it says.
+take_lines() {
+  local text
+  if [[ ! -e $2 && ! -L $2 ]]; then return 0; fi
+  if is_note "$2" && text="$(read_plain "$2" | tr '\0' '\001')" &&
+    { [[ -z $text ]] || ! grep --quiet --text --invert-match --line-regexp --extended-regexp -- "$(line_form "$1")" \
+      <<<"$text"; }; then
+    if [[ -n $text ]]; then printf '%s\n' "$text"; fi
+    return 0
+  fi
+  warn_of_note "$2"
+  return 1
+}
+
 # take_note KIND FILE [FILTER]: prints the one document that FILE holds, or what jq's FILTER makes of it, in a line, if
 # it has the form of its KIND. False if there is no such file, and if it is anything else, which it says.
 take_note() {
