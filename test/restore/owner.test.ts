@@ -25,6 +25,16 @@ test.each([
     "10001:10001",
   ],
   [
+    "a unit of root's that starts its server as another user: the owner of the data directory",
+    'UNIT_KNOWN=true UNIT_USER=root UNIT_GROUP=root DATA_DIRECTORY="$PWD/data"; mkdir -p data; chown 65534:65534 data;',
+    "65534:65534",
+  ],
+  [
+    "the same before there is a data directory: the unit's",
+    "UNIT_KNOWN=true UNIT_USER=root UNIT_GROUP=root DATA_DIRECTORY=/none",
+    "root:root",
+  ],
+  [
     "no unit: the owner of the data directory, by number",
     'UNIT_KNOWN=false UNIT_USER="" UNIT_GROUP="" DATA_DIRECTORY="$PWD"',
     `${fs.statSync(shell.directory).uid}:${group}`,

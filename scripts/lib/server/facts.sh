@@ -140,10 +140,11 @@ require_no_others() {
 
 # data_owner: "user:group" for restored files: the unit's, else that of the data directory, else the backup user. An
 # owner need not have a name on this host. The group of such a unit is that of the data directory, or has the user's
-# number.
+# number. A unit of root's may start its server as somebody else, an init script for instance: whoever has the data
+# directory is that one, and the server could not delete what is root's.
 data_owner() {
   local group="$UNIT_GROUP"
-  if [[ $UNIT_KNOWN == true ]]; then
+  if [[ $UNIT_KNOWN == true && ( $UNIT_USER != root || ! -d $DATA_DIRECTORY ) ]]; then
     if [[ -z $group && -d $DATA_DIRECTORY ]]; then group="$(stat --format %g -- "$DATA_DIRECTORY")"; fi
     printf '%s:%s' "$UNIT_USER" "${group:-$UNIT_USER}"
   elif [[ -d $DATA_DIRECTORY ]]; then stat --format %u:%g -- "$DATA_DIRECTORY"
