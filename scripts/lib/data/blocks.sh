@@ -92,7 +92,7 @@ copy_listed() {
   limit="$(tail -n 1 -- "$list")"
   sed -i '$d' "$list"
   if [[ ! -s $list ]]; then return 0; fi
-  if as_owner tar --create --directory "$directory" --no-recursion --format=gnu --files-from - \
+  if as_owner tar --create --directory "$directory" --no-recursion --format=gnu --verbatim-files-from --files-from - \
     2>/dev/null <"$list" | head --bytes "$limit" |
     tar --extract --directory "$copies" --no-same-owner --no-same-permissions 2>/dev/null; then return 0; fi
   # One of them at least has changed, has gone, or the disk does not give it.

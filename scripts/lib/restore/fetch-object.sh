@@ -117,8 +117,8 @@ read_from_path() {
   fi
   sums_of "$bytes" "$file" >"$base.sum" 2>"$base.hash.words" &
   hasher=$!
-  as_backup_user dd if="$file" "${READ_NOW[@]}" count="$(( bytes + 1 ))" 2>"$base.read.words" | { "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"; } ||
-    read=$?
+  as_backup_user dd if="$file" "${READ_NOW[@]}" count="$(( bytes + 1 ))" 2>"$base.read.words" |
+    { "$@" 2>"$base.words" || printf '%d' $? >"$base.failed"; } || read=$?
   wait "$hasher" || hashed=$?
   if (( hashed != 0 )); then said "$base.hash.words" "openssl ended with $hashed" >"$base.error"
   # What is not read to its end by COMMAND, which then has failed, breaks the pipe.
