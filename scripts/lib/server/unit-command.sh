@@ -59,9 +59,9 @@ unit_bus_property() {
   busctl get-property org.freedesktop.systemd1 "$path" org.freedesktop.systemd1.Service "$1" 2>/dev/null || true
 }
 
-# command_words UNIT: the words of its first command, variables as they are written, a line break in front of each;
+# words_of_command UNIT: the words of its first command, variables as they are written, a line break in front of each;
 # nothing if systemd does not tell.
-command_words() {
+words_of_command() {
   local PROMETHEUS_UNIT="$1" BUS_WORDS
   read_bus_words "$(unit_bus_property ExecStart)"
   # The number of commands, the program, and the number of words, which are next.

@@ -157,11 +157,11 @@ put_drop_in() {
     "$4" "$3" >"$WORK/drop-in"
   KEPT_FILES+=("$2")
   if is_installed "$WORK/drop-in" root:root 0644 "$2" && [[ -v STATE_FILES[$2] ]]; then return 0; fi
-  if [[ ! -e $2 ]]; then before="$(command_words "$1")"; fi
+  if [[ ! -e $2 ]]; then before="$(words_of_command "$1")"; fi
   put_file "$WORK/drop-in" root:root 0644 "$2"
   reload_units
   # Its files were read by us, who may read them otherwise than systemd; the server must not be started so.
-  if [[ "$(command_words "$1")"$'\n' != *"$before"$'\n'* ]]; then
+  if [[ "$(words_of_command "$1")"$'\n' != *"$before"$'\n'* ]]; then
     die "$EXIT_REFUSED" "systemd reads the ExecStart= of $1 otherwise than it is written in its files; nothing was changed. See: systemctl cat $1. Add the flag there yourself ($4)"
   fi
   # Another drop-in may sort after ours and win.
