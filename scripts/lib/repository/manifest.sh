@@ -254,12 +254,12 @@ find_sound_manifests() {
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' \
     -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names
   if (( ${#names[@]} == 0 )); then return 0; fi
-  if [[ -f $notes ]]; then
+  if is_note "$notes"; then
     while read -r sum name samples; do
       if [[ $samples =~ ^([0-9]+|-)$ ]]; then
         known["$sum $name"]=$samples
       fi
-    done <"$notes"
+    done < <(read_plain "$notes")
   fi
   files=("${names[@]/#/"$MANIFESTS/"}")
   manifest_sums "${files[@]}"
@@ -306,13 +306,13 @@ read_refused() {
   declare -gA REFUSED=()
   REFUSED_OF="$REPOSITORY.$REPOSITORY_HOST"
   printf -v REFUSED_NOTES '%s/cache/refused/%s.%s.%(%Y%m%d)T' "$STATE_DIR" "$REPOSITORY" "$REPOSITORY_HOST" -1
-  if [[ ! -f $REFUSED_NOTES ]]; then return 0; fi
+  if ! is_note "$REFUSED_NOTES"; then return 0; fi
   while read -r version sum name words; do
     if [[ $version == "$TOOL_VERSION" && $sum =~ ^[0-9a-f]{64}$ && $name =~ ^[0-9TZ]{16}\.json$ &&
       $words =~ ^[12]\ . ]]; then
       REFUSED["$sum $name"]=$words
     fi
-  done <"$REFUSED_NOTES"
+  done < <(read_plain "$REFUSED_NOTES")
 }
 
 # note_refused NAME STATUS: that check_manifest gave STATUS for the manifest in that file, with REPOSITORY_ERROR, if its

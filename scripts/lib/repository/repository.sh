@@ -92,6 +92,10 @@ repository_read() {
     : >"$2" && truncate --size "$(( MANIFEST_LIMIT_BYTES + 1 ))" -- "$2"
     return $?
   fi
+  if (( wanted > NOTE_BYTES && wanted > MANIFEST_LIMIT_BYTES )); then
+    REPOSITORY_ERROR="$1 has $wanted bytes, which is more than anything has that is read whole"
+    return 1
+  fi
   for try in 1 2 3; do
     repository_get "$1" "$(( wanted + 1 ))" >"$2" || return 1
     got="$(stat --format %s -- "$2")" || return 1
