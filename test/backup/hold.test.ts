@@ -105,6 +105,19 @@ test("every way to fail is there too: a folder that cannot be made, wrong settin
   });
 });
 
+test("a file system that gets full lets go of what was held in the same call, and waits for no lock of its own", () => {
+  const program = at("full.sh");
+  const text = fs.readFileSync(shell.program, "utf8");
+  fs.writeFileSync(program, text.replace(/^readonly HOLD_FREE_PERCENT=10$/m, "readonly HOLD_FREE_PERCENT=101"));
+  const { code, stderr } = hold(program);
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(/^\S+Z hold blocks=1\n\S+Z hold let_go=1 free_percent=\d+\n$/),
+  ]);
+  expect(fs.existsSync(at(HELD))).toBe(false);
+  expect(fs.readdirSync(at("data"))).toEqual([NEW_BLOCK, MERGED_BLOCK]);
+});
+
 test("words behind it and --help are the whole command's", () => {
   expect(hold(shell.program, "--help")).toMatchObject({ code: 0, stdout: expect.stringContaining("hold") as string });
   expect(hold(shell.program, "now")).toMatchObject({

@@ -12,7 +12,7 @@ export interface Called {
 }
 
 const PRELUDE =
-  'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
+  'source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d -p "${PROGRAM%/*}")"; MANIFEST="$SCRATCH/manifest.json"; SELECTED="$SCRATCH/selected.json"\n';
 
 /** A directory of its own with the joined host command in it. */
 export class Shell {

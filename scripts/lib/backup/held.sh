@@ -50,7 +50,15 @@ hold_failed() {
 }
 
 # lock_hold: hold and the end of a run change the same folder and note. False if the other one does not end.
-lock_hold() { { exec {HOLD_FD}>>"$STATE_DIR/hold.lock"; } 2>/dev/null && flock --timeout 60 "$HOLD_FD"; }
+lock_hold() {
+  # A second descriptor would wait for the first.
+  if [[ -n ${HOLD_FD:-} ]]; then return 0; fi
+  { exec {HOLD_FD}>>"$STATE_DIR/hold.lock"; } 2>/dev/null || return 1
+  if flock --timeout 60 "$HOLD_FD"; then return 0; fi
+  exec {HOLD_FD}>&-
+  HOLD_FD=""
+  return 1
+}
 
 # require_hold_lock: the same, or the end with 10.
 require_hold_lock() {

@@ -45,4 +45,5 @@ finish_hold() {
     warn "$STATE_DIR/hold cannot be written; blocks that are stored will be held once more"
   fi
   exec {HOLD_FD}>&-
+  HOLD_FD=""
 }
