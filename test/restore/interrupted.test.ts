@@ -87,6 +87,17 @@ test("TERM and a hang-up say it too, an end of its own does not", () => {
   expect(shell.run("COMMAND=prune; exit 12")).toMatchObject({ code: 12, stderr: "" });
 });
 
+test("a second one, just as the first is being answered, keeps nothing from being taken back", () => {
+  // Each call of trap is a moment at which it could come.
+  const again = `
+    hook() { kill -INT $$; echo "taken back after $1"; }
+    CLEANUP_HOOKS=(hook) COMMAND=prune
+    trap() { builtin trap "$@"; kill -INT $$; }
+    kill -INT $$; sleep 9`;
+  const words = "prometheus-backup: interrupted. Nothing was removed.\n";
+  expect(shell.run(again)).toEqual({ code: 130, stdout: "taken back after 130\n", stderr: words });
+});
+
 /** The end of a plan, with what is typed at its question. */
 const typed = (answers: string) =>
   shell.run(

@@ -7,20 +7,26 @@ begin() {
   declare -gA METRICS=()
   trap 'report_bug "$?" "$LINENO"' ERR
   trap 'finish "$?"' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  trap 'end_by_signal 129' HUP
+  trap 'end_by_signal 130' INT
+  trap 'end_by_signal 143' TERM
   # Whoever reads our output may stop before its end, as head does: writing fails then, and nothing else.
   trap : PIPE
   # Where the backup user may not be, such as the home of whoever called sudo, find fails.
   if [[ ! -r . || ! -x . ]]; then cd /; fi
 }
 
+# end_by_signal STATUS: a second one, while the first is answered, changes nothing: it would cut off what takes back.
+end_by_signal() {
+  trap '' HUP INT TERM
+  exit "$1"
+}
+
 # finish STATUS: stops children, runs the hooks newest first, removes what this run made, exits with STATUS.
 finish() {
   local status=$1 child index
-  trap - ERR EXIT
   trap '' HUP INT TERM
+  trap - ERR EXIT
   set +e
   PHASED=false PHASE_NAME=""
   end_progress
