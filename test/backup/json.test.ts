@@ -190,7 +190,7 @@ test("verify: what is damaged, and a repository that cannot be read", () => {
 test("prune says for people why a backup stays, in units, and asks nobody for programs", () => {
   const { stdout } = data.call("prune --dry-run");
   expect(stdout).toMatch(
-    /^local: 1 backup stays, 1 go, and \d+ objects \(\d+ kB\) that no kept backup names\n {2}\+ \S+ {2}stays: one of the newest 1\n {2}- \S+ {2}0 days old, no rule keeps it\n/,
+    /^local: 1 backup stays, 1 goes, and \d+ objects? \(\d+ kB\) that no kept backup names\n {2}\+ \S+ {2}stays: one of the newest 1\n {2}- \S+ {2}0 days old, no rule keeps it\n/,
   );
   expect(data.call("prune --json")).toMatchObject({
     code: 2,

@@ -28,6 +28,7 @@ const LINES: [line: string, words: string][] = [
   ["plan repository=local new=0 pooled=4 covered=0 heads=0 bytes=0", "  local: 0 new and 4 known blocks; 0 B to pack"],
   ["stored repository=local blocks=5 sent=38000 seconds=2", "  local: stored, 38.0 kB sent, 2 s"],
   ["prune repository=local backups=2 objects=31", "  local: retention removes 2 backups, 31 objects"],
+  ["prune repository=local backups=1 objects=1", "  local: retention removes 1 backup, 1 object"],
   [
     "done backup=20261130T180035Z newest_sample=2026-11-30T18:00:35Z seconds=9",
     "Done: backup 20261130T180035Z, up to 2026-11-30 18:00:35Z, 9 s",

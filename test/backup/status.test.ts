@@ -252,7 +252,7 @@ describe("check ends at a person", () => {
     expect(rows).toEqual([
       expect.stringMatching(/^ {2}✔ schedule {8}"0 2 \* \* \*", cron runs, next in .+$/),
       "  ✔ metrics         Prometheus has those of the last run, 7 h 30 min ago",
-      "  ✔ alerts          1 rules loaded, Alertmanager answers (127.0.0.1:9)",
+      "  ✔ alerts          1 rule loaded, Alertmanager answers (127.0.0.1:9)",
       "  ✔ last run        good, 7 h 30 min ago",
       "  ✔ last drill      good, 3 d ago",
     ]);
@@ -274,13 +274,13 @@ describe("check ends at a person", () => {
       "no Alertmanager that answers",
       server(answers()) + "alertmanager_answers() { false; }\n",
       3,
-      "  ✘ alerts          1 rules loaded, but no Alertmanager answers (127.0.0.1:9): nobody will be told; ",
+      "  ✘ alerts          1 rule loaded, but no Alertmanager answers (127.0.0.1:9): nobody will be told; ",
     ],
     [
       "no Alertmanager",
       server(answers({ "/api/v1/alertmanagers": { activeAlertmanagers: [] } })),
       3,
-      "  ✘ alerts          1 rules loaded, but no Alertmanager is configured: nobody will be told; ",
+      "  ✘ alerts          1 rule loaded, but no Alertmanager is configured: nobody will be told; ",
     ],
     [
       "old metrics",

@@ -64,7 +64,7 @@ describe("F1: no ready Prometheus answers", () => {
     await site.configure({ PROMETHEUS_URL: silent.url, API_TIMEOUT_SECONDS: "2" });
     await expectHarmless(
       4,
-      new RegExp(`does not answer \\(Operation timed out after \\d+ milliseconds.*, 1 tries\\); ${age}`),
+      new RegExp(`does not answer \\(Operation timed out after \\d+ milliseconds.*, 1 try\\); ${age}`),
     );
   });
 

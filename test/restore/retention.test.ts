@@ -51,7 +51,7 @@ test.each([
     "one of three, of which retention deletes one",
     1,
     "RETENTION_TIME=30h",
-    failed("1 blocks, the backup has 3, of which its retention deletes 1"),
+    failed("1 block, the backup has 3, of which its retention deletes 1"),
   ],
   [
     "one of three, of which retention by size deletes two",

@@ -104,7 +104,7 @@ check_alerts() {
     '.activeAlertmanagers[].url | strings | select(test("\\Ahttps?://[A-Za-z0-9._~:/%@\\[\\]-]{1,500}\\z"))' |
     mapfile -t urls || true
   if (( ${#urls[@]} == 0 )); then
-    die "$EXIT_CONFIGURATION" "$loaded rules loaded, but no Alertmanager is configured: nobody will be told" \
+    die "$EXIT_CONFIGURATION" "$(count_text "$loaded" rule) loaded, but no Alertmanager is configured: nobody will be told" \
       "name one under alerting: in the configuration of Prometheus"
   fi
   for url in "${urls[@]}"; do
@@ -113,10 +113,10 @@ check_alerts() {
   done
   if (( ${#answering[@]} == 0 )); then
     die "$EXIT_CONFIGURATION" \
-      "$loaded rules loaded, but no Alertmanager answers ($(printf '%s\n' "${urls[@]}" | sed 's#^[a-z]*://##; s#/.*##; s#.*@##' | paste --serial --delimiters ' ')): nobody will be told" \
+      "$(count_text "$loaded" rule) loaded, but no Alertmanager answers ($(printf '%s\n' "${urls[@]}" | sed 's#^[a-z]*://##; s#/.*##; s#.*@##' | paste --serial --delimiters ' ')): nobody will be told" \
       "look at that Alertmanager, and at alerting: in the configuration of Prometheus"
   fi
-  printf '%d rules loaded, Alertmanager answers (%s)' "$loaded" "$(join_words ', ' "${answering[@]}")"
+  printf '%s loaded, Alertmanager answers (%s)' "$(count_text "$loaded" rule)" "$(join_words ', ' "${answering[@]}")"
 }
 
 # alertmanager_answers URL: whether somebody is there. Who asks for credentials is there, too; the server has them, and

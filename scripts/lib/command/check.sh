@@ -149,7 +149,7 @@ check_data_directory() {
   need_server
   require_data_directory
   check_live_blocks
-  printf '%s, %s blocks' "$DATA_DIRECTORY" "$(wc -l <"$SCRATCH/live-blocks.json.ulids")"
+  printf '%s, %s' "$DATA_DIRECTORY" "$(blocks_text "$(wc -l <"$SCRATCH/live-blocks.json.ulids")")"
 }
 
 # check_live_blocks: ends with 9 if a run would call a block damaged or lost, by the manifests that are on this host.

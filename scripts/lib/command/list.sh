@@ -86,7 +86,7 @@ say_unread() {
     return 0
   fi
   if (( $1 > ${#UNREAD[@]} )); then holds=", without any of $2"; fi
-  say "Nobody knows what backups exist: $(( $1 - ${#UNREAD[@]} )) of $1 repositories could be read (above)$holds." \
+  say "Nobody knows what backups exist: $(( $1 - ${#UNREAD[@]} )) of $(count_text "$1" repository repositories) could be read (above)$holds." \
     "Next: $next"
 }
 
@@ -140,13 +140,10 @@ AWK
 
 # list_table: the jq program for people: one row a backup, tab between columns.
 list_table() {
+  words_program
   cat <<'JQ'
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
-    else "\(. / 1e3 | round) kB" end;
   def age: if . < 7200 then "\(. / 60 | floor) min" elif . < 172800 then "\(. / 3600 | floor) h"
     else "\(. / 86400 | floor) d" end;
-  def blocks($kind): "\(.) \($kind)block\(if . == 1 then "" else "s" end)";
-  def objects: "\(.) object\(if . == 1 then "" else "s" end)";
   def day: if . then .[5:10] + " " + .[11:16] else "?" end;
   ["BACKUP", "AGE", "SIZE", "SENT", "BLOCKS", "COVERS (UTC)", "WHERE", "STATE"],
   (sort_by(.name, .repository) | reverse[] | [
@@ -156,13 +153,13 @@ list_table() {
     ([(if .newer then "NEWER than this version, which cannot read it" elif .unread
       then "NOT READ: a program of this host failed" elif .damaged
       then "DAMAGED: the manifest cannot be read" elif .complete then "complete" else
-        (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | objects)" else empty end),
+        (if (.damagedObjects // 0) > 0 then "DAMAGED: \(.damagedObjects | counted("object"))" else empty end),
         (if (.missingObjects // 0) > 0
-          then "INCOMPLETE: \(.missingObjects | objects) \(if .missingObjects == 1 then "is" else "are" end) missing"
+          then "INCOMPLETE: \(.missingObjects | counted("object")) \(if .missingObjects == 1 then "is" else "are" end) missing"
             else empty end) end),
       (if .suspect then "SUSPECT: " + .suspectReason else empty end),
-      (if (.lacks // 0) > 0 then "lacks \(.lacks | blocks("damaged "))" else empty end),
-        (if (.lost // 0) > 0 then "\(.lost | blocks("")) lost" else empty end),
+      (if (.lacks // 0) > 0 then "lacks \(.lacks | counted("damaged block"))" else empty end),
+        (if (.lost // 0) > 0 then "\(.lost | counted("block")) lost" else empty end),
       (if .pinned then "pinned" else empty end), (if .note then "note: \(.note)" else empty end)] | join(", "))
   ]) | @tsv
 JQ

@@ -72,15 +72,13 @@ pruned_json() {
 
 # print_prune PLAN: what stays and what goes, and why, for people.
 print_prune() {
-  jq --raw-output --arg repository "$REPOSITORY" 'objects |
-    def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
-      else "\(. / 1e3 | round) kB" end;
-    "\($repository): \(.keep | length | if . == 1 then "1 backup stays" else "\(.) backups stay" end), \(.remove | length) go, and \(.objects | length) objects (\([.objects[].bytes] | add // 0 | size)) that no kept backup names",
+  jq --raw-output --arg repository "$REPOSITORY" "$(words_program)"' objects |
+    "\($repository): \(.keep | length | "\(counted("backup")) stay\(if . == 1 then "s" else "" end)"), \(.remove | length) go\(if (.remove | length) == 1 then "es" else "" end), and \(.objects | length | counted("object")) (\([.objects[].bytes] | add // 0 | size)) that no kept backup names",
     (.keep | reverse | .[:20][] | "  + \(.name)  stays: \(.why)"),
-    (if (.keep | length) > 20 then "  + and \((.keep | length) - 20) older ones" else empty end),
-    (.remove[] | "  - \(.name)  \(.ageDays) days old, no rule keeps it"),
+    (if (.keep | length) > 20 then "  + and \((.keep | length) - 20 | counted("older one"))" else empty end),
+    (.remove[] | "  - \(.name)  \(.ageDays | counted("day")) old, no rule keeps it"),
     (.objects[:20][] | "  - \(.object)  \(.bytes | size)"),
-    (if (.objects | length) > 20 then "  - and \((.objects | length) - 20) objects more" else empty end),
+    (if (.objects | length) > 20 then "  - and \((.objects | length) - 20 | counted("object")) more" else empty end),
     (if .blocked then "  ! a manifest cannot be read, so no object is removed: nobody knows what it needs. Run: prometheus-backup.sh verify" else empty end)' "$1" >"$SCRATCH/result"
   print_rows "$SCRATCH/result"
 }

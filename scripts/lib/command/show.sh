@@ -56,9 +56,8 @@ state_in_repository() {
 
 # show_text: the jq program for people.
 show_text() {
+  words_program
   cat <<'JQ'
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
-    else "\(. / 1e3 | round) kB" end;
   def ms: [[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate;
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
@@ -66,14 +65,14 @@ show_text() {
   (.suspect | values | "  suspect    SUSPECT: \(.)"),
   (.note | values | "  note       \(.)"),
   "  server     Prometheus \(.prometheus.version), retention \(.prometheus.retentionTime), data in \(.prometheus.dataDirectory)",
-  "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length) gap\(if (.coverage.gaps | length) == 1 then "" else "s" end)" end)",
+  "  covers     \(.coverage.oldestSample) … \(.coverage.newestSample), \(if .coverage.gaps == [] then "no gaps" else "\(.coverage.gaps | length | counted("gap"))" end)",
   (.coverage.gaps[] | "             gap \(.from) … \(.to)"),
   (.coverage.notCovered[] | "  misses     \(.)"),
   (.lost[]? | "  lost       block \(.ulid), \(.minTime | ms) … \(.maxTime | ms): gone from the server\(if .backup then ", held by backup \(.backup)" else "" end)"),
   (.coverage.future[]? | "  future     \(if .ulid then "block \(.ulid)" else "the WAL" end) holds samples up to \(.newestSample) ms"),
-  "  holds      \(.totals.blocks) blocks, \(.totals.samples) samples, \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
+  "  holds      \(.totals.blocks | counted("block")), \(.totals.samples | counted("sample")), \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
   (if has("lastDrill") then "  drilled    \(if .lastDrill then "\(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "never before this backup" end)" else empty end),
-  (if .covered != [] then "  replaced   \(.covered | length) compacted block\(if (.covered | length) == 1 then " is" else "s are" end) stored as the blocks they were made from" else empty end), "",
-  (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones) tombstones" else "" end)")
+  (if .covered != [] then "  replaced   \(.covered | length | counted("compacted block")) \(if (.covered | length) == 1 then "is" else "are" end) stored as the blocks they were made from" else empty end), "",
+  (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones | counted("tombstone"))" else "" end)")
 JQ
 }

@@ -78,12 +78,11 @@ JQ
 # status_text: the jq program for people.
 status_text() {
   duration_filter
+  words_program
   cat <<'JQ'
   def ago: if . == null then "never, as far as this host knows"
     else "\(sub("T"; " ") | sub("Z$"; " UTC")), \(now - fromdate | duration) ago" end;
   def ahead: "\(sub("T"; " ") | sub("Z$"; " UTC")), in \(fromdate - now | duration)";
-  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
-    else "\(. / 1e3 | round) kB" end;
   .metrics as $m
   | "\(.host)\(if .environment == "" then "" else " (\(.environment))" end): \(if .protected then "PROTECTED" else "NOT PROTECTED" end): \(.verdict)",
   "  last good   \(.lastSuccess | ago)",
@@ -91,7 +90,7 @@ status_text() {
   "  next run    \(.nextRun | if . then ahead else "not known to this host" end)",
   "  good drill  \(.lastDrill | ago)\(if .nextDrill then "; the next: \(.nextDrill | ahead)" elif .drillIntervalSeconds then "" else "; none is scheduled" end)",
   "  good verify \(.lastVerify | ago)",
-  (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups) backup\(if .backups == 1 then "" else "s" end), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)\(if .error then "; DOES NOT ANSWER: \(.error)" else "" end)"),
+  (.repositories[] | "  \(.name | . + " " * ([11 - length, 0] | max)) \(if .lookedAt then "\(.backups | counted("backup")), \(.sizeBytes | size), newest \(.newest // "none") (looked at \(now - (.lookedAt | fromdate) | duration) ago)" else "not looked at yet" end)\(if (.lastExitCode // 0) != 0 then "; the last run failed there with \(.lastExitCode), the last good one was \(.lastSuccess | ago)" else "" end)\(if .error then "; DOES NOT ANSWER: \(.error)" else "" end)"),
   (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
     (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
     (if .damaged + .lost == [] then empty

@@ -28,9 +28,7 @@ damaged_objects() {
 # objects in local"), "" if nothing does.
 describe_flaws() {
   BACKUP_FLAWS=""
-  if (( $3 > 0 )); then BACKUP_FLAWS="DAMAGED: $(objects_text "$3") in $1"; fi
-  if (( $2 > 0 )); then BACKUP_FLAWS+="${BACKUP_FLAWS:+, }INCOMPLETE: $(objects_text "$2") missing in $1"; fi
+  if (( $3 > 0 )); then BACKUP_FLAWS="DAMAGED: $(count_text "$3" object) in $1"; fi
+  if (( $2 > 0 )); then BACKUP_FLAWS+="${BACKUP_FLAWS:+, }INCOMPLETE: $(count_text "$2" object) missing in $1"; fi
 }
 
-# objects_text N: "1 object", "3 objects".
-objects_text() { if (( $1 == 1 )); then printf '1 object'; else printf '%d objects' "$1"; fi; }

@@ -209,7 +209,7 @@ prune_filter() {
       elif $pins[$b.name] then "pinned"
       elif holds_lost then "holds a block that the server has lost"
       elif $floor[$b.name] then "one of the newest \($minimum)"
-      elif $days and $age <= $days * 86400 then "younger than \($days) days"
+      elif $days and $age <= $days * 86400 then "younger than \($days) day\(if $days == 1 then "" else "s" end)"
       elif $lasts[$b.name] then "one of the last \($last)"
       elif $periods[$b.name] then "newest of its period"
       elif $b.suspect and ($b.when > $newest or ($days | not)) then "suspect, kept for inspection"

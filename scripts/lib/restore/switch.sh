@@ -138,10 +138,10 @@ check_restored() {
     warn "the server does not show prometheus_tsdb_blocks_loaded at /metrics, so its blocks were not counted"
   elif (( loaded > expected || loaded < expected - lost )); then
     switch_failed "$EXIT_VERIFICATION" \
-      "the server has loaded $loaded blocks, the backup has $expected$(if (( lost > 0 )); then printf ', of which its retention deletes %d' "$lost"; fi)" \
+      "the server has loaded $(blocks_text "$loaded"), the backup has $expected$(if (( lost > 0 )); then printf ', of which its retention deletes %d' "$lost"; fi)" \
       "look at: journalctl -u $PROMETHEUS_UNIT"
   elif (( loaded != expected )); then
-    warn "the server has loaded $loaded of $expected blocks (its retention was allowed to delete some)"
+    warn "the server has loaded $loaded of $(blocks_text "$expected") (its retention was allowed to delete some)"
   fi
   check_series
   # The newest come first, and retention begins with the oldest.

@@ -64,7 +64,7 @@ require_server() {
   done
   if [[ -n $FAULT ]]; then server_fault "$FAULT" "${REMEDY,}"; fi
   if [[ $API_STATUS == 000 ]]; then
-    server_fault "does not answer ($API_ERROR, $try tries)" "look at: systemctl status $PROMETHEUS_UNIT"
+    server_fault "does not answer ($API_ERROR, $(count_text "$try" try tries))" "look at: systemctl status $PROMETHEUS_UNIT"
   fi
   if [[ $API_STATUS == 503 ]]; then
     server_fault "is not ready, probably still replaying its WAL" "wait, or look at: journalctl -u $PROMETHEUS_UNIT"

@@ -42,15 +42,15 @@ log_in_words() {
     start) word="Backup ${facts[backup]:-} of $HOST_NAME, source ${facts[source]:-}, to ${facts[repositories]//,/, }" ;;
     wait) word="  waiting for the server to be ready" ;;
     snapshot) word="  snapshot made in ${facts[seconds]:-0} s" ;;
-    companions) word="  configuration: ${facts[masked]:-0} secrets masked; left-out.txt in the backup names what is missing" ;;
+    companions) word="  configuration: $(count_text "${facts[masked]:-0}" secret) masked; left-out.txt in the backup names what is missing" ;;
     blocks) word="  the server has $(blocks_text "${facts[count]:-0}"), $(human_bytes "${facts[bytes]:-0}")" ;;
     plan)
-      word="  ${facts[repository]:-}: ${facts[new]:-0} new and ${facts[pooled]:-0} known blocks"
+      word="  ${facts[repository]:-}: ${facts[new]:-0} new and $(count_text "${facts[pooled]:-0}" "known block")"
       if [[ ${facts[covered]:-0} != 0 ]]; then word+=", ${facts[covered]} covered by what they were merged from"; fi
       if [[ ${facts[heads]:-0} != 0 ]]; then word+=", and the head"; fi
       word+="; $(human_bytes "${facts[bytes]:-0}") to pack" ;;
     stored) word="  ${facts[repository]:-}: stored, $(human_bytes "${facts[sent]:-0}") sent, ${facts[seconds]:-0} s" ;;
-    prune) word="  ${facts[repository]:-}: retention removes ${facts[backups]:-0} backups, ${facts[objects]:-0} objects" ;;
+    prune) word="  ${facts[repository]:-}: retention removes $(count_text "${facts[backups]:-0}" backup), $(count_text "${facts[objects]:-0}" object)" ;;
     done) word="Done: backup ${facts[backup]:-}, up to ${facts[newest_sample]/T/ }, ${facts[seconds]:-0} s" ;;
     failed) word="Failed: backup ${facts[backup]:-}, exit code ${facts[exit_code]:-1}, ${facts[seconds]:-0} s" ;;
     *) return 1 ;;

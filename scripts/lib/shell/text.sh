@@ -58,8 +58,19 @@ sum() {
   printf '%d' "$total"
 }
 
-# blocks_text N: "1 block", "24 blocks".
-blocks_text() { if (( $1 == 1 )); then printf '1 block'; else printf '%d blocks' "$1"; fi; }
+# count_text N WORD [WORDS]: "1 object", "24 objects"; WORDS where the plural is no WORD with an s.
+count_text() { if (( $1 == 1 )); then printf '1 %s' "$2"; else printf '%d %s' "$1" "${3:-$2s}"; fi; }
+
+blocks_text() { count_text "$1" block; }
+
+# words_program: the same for jq programs, and bytes as people read them.
+words_program() {
+  cat <<'JQ'
+  def size: if . >= 1e9 then "\(. / 1e8 | round / 10) GB" elif . >= 1e6 then "\(. / 1e5 | round / 10) MB"
+    else "\(. / 1e3 | round) kB" end;
+  def counted($word): "\(.) \($word)\(if . == 1 then "" else "s" end)";
+JQ
+}
 
 # seconds_text MILLISECONDS / elapsed_text SINCE: "1.4 s" / the time since an EPOCHREALTIME.
 seconds_text() { printf '%d.%d s' $(( $1 / 1000 )) $(( $1 % 1000 / 100 )); }
