@@ -132,7 +132,7 @@ test.each([
 
 test("a unit with several names goes by the one that kernel and journal have", () => {
   const systemctl = "systemctl() { printf '%s\\n' Id=metrics.service LoadState=loaded ActiveState=active User=root; };";
-  expect(shell.print(`${systemctl} PROMETHEUS_UNIT=prometheus.service; read_unit_properties; echo $PROMETHEUS_UNIT`)).toBe(
-    "metrics.service",
-  );
+  expect(
+    shell.print(`${systemctl} PROMETHEUS_UNIT=prometheus.service; read_unit_properties; echo $PROMETHEUS_UNIT`),
+  ).toBe("metrics.service");
 });
