@@ -216,13 +216,13 @@ slowTest("one that has vanished from the remote since it was listed does not sto
 });
 
 // Of the fetch of one object alone; each is what a kernel without memory does to a program.
-const KILLED = ["zstd --decompress", "tar --extract", "cat --", "openssl dgst"];
+const KILLED = ["zstd --decompress", "tar --extract", "dd if=", "openssl dgst"];
 test.each(variants(KILLED.slice(0, 1), KILLED.slice(1)))(
   "an object on which '%s' was killed is neither damaged nor noted as such",
   program => {
     const killing = `unpack_batch() { return 1; }
-      as_owner() { if [[ $* == "${program}"* ]]; then cat >/dev/null; kill -KILL $BASHPID; else "$@"; fi; }
-      as_backup_user() { if [[ $* == "${program}"* ]]; then kill -KILL $BASHPID; else "$@"; fi; }`;
+      as_owner() { if [[ $* == *"${program}"* ]]; then cat >/dev/null; kill -KILL $BASHPID; else "$@"; fi; }
+      as_backup_user() { if [[ $* == *"${program}"* ]]; then kill -KILL $BASHPID; else "$@"; fi; }`;
     const { code, stderr } = fetchAll([pack("A")], `PARALLEL=1; ${killing}`);
     expect([code, stderr.match(/damaged|missing/g)]).toEqual([8, null]);
     expect(stderr).toContain(object("A"));
