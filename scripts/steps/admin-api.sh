@@ -172,7 +172,7 @@ step_remove() {
 
 # runs_with_our_flag UNIT: false after an interrupted removal, which needs no second restart.
 runs_with_our_flag() {
-  tr '\0' '\n' <"/proc/$(unit_property "$1" MainPID)/cmdline" | grep -qxF -e "$ADMIN_FLAG"
+  tr '\0' '\n' <"/proc/$(unit_property "$1" MainPID)/cmdline" | grep -xF -e "$ADMIN_FLAG" >/dev/null
 }
 
 if [[ "${BASH_SOURCE[0]:-$0}" == "$0" ]]; then main "$@"; fi

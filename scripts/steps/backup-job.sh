@@ -264,7 +264,7 @@ await_timers() {
 
 # look_for_second_entry: hosts set up by hand have the job in root's crontab, which would now run ours as root.
 look_for_second_entry() {
-  if crontab -u root -l 2>/dev/null | grep -v '^[[:space:]]*#' | grep -qF prometheus-backup.sh; then
+  if crontab -u root -l 2>/dev/null | grep -v '^[[:space:]]*#' | grep -F prometheus-backup.sh >/dev/null; then
     warn "root's crontab on this host calls prometheus-backup.sh, too. Take that line out: sudo crontab -e"
   fi
 }

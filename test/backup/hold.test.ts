@@ -43,7 +43,8 @@ beforeEach(() => {
     fs.writeFileSync(at(`data/${ulid}/index`), "index");
     fs.writeFileSync(
       at(`data/${ulid}/meta.json`),
-      `{\n\t"compaction": {\n\t\t"level": ${level},\n\t\t"sources": []\n\t}\n}`,
+      // More than fits into a pipe, behind what is looked for.
+      `{\n\t"compaction": {\n\t\t"level": ${level},\n\t\t"sources": []\n\t}\n}${"\n".repeat(300_000)}`,
     );
   }
 });

@@ -13,6 +13,8 @@ test.each([
   ["if [[ $a -gt 1 ]]; then", "-eq and the like"],
   ["let n=$x", "let"],
   ['awk "{ print $1 + $more }"', "awk program"],
+  ["if names | grep --line-regexp --quiet x; then", "first hit"],
+  ["names | grep -xqF x", "first hit"],
   ['if ! systemctl --quiet restart -- "$UNIT"; then', "sixth start"],
 ])("%s", (line, why) => {
   expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([
@@ -30,6 +32,7 @@ test("a function that counts with what it has read has looked at its form", () =
 test("what only looks like it is let through", () => {
   const good = [
     "# eval",
+    "[[ -n $a ]] || grep --quiet x file",
     'systemctl stop -- "$UNIT"',
     'unset "$name"',
     'printf -v now "%(%s)T" -1',

@@ -26,6 +26,10 @@ const FORBIDDEN: [RegExp, string][] = [
     "a value becomes part of an awk program; pass it with -v",
   ],
   [
+    /[^|]\|\s*grep\s+(-\S+\s+)*(--quiet\b|-[A-Za-z]*q)/,
+    "grep ends at the first hit and whoever still writes is killed, which counts as no hit; write >/dev/null",
+  ],
+  [
     /(^|[;&|({!]|\bthen|\bdo|\belse|\bif)\s*systemctl\s+(-\S+\s+)*(try-re|re)?start\s+["-]/,
     "systemd refuses the sixth start within ten seconds; use restart_anew or order_start",
   ],

@@ -20,7 +20,7 @@ hold_blocks() {
     # Only what is worth a link is judged here, twelve times a day, so without a start of jq. The run reads the blocks
     # properly.
     if ! as_owner dd if="$DATA_DIRECTORY/$ulid/meta.json" "${READ_NOW[@]}" count="$NOTE_BYTES" 2>/dev/null |
-      grep --quiet '"level": 1,'; then
+      grep '"level": 1,' >/dev/null; then
       continue
     fi
     if hold_block "$ulid"; then count=$(( count + 1 )); fi

@@ -231,7 +231,7 @@ no_backup_found() {
       "check the mount, the network and the credentials"
   fi
   if (( ${#FIND_NOTES[@]} > 0 )); then notes=" (${FIND_NOTES[-1]})"; fi
-  if [[ $1 != latest ]] && backup_names "$2" | grep --quiet --line-regexp -- "$1"; then
+  if [[ $1 != latest ]] && backup_names "$2" | grep --line-regexp -- "$1" >/dev/null; then
     die "$EXIT_VERIFICATION" "backup $1$of is there, but cannot be used$notes" \
       "choose another one: $(as_typed list "$2")"
   fi

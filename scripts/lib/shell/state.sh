@@ -38,7 +38,7 @@ scratch_in_use() {
 
 # still_runs PID: whether that process is there and runs this command.
 still_runs() {
-  [[ $1 =~ ^[0-9]+$ && -r /proc/$1/cmdline ]] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -q 'prometheus-backup'
+  [[ $1 =~ ^[0-9]+$ && -r /proc/$1/cmdline ]] && tr '\0' ' ' <"/proc/$1/cmdline" | grep 'prometheus-backup' >/dev/null
 }
 
 # take_lock: the one lock of every command that changes something; ends with 10 if another run holds it.

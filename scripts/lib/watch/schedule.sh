@@ -38,7 +38,7 @@ next_elapse() {
 # cron_runs: whether a cron daemon is there to read it.
 cron_runs() {
   systemctl is-active --quiet cron.service crond.service 2>/dev/null || cat /proc/[0-9]*/comm 2>/dev/null |
-    grep --quiet --line-regexp --extended-regexp 'crond?'
+    grep --line-regexp --extended-regexp 'crond?' >/dev/null
 }
 
 # next_run CALENDAR: sets NEXT_RUN, the time in seconds at which the first of these elapses: expressions as systemd

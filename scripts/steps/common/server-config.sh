@@ -98,7 +98,7 @@ refuse_text() {
 # there yet, is judged when it is.
 run_promtool_in_force() {
   if [[ -n $OTHER_VIEW ]] || promtool_check config "$CONFIG"; then return 0; fi
-  if [[ -n $1 && ! -e $1 ]] && grep -F 'does not point to an existing file' -- "$WORK/promtool" | grep -qF -- "$1"; then
+  if [[ -n $1 && ! -e $1 ]] && grep -F 'does not point to an existing file' -- "$WORK/promtool" | grep -F -- "$1" >/dev/null; then
     IN_FORCE_LATER=true
     return 0
   fi
