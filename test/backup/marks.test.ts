@@ -182,7 +182,7 @@ describe.each(KINDS)("F34: %s: a clone", kind => {
 function ended(text: string, state: string): Promise<number> {
   const other = state === "original" ? "clone" : "original";
   const barrier = `barrier() { : >"$PWD/${state}/here"; until [[ -e $PWD/${other}/here ]]; do sleep 0.01; done; }`;
-  const prelude = `source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d)"; ${barrier}\n`;
+  const prelude = `source "$PROGRAM"; begin; set_config_defaults; BACKUP_USER="$(id -un)"; SCRATCH="$(mktemp -d -p "$PWD")"; ${barrier}\n`;
   return new Promise(resolve => {
     const child = spawn("bash", ["-c", prelude + text], {
       cwd: shell.directory,

@@ -30,7 +30,7 @@ export class Shell {
     const words = ["bash", "-c", PRELUDE + text, "test", ...values];
     const limit = this.limit === undefined ? [] : ["timeout", "--signal=KILL", String(this.limit)];
     const [program = "", ...rest] = [...limit, ...words];
-    const env = { ...process.env, PROGRAM: this.program };
+    const env = { ...process.env, TMPDIR: this.directory, PROGRAM: this.program };
     const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8", cwd: this.directory, env });
     return { code: status, stdout, stderr };
   }
@@ -42,7 +42,7 @@ export class Shell {
     const { stdout } = spawnSync("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
       encoding: "utf8",
       cwd: this.directory,
-      env: { ...process.env, TERM: "xterm", PROGRAM: this.program, ...env },
+      env: { ...process.env, TMPDIR: this.directory, TERM: "xterm", PROGRAM: this.program, ...env },
     });
     return stdout;
   }

@@ -20,7 +20,7 @@ function failing(step: string, words = "something is wrong", more = ":"): string
     const { status, stderr } = spawnSync("bash", ["-c", script], {
       cwd: directory,
       encoding: "utf8",
-      env: { ...process.env, STEP_LIBRARY: directory, WORDS: words },
+      env: { ...process.env, TMPDIR: directory, STEP_LIBRARY: directory, WORDS: words },
     });
     expect(status).toBe(3);
     return stderr;
