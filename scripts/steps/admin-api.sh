@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable lib/server/unit-command
+# parts: core payload files lib/watch/cron packages systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable lib/server/unit-command
 # Host step admin-api: adds --web.enable-admin-api to the command of the Prometheus unit, whatever that is,
 # and sees to it that the API is guarded. Restarts the server only if the flag is off now, and only once.
 # `remove` restores the unit and restarts the server: without it the API would stay open until somebody

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd lib/server/process lib/server/answer-fault prometheus lib/server/unit-command lib/server/port parsed-config server-config
+# parts: core payload files lib/watch/cron packages users systemd lib/server/process lib/server/answer-fault prometheus lib/server/unit-command lib/server/port parsed-config server-config
 # Host step alert-rules: the rules file, an entry for it in prometheus.yml if none covers it, a reload (no
 # restart), and proof through the API that the group is loaded. promtool sees everything first.
 

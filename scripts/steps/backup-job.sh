@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
+# parts: core payload files lib/watch/cron packages users systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
 # Host step backup-job: tools, the host command with its configuration, cron entry or timers, log and directories.
 # `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
 # (last results, so that a later install goes on from them) stay, and so do packages. Held blocks go: they are links to

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files users packages systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
+# parts: core payload files users lib/watch/cron packages systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
 # Host step credentials: secret files of root, which the backup user can read and nobody but root can change: curl,
 # rclone and
 # AWS's libraries do what such a file says. A step of its own because one secret makes a whole payload unreadable in the

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd lib/server/answer-fault prometheus remote-storage
+# parts: core payload files lib/watch/cron packages systemd lib/server/answer-fault prometheus remote-storage
 # Host step remote-write-credentials: files with the passwords, tokens and keys of remote_write targets, which only root
 # and the server can read. A step of its own, because one secret makes a whole payload unreadable in the preview. The
 # server reads them at every request, so a new password takes effect here; it is proven here as well.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages users systemd lib/server/process lib/server/answer-fault prometheus lib/server/unit-command lib/server/port parsed-config server-config remote-storage
+# parts: core payload files lib/watch/cron packages users systemd lib/server/process lib/server/answer-fault prometheus lib/server/unit-command lib/server/port parsed-config server-config remote-storage
 # Host step remote-write: a marked part of prometheus.yml with the remote_write targets, a reload (no restart), and
 # proof
 # by the server's metrics that samples arrive. promtool sees everything first; every other byte of the file stays.

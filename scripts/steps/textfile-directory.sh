@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable lib/server/unit-command
+# parts: core payload files lib/watch/cron packages systemd users lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable lib/server/unit-command
 # Host step textfile-directory: the directory that node_exporter reads *.prom files from, writable for the
 # backup user, proven by a metric that is written as that user and read back through node_exporter.
 # Restarts node_exporter only if it has no such directory yet. An existing directory is never made anew:

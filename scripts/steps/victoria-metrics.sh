@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files packages systemd users lib/server/answer-fault prometheus
+# parts: core payload files lib/watch/cron packages systemd users lib/server/answer-fault prometheus
 # Host step victoria-metrics: single-node VictoriaMetrics, from Debian's package or from a release that is fetched and
 # checked. The unit of the payload says how it runs. `remove` takes program and unit; the data directory and the user
 # it belongs to stay.

@@ -13,8 +13,17 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const CRON =
   "SHELL=/bin/sh\n# 1 1 * * * prometheus /usr/local/bin/prometheus-backup.sh run\n0 2 * * * prometheus /usr/local/bin/prometheus-backup.sh >> /var/log/prometheus-backup.log 2>&1\n7 4 * * 0 prometheus /usr/local/bin/prometheus-backup.sh drill --sample 7 >> /var/log/prometheus-backup.log 2>&1\n";
+/** A host with this unit of cron. */
+const hostCron = (loaded: string, active: string): string => `systemctl() {
+  case "$1 \${*: -1}" in
+    "show ${loaded}") echo loaded ;;
+    "is-active ${active}") return 0 ;;
+    *) return 1 ;;
+  esac
+}
+has_cron_process() { false; }\n`;
 /** The entry of cron, and its daemon. */
-const cron = 'CRON_FILE="$PWD/cron"; cron_runs() { true; }\n';
+const cron = `CRON_FILE="$PWD/cron"\n${hostCron("bcron-sched.service", "bcron-sched.service")}`;
 
 const configure = (more: Record<string, string> = {}) =>
   data.configure({
@@ -269,7 +278,18 @@ describe("check ends at a person", () => {
       3,
       "  ✘ schedule        no line of /nowhere calls this command, so no backup is taken by itself; run 'pulumi up', which writes it",
     ],
-    ["no cron", "cron_runs() { false; }\n", 3, "is there, but cron does not run; run: systemctl enable --now cron"],
+    [
+      "no cron",
+      hostCron("", ""),
+      3,
+      "is there, but this host has no cron that reads it; install cron, cronie or systemd-cron, or set scheduler: systemd",
+    ],
+    [
+      "a cron that does not run",
+      hostCron("bcron-sched.service", ""),
+      3,
+      "is there, but cron does not run; run: systemctl enable --now bcron-sched.service",
+    ],
     [
       "no Alertmanager that answers",
       server(answers()) + "alertmanager_answers() { false; }\n",

@@ -17,7 +17,11 @@ check_schedule() {
       "run 'pulumi up', which writes it"
   fi
   if ! cron_runs; then
-    die "$EXIT_CONFIGURATION" "$CRON_FILE is there, but cron does not run" "run: systemctl enable --now cron"
+    if [[ -n $CRON_UNIT ]]; then
+      die "$EXIT_CONFIGURATION" "$CRON_FILE is there, but cron does not run" "run: systemctl enable --now $CRON_UNIT"
+    fi
+    die "$EXIT_CONFIGURATION" "$CRON_FILE is there, but this host has no cron that reads it" \
+      "install cron, cronie or systemd-cron, or set scheduler: systemd"
   fi
   next_call run
   if [[ -z $NEXT_RUN ]]; then printf '"%s", cron runs' "$fields"; return 0; fi

@@ -35,10 +35,16 @@ next_elapse() {
   if [[ -n $said ]]; then NEXT_RUN="$(date --date="$said" +%s 2>/dev/null)" || NEXT_RUN=""; fi
 }
 
-# cron_runs: whether a cron daemon is there to read it.
+# cron_runs: whether a cron is there to read it, and runs; sets CRON_UNIT.
 cron_runs() {
-  systemctl is-active --quiet cron.service crond.service 2>/dev/null || cat /proc/[0-9]*/comm 2>/dev/null |
-    grep --line-regexp --extended-regexp 'crond?' >/dev/null
+  find_cron
+  if [[ -n $CRON_UNIT ]] && systemctl is-active --quiet -- "$CRON_UNIT" 2>/dev/null; then return 0; fi
+  has_cron_process
+}
+
+# has_cron_process: whether one runs that no unit has started.
+has_cron_process() {
+  cat /proc/[0-9]*/comm 2>/dev/null | grep --line-regexp --extended-regexp 'crond?' >/dev/null
 }
 
 # next_run CALENDAR: sets NEXT_RUN, the time in seconds at which the first of these elapses: expressions as systemd

@@ -8,20 +8,6 @@ package_of() {
   if [[ $1 == cron ]] && ! command -v apt-get >/dev/null; then PACKAGE=cronie; fi
 }
 
-# The units of what starts the entries in /etc/cron.d: cron of Debian, cronie under its names, bcron, systemd-cron.
-readonly CRON_UNITS=(cron.service crond.service cronie.service bcron-sched.service cron.target)
-
-# find_cron: sets CRON_UNIT to the one of this host, one that runs before one that does not; empty if it has none.
-find_cron() {
-  local unit
-  CRON_UNIT=''
-  for unit in "${CRON_UNITS[@]}"; do
-    if [[ "$(systemctl show --property=LoadState --value -- "$unit")" != loaded ]]; then continue; fi
-    CRON_UNIT="${CRON_UNIT:-$unit}"
-    if systemctl is-active --quiet -- "$unit"; then CRON_UNIT="$unit"; return 0; fi
-  done
-}
-
 # require_cron_to_come: refuses a host where cron neither runs nor can be installed, before anything is changed.
 require_cron_to_come() {
   find_cron
