@@ -39,6 +39,11 @@ const steps: { [K in keyof HostStepArgs]: Step<HostStepArgs[K]> } = {
   [StepName.remoteWrite]: remoteWrite,
 };
 
+/** What may restart Prometheus, by step. */
+export const restarts = new Map(
+  Object.values(steps).flatMap(({ name, restart }) => (restart === undefined ? [] : [[name as string, restart]])),
+);
+
 /** One step of one host. */
 export interface HostStep<K extends keyof HostStepArgs = keyof HostStepArgs> {
   step: K;

@@ -45,6 +45,12 @@ export function adminApiPlan(
   };
 }
 
+function restartText({ hostName, adminApi: settings, prometheus }: AdminApiArgs): string {
+  const plan = adminApiPlan(settings, prometheus);
+  const moves = plan.exposure === "reverse-proxy" ? ` or it does not listen on ${plan.loopbackListen} yet` : "";
+  return `Prometheus of ${hostName} (${plan.unit}) is restarted once if its admin API is off${moves}`;
+}
+
 /** Turns on the admin API. */
 export const adminApi: Step<AdminApiArgs> = {
   name: StepName.adminApi,
@@ -53,4 +59,9 @@ export const adminApi: Step<AdminApiArgs> = {
   // Longer than the wait, so that there is time to put the unit back.
   timeoutSeconds: args =>
     Math.max(stepTimeoutSeconds, adminApiPlan(args.adminApi, args.prometheus).readyTimeoutSeconds + 120),
+  restart: {
+    settings: ["UNIT", "URL", "EXPOSURE", "PROXY_LISTEN", "LOOPBACK_LISTEN"],
+    whenRemoved: true,
+    says: restartText,
+  },
 };

@@ -1,4 +1,5 @@
 import { StepContent } from "../host/payload";
+import { serverDefaults } from "../host/server";
 import { Step } from "../host/step";
 import { StepName } from "../host/stepName";
 import { BootstrapArgs, bootstrapDefaults, bootstrapProblems, BootstrapSource } from "./settings";
@@ -31,4 +32,12 @@ export const bootstrap: Step<BootstrapArgs> = {
   content: args => bootstrapStep(bootstrapPlan(args.hostName, args.bootstrapFrom ?? {})),
   // A download may take hours; what was downloaded is kept, and the next `up` goes on from there.
   timeoutSeconds: () => 6 * 3600,
+  // Nothing but the first time: after that the host holds a note.
+  restart: {
+    settings: [],
+    whenRemoved: false,
+    says: ({ hostName, prometheus }) =>
+      `Prometheus of ${hostName} (${prometheus?.unit ?? serverDefaults.unit}) is stopped, restored and started if it ` +
+      "has no finished blocks",
+  },
 };

@@ -104,3 +104,9 @@ export function renderStep(step: StepName, content: StepContent, place: string, 
     "",
   ].join("\n");
 }
+
+/** What a step is told of these settings: lines of what `renderStep` makes. */
+export function settingsOf(payload: string, settings: string[]): string[] {
+  const starts = settings.map(name => `setting ${name} `);
+  return payload.split("\n").filter(line => starts.some(start => line.startsWith(start)));
+}

@@ -1,12 +1,13 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { AsyncResource } from "async_hooks";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { Problem, problemsText } from "../fields/problems";
 import { HostArgs } from "./connection";
 import { paths } from "./paths";
-import { installationName, renderStep, StepContent } from "./payload";
+import { installationName, renderStep, settingsOf, StepContent } from "./payload";
 import { connectionArgs, placeOf } from "./ssh";
 import { Step, StepArgs, stepProblems, stepTimeoutSeconds } from "./step";
 import { StepName } from "./stepName";
@@ -142,6 +143,52 @@ function hostStep(
   );
 }
 
+/** The same texts mean the same machine and the same settings; undefined if the engine does not know them yet. */
+async function toldOf(inputs: unknown, settings: string[]): Promise<string | undefined> {
+  const { connection, stdin } = inputs as { connection: { host: string; port: number }; stdin: string };
+  if (pulumi.containsUnknowns([connection, stdin])) {
+    return undefined;
+  }
+  return new Promise(resolve => {
+    pulumi
+      .all([connection, stdin])
+      .apply(([{ host, port }, text]) => resolve([host, port, ...settingsOf(text, settings)].join("\n")));
+  });
+}
+
+/** Mocks, with which people test their programs, hear no hooks, and binding one would keep the program for ever. */
+function hearsHooks(): boolean {
+  return typeof pulumi.runtime.getMonitor()?.registerResourceHook === "function";
+}
+
+/**
+ * Says in a preview that Prometheus may be restarted; after an `up`, the last line of the step says what happened. Only
+ * the engine knows what the step was told the last time, so it calls back before it would create or update the
+ * resource.
+ */
+function announcing<Args extends StepArgs>(
+  component: pulumi.Resource,
+  name: string,
+  { restart }: Step<Args>,
+  args: Args,
+): pulumi.ResourceHookBinding | undefined {
+  if (restart === undefined || args.retired === true || !pulumi.runtime.isDryRun() || !hearsHooks()) {
+    return undefined;
+  }
+  const hook = new pulumi.ResourceHook(
+    `${name}-restart`,
+    // The engine calls from outside, where what a program with the Automation API says would go to its own output.
+    AsyncResource.bind(async ({ oldInputs, newInputs }: pulumi.ResourceHookArgs) => {
+      const before = oldInputs === undefined ? undefined : await toldOf(oldInputs, restart.settings);
+      if (before === undefined || before !== (await toldOf(newInputs, restart.settings))) {
+        await pulumi.log.info(restart.says(args), component);
+      }
+    }),
+    { onDryRun: true, ignoreErrors: true },
+  );
+  return { beforeCreate: [hook], beforeUpdate: [hook] };
+}
+
 /** Refuses what a component is given, with every problem at once. */
 export function refuse(problems: Problem[], component: pulumi.Resource, name: string): void {
   if (problems.length > 0) {
@@ -170,7 +217,8 @@ export function sendStep<Args extends StepArgs>(
     const before = hostStep(secrets.step, `${name}-credentials`, args, secrets.content, order, timeout);
     order = { parent: component, dependsOn: before };
   }
-  return hostStep(step.name, `${name}-install`, args, content, order, timeout);
+  const hooks = announcing(component, name, step, args);
+  return hostStep(step.name, `${name}-install`, args, content, { ...order, ...(hooks && { hooks }) }, timeout);
 }
 
 /** The one step of a component: checks the arguments, carries the toolkit and sends the step. */

@@ -13,6 +13,16 @@ export interface StepArgs extends HostArgs {
   prometheus?: PrometheusServer;
 }
 
+/** That a step may restart Prometheus, for whoever reads a preview. */
+export interface Restart<Args> {
+  /** The settings of the step of which a change may lead to it; its first time may, whatever they are. */
+  settings: string[];
+  /** Whether taking the step back may lead to it. */
+  whenRemoved: boolean;
+  /** What happens under which condition, in words that are true also where the condition does not hold. */
+  says: (args: Args) => string;
+}
+
 /** A step as a value: what decides it, without the resource that carries it to a host. */
 export interface Step<Args> {
   name: StepName;
@@ -22,6 +32,8 @@ export interface Step<Args> {
   content: (args: Args) => StepContent;
   /** Seconds that it may take, where that is not the usual time. */
   timeoutSeconds?: (args: Args) => number;
+  /** Only where it may restart Prometheus. */
+  restart?: Restart<Args>;
 }
 
 /** Everything that is wrong with the arguments of a step. */

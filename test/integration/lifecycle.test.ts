@@ -33,6 +33,8 @@ const receiverWord = "receiver-7391";
 const command = "/usr/local/bin/prometheus-backup.sh";
 const cronLine = (schedule: string) => `${schedule} prometheus ${command} run >> /var/log/prometheus-backup.log 2>&1`;
 
+const restartOf = (name: string) => `Prometheus of ${name}`;
+
 interface Found {
   inventory: string;
   starts: number;
@@ -171,6 +173,8 @@ test("up turns the admin API on with one restart of each server and one connecti
   const run = await deployment.stack.up();
   expect(await onEach(async (host, index) => (await serverStarts(host)) - (found[index]?.starts ?? 0))).toEqual([1, 1]);
   expect(await onEach(host => serverFlag(host, "web.enable-admin-api"))).toEqual(["true", "true"]);
+  // The preview says it; after it, the last line of the step says what happened.
+  expect(run.output).not.toContain(restartOf(""));
   expect(ports.map(port => run.dials.filter(dial => dial.endsWith(`:${port}`)).length)).toEqual(
     deployment.stack.countsDials ? [8, 6] : [0, 0],
   );
@@ -245,8 +249,16 @@ test("the preview of another schedule and another queue shows the changed lines 
       .sort(),
   ).toEqual([...cron, "- | max_shards: 10", "+ | max_shards: 20"].sort());
   expect(run.output).not.toContain(receiverWord);
+  expect(run.output).not.toContain(restartOf(""));
   expect(run.dials).toEqual([]);
   expect(await hosts[0]?.readFile("/etc/cron.d/prometheus-backup")).toContain(`\n${cronLine("0 2 * * *")}\n`);
+});
+
+test("the preview of another address names the Prometheus that may be restarted", async () => {
+  await deployment.change(settings("0 2 * * *", { prometheus: { url: "http://localhost:9090" } }));
+  const { output, dials } = await deployment.stack.preview();
+  expect(hosts.map(({ name }) => output.includes(`${restartOf(name)} (prometheus.service)`))).toEqual([true, true]);
+  expect(dials).toEqual([]);
 });
 
 test("up with another schedule runs the steps that depend on it and restarts nothing", async () => {

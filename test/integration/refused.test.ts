@@ -50,6 +50,22 @@ test("a preview that contacts nobody goes on without a key and says so; secrets 
   expect(run.output).toContain("the secret `later` of this stack is named by no setting of prometheus-backup");
 });
 
+test("a preview says of which new hosts Prometheus may be restarted, and when", async () => {
+  const proxy = { adminApi: { exposure: "reverse-proxy" } };
+  const hosts = [{ source: "hot" }, { prometheus: { unit: "prom.service" } }, proxy, { bootstrapFrom: {} }].map(
+    (own, index) => ({ name: `prom-${index}`, address: `10.0.0.${index}`, hostKey, ...own }),
+  );
+  deployment = await Deployment.create({ environment: "test", defaults: { repositories }, hosts }, {});
+  const { output } = await deployment.stack.preview();
+  expect([...new Set(output.match(/Prometheus of .*/g))].sort()).toEqual([
+    "Prometheus of prom-1 (prom.service) is restarted once if its admin API is off",
+    "Prometheus of prom-2 (prometheus.service) is restarted once if its admin API is off or it does not listen on " +
+      "127.0.0.1:9091 yet",
+    "Prometheus of prom-3 (prometheus.service) is restarted once if its admin API is off",
+    "Prometheus of prom-3 (prometheus.service) is stopped, restored and started if it has no finished blocks",
+  ]);
+});
+
 test("a pasted key that a program hands over as an output ends its preview", async () => {
   const connection = () => ({
     address: "10.0.0.1",

@@ -70,7 +70,7 @@ test("a new host, one that leaves, and nothing else", () => {
 
     **old**: leaves the stack; the host is put back as it was found, its backups stay
 
-    Prometheus restarts: at most once on new. SSH connections: 9. Changed secrets and addresses are not seen here.
+    Prometheus restarts: at most once on new, old. SSH connections: 9. Changed secrets and addresses are not seen here.
     "
   `);
 });
@@ -84,6 +84,13 @@ test("settings of a step that are in no file are shown as well, and may restart 
     "`step admin-api`\n```diff\n-EXPOSURE loopback\n+EXPOSURE reverse-proxy\n+LOOPBACK_LISTEN 127.0.0.1:9091\n",
   );
   expect(text).toContain("Prometheus restarts: at most once on prom-1. SSH connections: 4.");
+});
+
+test("a host that is born from a backup restarts for that too; one whose admin API is left alone again, once", () => {
+  const born = render([{ name: "prom-1" }, { name: "spare", bootstrapFrom: { host: "prom-1" } }]);
+  expect(page(render([{ name: "prom-1" }]), born)).toContain("Prometheus restarts: at most twice on spare.");
+  const later = render([{ name: "prom-1", source: "hot" }, { name: "spare" }]);
+  expect(page(born, later)).toContain("Prometheus restarts: at most once on prom-1.");
 });
 
 test("a new version runs every step, copies the programs once, restarts nothing, and shows no lines of them", () => {

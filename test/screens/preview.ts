@@ -24,19 +24,19 @@ export async function recordPreview(): Promise<Screen> {
       text: tidy(output),
       // The engine tells of resources as they come.
       sideBySide: true,
-      look: "No host is contacted. Each step of the host is a resource; a warning is told again by each preview until it is mended.",
+      look: "No host is contacted. Each step of the host is a resource, and below stands what may restart Prometheus; a warning is told again by each preview until it is mended.",
     };
   } finally {
     stack.remove();
   }
 }
 
-/** Each line once: of what the engine repeats while it waits, and of warnings, which stand below with their words. */
+/** Each line once: of what the engine repeats while it waits, and of messages, which stand below with their words. */
 function tidy(output: string): string {
   const lines = output
     .split("\n")
     .map(line => line.trimEnd())
-    .filter(line => !/^@ |^\.+$| create warning: /.test(line));
+    .filter(line => !/^@ |^\.+$| create (warning: |Prometheus of )/.test(line));
   const once = lines.filter((line, index) => line === "" || lines.indexOf(line) === index);
   return once.join("\n").trim();
 }

@@ -1,7 +1,7 @@
 import { structuredPatch } from "diff";
-import { StepName } from "../../../components/host/stepName";
 import { paths } from "../../../components/host/paths";
-import { HostTree } from "./renderedHost";
+import { restarts } from "../../../components/hostSteps";
+import { HostTree, RenderedStep } from "./renderedHost";
 
 /** What `up` would do to one host. */
 export interface HostChange {
@@ -13,8 +13,8 @@ export interface HostChange {
   /** Steps that run, in their order. */
   steps: string[];
   connections: number;
-  /** Whether Prometheus may be restarted. */
-  mayRestart: boolean;
+  /** How often Prometheus may be restarted. */
+  restarts: number;
 }
 
 /** Constant files: their lines are reviewed where they are written, not once for each host. */
@@ -72,13 +72,20 @@ export function compareHost(before: HostTree | undefined, after: HostTree | unde
     programs: before === undefined || after === undefined ? [] : programs,
     steps,
     connections: steps.length + credentials + (newToolkit && after !== undefined ? 1 : 0),
-    // With the API on already, the step finds nothing to do; a change of its settings may move the server to another
-    // address.
-    mayRestart:
-      after !== undefined &&
-      StepName.adminApi in after.steps &&
-      (before === undefined || told.includes(StepName.adminApi)),
+    restarts: names.filter(step => mayRestart(step, before?.steps[step], after?.steps[step])).length,
   };
+}
+
+/** A new version alone does not: what the step would restart the server for is so already. */
+function mayRestart(step: string, before: RenderedStep | undefined, after: RenderedStep | undefined): boolean {
+  const restart = restarts.get(step);
+  if (restart === undefined || after === undefined) {
+    return restart?.whenRemoved === true;
+  }
+  return (
+    before === undefined ||
+    restart.settings.some(name => String(before.settings[name]) !== String(after.settings[name]))
+  );
 }
 
 function carried(before: HostTree | undefined, after: HostTree | undefined, step: string): string[] {

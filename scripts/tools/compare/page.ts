@@ -25,8 +25,11 @@ function body(change: HostChange): string[] {
 }
 
 function restarts(changes: Map<string, HostChange>): string {
-  const names = [...changes].filter(([, change]) => change.mayRestart).map(([name]) => name);
-  return names.length === 0 ? "none" : `at most once on ${names.join(", ")}`;
+  const often = ["once", "twice"].map((word, index) => {
+    const names = [...changes].filter(([, change]) => change.restarts === index + 1).map(([name]) => name);
+    return names.length === 0 ? [] : [`at most ${word} on ${names.join(", ")}`];
+  });
+  return often.flat().join(", ") || "none";
 }
 
 /** The comment for a pull request, in Markdown. Hosts whose change is the same stand together. */

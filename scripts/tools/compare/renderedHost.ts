@@ -4,10 +4,16 @@ import { HostArtefacts } from "../../../components/stack/hostFiles";
 import { StepName } from "../../../components/host/stepName";
 import { paths } from "../../../components/host/paths";
 
+/** What a step is told, and the files that it brings. */
+export interface RenderedStep {
+  settings: Record<string, string | string[]>;
+  files: string[];
+}
+
 /** What a render says of one host beside its files: which step brings which file, and what else it is told. */
 export interface RenderedHost {
   /** In the order in which they run. */
-  steps: Record<string, { settings: Record<string, string | string[]>; files: string[] }>;
+  steps: Record<string, RenderedStep>;
   /** Whether there is a step for credentials, which runs whenever the programs change. */
   hasCredentials: boolean;
 }
