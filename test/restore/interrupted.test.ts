@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { hostCommands } from "../../components/host/command/commands";
 import { Shell } from "./shell";
 
 const shell = new Shell();
@@ -75,9 +76,28 @@ test.each([
     "Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest.",
   ],
   ["verify", "COMMAND=verify", "What was being read counts as not verified; nothing was changed."],
+  ["list", "COMMAND=list", "Nothing was changed."],
+  ["show", "COMMAND=show", "Nothing was changed."],
+  ["status", "COMMAND=status", "Nothing was changed."],
+  [
+    "check",
+    "COMMAND=check",
+    "Nothing was changed; a repository may hold a probe of a few bytes, which a run removes in some days.",
+  ],
+  ["pin", "COMMAND=pin", "Only what is named above was done; the same command again does the rest."],
+  ["unpin", "COMMAND=unpin", "Only what is named above was done; the same command again does the rest."],
+  ["companions", "COMMAND=companions", "No file in force was touched."],
+  ["browse", "COMMAND=browse", "The restored copy was removed, and no server was touched."],
   ["any command, before it began", "COMMAND=verify SCRATCH=", "Nothing was done."],
 ])("%s", (_, state, words) => {
   expect(interrupted(state)).toEqual({ code: 130, stderr: `prometheus-backup: interrupted. ${words}\n` });
+});
+
+test("every command that people type and that takes any time has words of its own", () => {
+  const others = ["explain", "hold"];
+  const asked = hostCommands.map(({ name }) => name).filter(name => !others.includes(name));
+  const wordless = 'for name; do declare -F "left_by_${name//-/_}" >/dev/null || echo "$name"; done';
+  expect([asked.length > 10, shell.print(wordless, ...asked)]).toEqual([true, ""]);
 });
 
 test("TERM and a hang-up say it too, an end of its own does not", () => {

@@ -152,6 +152,8 @@ orphans_program() {
   { if (!gathered++) gather_needed() }
   $3 "" >= cutoff "" { next }
   $2 ~ /^marks\// && $2 != mark { print $1 FS $2 }
+  # What a check left that was cut off.
+  $2 ~ /^probe-/ { print $1 FS $2 }
   $2 ~ /^(blocks|heads|archives|companions)\// && !($2 in needed) { print $1 FS $2 }
 AWK
 }

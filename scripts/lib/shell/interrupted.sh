@@ -49,6 +49,9 @@ left_by_restore() {
   left_download
 }
 
+# left_by_bootstrap: what `pulumi up` calls is a restore.
+left_by_bootstrap() { left_by_restore; }
+
 # left_download: what was fetched, and how to go on or to throw it away.
 left_download() {
   if [[ -z ${STAGING:-} || ! -e ${STAGING:-}/digest ]]; then printf ' Nothing was fetched.'; return 0; fi
@@ -78,6 +81,27 @@ left_by_prune() {
     printf 'Part of what was to go is gone; every backup that is still listed has all its objects, and the next prune removes the rest.'
   else printf 'Nothing was removed.'; fi
 }
+
+# left_by_list, left_by_show, left_by_status: these only look.
+left_by_list() { printf 'Nothing was changed.'; }
+
+left_by_show() { left_by_list; }
+
+left_by_status() { left_by_list; }
+
+# left_by_check: its probe may be on its way just now.
+left_by_check() { printf 'Nothing was changed; a repository may hold a probe of a few bytes, which a run removes in some days.'; }
+
+# left_by_pin, left_by_unpin: a repository is named when it is done.
+left_by_pin() { printf 'Only what is named above was done; the same command again does the rest.'; }
+
+left_by_unpin() { left_by_pin; }
+
+# left_by_companions: what is in force is never touched.
+left_by_companions() { printf 'No file in force was touched.'; }
+
+# left_by_browse: Ctrl-C is how it ends.
+left_by_browse() { printf 'The restored copy was removed, and no server was touched.'; }
 
 # left_by_verify: what a repository was found to hold is noted at its end alone.
 left_by_verify() { printf 'What was being read counts as not verified; nothing was changed.'; }
