@@ -10,6 +10,9 @@ umask 077
 export CALLER_LOCALE="${CALLER_LOCALE-${LC_ALL:-${LC_CTYPE:-${LANG:-}}}}"
 export LC_ALL=C TZ=UTC
 
+# What was typed, and the command of it.
+CALLED_WITH=() COMMAND=""
+
 # main ARG...: one command a call. Without any it is a run, unless a person sits there: that one gets the overview.
 main() {
   CALLED_WITH=("$@")

@@ -7,6 +7,7 @@ import { renderHostCommand, renderStepProgram, ROOMS, scriptsDirectory } from ".
 import { StepName } from "../../components/host/stepName";
 import { ensurePrograms, LOCAL_PROGRAMS } from "../tools/debianPackages";
 import { setNowhere } from "./names";
+import { ownerless } from "./owners";
 import { type RoomFile, upwardCalls } from "./rooms";
 import { violations } from "./shellRules";
 
@@ -89,6 +90,40 @@ function keepsRooms(): boolean {
   return found.length === 0;
 }
 
+/** Globals of which more than one file still disposes: this list only becomes shorter. */
+const SHARED = new Set(
+  `ADMIN_API ALLOW_RETENTION_LOSS API_BODY API_CURL_CONFIG API_ERROR API_STATUS ARRIVED ASIDE ASKED
+   ASSUME_YES BACKUP BACKUP_COMPLETE BACKUP_FLAWS BACKUP_STATE BACKUP_USER BLOCK_ERROR CLEANUP_HOOKS
+   CONFIG_FILE CONFIRMED CREATED CRON_FILE DATA_DIRECTORY DOWN_SINCE DRILL_PLACE FAULT FETCHED_BYTES
+   FETCH_ERROR FETCH_SPEED FIND_NOTES FROM_MS HEAD_START HELD_DIRECTORY HOLD_FD HOPELESS HOST_NAME
+   IDLE_TIMEOUT_SECONDS JOBS_FD JOB_LEVEL JOURNAL JSON KEY LOCK_FD LOG_RELAYED MANIFEST MOVED_IN NOT_READ
+   ONLY_BLOCKS ONLY_REPOSITORY OPEN_REPOSITORIES PACK_THREADS PARTIAL PHASE PHASED PHASE_NAME PHASE_WORDS
+   PLAN_ONLY PROGRESS_AFTER_SECONDS PROMETHEUS_UNIT PROMETHEUS_URL RCLONE_CONFIG_FILE READY_TIMEOUT_SECONDS
+   REFUSALS RELAYED REMEDY REPOSITORY_COUNT REPOSITORY_ERROR REPOSITORY_LOCATIONS REPOSITORY_NAMES
+   REPOSITORY_PROOFS REPOSITORY_PRUNES REPOSITORY_TYPES RESTORE_HOST RESTORE_MODE RESTORE_REPOSITORY
+   RETENTION_SIZE RETENTION_TIME SCRATCH SELECTED SENDING_BYTES SENT_BYTES SENT_SHA256 SERVER_PID
+   SERVER_VERSION SNAPSHOT SNAPSHOT_DIR SOURCE SOURCE_DIR STAGE_OWNER STAGING STATE_DIR SWITCH_FD T TARGET
+   TERMINAL_COLUMNS TEXTFILE_DIR TO_JUDGE TO_MS UNANSWERED UNEXPLAINED UNIT_KNOWN UNIT_PID UNJUDGED WANTED
+   WAS_RUNNING`.split(/\s+/),
+);
+
+/** Every global of the host command is set by the file that declares it. */
+function keepsOwners(files: string[]): boolean {
+  const found = ownerless(
+    files
+      .map(file => ({ name: path.relative(scriptsDirectory, file), text: fs.readFileSync(file, "utf8") }))
+      .filter(({ name }) => !name.startsWith("steps/")),
+  );
+  const shared = (line: string): string => /\$(\w+)/.exec(line)?.[1] ?? "";
+  const left = new Set(found.map(shared));
+  const faults = [
+    ...found.filter(line => !SHARED.has(shared(line))),
+    ...[...SHARED].filter(name => !left.has(name)).map(name => `$${name} has one owner; take it off SHARED`),
+  ];
+  process.stderr.write(faults.map(line => `${line}\n`).join(""));
+  return faults.length === 0;
+}
+
 /**
  * What the host command reads is set in it. Steps share parts of which not each calls every function: they count as
  * one.
@@ -127,6 +162,7 @@ function main(): number {
       numbersReturns(ours),
       executesNothing(ours),
       keepsRooms(),
+      keepsOwners(ours),
       setsWhatItReads(joined),
       good,
     ].every(Boolean)

@@ -2,6 +2,10 @@
 # The cold source: the server is stopped, everything with WAL and head is hard-linked, and the server starts again
 # before anything is sent. Staged as in hot.sh.
 
+SERVER_STOPPED=false  # by this run, which starts it again
+STOPPED_AT=""  # EPOCHREALTIME of that
+COLD_NEWEST=""  # the newest sample of the head that was stopped, in milliseconds
+
 readonly STAGE_PREFIX=prometheus-backup-stage
 
 # source_cold: see above. The server is started again whatever happens: by a cleanup hook, by the guardian if this run
@@ -68,7 +72,7 @@ server_stays_down() {
 # start_after_cold STATUS: the cleanup hook of source_cold. A server that takes long to shut down is left to the
 # guardian, who waits for it; one that was interrupted does not wait until the server is ready.
 start_after_cold() {
-  if [[ ${SERVER_STOPPED:-false} == false ]]; then return 0; fi
+  if [[ $SERVER_STOPPED == false ]]; then return 0; fi
   # First, because its links may hold the last inodes, without which the server does not come up.
   close_stage
   if ! old_process_ended 60 || ! order_start; then

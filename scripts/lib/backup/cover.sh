@@ -2,6 +2,8 @@
 # What a backup must send: the source-aware rule. A block that compaction made from stored blocks is not sent again;
 # where some of them are not stored yet but held (held.sh), those are sent instead of it.
 
+PLANNED_SAMPLES=0  # of plan_backup: what the backup will hold
+
 # plan_backup BLOCKS HELD FILE: for the selected repository, writes {reuse, upload, heads, covered, damaged, lacks,
 # lost, accepted} to FILE, its numbers in words to FILE.words, {damaged, lost} to FILE.wounds and to FILE.todo a line
 # for each block to send: ULID, recorded object and checksum, kind, manifest entry. Sets PLANNED_SAMPLES. Needs

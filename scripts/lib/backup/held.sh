@@ -3,6 +3,8 @@
 # those, and a block that the server has merged from them is covered (docs/decisions/008-held-blocks.md). Only bytes are
 # at stake: without a held block the run sends the merged one whole.
 
+FREE_PERCENT=""  # of is_nearly_full
+
 readonly HELD_FOLDER=prometheus-backup-held
 # A held block takes space of its own from the moment when the server has merged it: these are the limits of that.
 readonly HOLD_MINUTES=$((48 * 60))

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The name of a run: its time to the second. Two runs never have one.
 
+STARTED_AT=""  # when the backup began, as the manifest says it
+
 # name_run: a backup is named by the second in which its run begins, and no two have one name, however a run ends: each
 # name is noted before it is used. Without the note (the first run, or a state directory that was lost), the
 # repositories tell the last name. Needs the lock.

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # The server's snapshot: made for one run, removed by it or the next one, and nobody else's is ever touched.
 
+# The snapshot of this run: its name, and where it lies; "" without one.
+SNAPSHOT="" SNAPSHOT_DIR=""
+SNAPSHOT_REFUSED=""  # why the server makes none
+
 # take_snapshot: asks the server for a snapshot. Sets SNAPSHOT (its name) and SNAPSHOT_DIR, or SNAPSHOT_REFUSED, the
 # reason, if it makes none because a block is damaged. Ends with 5, 6 or 7.
 take_snapshot() {

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # One backup in one repository: what is stored, in which form, and its manifest.
 
+BLOCKS=""  # the file with the blocks of the source, of describe_source
+EMPTY_SOURCE=false  # whether there are none
+SUSPECT=""  # why the backup is not trusted, of judge_samples
+
 # describe_source: the blocks of SOURCE_DIR as JSON in SCRATCH/blocks.json, with the files of describe_blocks beside it,
 # and in blocks.json.present the ULIDs of all that are there. Ends with 6 if it cannot be read.
 describe_source() {

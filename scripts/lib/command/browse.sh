@@ -23,7 +23,7 @@ command_browse() {
     die "$EXIT_VERIFICATION" "a server does not start on these blocks ($SCRATCH_ERROR)" \
       "prove the backup with: $(as_typed "drill $BACKUP" "$HOST_NAME")"
   say "$(blocks_text ${#B_ULID[@]}) of backup $BACKUP, $(minute_text "${B_MIN[-1]}") to $(minute_text "${B_MAX[0]}") UTC, until you press Ctrl-C:"
-  if [[ -z ${LOCATION:-} ]]; then say_tunnel; fi
+  if [[ -z $LOCATION ]]; then say_tunnel; fi
   printf '%s/graph?g0.range_input=2h&g0.end_input=%(%Y-%m-%d %H:%M)T\n' "$SCRATCH_URL" $(( B_MAX[0] / 1000 )) |
     tr ' ' '+'
   wait "$SCRATCH_PID" || true

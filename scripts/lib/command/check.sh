@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # check: the whole chain without a backup.
 
+# How many links were tried, and how they came out.
+CHECKS=0 PASSED=0 UNCHECKED=0 WARNINGS=0
+FIRST_FAILURE=0  # the exit code of the first that failed
+PROBED=false  # whether the last one did not fail
+# Whether what others need is there.
+TOOLS_THERE=false SERVER_ANSWERS=false
+
 # How long `check --repositories` waits for rights that the same `up` has given, and what servers say until they know of
 # them.
 PROOF_PATIENCE_SECONDS=30

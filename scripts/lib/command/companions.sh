@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Companions on request: the files of a backup beside those in force, never over them.
 
+# The files, and the object that holds them: of read_companions.
+C_PATH=() C_MODE=() C_USER=() C_GROUP=() C_OBJECT="" C_BYTES="" C_SHA256=""
+
 # command_companions BACKUP|latest [--target DIR] [--host NAME] [--repository NAME]: lists them, or puts them below DIR.
 command_companions() {
   parse_companions_options "$@"

@@ -2,6 +2,14 @@
 # The drill: proof that a backup comes back. Restored to scratch, served by a throw-away server, every block read to its
 # last sample.
 
+# What was asked for: the directory, N/T or T, the part N of T, the turn to remember when it has succeeded.
+DRILL_DIRECTORY="" DRILL_SAMPLE="" DRILL_PART="" DRILL_TURN=""
+DRILL_RESTORE_MS=""  # how long the restore took
+# Of read_expectations, by block: whether counts may differ, and in how many chunks the samples lie.
+declare -gA MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
+# Of check_samples: what is wrong, what could not be compared, what the server counts.
+DRILL_ERROR="" DRILL_NOTE="" COUNTED=""
+
 # command_drill [BACKUP|latest] [--sample N/T | T] [--repository NAME] [--directory DIR]: ends with 9 and names the
 # block if one is not as the manifest says.
 command_drill() {
@@ -61,7 +69,7 @@ choose_part() {
   local turn parts count=${#B_ULID[@]} grouped="$SCRATCH/parts.json"
   if [[ -z $DRILL_SAMPLE ]]; then return 0; fi
   if [[ $DRILL_SAMPLE == */* ]]; then turn=$(( ${DRILL_SAMPLE%/*} - 1 ))
-  elif [[ -n ${LOCATION:-} ]]; then turn=$(( EPOCHSECONDS / 86400 ))
+  elif [[ -n $LOCATION ]]; then turn=$(( EPOCHSECONDS / 86400 ))
   else
     turn="$(take_lines turn "$STATE_DIR/drill-turn" | tail -n 1)" || turn=0
     turn=$(( 10#${turn:-0} ))
@@ -134,7 +142,7 @@ check_blocks() {
 # MAY_EXCEED (another block covers part of the same time, and the server answers for both).
 read_expectations() {
   local ulid lack exceed chunks
-  declare -gA MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
+  MAY_LACK=() MAY_EXCEED=() BLOCK_CHUNKS=()
   while IFS='|' read -r ulid lack exceed chunks; do
     # A manifest of others may hold a text there, which arithmetic would execute.
     if [[ ! $chunks =~ ^[0-9]{1,16}$ ]]; then chunks=0; fi

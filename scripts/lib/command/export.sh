@@ -2,6 +2,9 @@
 # The way out to Thanos: blocks of a backup in the form that `thanos tools bucket upload-blocks` takes. No server is
 # touched.
 
+WITH_DELETED=false GIVEN_LABELS=()  # options
+LABELS=""  # JSON, of choose_labels
+
 # The label that Debian's package gives every server: it tells no two of them apart.
 readonly DEBIAN_LABELS='{"monitor":"example"}'
 

@@ -1,6 +1,12 @@
 # shellcheck shell=bash
 # Healing: exactly the damaged and missing blocks of the live server come back, from the newest backup that has them.
 
+QUICK=false  # option
+HEALED=false  # whether all that was to come back is back
+PUT_ASIDE=()  # where the damaged blocks are now
+HEAL_STOPPED=false  # whether a heal has stopped the server, this one or one that was killed
+DROPPED=true  # whether the server has let go of blocks that were moved away
+
 # command_heal [--plan] [--yes] [--quick] [--repository NAME]: ends with 9 if something damaged is in no backup. --quick
 # compares sizes, not contents.
 command_heal() {

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # list: the backups of a host.
 
+UNREAD=()  # names of the repositories that could not be read
+
 # command_list [OPTION...]: backups of this host in every repository, newest first; see --help.
 command_list() {
   local json only host index now wanted=() since="" SCREEN_WIDTH
@@ -36,7 +38,7 @@ command_list() {
       warn "repository $REPOSITORY ($REPOSITORY_SHOWN): a manifest could not be judged, because a program of this host failed"
       UNREAD+=("$REPOSITORY")
     fi
-    if [[ $host == "$HOST_NAME" && -z ${LOCATION:-} ]]; then note_contents; fi
+    if [[ $host == "$HOST_NAME" && -z $LOCATION ]]; then note_contents; fi
   done
   printf -v now '%(%s)T' -1
   keep_rows "${OPTIONS[last]:-}" "$since"
@@ -71,7 +73,7 @@ keep_rows() {
 # say_no_backups HOST REPOSITORY: all places were looked at (with REPOSITORY, that one) and hold none. Only a host's own
 # run makes one.
 say_no_backups() {
-  if [[ -n ${LOCATION:-} ]]; then say "there are no backups of $1 in $LOCATION"
+  if [[ -n $LOCATION ]]; then say "there are no backups of $1 in $LOCATION"
   elif [[ -n $2 ]]; then say "there are no backups of $1 in repository $2"
   elif [[ $1 != "$HOST_NAME" ]]; then say "there are no backups of host '$1' in any repository of this host"
   else say "no backups of $1 yet; take one with: prometheus-backup.sh run"; fi
@@ -80,7 +82,7 @@ say_no_backups() {
 # say_unread ASKED HOST: what the list cannot know, because of ASKED repositories those of UNREAD could not be read.
 say_unread() {
   local next="prometheus-backup.sh check" holds=""
-  if [[ -n ${LOCATION:-} ]]; then next="check the place, the network and the credentials"; fi
+  if [[ -n $LOCATION ]]; then next="check the place, the network and the credentials"; fi
   if [[ -s $SCRATCH/list ]]; then
     say "$(join_words ', ' "${UNREAD[@]}") could not be read; there may be more. Next: $next"
     return 0

@@ -47,7 +47,7 @@ check_restore_options() {
     if [[ ! $ulid =~ $ULID_PATTERN ]]; then usage_error "'$ulid' is not the ULID of a block"; fi
   done
   if [[ $RESTORE_MODE == target && $TARGET != /* ]]; then TARGET="$PWD/$TARGET"; fi
-  if [[ -n ${LOCATION:-} && $RESTORE_MODE != target ]]; then usage_error "with --at a restore needs --target DIR"; fi
+  if [[ -n $LOCATION && $RESTORE_MODE != target ]]; then usage_error "with --at a restore needs --target DIR"; fi
   if (( ${#ONLY_BLOCKS[@]} > 0 )); then PARTIAL=true; fi
   if [[ $PARTIAL == true && $RESTORE_MODE == full ]]; then
     die "$EXIT_REFUSED" "a full restore replaces all data of the server, so a part of a backup (--from, --to, --block) would lose the rest" \

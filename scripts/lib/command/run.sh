@@ -2,6 +2,15 @@
 # run: takes a backup now: snapshot, then for each repository plan, upload, manifest, retention. Repositories do not
 # stop each other.
 
+# Options.
+ACCEPT_SMALLER=false ACCEPT_LOSS="" PIN=false NOTE="" TAKE_OVER=false
+HELD_BLOCKS=""  # the file with the blocks that hold has set aside
+STAGE_START=0  # SECONDS when the last stage ended
+ALL_STORED=false NEWEST_SAMPLE=""  # in every repository
+# How many repositories got no backup, and how many a suspect one.
+LACKING=0 RUN_SUSPECT=0
+RELAY=""  # the job of relay_words
+
 # command_run ARG...: takes a backup now; what cron calls.
 command_run() {
   local gathering

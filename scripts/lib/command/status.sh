@@ -2,6 +2,8 @@
 # Where this host stands: first the verdict, then what it is taken from: what runs, drills and lists of this host have
 # noted, and whether each repository answers now.
 
+SERVER_CODE=0  # of await_status_of_server
+
 # status_report: everything as one JSON object. Needs await_status_of_server.
 status_report() {
   local key wounds="$SCRATCH/wounds.json" next="" next_drill=""

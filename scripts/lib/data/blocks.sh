@@ -3,6 +3,9 @@
 # What a run, check and heal call damaged by its files is decided here alone; what differs from a backup, or is lost, in
 # wounds.sh.
 
+# Of read_blocks.
+BLOCKS_COUNT=0 BLOCKS_BYTES=0
+
 # describe_blocks DIR FILE [ULID...]: writes a JSON array of DIR's blocks (fields as in the manifest, without objects),
 # or of these alone, to FILE, their ULIDs, a line each, to FILE.ulids, and to FILE.damaged an array of those that are
 # damaged: {ulid, minTime, maxTime, reason, usable, block}. A usable one is in FILE as well: its chunks and index can be

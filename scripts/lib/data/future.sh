@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Samples that are dated in the future. They are no measure for anything else.
 
+NEWEST_UP_TO_NOW=""  # of look_into_future
+
 # look_into_future: names the samples of the newest block in BLOCKS that ends in the future. Sets NEWEST_UP_TO_NOW, the
 # newest sample of the server up to now (ms, "" if that is not known or no block ends in the future): what the head
 # holds, beside such a one, no block tells.

@@ -4,6 +4,10 @@
 # a manifest that has it, and kept. Only what the server has no more, without a reason that shows, costs more: the last
 # backup that holds it and the one after that, which tell how it went.
 
+# Files of look_back: its result, what is known of blocks of older backups, the newest manifest, one of the older.
+OLDER="" BLOCK_FACTS="" NEWEST_SOUND="" OLDER_MANIFEST=""
+OLDER_SUMMARIES=""  # the file with those of find_holders, once they were asked for
+
 # look_back BLOCKS PRESENT: for the selected repository, the server's blocks as describe_blocks wrote them, and a file
 # with the ULIDs of all that are there: OLDER, a file with {lost, known}: entries of blocks that the newest manifests do
 # not tell of, each with the newest backup that holds it. Sets UNEXPLAINED, what only a damaged manifest can tell. Needs

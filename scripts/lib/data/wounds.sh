@@ -3,6 +3,10 @@
 # reason. Runs, check and heal ask the same functions, so that each finds what the others report. The words for them are
 # in docs/how-it-works.md.
 
+WOUNDS_ARGUMENTS=()  # of jq, for wounds_filter
+# What note_wounds has counted, and the lost blocks by name.
+DAMAGED=0 LOST=0 LOST_ULIDS=""
+
 # wounds_filter: jq functions over manifests (docs/format.md). The program that has them needs what wounds_arguments
 # gives.
 wounds_filter() {
@@ -98,7 +102,7 @@ wounds_arguments() {
     deletions="{\"deleted\":\"${at#-}\",\"cleaned\":\"${backup#-}\"}"
   done
   WOUNDS_ARGUMENTS=(--argjson restored "$restored" --argjson restores "[${restores#,}]" --argjson deletions "$deletions"
-    --arg accept "${ACCEPT_LOSS:-}" --argjson misdated "${MISDATED:-[]}"
+    --arg accept "$ACCEPT_LOSS" --argjson misdated "$MISDATED"
     --argjson now "${EPOCHSECONDS}000" --argjson range "$BLOCK_RANGE_MS"
     --argjson server "$(jq --null-input --compact-output --arg retentionTime "${RETENTION_TIME:-}" --arg retentionSize "${RETENTION_SIZE:-}" '$ARGS.named')")
 }

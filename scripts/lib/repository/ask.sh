@@ -2,6 +2,9 @@
 # Asking repositories for what they hold, side by side: one that does not answer costs a command no more than
 # ANSWER_PATIENCE_SECONDS, whatever its kind.
 
+declare -gA ASKED_JOBS=()  # by the index of a repository
+ANSWERS=""  # the descriptor on which the jobs say that they have ended
+
 # For how long a repository that is asked may bring next to nothing. What tries again and again to reach one reads a
 # little each time; a list that comes is more than that.
 ANSWER_PATIENCE_SECONDS=20
@@ -12,7 +15,7 @@ readonly ANSWER_BYTES=16384
 ask_repositories() {
   local host=$1 index
   shift
-  declare -gA ASKED_JOBS=()
+  ASKED_JOBS=()
   exec {ANSWERS}<> <(:)
   CLEANUP_HOOKS+=(end_asking)
   for index in "$@"; do

@@ -7,7 +7,7 @@
 # for backups of another host.
 damage_notes() {
   local notes="${BACKUP_STATE:-$STATE_DIR}/damaged/$REPOSITORY"
-  if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -f $notes || -L $notes ]]; then notes=/dev/null; fi
+  if [[ -n $LOCATION || $REPOSITORY_HOST != "$HOST_NAME" || ! -f $notes || -L $notes ]]; then notes=/dev/null; fi
   if [[ $notes != /dev/null && -n ${BACKUP_STATE:-} && $BACKUP_STATE != "$STATE_DIR" ]]; then
     read_plain "$notes" >"$SCRATCH/damaged.$REPOSITORY.$BASHPID" || true
     notes="$SCRATCH/damaged.$REPOSITORY.$BASHPID"
@@ -19,7 +19,7 @@ damage_notes() {
 # repository. For drill and heal none, which read the objects themselves: what was noted may be mended, and a drill that
 # passed a backup over would be green without it.
 damaged_objects() {
-  if [[ ${WITHOUT_NOTES:-false} == true ]] || is_one_of "${COMMAND:-}" drill heal; then printf 0; return 0; fi
+  if [[ $WITHOUT_NOTES == true ]] || is_one_of "$COMMAND" drill heal; then printf 0; return 0; fi
   awk -F '\t' 'FILENAME == ARGV[1] { bad[$0]; next } NF == 3 && $3 in bad { damaged++ } END { print damaged + 0 }' \
     "$(damage_notes)" "$1.facts"
 }

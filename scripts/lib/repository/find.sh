@@ -1,6 +1,12 @@
 # shellcheck shell=bash
 # Finding a backup: which repository holds it whole, and which one is the newest that can be trusted.
 
+COMPLETED=""  # the whole name, of complete_name
+DWARFED=""  # why a name is not trusted, of is_dwarfed
+WITHOUT_NOTES=false  # whether notes of damage count for nothing, since every backup has one
+declare -gA COPIES=()  # of read_copies
+COPIES_READ=""  # whether it was called
+
 UNREACHABLE=()   # of open_repositories and note_unreachable: what could not be read, in words
 
 # resolve_backup NAME|latest [HOST]: NAME may be the beginning of one. Looks in every repository (or in ONLY_REPOSITORY
@@ -244,8 +250,8 @@ no_backup_found() {
 # once.
 read_copies() {
   local index key order=()
-  if [[ -n ${COPIES_READ:-} ]]; then return 0; fi
-  declare -gA COPIES=()
+  if [[ -n $COPIES_READ ]]; then return 0; fi
+  COPIES=()
   for index in "${OPEN_REPOSITORIES[@]}"; do
     if [[ ${REPOSITORY_NAMES[index]} == "$REPOSITORY" ]]; then
       order=("$index" "${order[@]}")

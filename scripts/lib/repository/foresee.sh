@@ -2,6 +2,10 @@
 # Many manifests judged with a few starts of programs: nearly all that check_manifest costs is the start of jq and what
 # it makes of its program.
 
+# SHA-256 of what was checked, by path and by name.
+declare -gA DIGESTS=() FORESEEN_DIGESTS=()
+JUDGED=""  # the text that judge_next has got
+
 # What one start of jq takes at most: texts, and bytes of them.
 readonly FORESEE_MANIFESTS=100
 readonly FORESEE_BYTES=4000000
@@ -14,7 +18,7 @@ TO_JUDGE=()
 # status of jq or awk if one did not come to its end: then nothing is known of any.
 manifest_facts() {
   local file number=0 sum name texts=() lines=()
-  declare -gA DIGESTS=()
+  DIGESTS=()
   for file in "$@"; do
     number=$(( number + 1 ))
     rm -f -- "$file.facts" "$file.words" "$file.canonical"
@@ -84,7 +88,7 @@ judge_next() {
 # read or cannot be unpacked is left to judge_manifest, and all are if jq does not come to its end.
 foresee_manifests() {
   local name copy size bytes=0 taken=0 files=() folder="$SCRATCH/foreseen.$REPOSITORY"
-  declare -gA FORESEEN_DIGESTS=()
+  FORESEEN_DIGESTS=()
   rm -rf -- "$folder"
   mkdir -p -- "$folder"
   for name in "${TO_JUDGE[@]:0:FORESEE_MANIFESTS}"; do

@@ -2,6 +2,17 @@
 # The manifest: one JSON file a backup, packed by zstd and written last. What has no manifest is no backup. Format:
 # docs/format.md. Repositories hold both packed ones and those of format 1, which were not; both have one name.
 
+TOO_LARGE=""  # of is_too_large
+declare -gA SUMS=()  # of manifest_sums
+# Paths and names of find_sound_manifests, and their samples by name.
+SOUND=() UNSOUND=()
+declare -gA GOOD_SAMPLES=()
+# Of read_refused: the notes, their file, and of which repository and host they are.
+declare -gA REFUSED=()
+REFUSED_NOTES="" REFUSED_OF=""
+# The manifest that read_facts has looked at.
+M_FORMAT="" M_DIGEST="" M_FAULT="" M_NAME="" M_HOST="" M_SAMPLES="" M_BLOCKS="" M_ARCHIVE="" M_WAL="" M_SUSPECT=""
+
 # How many of them are read to know what is stored. Older ones matter only for blocks that left the server long ago.
 readonly READ_MANIFESTS=50
 
@@ -22,7 +33,7 @@ compose_manifest() {
     --slurpfile archive "$plan.archive" --slurpfile wal "$plan.wal" --slurpfile companions "$plan.companions" \
     --argjson format "$MANIFEST_FORMAT" --arg name "$BACKUP" --arg host "$HOST_NAME" \
     --arg environment "$ENVIRONMENT" --arg tool "$TOOL_VERSION" --arg startedAt "$STARTED_AT" --arg source "$SOURCE" \
-    --arg note "${NOTE:-}" \
+    --arg note "$NOTE" \
     --arg layout "$FORMAT" --arg version "$SERVER_VERSION" --arg retentionTime "$RETENTION_TIME" \
     --arg retentionSize "$RETENTION_SIZE" \
     --arg drilledAt "${METRICS[drill_last_success_timestamp_seconds]:-}" \
@@ -171,8 +182,7 @@ JQ
 read_manifest() {
   local name="$1.json" earlier status=0
   if ! repository_read "backups/$name" "$2"; then return 3; fi
-  if [[ ${REFUSED_OF:-} != "$REPOSITORY.$REPOSITORY_HOST" ]]; then read_refused; fi
-  declare -gA SUMS
+  if [[ $REFUSED_OF != "$REPOSITORY.$REPOSITORY_HOST" ]]; then read_refused; fi
   SUMS[$name]="$(openssl dgst -sha256 -r "$2" 2>/dev/null | cut -c 1-64)" || SUMS[$name]=""
   earlier="${REFUSED["${SUMS[$name]} $name"]:-}"
   if [[ -n $earlier ]]; then REPOSITORY_ERROR=${earlier#* }; return "${earlier%% *}"; fi
@@ -249,7 +259,7 @@ find_sound_manifests() {
   # Of versions that looked at less.
   if [[ -d $STATE_DIR/cache/sound ]]; then rm -rf -- "$STATE_DIR/cache/sound"; fi
   read_misdated
-  declare -gA GOOD_SAMPLES=()
+  GOOD_SAMPLES=()
   # Before the first backup there is no folder.
   { find "$MANIFESTS" -type f -regextype posix-extended -regex '.*/[0-9]{8}T[0-9]{6}Z\.json' \
     -printf '%f\n' 2>/dev/null || true; } | sort | tail -n "$READ_MANIFESTS" | mapfile -t names
@@ -293,7 +303,7 @@ find_sound_manifests() {
 # too large, has none.
 manifest_sums() {
   local sum name
-  declare -gA SUMS=()
+  SUMS=()
   { sums_of "$MANIFEST_LIMIT_BYTES" "$@" 2>/dev/null || true; } |
     while IFS=$'\t' read -r sum name; do SUMS[${name##*/}]=$sum; done
 }
@@ -303,7 +313,7 @@ manifest_sums() {
 # day looks at them anew: whatever was the reason, it may have been this host's.
 read_refused() {
   local version sum name words
-  declare -gA REFUSED=()
+  REFUSED=()
   REFUSED_OF="$REPOSITORY.$REPOSITORY_HOST"
   printf -v REFUSED_NOTES '%s/cache/refused/%s.%s.%(%Y%m%d)T' "$STATE_DIR" "$REPOSITORY" "$REPOSITORY_HOST" -1
   if ! is_note "$REFUSED_NOTES"; then return 0; fi

@@ -4,6 +4,10 @@
 # remember was left by another one with the same identity: a clone. The state directory has marks/known, and for each
 # repository marks/NAME.last: mark, newest backup, location. See docs/decisions/010-marks.md.
 
+MARK=""  # of this run
+# Of read_last_mark.
+LAST_MARK="" LAST_BACKUP="" LAST_LOCATION="" LAST_SPOILED=""
+
 readonly MARK_PATTERN='^[0-9a-f]{32}$'
 # How long a run waits for another one, which has to give way, before it gives way itself.
 MARK_PATIENCE_SECONDS=30
@@ -14,7 +18,7 @@ MARK_PATIENCE_SECONDS=30
 read_last_mark() {
   local file="${BACKUP_STATE:-$STATE_DIR}/marks/$REPOSITORY.last"
   LAST_MARK="" LAST_BACKUP="" LAST_LOCATION="" LAST_SPOILED=""
-  if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" || ! -e $file && ! -L $file ]]; then return 0; fi
+  if [[ -n $LOCATION || $REPOSITORY_HOST != "$HOST_NAME" || ! -e $file && ! -L $file ]]; then return 0; fi
   if is_note "$file"; then
     { IFS= read -r LAST_MARK && IFS= read -r LAST_BACKUP && IFS= read -r LAST_LOCATION; } < <(read_plain "$file") ||
       true
@@ -32,8 +36,8 @@ read_last_mark() {
 # has to be there.
 require_place() {
   local anew=""
-  if [[ ${TAKE_OVER:-false} == true ]]; then return 0; fi
-  if [[ ${COMMAND:-} == run ]]; then anew="; if it is to begin anew, run once: prometheus-backup.sh run --take-over"; fi
+  if [[ $TAKE_OVER == true ]]; then return 0; fi
+  if [[ $COMMAND == run ]]; then anew="; if it is to begin anew, run once: prometheus-backup.sh run --take-over"; fi
   read_last_mark
   if [[ -n $LAST_MARK && $LAST_LOCATION == "${REPOSITORY_ROOT%/*}" ]]; then
     if holds_last "$LAST_MARK" "$LAST_BACKUP"; then return 0; fi
@@ -45,7 +49,7 @@ require_place() {
     return 1
   fi
   # Of a state that is older than marks are.
-  if [[ -z $LAST_MARK && -z ${LOCATION:-} && $REPOSITORY_HOST == "$HOST_NAME" &&
+  if [[ -z $LAST_MARK && -z $LOCATION && $REPOSITORY_HOST == "$HOST_NAME" &&
     -v METRICS["repository_last_success_timestamp_seconds|repository=$REPOSITORY"] ]] &&
     ! grep --quiet $'\tbackups/' "$OBJECT_LIST"; then
     REPOSITORY_ERROR="it is empty, and has held backups of this host (is its file system mounted?)$anew"
@@ -56,7 +60,7 @@ require_place() {
     REPOSITORY_ERROR="it is empty, and what $LAST_SPOILED holds does not tell whether it has held backups of this host$anew"
     return 1
   fi
-  if [[ -n ${LOCATION:-} || $REPOSITORY_HOST != "$HOST_NAME" ]] || { [[ ${PLACE_MUST_SHOW:-false} == true ]] &&
+  if [[ -n $LOCATION || $REPOSITORY_HOST != "$HOST_NAME" ]] || { [[ ${PLACE_MUST_SHOW:-false} == true ]] &&
     (( ${#METRICS[@]} == 0 )); }; then
     if at_repository is_bare; then
       REPOSITORY_ERROR="${REPOSITORY_ROOT%/*} holds backups of no host (is its file system mounted?)"
@@ -82,7 +86,7 @@ own_marks() {
   local known="$STATE_DIR/marks/known" over=""
   if [[ ! -f $known ]]; then known=/dev/null; fi
   read_last_mark
-  if [[ ${TAKE_OVER:-false} == true ]]; then over=9
+  if [[ $TAKE_OVER == true ]]; then over=9
   elif [[ -z $LAST_MARK$LAST_SPOILED ]]; then
     over="$(awk -F '\t' '$2 ~ /^backups\// && $3 > over { over = $3 } END { print over }' "$OBJECT_LIST")"
   fi

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Backups that a wrong clock has named. They are no measure for anything else.
 
+MISDATED="[]"  # of read_misdated
+
 # read_misdated: sets MISDATED, a JSON array of the backups of the selected repository that were named by a clock more
 # than an hour ahead of the repository's own, which says when they were written. Where it was not listed, those from the
 # future.

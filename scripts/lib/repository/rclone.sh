@@ -27,7 +27,7 @@ run_rclone() {
 
 # is_remote TYPE: whether rclone's configuration says so of the selected repository.
 is_remote() {
-  local line section="" root=${REPOSITORY_ROOT:-} wanted
+  local line section="" root=$REPOSITORY_ROOT wanted
   wanted="[${root%%:*}]"
   while IFS= read -r line; do
     if [[ $line == \[*\]* ]]; then section=$line

@@ -2,6 +2,12 @@
 # A repository: a folder of objects for this host. Two kinds: a path (local disk or NAS) and an rclone remote.
 # Every function below works on the selected one; those that can fail return false and say why in REPOSITORY_ERROR.
 
+# The selected repository, and whose folder it is: of select_repository.
+REPOSITORY="" REPOSITORY_TYPE="" REPOSITORY_PRUNE="" REPOSITORY_HOST="" REPOSITORY_ROOT="" REPOSITORY_SHOWN=""
+# Its list of objects (a file) and its manifests (a folder).
+OBJECT_LIST="" MANIFESTS=""
+REPOSITORY_INDEX=""  # of find_repository
+
 # select_repository INDEX [HOST]: sets REPOSITORY (name), REPOSITORY_ROOT, REPOSITORY_SHOWN (for messages), MANIFESTS
 # (folder) and REPOSITORY_PRUNE (whether this host deletes there).
 select_repository() {
@@ -157,7 +163,7 @@ require_owner() {
     return 1
   fi
   if [[ $owner == "$id" ]]; then require_own_marks; return $?; fi
-  if [[ ${TAKE_OVER:-false} == true ]]; then
+  if [[ $TAKE_OVER == true ]]; then
     own_marks || return 1
     printf '{"host":"%s","id":"%s","since":"%(%Y-%m-%dT%H:%M:%SZ)T"}\n' "$HOST_NAME" "$id" -1 |
       repository_put owner.json || return 1
@@ -181,7 +187,7 @@ label_of() { if [[ $1 == *"|"* ]]; then printf '%s' "${1#*|}"; fi; }
 # repository_fault WHAT: ends with 7 or 8 and names repository and object.
 repository_fault() {
   local code=$EXIT_REPOSITORY action="check the mount, the network and the credentials"
-  if [[ -z ${LOCATION:-} && $COMMAND != check ]]; then action+=": prometheus-backup.sh check"; fi
+  if [[ -z $LOCATION && $COMMAND != check ]]; then action+=": prometheus-backup.sh check"; fi
   if [[ $COMMAND == run && -s $SCRATCH/summary.$REPOSITORY ]]; then
     action="the new backup is complete there; only what came after it failed"
   elif [[ $COMMAND == run ]]; then

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Backup retention: which backups go, and then which objects no kept manifest names. Manifests go first, objects after.
 
+CLOCK_DOUBT=""  # of clock_is_sound
+
 # prune_after_run SUMMARY: retention at the end of a good run; never called after a suspect one. SUMMARY learns of all
 # damaged manifests.
 prune_after_run() {

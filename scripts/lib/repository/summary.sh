@@ -8,6 +8,8 @@
 # in ranges of numbers what the backup needs ("b17-1096,o3"): blocks are numbered as they come, so this stays short
 # where a year of backups shares a thousand blocks.
 
+UNREFUSED=()  # of leave_out_refused
+
 # How many manifests are read at once to list them.
 readonly SUMMARY_BATCH=8
 

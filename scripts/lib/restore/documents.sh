@@ -2,6 +2,9 @@
 # What plans, heals and drills print for programs (docs/json.md): one document at the end, whatever the end is, once it
 # is known what the command is about.
 
+# The function that prints the document, and the exit code that it tells.
+DOCUMENT="" EXIT_CODE=0
+
 # print_at_end FUNCTION: with --json, FUNCTION prints the document; EXIT_CODE is that of the command.
 print_at_end() {
   if [[ ${JSON:-false} == false ]]; then return 0; fi
@@ -55,7 +58,7 @@ heal_document() {
   plan_facts >"$SCRATCH/facts"
   jq --null-input --slurpfile facts "$SCRATCH/facts" --rawfile wounds "$SCRATCH/wounds" --arg host "$HOST_NAME" \
     --arg backup "$BACKUP" --arg repository "$REPOSITORY" \
-    --argjson checked "${CHECKED:-null}" --argjson unknown "${UNKNOWN:-null}" --argjson "done" "${HEALED:-false}" \
+    --argjson checked "$CHECKED" --argjson unknown "$UNKNOWN" --argjson "done" "$HEALED" \
     --argjson exitCode "$EXIT_CODE" \
     --argjson chosen "$(jq --compact-output 'map(.ulid)' "$SELECTED" 2>/dev/null || printf '[]')" \
     --argjson hopeless "$(words_as_json "${HOPELESS[@]}")" --argjson notRead "$(words_as_json "${NOT_READ[@]}")" '

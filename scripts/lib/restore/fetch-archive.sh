@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Download of what is not one object a block: an archive backup, and the WAL of a cold one.
 
+ARCHIVED=()  # the blocks that the archive held
+
 # Names that a server gives to the files of its WAL, WBL and head, with those of an interrupted checkpoint, repair or
 # cut.
 readonly WAL_MEMBER='^((d (wal|wbl|chunks_head|wal/checkpoint\.[0-9]{1,20}(\.tmp)?))|(f ((wal|wbl)/[0-9]{8,20}(\.repair)?|wal/checkpoint\.[0-9]{1,20}(\.tmp)?/[0-9]{8,20}|chunks_head/[0-9]{6,20}(\.tmp)?)))$'

@@ -62,7 +62,7 @@ fetch_batch() {
 
 # owner_reads: whether those to whom the data belong are the backup user, who may read the repositories.
 owner_reads() {
-  if (( EUID != 0 )) || [[ -z ${STAGE_OWNER:-} ]]; then return 0; fi
+  if (( EUID != 0 )) || [[ -z $STAGE_OWNER ]]; then return 0; fi
   [[ "$(id -u -- "${STAGE_OWNER%:*}" 2>/dev/null)" == "$(id -u -- "$BACKUP_USER")" ]]
 }
 

@@ -2,6 +2,8 @@
 # One object from a repository into a directory: from the first repository that has it right, hashed while it is
 # unpacked.
 
+FETCH_NUMBER=0  # of objects that were asked for, for names of files
+
 # With less than that free, an object as recorded that cannot be unpacked says nothing about the object.
 readonly FULL_BYTES=$((1024 * 1024))
 
@@ -54,7 +56,7 @@ fetch_from_any() {
 fetch_object() {
   local object=$1 sha256=$2 directory=$3 base sum=""
   shift 3
-  FETCH_NUMBER=$(( ${FETCH_NUMBER:-0} + 1 ))
+  FETCH_NUMBER=$(( FETCH_NUMBER + 1 ))
   base="$SCRATCH/get.$BASHPID.$FETCH_NUMBER"
   if ! at_repository read_from "$object" "$base" "$@" "$directory" && [[ ! -e $base.error ]]; then
     printf '%s' "${REPOSITORY_ERROR:-unknown reason}" >"$base.error"

@@ -2,6 +2,10 @@
 # What is wrong with the blocks of the live server: by structure, by size, by content against the newest backup that has
 # them, and by what is not there at all.
 
+WOUND=""  # what is wrong with a block, of equals_copy
+# How many live blocks have a copy to compare with, and how many none.
+CHECKED=null UNKNOWN=null
+
 # find_wounds: writes SCRATCH/wounds, a line each: "ulid|what is wrong", and SELECTED, the stored blocks that bring it
 # back. HOPELESS gets the damaged and lost blocks that no backup has, of those that were read: NOT_READ says in words
 # which were not. CHECKED and UNKNOWN count the live blocks with and without a copy to compare with.

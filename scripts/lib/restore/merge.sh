@@ -2,6 +2,9 @@
 # Blocks into a running server: it looks for new directories every minute, so a rename is all it takes and no scrape is
 # missed.
 
+# How many blocks leave_out_held_blocks has left out.
+HELD=0 OVERLAPPING_HEAD=0
+
 # How long the server may take to notice: it looks every minute.
 MERGE_PATIENCE_SECONDS=100
 
@@ -134,7 +137,7 @@ wait_until_loaded() {
   begin_phase load
   begin_asking "${indexes[@]}"
   looks="$(server_metric prometheus_tsdb_reloads_total)"
-  while [[ ${DROPPED:-true} == true ]] && (( EPOCHSECONDS < deadline )); do
+  while [[ $DROPPED == true ]] && (( EPOCHSECONDS < deadline )); do
     loaded="$(server_metric prometheus_tsdb_blocks_loaded)"
     now_failed="$(server_metric prometheus_tsdb_reloads_failures_total)"
     if (( ${now_failed:-0} > failures )); then

@@ -84,7 +84,7 @@ plan_backup_lines() {
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
   plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
-  if [[ $RESTORE_HOST == "$HOST_NAME" && -z ${LOCATION:-} ]]; then plan_line proven "$(last_drill)"; fi
+  if [[ $RESTORE_HOST == "$HOST_NAME" && -z $LOCATION ]]; then plan_line proven "$(last_drill)"; fi
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(gaps_text "$gaps" "${from:-}" "${to:-}")"
   plan_damaged
   plan_lacking
@@ -271,7 +271,7 @@ may() { as_user "$1" test "$2" "$3" 2>/dev/null; }
 # its service.
 plan_configuration() {
   local checker words
-  if [[ $SERVER_STATE != unit || ${CONFIG_IN_FORCE:-} != /* || ! -r ${CONFIG_IN_FORCE:-} ]]; then return 0; fi
+  if [[ $SERVER_STATE != unit || $CONFIG_IN_FORCE != /* || ! -r $CONFIG_IN_FORCE ]]; then return 0; fi
   checker="$(server_program promtool)"
   # As the server's user: what that user may read is what the server will find.
   if [[ -z $checker ]] ||

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Which blocks of the backup are wanted, and whether the repositories still hold them.
 
+# The wanted blocks, side by side.
+B_ULID=() B_OBJECT=() B_OBJECT_BYTES=() B_SHA256=() B_BYTES=() B_MIN=() B_MAX=() B_SAMPLES=() B_SERIES=()
+declare -gA BLOCK_META=() BLOCK_TOMBSTONES=()  # by ULID
+
 # select_blocks: the wanted blocks of MANIFEST, newest first, in the arrays B_ULID, B_OBJECT, B_OBJECT_BYTES, B_SHA256,
 # B_BYTES, B_MIN, B_MAX, B_SAMPLES, B_SERIES, and as JSON in SELECTED. Ends with 11 if there are none.
 select_blocks() {
@@ -64,7 +68,7 @@ JQ
 read_selected() {
   local ulid object bytes sha size min max samples series meta marks
   B_ULID=() B_OBJECT=() B_OBJECT_BYTES=() B_SHA256=() B_BYTES=() B_MIN=() B_MAX=() B_SAMPLES=() B_SERIES=()
-  declare -gA BLOCK_META=() BLOCK_TOMBSTONES=()
+  BLOCK_META=() BLOCK_TOMBSTONES=()
   while IFS='|' read -r ulid object bytes sha size min max samples series && IFS= read -r meta && IFS= read -r marks; do
     if [[ ! $ulid =~ $ULID_PATTERN || ! $min$max =~ ^-?[0-9]+-?[0-9]+$ || ! $bytes$size$samples$series =~ ^[0-9]+$ ]] ||
       [[ -n $object && ! ( $object =~ $OBJECT_PATTERN && $sha =~ $SHA256_PATTERN ) ]]; then

@@ -2,6 +2,10 @@
 # The switch of a full restore: old entries out, staged ones in, server stopped meanwhile. Entries are moved, not the
 # directory: it may be a mount point, and other things may live in it.
 
+# Of switch_data: how long the server was down, and where the data from before are.
+DOWNTIME_MS=0 KEPT_ASIDE=""
+RESTORED=false  # whether there is no way back any more
+
 # switch_data: puts the staged blocks in place of the server's data. Sets DOWNTIME_MS and KEPT_ASIDE. Ends with 4, 9 or
 # 12 after the old data are back.
 switch_data() {

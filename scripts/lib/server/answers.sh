@@ -2,6 +2,8 @@
 # Whether the server serves what has come back: it is asked for its labels in the middle of each block, all in one go.
 # That costs it a look into each index, and it knows them also where every sample of a block was deleted.
 
+ANSWER_STATUS=""  # of ask_again
+
 # ask_blocks INDEX...: the selected blocks of these indexes that hold anything. Sets ASKED, their number, and
 # UNANSWERED, those from whose time the server has not answered while our patience lasted.
 ask_blocks() {

@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # The Prometheus server as its HTTP API shows it. Judged by HTTP code and content, never by curl's exit code alone.
 
+AUTH=()  # options of curl, of api_credentials
+API_WORDS=""  # of api: what curl said
+# Of read_status_pages.
+PAGE_STATUS=() STORAGE_PATH="" LISTEN_ADDRESS="" CONFIG_IN_FORCE="" WEB_CONFIG="" SERVER_CWD=""
+# Of read_server.
+EXTERNAL_LABELS="" OUT_OF_ORDER_WINDOW=""
+
 # api_credentials: sets AUTH, curl's options for the credentials of the server. curl does what such a file says, such as
 # writing any file, so for root one that others can change does not count. False then.
 api_credentials() {
@@ -37,7 +44,7 @@ api() {
 # explain_server: sets FAULT and REMEDY if the last answer shows why the server cannot be asked, and will not be until
 # somebody mends the settings.
 explain_server() {
-  explain_answer "$API_STATUS" "$API_BODY" "${API_WORDS:-}" prometheus.url prometheus.apiCredentials "$API_CURL_CONFIG"
+  explain_answer "$API_STATUS" "$API_BODY" "$API_WORDS" prometheus.url prometheus.apiCredentials "$API_CURL_CONFIG"
 }
 
 # await_server: a run that a timer makes up for comes while the server that was started with the host replays its WAL.

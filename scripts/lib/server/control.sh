@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Stopping and starting the server's unit.
 
+# Why the unit did not stop, or start.
+STOP_ERROR="" START_ERROR=""
+START_ORDERED=""  # EPOCHSECONDS of the order
+
 # How long a server may take to stop beyond what its unit grants: Debian's unit gives up waiting after 20 s, without
 # killing it.
 readonly STOP_PATIENCE_SECONDS=300

@@ -2,6 +2,9 @@
 # Where the data of a server belong, and what its retention will do: from the server if it answers, else from what is
 # left of it.
 
+# How the server runs (unit|elsewhere|stopped), and what has named the data directory.
+SERVER_STATE="" FACTS_FROM=""
+
 # read_server_facts: sets DATA_DIRECTORY, SERVER_VERSION, RETENTION_TIME, RETENTION_SIZE, SERVER_STATE
 # (unit|elsewhere|stopped) and FACTS_FROM. Ends with 3 if nothing tells where the data belong, with 12 if two sources
 # disagree or a masked unit might tell it.

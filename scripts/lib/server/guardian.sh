@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # The guardian: a process that brings the old data back when the command that has stopped the server is killed.
 
+# The pipe to the guardian, and the descriptor that holds it open.
+GUARDIAN_PIPE="" GUARD_FD=""
+
 # How long the guardian of a restore waits for a server that does not let go of its data;
 # after that the next start or command rolls back.
 readonly GUARDIAN_PATIENCE_SECONDS=3600
@@ -31,7 +34,7 @@ start_guardian() {
 left_alone() {
   local words=""
   trap '' HUP INT PIPE
-  rm -f -- "${GUARDIAN_PIPE:-}"
+  rm -f -- "$GUARDIAN_PIPE"
   read -r words || true
   [[ $words != 'done' ]]
 }
@@ -47,7 +50,7 @@ drop_locks() {
 
 # dismiss_guardian: the restore has come to its end by itself.
 dismiss_guardian() {
-  if [[ -z ${GUARD_FD:-} ]]; then return 0; fi
+  if [[ -z $GUARD_FD ]]; then return 0; fi
   { printf 'done\n' >&"$GUARD_FD"; } 2>/dev/null || true
   exec {GUARD_FD}>&-
   GUARD_FD=""

@@ -2,6 +2,9 @@
 # Whether the data of a server can be backed up from this host. Asks systemd and the kernel alone, so that it can be
 # told before anything is installed.
 
+# Of why_no_backup.
+WHY="" WAY_OUT=""
+
 # What runs servers where paths mean something else.
 readonly CONTAINER_PROGRAMS='^(docker|dockerd|docker-proxy|podman|conmon|nerdctl|rootlessport|runc|crun|ctr|containerd-shim.*|systemd-nspawn|lxc-start|kubelet|k3s.*)$'
 

@@ -2,6 +2,9 @@
 # Which process is the server that answers. A unit's main process may be anything: a shell that has started the server,
 # a client of Docker.
 
+LISTENERS=()  # of read_sockets
+ADDRESS=""  # of decode_address
+
 # unit_processes UNIT: the processes of a unit, those in groups below its own too, a line each.
 unit_processes() {
   local group place

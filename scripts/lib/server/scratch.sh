@@ -2,6 +2,10 @@
 # A throw-away server over restored blocks: on loopback, without a configuration, and without retention or compaction,
 # which would change the blocks while they are looked at.
 
+SCRATCH_PROGRAM=""  # of require_server_program
+# Of start_scratch_server.
+SCRATCH_URL="" SCRATCH_PID="" SCRATCH_VERSION="" SCRATCH_ERROR=""
+
 # require_server_program: sets SCRATCH_PROGRAM before anything is fetched; ends with 3 if there is none.
 require_server_program() {
   SCRATCH_PROGRAM="$(server_program prometheus)"

@@ -3,6 +3,9 @@
 # and never from the running process, whose path and arguments are its own choice. PROMETHEUS_UNIT, UNIT_KNOWN and
 # UNIT_USER (for a working directory) say of which unit; SCRATCH is a folder.
 
+# Of unit_command.
+COMMAND_PATH="" COMMAND_WORDS=()
+
 # unit_arguments: the server's command line as its unit has it, one argument a line, the program first, with the
 # variables of its environment put in. Nothing if systemd does not know it, or if there are variables and root alone
 # could ask for them. What the running process says of itself is its own choice, so it is not asked.

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # The server as systemd and the kernel see it: for the time when its API cannot answer.
 
+# Of read_unit.
+UNIT_RUNS=false UNIT_CAN_STOP=true UNIT_USER="" UNIT_GROUP="" UNIT_LOAD=not-found
+
 # read_unit: sets UNIT_KNOWN, UNIT_RUNS, UNIT_CAN_STOP (true|false), UNIT_USER, UNIT_GROUP (empty: not known), UNIT_PID
 # (0: none) and UNIT_LOAD (loaded|masked|not-found|…), and PROMETHEUS_UNIT to the name under which kernel and journal
 # know the unit, which may have others.

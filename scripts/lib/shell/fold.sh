@@ -1,6 +1,12 @@
 # shellcheck shell=bash
 # Lines for a terminal that is narrower than they are. What is no terminal gets them whole, for whoever searches them.
 
+SCREEN_WIDTH=""  # of screen_width
+SHOWN_LENGTH=0  # of shown_length
+FOLDED=""  # of fold_text
+# Of find_label.
+LABEL="" LABEL_LENGTH=0
+
 # Words with which a command begins that a message tells people to type: it stays on one line, to be copied.
 readonly TYPED='^[`(]?(sudo|([^ ]*/)?prometheus-backup\.sh|systemctl|journalctl|rm)$'
 

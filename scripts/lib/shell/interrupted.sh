@@ -7,7 +7,7 @@ say_interrupted() {
   local words
   case "$1" in 129 | 130 | 143) ;; *) return 0 ;; esac
   if [[ -z $SCRATCH ]]; then words="Nothing was done."
-  elif declare -F "left_by_${COMMAND:-}" >/dev/null; then words="$("left_by_$COMMAND")"
+  elif declare -F "left_by_$COMMAND" >/dev/null; then words="$("left_by_$COMMAND")"
   else return 0; fi
   say "prometheus-backup: interrupted. $words"
 }
@@ -29,7 +29,7 @@ left_by_run() {
 
 # left_by_restore: by phase. What the switch had moved, its exit hook has moved back and said so.
 left_by_restore() {
-  if [[ ${RESTORED:-false} == true ]]; then
+  if [[ $RESTORED == true ]]; then
     printf 'The restore is complete, and the server runs on the restored data%s.' \
       "${KEPT_ASIDE:+; those from before are in $KEPT_ASIDE}"
     return 0

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Child processes: started, waited for, ended; no job outlives its command.
 
+CHILD=""  # the job that was begun last
+
 # stop_child PID: ends a background job and what it started.
 stop_child() {
   local child=$1 grandchild try

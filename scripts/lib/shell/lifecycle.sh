@@ -4,7 +4,6 @@
 # begin: traps and empty lists. The first call of every command.
 begin() {
   SCRATCH="" CLEANUP_HOOKS=() LOCK_FD="" JOB_LEVEL=0
-  declare -gA METRICS=()
   trap 'report_bug "$?" "$LINENO"' ERR
   trap 'finish "$?"' EXIT
   trap 'end_by_signal 129' HUP

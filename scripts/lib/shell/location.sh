@@ -2,6 +2,9 @@
 # On a machine that is no host of a stack: the commands that only read, on a repository that is named on the command
 # line.
 
+# Of take_location.
+LOCATION="" LOCATION_HOST="" ARGUMENTS=()
+
 # take_location ARG...: takes --at LOCATION and its --host NAME out of the arguments. Sets LOCATION (empty: the settings
 # of this host count), LOCATION_HOST and ARGUMENTS, the rest.
 take_location() {

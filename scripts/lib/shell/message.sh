@@ -2,6 +2,10 @@
 # What people read: one line an event in the log, one line an error. A log that cannot be written, as on a full file
 # system, is no reason to go without a backup, so nothing here fails for that.
 
+PLAIN=""  # of plain
+SHOWN=""  # of show_signs
+WORDS_FOR_PEOPLE=""  # of log_in_words
+
 # Where the runs of the schedule write (components/host/paths.ts).
 LOG_FILE=/var/log/prometheus-backup.log
 
@@ -80,7 +84,7 @@ show_signs() {
 signs() { if has_signs; then cat; else sed 's/✔/+/g; s/✘/x/g; s/–/-/g; s/·/-/g; s/…/../g'; fi; }
 
 # clear_line: takes away what progress has drawn, for a whole line in its place.
-clear_line() { if [[ -n ${PROGRESS_JOB:-} ]]; then printf '\r\033[K' >&2 || true; fi; }
+clear_line() { if [[ -n $PROGRESS_JOB ]]; then printf '\r\033[K' >&2 || true; fi; }
 
 # show_folded FD TEXT: sets FOLDED to what show_signs makes of TEXT, in lines as wide as the terminal that FD is.
 show_folded() {

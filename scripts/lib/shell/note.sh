@@ -3,6 +3,8 @@
 # Each has its form here or in a regular expression where it is read. What is not in that form is told by name and not
 # used: it counts as unknown, never as nothing.
 
+PIPE=""  # of clear_pipes
+
 # What a note of this host may hold at most: more is none, and nobody's memory is filled with it.
 readonly NOTE_BYTES=16000000
 

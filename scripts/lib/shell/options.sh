@@ -2,6 +2,8 @@
 # The command line: one parser for all commands, by the table that help, completion and man page are made from too
 # (components/host/command/commands.ts), and words for calls that make no sense.
 
+WORDS=()  # of split_options
+
 # Of read_options.
 declare -gA OPTIONS=()
 
@@ -34,7 +36,7 @@ split_options() {
 read_options() {
   local command=$1 forms=() form found
   shift
-  declare -gA OPTIONS=()
+  OPTIONS=()
   WANTED=""
   read -r -a forms <<<"${COMMAND_OPTIONS[$command]}"
   while (( $# > 0 )); do

@@ -3,6 +3,9 @@
 # sign in front, elsewhere as a line of the log; and while it lasts what progress shows, above all while the server is
 # down.
 
+# The phase that was begun last: its name, its words, when, and what was said at its end.
+PHASE_NAME="" PHASE_TEXT="" PHASE_SINCE=0 PHASE_WORDS=""
+
 DOWN_SINCE=""   # since when the server is down by us
 PHASED=false    # whether this command tells its phases: begin_phases
 
@@ -21,7 +24,7 @@ begin_phase() {
 # end_phase: says how long it took, and PHASE_WORDS.
 end_phase() {
   local took
-  if [[ -z ${PHASE_NAME:-} ]]; then return 0; fi
+  if [[ -z $PHASE_NAME ]]; then return 0; fi
   took=$(( (${EPOCHREALTIME/./} - PHASE_SINCE) / 1000 ))
   if is_terminal; then
     say "$(printf '  ✔ %-9s %8s%s' "$PHASE_NAME" "$(seconds_text "$took")" "${PHASE_WORDS:+  $PHASE_WORDS}")"

@@ -2,6 +2,13 @@
 # What a person at the terminal sees while something takes long: from PROGRESS_AFTER_SECONDS on one line, anew each
 # second, by a job of its own, since whoever works is waiting. Without a terminal nothing of it.
 
+# The job that draws, and the process that began it.
+PROGRESS_JOB="" PROGRESS_OWNER=""
+# What it measures, of progress_bytes: a function, and the bytes to come.
+PROGRESS_METER="" PROGRESS_TOTAL=""
+# In the job: bytes that had come before, the most that were seen, and "time bytes" of a while.
+ARRIVED_BEFORE=0 ARRIVED_MOST=0 ARRIVALS=()
+
 PROGRESS_AFTER_SECONDS=2
 
 # progress TEXT: what is being done now; "{}" in it is how long already, or how long the server is down. With
@@ -10,7 +17,7 @@ PROGRESS_AFTER_SECONDS=2
 progress() {
   if ! watches_progress; then return 0; fi
   printf '%s\n' "$*" >"$SCRATCH/progress.$BASHPID" || return 0
-  if [[ ${PROGRESS_OWNER:-} == "$BASHPID" ]]; then return 0; fi
+  if [[ $PROGRESS_OWNER == "$BASHPID" ]]; then return 0; fi
   PROGRESS_OWNER=$BASHPID
   # No child of ours, disowned or not: bash may wait for whichever child ends next, and this one does not.
   PROGRESS_JOB="$(in_background draw_progress "$PROGRESS_OWNER" >/dev/null; printf '%d' "$CHILD")"
@@ -22,7 +29,7 @@ watches_progress() { is_terminal && [[ -n ${SCRATCH:-} && ${TERM:-dumb} != dumb 
 # progress_done: it is over, and its line is clear.
 progress_done() {
   PROGRESS_METER="" PROGRESS_TOTAL=""
-  if [[ ${PROGRESS_OWNER:-} != "$BASHPID" ]]; then return 0; fi
+  if [[ $PROGRESS_OWNER != "$BASHPID" ]]; then return 0; fi
   PROGRESS_OWNER=""
   kill -KILL "$PROGRESS_JOB" 2>/dev/null || true
   # What it was just writing must not come later than what we write.
@@ -45,21 +52,21 @@ draw_progress() {
     open=${open##*/}
     if (( open > 2 && open != 255 )); then exec {open}>&-; fi
   done
-  LOCK_FD="" SAMPLES=()
+  LOCK_FD="" ARRIVALS=()
   exec {timer}<> <(:)
   ARRIVED_BEFORE=0 ARRIVED_MOST=0
-  if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; ARRIVED_BEFORE=$ARRIVED ARRIVED_MOST=0; fi
+  if [[ -n $PROGRESS_METER ]]; then measure "$owner"; ARRIVED_BEFORE=$ARRIVED ARRIVED_MOST=0; fi
   while read -r -t 1 -u "$timer" _ || true; ! has_ended "$owner"; do
-    if [[ -n ${PROGRESS_METER:-} ]]; then measure "$owner"; fi
+    if [[ -n $PROGRESS_METER ]]; then measure "$owner"; fi
     if (( EPOCHSECONDS - since < PROGRESS_AFTER_SECONDS )) ||
       ! { read -r text <"$SCRATCH/progress.$owner"; } 2>/dev/null; then
       continue
     fi
     text=${text//'{}'/$(human_seconds $(( EPOCHSECONDS - since )))}
     # What was not seen is not nothing: a short tar may have come and gone.
-    if [[ -n ${PROGRESS_METER:-} ]] && (( ARRIVED > 0 )); then
+    if [[ -n $PROGRESS_METER ]] && (( ARRIVED > 0 )); then
       text+="$(arrived_text)"
-      SAMPLES+=("$EPOCHSECONDS $ARRIVED")
+      ARRIVALS+=("$EPOCHSECONDS $ARRIVED")
     fi
     draw_line "$text"
   done
@@ -81,8 +88,8 @@ arrived_text() {
   if (( arrived > total )); then arrived=$total; fi
   printf '  %s of %s  %d %%' "$(human_bytes "$arrived")" "$(human_bytes "$total")" \
     $(( total > 0 ? (arrived * 100 / total > 99 ? 99 : arrived * 100 / total) : 99 ))
-  if (( ${#SAMPLES[@]} == 0 )); then return 0; fi
-  first=${SAMPLES[${#SAMPLES[@]} > 10 ? ${#SAMPLES[@]} - 10 : 0]}
+  if (( ${#ARRIVALS[@]} == 0 )); then return 0; fi
+  first=${ARRIVALS[${#ARRIVALS[@]} > 10 ? ${#ARRIVALS[@]} - 10 : 0]}
   if (( at > ${first% *} && arrived > ${first#* } )); then speed=$(( (arrived - ${first#* }) / (at - ${first% *}) )); fi
   printf '  %s/s' "$(human_bytes "$speed")"
   if (( speed > 0 )); then printf '  about %s left' "$(human_seconds $(( (total - arrived) / speed + 1 )))"; fi

@@ -6,7 +6,7 @@
 # write.
 open_root_state() {
   BACKUP_STATE="$STATE_DIR"
-  if (( EUID == 0 )) && [[ -z ${LOCATION:-} ]]; then
+  if (( EUID == 0 )) && [[ -z $LOCATION ]]; then
     STATE_DIR="$STATE_DIR-restore"
     mkdir --parents -- "$STATE_DIR" || die "$EXIT_SPACE" "$STATE_DIR cannot be made" "look at that file system"
     if [[ -L $STATE_DIR || "$(stat --format %u -- "$STATE_DIR")" != 0 ]]; then

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The settings of this host: read once, checked as a whole before any work. keys.sh has their names and forms.
 
+CONFIG_PROBLEMS=()  # a line each
+
 # user:group of the data that are restored, held or linked; empty where that is whoever runs this.
 STAGE_OWNER=""
 
@@ -153,7 +155,7 @@ clean_environment() {
   unset AWS_CA_BUNDLE CURL_CA_BUNDLE TAR_OPTIONS GZIP ZSTD_CLEVEL ZSTD_NBTHREADS
   export XDG_CACHE_HOME="$STATE_DIR/cache"
   # With --at the caller's own identity is the one that counts.
-  if [[ -n ${LOCATION:-} ]]; then return 0; fi
+  if [[ -n $LOCATION ]]; then return 0; fi
   unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
   export HOME="$STATE_DIR"
 }
@@ -183,7 +185,7 @@ as_backup_user() {
 # as_owner COMMAND...: COMMAND as the user to whom the data belong that are restored, held or linked (STAGE_OWNER,
 # "user:group"; empty: as whoever runs this). That user can do all of it in its own directories, and root, who would
 # follow what lies there, does nothing.
-as_owner() { if [[ -z ${STAGE_OWNER:-} ]]; then "$@"; else as_user "$STAGE_OWNER" "$@"; fi; }
+as_owner() { if [[ -z $STAGE_OWNER ]]; then "$@"; else as_user "$STAGE_OWNER" "$@"; fi; }
 
 # own_data: root links and removes links in the data directory as the user to whom it belongs.
 own_data() { if (( EUID == 0 )); then STAGE_OWNER="$(stat --dereference --format %u:%g -- "$DATA_DIRECTORY")"; fi; }

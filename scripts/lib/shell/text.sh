@@ -13,7 +13,7 @@ join_words() {
 # as_typed WORDS HOST: "prometheus-backup.sh WORDS" with what it needs here to be about the backups of HOST, for advice.
 as_typed() {
   printf 'prometheus-backup.sh %s' "$1"
-  if [[ -n ${LOCATION:-} ]]; then printf ' --at %s --host %s' "${LOCATION@Q}" "$2"
+  if [[ -n $LOCATION ]]; then printf ' --at %s --host %s' "${LOCATION@Q}" "$2"
   elif [[ $2 != "$HOST_NAME" ]]; then printf -- ' --host %s' "$2"; fi
 }
 

@@ -3,6 +3,11 @@
 # no signal may end it. So a child does that work, without our locks, and is left behind once nothing has moved for
 # IDLE_TIMEOUT_SECONDS.
 
+# The job under a limit, whether it was left behind, its notes, and the descriptor on which it says how it goes.
+LIMIT_CHILD="" LIMIT_HUNG=false LIMIT_NOTE="" LIMIT_SAID=""
+# In the job: where its results go, and its end of that descriptor.
+LIMIT_FILE="" LIMIT_FD=""
+
 # at_repository VERB ARG...: the function VERB_path or VERB_rclone. rclone has limits of its own.
 at_repository() {
   local verb=$1
@@ -98,7 +103,7 @@ end_limited() {
 # allow_quiet BYTES: what comes next in this job moves that many bytes without a trace, as a flush does; 1 MB/s is
 # enough.
 allow_quiet() {
-  if [[ -n ${LIMIT_FD:-} ]]; then printf 'quiet %d\n' $(( $1 / 1000000 )) >&"$LIMIT_FD" || true; fi
+  if [[ -n $LIMIT_FD ]]; then printf 'quiet %d\n' $(( $1 / 1000000 )) >&"$LIMIT_FD" || true; fi
 }
 
 # activity PID: what PID and all below it have read, written and computed so far.

@@ -2,6 +2,8 @@
 # The metrics of this host: kept in the state directory, written whole and atomically to node_exporter's textfile
 # directory.
 
+declare -gA CHANGED_METRICS=()  # those of METRICS that this command has set
+
 declare -gA METRICS=()   # of read_metrics and set_metric: "name" or "name|label=value" to value
 
 # metric_table: name, help. Base units; the same HELP in every version, since two differing ones make a series vanish.
@@ -48,7 +50,7 @@ TABLE
 # load_metrics: reads the values of earlier commands into METRICS ("name" or "name|label=value" -> value).
 # CHANGED_METRICS are those that this command sets.
 load_metrics() {
-  declare -gA CHANGED_METRICS=()
+  CHANGED_METRICS=()
   read_metrics || warn_of_note "$STATE_DIR/metrics.state"
 }
 
@@ -68,7 +70,7 @@ is_metric() {
 # may be from any time.
 read_metrics() {
   local key value status=0
-  declare -gA METRICS=()
+  METRICS=()
   if [[ ! -e $STATE_DIR/metrics.state && ! -L $STATE_DIR/metrics.state ]]; then return 0; fi
   is_note "$STATE_DIR/metrics.state" || return 1
   while IFS=$'\t' read -r key value; do
@@ -206,6 +208,6 @@ last_success_in_words() {
 # note_metrics NAME VALUE [LABEL=VALUE]: adds to the metrics of this host, as the user they belong to. Never ends the
 # command.
 note_metrics() {
-  if [[ ! -d $BACKUP_STATE || -n ${LOCATION:-} ]]; then return 0; fi
+  if [[ ! -d $BACKUP_STATE || -n $LOCATION ]]; then return 0; fi
   "$BASH" "$(self_path)" note-metrics "$@" || warn "the metrics of this $COMMAND could not be kept"
 }

@@ -2,6 +2,8 @@
 # When this command is called next: by the entry of cron on this host, or by a timer. Systemd does the counting for
 # both.
 
+NEXT_RUN=""  # of next_call
+
 CRON_FILE=/etc/cron.d/prometheus-backup
 
 # scheduled COMMAND: the five fields of the first line of the cron entry that calls this command; nothing if none does.
