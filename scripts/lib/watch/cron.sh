@@ -3,6 +3,7 @@
 
 # The units: cron of Debian, cronie under its names, bcron, systemd-cron.
 readonly CRON_UNITS=(cron.service crond.service cronie.service bcron-sched.service cron.target)
+CRON_UNIT=""  # of find_cron
 
 # find_cron: sets CRON_UNIT to the one of this host, one that runs before one that does not; empty if it has none.
 find_cron() {
