@@ -27,5 +27,19 @@ export default tseslint.config(
     },
   },
   ...rooms,
+  {
+    files: ["test/**/*.test.ts", "test/**/*.slow.ts"],
+    rules: {
+      // On a busy machine everything takes several times as long. What hangs is ended by the limit of its project.
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "ExpressionStatement > CallExpression:not([callee.name=/^set/]) > ArrowFunctionExpression.arguments + .arguments",
+          message: "A test or hook has no limit of its own; vitest.config.ts has those of the projects.",
+        },
+      ],
+    },
+  },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
 );

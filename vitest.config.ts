@@ -21,7 +21,7 @@ const WITHOUT_HOST = {
   isolate: false,
   // Nothing ends by it but what hangs, see below.
   testTimeout: 600_000,
-  hookTimeout: 120_000,
+  hookTimeout: 600_000,
 };
 
 /** Files in which something is left to `npm run test:slow`. */

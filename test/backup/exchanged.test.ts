@@ -38,7 +38,6 @@ test.each(variants([["list"], ["verify"]], [["run"], ["prune"], ["show latest"],
     expect([code, stderr]).not.toContain(null);
     expect(code).toBeGreaterThan(0);
   },
-  60_000,
 );
 
 test("nor does the process that opens them all, for a pipe that comes after its look, nor any for a file without end", () => {

@@ -103,7 +103,6 @@ slowTest(
     expect(stderr).toContain("state/lock was no plain file but a pipe");
     expect(fs.existsSync(data.at("state/lock"))).toBe(false);
   },
-  120_000,
 );
 
 test("a folder in place of a file takes no file in, and what could not be kept is said", () => {
@@ -113,7 +112,7 @@ test("a folder in place of a file takes no file in, and what could not be kept i
   expect([code, stderr]).toEqual([code, expect.stringContaining("metrics could not be")]);
   notes.forEach(name => expect([name, fs.readdirSync(data.at(name))]).toEqual([name, []]));
   notes.forEach(name => data.remove(name));
-}, 60_000);
+});
 
 test("pipes in place of what the data directory holds keep no run waiting: they are damage", () => {
   const whole = [1, 2, 3, 4, 5, 6, 7, 8].map(n => data.block(n));
@@ -123,7 +122,7 @@ test("pipes in place of what the data directory holds keep no run waiting: they 
   const seen = ends(["hold", "run", "check"], () => make("pipe", [...pipes, ...others]));
   expect(seen).toEqual({ hold: 0, run: 9, check: seen["check"] });
   expect(seen["check"]).not.toBe(null);
-}, 60_000);
+});
 
 test("pipes in a repository count as not there, and whatever lies in their place is not waited for", () => {
   const place = "repository/prom-1";
@@ -143,4 +142,4 @@ test("pipes in a repository count as not there, and whatever lies in their place
     ]),
   );
   expect(Object.values(seen)).not.toContain(null);
-}, 60_000);
+});

@@ -46,7 +46,7 @@ test("a server that has shrunk is not accepted because the last good backup coul
     `it could not be compared with the backup before, ${newest}, which could not be judged`,
   ]);
   expect(stderr).toContain("retention deletes nothing for it");
-}, 60_000);
+});
 
 test("nor is one that another repository may call suspect, or that is nearly empty beside one there", () => {
   const { stdout, stderr } = data.shell.run(`

@@ -117,4 +117,4 @@ test("whatever lies in place of a file ends what reads it, is not taken, and wha
     READERS.map(([, , accepts = []], index) => `${kind} ${index} ${accepts.includes(kind) ? "taken" : "refused"}`),
   );
   expect([code, stdout.trimEnd().split("\n")], stderr).toEqual([0, [...taken, ...refused]]);
-}, 90_000);
+});

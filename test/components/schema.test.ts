@@ -22,7 +22,7 @@ let result: AnalyzeResult;
 beforeAll(() => {
   const packageJson = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as { name: string };
   result = new Analyzer(root, packageJson.name, packageJson, new Set(components)).analyze();
-}, 120_000);
+});
 
 function properties(): [string, PropertyDefinition][] {
   const all: [string, PropertyDefinition][] = [];

@@ -62,7 +62,7 @@ beforeAll(async () => {
     "✔ offsite         offsite:rights-test/prom-1: write, read, delete",
   );
   expect(data.call("run").code).toBe(0);
-}, 600_000);
+});
 afterAll(async () => {
   data.shell.remove();
   await minio?.stop();
