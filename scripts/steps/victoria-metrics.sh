@@ -42,7 +42,7 @@ step_install() {
 # read_command: sets COMMAND and BINARY to what the unit of the payload runs.
 read_command() {
   if ((${#FILE_PATHS[@]} != 1)); then
-    die "$EXIT_USAGE" "the payload of step $STEP has ${#FILE_PATHS[@]} files instead of one; nothing was changed"
+    die "$EXIT_USAGE" "the payload of step $STEP should have one file, not ${#FILE_PATHS[@]}; nothing was changed"
   fi
   COMMAND="$(sed -n 's/^ExecStart=\(.\+\)$/\1/p' -- "$WORK/files/0")"
   BINARY="${COMMAND%% *}"

@@ -207,6 +207,6 @@ test("a plan of a restore is a result, and repeats the wanted range with its zon
   const { stdout } = data.call(`restore latest --from '2020-01-01 03:00 +0100' --target ${data.at("new")} --plan`);
   expect(stdout).toMatch(/^Restore of backup \S+ of prom-1 to \S+ \(no server is touched\)\n\n {2}backup /);
   expect(stdout).toMatch(
-    /^ {2}part {7}whole blocks that touch the wanted time \(2020-01-01 02:00:00 … its end, UTC\); 2 blocks are in the backup$/m,
+    /^ {2}part {7}whole blocks that touch the wanted time \(2020-01-01 02:00:00 … its end, UTC\); the backup has 2 blocks$/m,
   );
 });

@@ -320,7 +320,7 @@ describe("check ends at a person", () => {
         answers({ "/api/v1/rules": { groups: [{ rules: [{ name: "PrometheusBackupFailed", health: "err" }] }] } }),
       ) + answering,
       3,
-      "  ✘ alerts          1 of 1 rules cannot be evaluated; ",
+      "  ✘ alerts          1 of 1 rule cannot be evaluated; ",
     ],
     [
       "no rules",

@@ -71,7 +71,7 @@ test("F31: a stored block that is damaged is told, and taken from the repository
     ways.forEach(([, reason], index) =>
       expect(stderr).toMatch(new RegExp(`warning: block ${blocks[index]}.* of the server is damaged: ${reason}`)),
     );
-    expect(stderr).toContain(`of the server's blocks ${ways.length} are damaged and 0 lost`);
+    expect(stderr).toContain(`blocks of the server: ${ways.length} damaged (above)`);
     expect([
       data.metric("damaged_blocks"),
       data.metric("lost_blocks"),

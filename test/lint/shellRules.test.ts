@@ -15,6 +15,11 @@ test.each([
   ['awk "{ print $1 + $more }"', "awk program"],
   ["if names | grep --line-regexp --quiet x; then", "first hit"],
   ["names | grep -xqF x", "first hit"],
+  ['say "$count snapshots are there"', "no s"],
+  ["printf '%d gaps' 1", "no s"],
+  ['say "${#B_ULID[@]} of ${#B_ULID[@]} blocks"', "no s"],
+  ['say "$(sum "${B_SAMPLES[@]}") samples"', "no s"],
+  ['"\\(.objects | length) objects"', "no s"],
   ['if ! systemctl --quiet restart -- "$UNIT"; then', "sixth start"],
 ])("%s", (line, why) => {
   expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([

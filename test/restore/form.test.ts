@@ -30,7 +30,7 @@ function fullManifest(): Record<string, unknown> {
   });
   const wound = { ulid: OTHER, minTime: 1, maxTime: 2, reason: "its index is missing" };
   return wholeManifest(NAME, {
-    suspect: "1 samples instead of 100",
+    suspect: "1 sample instead of 100",
     lastDrill: { finishedAt: DATE, restoreSeconds: 1.5 },
     blocks: [entry, blockEntry(OTHER)],
     covered: [{ ulid: OTHER, minTime: 1, maxTime: 2, numSamples: 7, by: [ULID] }],

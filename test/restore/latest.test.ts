@@ -42,11 +42,11 @@ test("the newest good backup is the latest", () => {
 
 test("a backup that another repository calls suspect is passed over", () => {
   put("local", NEW, 1);
-  put("offsite", NEW, 1, "1 samples instead of 100");
+  put("offsite", NEW, 1, "1 sample instead of 100");
   put("offsite", OLD, 100);
   expect(latest()).toEqual([
     `${OLD} offsite`,
-    `prometheus-backup: warning: passed over: ${NEW} is not trusted (suspect in offsite: 1 samples instead of 100)`,
+    `prometheus-backup: warning: passed over: ${NEW} is not trusted (suspect in offsite: 1 sample instead of 100)`,
   ]);
 });
 

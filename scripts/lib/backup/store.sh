@@ -136,13 +136,13 @@ judge_samples() {
   if [[ $EMPTY_SOURCE == true ]]; then SUSPECT="the server holds no blocks"
   elif (( samples * 100 < before * SHRINK_PERCENT )); then
     if [[ $ACCEPT_SMALLER == true ]]; then ACCEPT_LOSS=all plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"; return 0; fi
-    SUSPECT="$samples samples instead of $before in the last good backup"
+    SUSPECT="$(count_text "$samples" sample) instead of $before in the last good backup"
   elif [[ $unjudged != - && $ACCEPT_SMALLER == false ]]; then
     SUSPECT="it could not be compared with the backup before, $unjudged, which could not be judged"
   fi
   if [[ $name == - ]]; then name=""; fi
   if [[ -n $SUSPECT ]]; then
-    warn "backup $BACKUP is suspect: $SUSPECT${name:+ ($name)}; it is kept, and retention deletes nothing for it. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
+    warn_once suspect "backup $BACKUP is suspect: $SUSPECT${name:+ ($name)}; it is kept, and retention deletes nothing for it. Data lost? prometheus-backup.sh restore latest. Meant to be smaller? prometheus-backup.sh run --accept-smaller"
   fi
 }
 

@@ -100,7 +100,7 @@ check_alerts() {
     warned "no alert rules of this tool are loaded here: unless another server has them, nobody will be told"
   fi
   if (( failing > 0 )); then
-    die "$EXIT_CONFIGURATION" "$failing of $loaded rules cannot be evaluated" "look at: $PROMETHEUS_URL/rules"
+    die "$EXIT_CONFIGURATION" "$failing of $(count_text "$loaded" rule) cannot be evaluated" "look at: $PROMETHEUS_URL/rules"
   fi
   api GET /api/v1/alertmanagers
   # Printed and asked: an address, and nothing that a terminal or curl obeys.

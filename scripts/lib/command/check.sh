@@ -56,7 +56,7 @@ command_check() {
     print_result "$SCRATCH/result"
     exit "$FIRST_FAILURE"
   fi
-  tell "$HOST_NAME: $PASSED of $CHECKS checks passed$(if (( WARNINGS > 0 )); then printf ', %d to think about (!)' "$WARNINGS"; fi)$(if (( UNCHECKED > 0 )); then printf ', %d not made (–)' "$UNCHECKED"; fi)"
+  tell "$HOST_NAME: $PASSED of $(count_text "$CHECKS" check) passed$(if (( WARNINGS > 0 )); then printf ', %d to think about (!)' "$WARNINGS"; fi)$(if (( UNCHECKED > 0 )); then printf ', %d not made (–)' "$UNCHECKED"; fi)"
   exit "$FIRST_FAILURE"
 }
 
@@ -241,7 +241,7 @@ check_leftovers() {
   need_data
   count="$(list_snapshots | wc -l)"
   if (( count == 0 )); then printf 'none'; return 0; fi
-  die "$EXIT_SNAPSHOT" "$count snapshots in $DATA_DIRECTORY/snapshots pin deleted blocks" \
+  die "$EXIT_SNAPSHOT" "deleted blocks are pinned by $(count_text "$count" snapshot) in $DATA_DIRECTORY/snapshots" \
     "those that nobody else made go with: $(removal_of_leftovers)"
 }
 

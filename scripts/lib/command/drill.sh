@@ -30,7 +30,7 @@ command_drill() {
   require_selected_objects
   choose_drill_place drill
   require_drill_space "$DRILL_PLACE"
-  say "Drill of backup $BACKUP from $REPOSITORY: ${#B_ULID[@]} blocks, $(human_bytes "$(sum "${B_BYTES[@]}")")$DRILL_PART"
+  say "Drill of backup $BACKUP from $REPOSITORY: $(blocks_text ${#B_ULID[@]}), $(human_bytes "$(sum "${B_BYTES[@]}")")$DRILL_PART"
   started=${EPOCHREALTIME/./}
   fetch_selected "$DRILL_PLACE"
   rm -f -- "$DRILL_PLACE/digest"
@@ -129,13 +129,13 @@ check_blocks() {
   done
   progress_done
   if (( bad > 0 )); then
-    die "$EXIT_VERIFICATION" "$bad of ${#B_ULID[@]} blocks of backup $BACKUP are not as the manifest says (above)" \
+    die "$EXIT_VERIFICATION" "$bad of $(blocks_text ${#B_ULID[@]}) of backup $BACKUP not as the manifest says (above)" \
       "choose another backup: $(as_typed list "$HOST_NAME")"
   fi
   if (( ${#marked[@]} > 0 )); then
     say "  · blocks that $(printf '%s\n' "${marked[@]}" | sort | uniq --count | sed 's/^ *\([0-9]*\) \(.*\)/\2: \1/' | paste --serial --delimiters ';' | sed 's/;/; /g')"
   fi
-  say "✔ ${#B_ULID[@]} of ${#B_ULID[@]} blocks, $(human_count "$(sum "${B_SAMPLES[@]}")") samples as the manifest says$DRILL_PART; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
+  say "✔ ${#B_ULID[@]} of $(blocks_text ${#B_ULID[@]}), $(samples_text "${B_SAMPLES[@]}") as the manifest says$DRILL_PART; restored and ready in $(seconds_text "$DRILL_RESTORE_MS")"
 }
 
 # read_expectations: by block, whether counts may differ: MAY_LACK (deleted series, whose marks are not subtracted) and
@@ -163,14 +163,14 @@ check_samples() {
   if (( COUNTED == wanted )); then return 0; fi
   if (( COUNTED > wanted )); then
     if [[ ${MAY_EXCEED[$ulid]} == true ]]; then DRILL_NOTE="share their time with others"; return 0; fi
-    DRILL_ERROR="$COUNTED samples instead of $wanted"
+    DRILL_ERROR="$(count_text "$COUNTED" sample) instead of $wanted"
     return 1
   fi
   if [[ ${MAY_LACK[$ulid]} == true ]]; then DRILL_NOTE="hold deleted series"; return 0; fi
   # Queries skip the markers that end a series, and the manifest's number holds them. Each one ends a chunk's run of
   # samples.
   if (( wanted - COUNTED <= BLOCK_CHUNKS[$ulid] )); then DRILL_NOTE="hold markers of ended series"; return 0; fi
-  DRILL_ERROR="$COUNTED samples instead of $wanted"
+  DRILL_ERROR="$(count_text "$COUNTED" sample) instead of $wanted"
   return 1
 }
 

@@ -3,7 +3,7 @@
 
 # command_prune ARG...: shows what would go, asks, removes.
 command_prune() {
-  local yes dry_run index only failed=0
+  local yes dry_run index only status failed=0 undone=()
   read_options prune "$@"
   yes=${OPTIONS[yes]:-false} dry_run=${OPTIONS[dry-run]:-false} only=${OPTIONS[repository]:-} \
     JSON=${OPTIONS[json]:-false}
@@ -18,7 +18,9 @@ command_prune() {
   for index in "${!REPOSITORY_NAMES[@]}"; do
     if [[ -n $only ]] && (( index != REPOSITORY_INDEX )); then continue; fi
     in_background_asking prune_repository "$index" "$yes" "$dry_run"
-    wait "$CHILD" || failed=$?
+    status=0
+    wait "$CHILD" || status=$?
+    if (( status != 0 )); then failed=$status undone+=("${REPOSITORY_NAMES[index]}"); fi
   done
   if [[ $JSON == true ]]; then
     { cat -- "$SCRATCH"/pruned.* 2>/dev/null || true; } |
@@ -26,7 +28,9 @@ command_prune() {
       >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   fi
-  if (( failed != 0 )); then exit "$failed"; fi
+  if (( failed == 0 )); then return 0; fi
+  say "Not done: $(join_words ', ' "${undone[@]}") (above)."
+  exit "$failed"
 }
 
 # prune_repository INDEX YES DRY_RUN: one repository of command_prune, as a job.

@@ -87,7 +87,7 @@ status_text() {
   def ahead: "\(sub("T"; " ") | sub("Z$"; " UTC")), in \(fromdate - now | duration)";
   .metrics as $m
   | "\(.host)\(if .environment == "" then "" else " (\(.environment))" end): \(if .protected then "PROTECTED" else "NOT PROTECTED" end): \(.verdict)",
-  "  last good   \(.lastSuccess | ago)",
+  "  last good   \(.lastSuccess | ago)\(if .metrics.suspect == 1 then ", but suspect: far smaller than the one before" else "" end)",
   "  last run    \(.lastRun.at | ago)\(if .lastRun then ", \(if .lastRun.exitCode == 0 then "good" else "failed with exit code \(.lastRun.exitCode)" end), took \(.lastRun.seconds // 0 | duration)" else "" end)",
   "  next run    \(.nextRun | if . then ahead else "not known to this host" end)",
   "  good drill  \(.lastDrill | ago)\(if .nextDrill then "; the next: \(.nextDrill | ahead)" elif .drillIntervalSeconds then "" else "; none is scheduled" end)",
@@ -96,7 +96,7 @@ status_text() {
   (.wounds // {damaged: [], lost: []} | (.damaged[:20][] | "  DAMAGED     block \(.ulid): \(.reason)"),
     (.lost[:20][] | "  LOST        block \(.ulid)\(if .backup then ", held by backup \(.backup)" else "" end)"),
     (if .damaged + .lost == [] then empty
-      else "              \(.damaged | length) damaged and \(.lost | length) lost in the last run; mend it with: prometheus-backup.sh heal" end)),
+      else "              \([(.damaged, .lost) | length] | [if .[0] > 0 then "\(.[0]) damaged" else empty end, if .[1] > 0 then "\(.[1]) lost" else empty end] | join(", ")) in the last run; mend it with: prometheus-backup.sh heal" end)),
   (if .server then
     "  server      Prometheus \(.server.version), retention \(.server.retention), admin API \(.server.adminApi | if . == "true" then "on" else "off" end), \(.server.dataBytes | if . then size else "not measured yet" end) in \(.server.dataDirectory)",
     (if .tsdb then "  head        \(.tsdb.series) series" else empty end),

@@ -7,7 +7,7 @@ readonly VERIFY_BATCH_BYTES=$((8 * 1024 * 1024 * 1024))
 # command_verify [BACKUP|latest] [--sample N/T] [--repository NAME]: reads every object where it lies; ends with 9 and
 # names what is damaged. The next run sends damaged blocks again as long as the server still has them.
 command_verify() {
-  local WANTED sample only index status worst=0 found=0 now
+  local WANTED sample only index status worst=0 found=0 now unread_places=()
   read_options verify "$@"
   sample=${OPTIONS[sample]:-} only=${OPTIONS[repository]:-} JSON=${OPTIONS[json]:-false}
   check_sample "$sample"
@@ -36,6 +36,7 @@ command_verify() {
     found=$(( found + 1 ))
     if [[ $JSON == true ]]; then note_verified "${REPOSITORY_NAMES[index]}" "$status"; fi
     if (( status != 0 && worst != EXIT_VERIFICATION )); then worst=$status; fi
+    if ! is_one_of "$status" 0 "$EXIT_NOT_FOUND" "$EXIT_VERIFICATION"; then unread_places+=("${REPOSITORY_NAMES[index]}"); fi
   done
   if (( found == 0 )); then
     ONLY_REPOSITORY=$only
@@ -50,6 +51,7 @@ command_verify() {
       "$SCRATCH/verified" >"$SCRATCH/result"
     print_result "$SCRATCH/result"
   fi
+  if (( ${#unread_places[@]} > 0 )); then say "Not verified: $(join_words ', ' "${unread_places[@]}") (above)."; fi
   exit "$worst"
 }
 
@@ -96,12 +98,12 @@ verify_repository() {
       | {object: .[0], reason: .[1]}]}' "$SCRATCH/damage" >"$SCRATCH/verified.$REPOSITORY"
   if (( bad == 0 )); then
     if [[ $JSON == false ]]; then
-      tell "✔ $backup in $REPOSITORY: $objects objects, $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"
+      tell "✔ $backup in $REPOSITORY: $(count_text "$objects" object), $(human_bytes "$bytes"), all as the manifest says ($(( SECONDS - started )) s)"
     fi
     return 0
   fi
   if [[ $JSON == false ]]; then sed 's/^/  ✘ /; s/\t/  /' "$SCRATCH/damage" | signs; fi
-  die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $bad damaged or missing objects (above)" \
+  die "$EXIT_VERIFICATION" "backup $backup in repository $REPOSITORY has $(count_text "$bad" "damaged or missing object") (above)" \
     "the next run repairs what the server still has; restore from another backup or repository meanwhile"
 }
 

@@ -159,8 +159,11 @@ wounds_in_words() {
 
 # tell_wounds: ends with 9 if a block is damaged or lost. The backup is complete, as far as it can be.
 tell_wounds() {
+  local found=()
   if (( DAMAGED + LOST == 0 )); then return 0; fi
+  if (( DAMAGED > 0 )); then found+=("$DAMAGED damaged"); fi
+  if (( LOST > 0 )); then found+=("$LOST lost"); fi
   die "$EXIT_VERIFICATION" \
-    "of the server's blocks $DAMAGED are damaged and $LOST lost (above); backup $BACKUP holds what is sound, and retention keeps what holds the lost ones" \
+    "blocks of the server: $(join_words ', ' "${found[@]}") (above); backup $BACKUP holds what is sound, and retention keeps what holds the lost ones" \
     "bring them back: prometheus-backup.sh heal$(if (( LOST > 0 )); then printf '. If they may go: prometheus-backup.sh run --accept-loss %s' "$LOST_ULIDS"; fi)"
 }

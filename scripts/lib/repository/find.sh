@@ -43,7 +43,7 @@ complete_name() {
   if (( ${#names[@]} > 1 )); then
     shown="$(join_words ', ' "${names[@]:0:8}")"
     if (( ${#names[@]} > 8 )); then shown+=" and $(( ${#names[@]} - 8 )) more"; fi
-    die "$EXIT_USAGE" "${#names[@]} backups begin with '$1': $shown" "type more of the name"
+    die "$EXIT_USAGE" "$(count_text ${#names[@]} backup) begin with '$1': $shown" "type more of the name"
   fi
   COMPLETED=${names[0]}
   if (( ${#UNREACHABLE[@]} > 0 )); then
@@ -155,7 +155,7 @@ is_dwarfed() {
       if (( status == 3 )); then not_judged "$older in $REPOSITORY, which lacks it"; break; fi
       if (( status != 0 )) || [[ -n $M_SUSPECT ]]; then continue; fi
       if (( samples * 100 < M_SAMPLES * SHRINK_PERCENT )); then
-        DWARFED="$samples samples, but $M_SAMPLES in $older in $REPOSITORY, which lacks it"
+        DWARFED="$(count_text "$samples" sample), but $M_SAMPLES in $older in $REPOSITORY, which lacks it"
       fi
       break
     done < <(OPEN_REPOSITORIES=("$index") backup_names "$host" | awk -v name="$name" '$0 < name' | sort --reverse)

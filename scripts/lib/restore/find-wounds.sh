@@ -39,7 +39,7 @@ find_wounds() {
 # checked and unknown. Sets NOT_READ (words), of which those of repositories that could not be read, or of which a
 # manifest could not be judged, are in UNREACHABLE, too. Leaves the first repository selected.
 judge_live_blocks() {
-  local index misdated="[]" files=() older=() damaged
+  local index misdated="[]" files=() older=() damaged all
   NOT_READ=()
   describe_blocks "$DATA_DIRECTORY" "$SCRATCH/live-blocks.json" ||
     die "$EXIT_VERIFICATION" "$BLOCK_ERROR" "run this again"
@@ -60,7 +60,8 @@ judge_live_blocks() {
     fi
     damaged="$(damaged_manifests)"
     if [[ $COMMAND == heal ]] && (( damaged > 0 )); then
-      NOT_READ+=("$damaged of $(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l) backups in $REPOSITORY")
+      all="$(OPEN_REPOSITORIES=("$index") backup_names "$HOST_NAME" | wc -l)"
+      NOT_READ+=("$damaged of $(count_text "$all" backup) in $REPOSITORY")
     fi
     misdated="$(jq --null-input --compact-output --argjson all "$misdated" --argjson here "$MISDATED" '$all + $here
       | unique')"

@@ -83,7 +83,7 @@ plan_backup_lines() {
   if [[ -n $M_SUSPECT ]]; then state+=", SUSPECT: $M_SUSPECT"; fi
   if [[ $RESTORE_HOST != "$HOST_NAME" ]]; then state+=", of host $RESTORE_HOST"; fi
   size="$(sum "${B_BYTES[@]}")"
-  plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(human_count "$(sum "${B_SAMPLES[@]}")") samples"
+  plan_line backup "$state; $(blocks_text ${#B_ULID[@]}), $(human_bytes "$size"), $(samples_text "${B_SAMPLES[@]}")"
   if [[ $RESTORE_HOST == "$HOST_NAME" && -z $LOCATION ]]; then plan_line proven "$(last_drill)"; fi
   plan_line covers "$(minute_text "$oldest") … $(minute_text "$newest") UTC, $(gaps_text "$gaps" "${from:-}" "${to:-}")"
   plan_damaged
@@ -92,7 +92,7 @@ plan_backup_lines() {
     plan_line misses "the $(human_seconds $(( EPOCHSECONDS - newest / 1000 ))) since then$(if [[ -n "$(tsdb_entries "$DATA_DIRECTORY")" ]]; then printf ' (what is still on disk is kept aside, see below)'; fi)"
   elif [[ $PARTIAL == true ]]; then
     if [[ -n $FROM_MS$TO_MS ]]; then plan_line wanted "$(range_text)"; fi
-    plan_line part "whole blocks that touch the wanted time$(wanted_text); $M_BLOCKS blocks are in the backup"
+    plan_line part "whole blocks that touch the wanted time$(wanted_text); the backup has $(blocks_text "$M_BLOCKS")"
   fi
 }
 
@@ -132,7 +132,7 @@ gaps_text() {
   case "$1" in
     0) printf 'no gaps' ;;
     1) printf '1 gap: %s … %s' "$(minute_text "$2")" "$(minute_text "$3")" ;;
-    *) printf '%d gaps, the longest: %s … %s' "$1" "$(minute_text "$2")" "$(minute_text "$3")" ;;
+    *) printf '%s, the longest: %s … %s' "$(count_text "$1" gap)" "$(minute_text "$2")" "$(minute_text "$3")" ;;
   esac
 }
 
@@ -170,7 +170,7 @@ plan_start() {
     if (( B_MAX[index] - B_MIN[index] <= BLOCK_RANGE_MS )); then small=$(( small + 1 )); fi
   done
   if (( small < MANY_BLOCKS )); then return 0; fi
-  plan_line start "$small of ${#B_ULID[@]} blocks are of two hours: the server takes longer to open them (about $(human_seconds $(( small * OPEN_MS / 1000 + 1 )))),"
+  plan_line start "$small of $(blocks_text ${#B_ULID[@]}) are of two hours: the server takes longer to open them (about $(human_seconds $(( small * OPEN_MS / 1000 + 1 )))),"
   plan_line "" "then merges them, with one busy CPU and up to a tenth of the space more until that is done"
 }
 
@@ -184,11 +184,11 @@ plan_retention() {
     plan_line retention "${RETENTION_TIME:-unknown}$(if (( size > 0 )); then printf ' and %s' "$(human_bytes "$size")"; fi): keeps all of it"
     return 0
   fi
-  plan_line retention "! $lost of ${#B_ULID[@]} blocks go beyond this server's $(if (( by_time >= by_size )); then printf '%s' "$RETENTION_TIME"; else human_bytes "$size"; fi) and would be deleted within hours of the restore"
+  plan_line retention "! $lost of $(blocks_text ${#B_ULID[@]}) go beyond this server's $(if (( by_time >= by_size )); then printf '%s' "$RETENTION_TIME"; else human_bytes "$size"; fi) and would be deleted within hours of the restore"
   plan_lost_blocks "$lost"
   plan_line "" "keep them: raise --storage.tsdb.retention.$(if (( by_time >= by_size )); then printf time; else printf size; fi), or restore them elsewhere with --target"
   if [[ $ALLOW_RETENTION_LOSS == false ]]; then
-    refuse "$EXIT_REFUSED" "the server's retention would delete $lost of ${#B_ULID[@]} blocks again" \
+    refuse "$EXIT_REFUSED" "the server's retention would delete $lost of $(blocks_text ${#B_ULID[@]}) again" \
       "raise the server's retention, or use --target DIR, or pass --allow-retention-loss"
   fi
 }

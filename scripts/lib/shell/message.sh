@@ -125,6 +125,15 @@ warn() {
   printf '%s\n' "$FOLDED" >&2 || true
 }
 
+# warn_once WHAT TEXT: warns, unless another job of this command has said the same of WHAT.
+warn_once() {
+  local own="$SCRATCH/warned.$1.$BASHPID"
+  printf '%s' "$2" >"$own"
+  if ln -- "$own" "$SCRATCH/warned.$1" 2>/dev/null || ! cmp --silent -- "$own" "$SCRATCH/warned.$1"; then
+    warn "$2"
+  fi
+}
+
 # die CODE FACT ACTION: ends the command with one line that says what is wrong and what to do. Not for use inside $( ).
 die() {
   clear_line

@@ -63,6 +63,13 @@ count_text() { if (( $1 == 1 )); then printf '1 %s' "$2"; else printf '%d %s' "$
 
 blocks_text() { count_text "$1" block; }
 
+# samples_text NUMBER...: as many samples, rounded: "31.1 k samples".
+samples_text() {
+  local number
+  number="$(sum "$@")"
+  if (( number == 1 )); then printf '1 sample'; else printf '%s samples' "$(human_count "$number")"; fi
+}
+
 # words_program: the same for jq programs, and bytes as people read them.
 words_program() {
   cat <<'JQ'

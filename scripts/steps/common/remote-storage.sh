@@ -119,9 +119,9 @@ explain_silence() {
   sent="${VALUE:-0}"
   queue_value samples_dropped_total "$1"
   if ((sent > 0)); then
-    printf '%s\n' "Prometheus has sent $sent samples to $1, and none of them were answered yet."
+    printf '%s\n' "Prometheus has sent samples to $1 ($sent so far), and none were answered yet."
   elif ((${VALUE:-0} > 0)); then
-    printf '%s\n' "Prometheus has dropped ${VALUE} samples for $1: its remoteWrite[].writeRelabelConfigs let nothing through."
+    printf '%s\n' "Prometheus has dropped every sample for $1 ($VALUE so far): its remoteWrite[].writeRelabelConfigs let nothing through."
   else
     printf '%s\n' "Prometheus had nothing to send to $1: nothing was scraped meanwhile. Is remoteWrite[].arrivalTimeoutSeconds shorter than the scrape interval?"
   fi
