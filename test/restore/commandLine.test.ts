@@ -126,17 +126,17 @@ describe("help", () => {
       .slice(0, -1);
 
   test("of every command is the same by all ways", () => {
-    const wanted = hostCommands.map(commandHelp);
-    expect(all('help "$name"')).toEqual(wanted);
-    expect(all('"$name" --help')).toEqual(wanted);
-    expect(all('"$name" latest -h')).toEqual(wanted);
+    const shown = all('help "$name"');
+    const words = (text: string) => text.replace(/\s+/g, " ");
+    expect(shown.map(words)).toEqual(hostCommands.map(command => words(commandHelp(command))));
+    expect(all('"$name" --help')).toEqual(shown);
+    expect(all('"$name" latest -h')).toEqual(shown);
+    const long = shown.flatMap(text => text.split("\n")).filter(line => line.length > 80);
+    expect(long.filter(line => !line.startsWith("  prometheus-backup.sh "))).toEqual([]);
   });
 
-  test.each(hostCommands)("of $name fits 80 columns, and names all its options", command => {
+  test.each(hostCommands)("of $name names all its options", command => {
     const text = commandHelp(command);
-    expect(text.split("\n").filter(line => line.length > 80 && !line.startsWith("  prometheus-backup.sh "))).toEqual(
-      [],
-    );
     expect(optionsOf(command).filter(({ name }) => !text.includes(`--${name}`))).toEqual([]);
   });
 

@@ -3,33 +3,16 @@ import { hostCommands } from "./commands";
 import { ExitCode, exitCodes } from "./exitCodes";
 import { at, CommandOption, HostCommand, timeForms } from "./forms";
 
-const WIDTH = 80;
-
 /** What people type. */
 export const programName = paths.hostCommand.split("/").at(-1) ?? "";
 
-/** The text in lines of 80 columns behind an indent. A word that is longer stays whole. */
-function wrapped(text: string, indent: number): string[] {
-  const lines = text.split(" ").reduce<string[]>((all, word) => {
-    const line = all.at(-1);
-    const fits = line !== undefined && line.length + 1 + word.length <= WIDTH - indent;
-    return fits ? [...all.slice(0, -1), `${line} ${word}`] : [...all, word];
-  }, []);
-  return lines.map(line => " ".repeat(indent) + line);
-}
-
-/** What is wider than this stands in a line of its own. */
+/** What is wider than this does not move the others. */
 const LEFT = 28;
 
-/** Words in two columns; the right one is wrapped. */
+/** Words in two columns. Nothing is cut into lines here: the host command does that, which knows the terminal. */
 function columns(pairs: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...pairs.map(([left]) => left.length).filter(length => length <= LEFT)) + 4;
-  return pairs.flatMap(([left, right]) => {
-    const [first = "", ...rest] = wrapped(right, width);
-    return left.length > width - 4
-      ? [`  ${left}`, first, ...rest]
-      : [`  ${left}`.padEnd(width) + first.slice(width), ...rest];
-  });
+  const width = Math.max(...pairs.map(([left]) => left.length).filter(length => length <= LEFT)) + 2;
+  return pairs.map(([left, right]) => `  ${left.padEnd(width)}${left.length > width - 2 ? "  " : ""}${right}`);
 }
 
 /** Options of a command, `--at` among them where it works on other machines. */
@@ -70,12 +53,12 @@ export function commandHelp(command: HostCommand): string {
   const times = timeForms.map(({ form, text }) => [form, text] as const);
   return [
     usageLine(command),
-    ...wrapped(description(command), 2),
+    `  ${description(command)}`,
     ...(options.length === 0 ? [] : ["", ...columns(options)]),
     ...(takesTime(command) ? ["", "TIME is one of:", ...columns(times)] : []),
     "",
     "Examples:",
-    ...command.examples.flatMap(({ line, text }) => [`  ${programName} ${line}`, ...wrapped(text, 6)]),
+    ...command.examples.flatMap(({ line, text }) => [`  ${programName} ${line}`, `      ${text}`]),
     "",
   ].join("\n");
 }
@@ -100,11 +83,8 @@ export function overview(): string {
     "",
     `More, with examples: ${programName} help COMMAND`,
     "",
-    ...wrapped("BACKUP is a name such as 20261122T020000Z, or its beginning if no other one begins like that.", 0),
-    ...wrapped(
-      `On any other machine, with access to a repository: --at PLACE --host NAME, for ${listed(anywhere)}.`,
-      0,
-    ),
+    "BACKUP is a name such as 20261122T020000Z, or its beginning if no other one begins like that.",
+    `On any other machine, with access to a repository: --at PLACE --host NAME, for ${listed(anywhere)}.`,
     "",
   ].join("\n");
 }

@@ -59,6 +59,7 @@ show_text() {
   words_program
   cat <<'JQ'
   def ms: [[. / 1000 | floor, 253402300799] | min, -30610224000] | max | todate;
+  def minute: ms | sub("T"; " ") | sub(":[0-9.]+Z$"; "");
   "Backup \(.name) of \(.host)", "",
   "  taken      \(.startedAt) to \(.finishedAt), source \(.source), tool \(.tool)",
   ($states | rtrimstr("\n") | split("\n") | "  state      \(.[0])", (.[1:][] | "             \(.)")),
@@ -71,8 +72,8 @@ show_text() {
   (.lost[]? | "  lost       block \(.ulid), \(.minTime | ms) … \(.maxTime | ms): gone from the server\(if .backup then ", held by backup \(.backup)" else "" end)"),
   (.coverage.future[]? | "  future     \(if .ulid then "block \(.ulid)" else "the WAL" end) holds samples up to \(.newestSample) ms"),
   "  holds      \(.totals.blocks | counted("block")), \(.totals.samples | counted("sample")), \(.totals.rawBytes | size), \(.totals.sizeBytes | size) in the repository",
-  (if has("lastDrill") then "  drilled    \(if .lastDrill then "\(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "never before this backup" end)" else empty end),
+  (if has("lastDrill") then "  drills     \(if .lastDrill then "the last good one before this backup: \(.lastDrill.finishedAt), restored in \(.lastDrill.restoreSeconds) s" else "no good one before this backup" end)" else empty end),
   (if .covered != [] then "  replaced   \(.covered | length | counted("compacted block")) \(if (.covered | length) == 1 then "is" else "are" end) stored as the blocks they were made from" else empty end), "",
-  (.blocks[] | "  \(.ulid)  \(.minTime | ms) … \(.maxTime | ms)  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones | counted("tombstone"))" else "" end)")
+  (.blocks[] | "  \(.ulid)  \(.minTime | minute) … \(.maxTime | minute | sub("^-?[0-9]+-"; ""))  \(.bytes | size)\(if .head then "  head" else "" end)\(if .numTombstones > 0 then "  \(.numTombstones | counted("tombstone"))" else "" end)")
 JQ
 }

@@ -73,7 +73,7 @@ next_unit() {
   number=$unit
   while [[ $rest =~ $word ]]; do
     if [[ ! ( $number =~ $A_NUMBER && ${rest#"${rest%%[! ]*}"} =~ ^([^ ]+) && ${BASH_REMATCH[1]} =~ $A_UNIT ) ]] &&
-      [[ ! ( ${unit%% *} =~ $TYPED && $unit != *[\;,.\)\?] ) ]]; then
+      [[ ! ( ${unit%% *} =~ $TYPED && $unit != *[\;,.:\)\?] ) ]]; then
       return 0
     fi
     [[ $rest =~ $word ]]
@@ -110,10 +110,11 @@ print_rows() {
   print_result "$1"
 }
 
-# print_help COMMAND: its help on standard output; the overview for anything else.
+# print_help COMMAND: its help on standard output, in lines of 80 columns where that is no terminal; the overview for
+# anything else.
 print_help() {
   local SCREEN_WIDTH FOLDED
   screen_width 1
-  fold_text "$(help_of "$1")" "$SCREEN_WIDTH"
+  fold_text "$(help_of "$1")" "${SCREEN_WIDTH:-80}"
   printf '%s\n' "$FOLDED"
 }
