@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# parts: core payload files lib/watch/cron packages users systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
+# parts: core payload files lib/watch/cron lib/watch/schedule packages users systemd lib/server/process lib/server/own-server lib/server/answer-fault prometheus backable
 # Host step backup-job: tools, the host command with its configuration, cron entry or timers, log and directories.
 # `remove` takes what was installed. Backups, repository directories, the log and /var/lib/prometheus-backup
 # (last results, so that a later install goes on from them) stay, and so do packages. Held blocks go: they are links to
@@ -15,10 +15,14 @@ RUN_PATIENCE_SECONDS=300
 
 # step_says: what is so on this host when the step has ended.
 step_says() {
-  local proven
+  local proven RUN_CALENDAR SCHEDULER DRILL_CALENDAR=""
+  SCHEDULER="$(setting SCHEDULER cron)"
   proven="$(sed --regexp-extended --quiet 's/^  [^ !]+ +([^ ]+) +.*: write, read.*/\1/p' "$WORK/proof" | paste -sd ' ')"
-  printf 'backups are made by %s as %s' "$(setting SCHEDULER cron)" "${SETTINGS[BACKUP_USER]}"
+  printf 'backups are made by %s as %s' "$SCHEDULER" "${SETTINGS[BACKUP_USER]}"
   if [[ -n $proven ]]; then printf ', which has written to and read from: %s' "$proven"; fi
+  RUN_CALENDAR="$(sed --quiet "s/^RUN_CALENDAR='\(.*\)'\$/\1/p" "$CONFIG")"
+  next_call run
+  if [[ -n $NEXT_RUN ]]; then printf '; the next one: %s' "$(date --utc --date="@$NEXT_RUN" '+%Y-%m-%d %H:%M UTC')"; fi
 }
 
 step_install() {

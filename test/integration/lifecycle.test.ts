@@ -175,6 +175,7 @@ test("up turns the admin API on with one restart of each server and one connecti
   expect(await onEach(host => serverFlag(host, "web.enable-admin-api"))).toEqual(["true", "true"]);
   // The preview says it; after it, the last line of the step says what happened.
   expect(run.output).not.toContain(restartOf(""));
+  expect(run.output).toMatch(/installed: backups are made by cron .*; the next one: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
   expect(ports.map(port => run.dials.filter(dial => dial.endsWith(`:${port}`)).length)).toEqual(
     deployment.stack.countsDials ? [8, 6] : [0, 0],
   );
