@@ -22,10 +22,7 @@ function section(command: HostCommand): string[] {
     roff(description(command)),
     ...optionsOf(command).flatMap(option => tagged(optionWords(option), optionText(option))),
     ...(takesTime(command) ? [".PP", "The forms of TIME are below."] : []),
-    ".PP",
-    ".EX",
-    ...command.examples.map(({ line, text }) => roff(`${programName} ${line}   # ${text}`)),
-    ".EE",
+    ...command.examples.flatMap(({ line, text }) => tagged(`${programName} ${line}`, text)),
   ];
 }
 
@@ -33,6 +30,12 @@ function section(command: HostCommand): string[] {
 export function renderManPage(): string {
   return [
     `.TH ${roff(programName.toUpperCase())} 8 "" "prometheus\\-backup"`,
+    // No command is broken within a word.
+    ".nh",
+    ".ad l",
+    // No command is broken within a word.
+    ".nh",
+    ".ad l",
     ".SH NAME",
     `${roff(programName)} \\- backs up and restores the Prometheus server of this host`,
     ".SH SYNOPSIS",
