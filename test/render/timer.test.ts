@@ -9,6 +9,7 @@ import { fleetArtefacts } from "../../components/stack/hostFiles";
 import type { HostFiles } from "../../components/host/files";
 import { hostCommands } from "../../components/host/command/commands";
 import { renderCompletion, renderManPage } from "../../components/host/command/manual";
+import { paths } from "../../components/host/paths";
 import { optionsOf } from "../../components/host/command/help";
 import { Shell } from "../restore/shell";
 
@@ -141,7 +142,10 @@ describe("check and status ask systemd", () => {
 
 describe("completion", () => {
   const script = path.join(directory, "completion");
-  fs.writeFileSync(script, renderCompletion());
+  const settings = path.join(directory, "settings.conf");
+  const state = path.join(directory, "completed");
+  const text = renderCompletion().replaceAll(paths.settings, settings).replaceAll(paths.state, state);
+  fs.writeFileSync(script, text);
 
   /** What bash offers for the last of these words. */
   function offered(...words: string[]): string[] {
@@ -168,6 +172,25 @@ describe("completion", () => {
   test.each(hostCommands.filter(({ internal }) => internal !== true))("$name has all its options", command => {
     const wanted = optionsOf(command).flatMap(({ name, alias }) => [name, ...(alias === undefined ? [] : [alias])]);
     expect(offered(command.name, "--")).toEqual(expect.arrayContaining(wanted.map(name => `--${name}`)));
+  });
+
+  test("names of this host's backups, to whoever may read them", () => {
+    const names = ["20261121T020000Z", "20261122T020000Z"];
+    const summaries = (host: string, backups: string[]) =>
+      fs.writeFileSync(
+        path.join(state, "cache", "summaries-4", host),
+        ["#o1\t1\tblocks/x.tar.zst", ...backups.map(name => `${name}.json 9\t{"name":"${name}"}`), ""].join("\n"),
+      );
+    fs.writeFileSync(settings, "A='1'\nHOST_NAME='prom-1'\n");
+    fs.mkdirSync(path.join(state, "cache", "summaries-4"), { recursive: true });
+    summaries("local.prom-1", names);
+    summaries("offsite.prom-1", names.slice(1));
+    summaries("local.prom-2", ["20200101T000000Z"]);
+    expect(offered("show", "")).toEqual(["latest", ...names.toReversed()]);
+    expect(offered("restore", "20261121")).toEqual(names.slice(0, 1));
+    expect(offered("explain", "2026")).toEqual([]);
+    fs.rmSync(state, { recursive: true });
+    expect(offered("show", "")).toEqual(["latest"]);
   });
 
   test("folders where one is named, and nothing where nobody knows", () => {

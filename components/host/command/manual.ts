@@ -78,11 +78,11 @@ function completionCase(command: HostCommand): string {
     command.word === undefined
       ? ""
       : command.word.includes("BACKUP")
-        ? "latest"
+        ? "latest $(_prometheus_backup_names)"
         : command.word.includes("CODE")
           ? exitCodes.map(({ code }) => code).join(" ")
           : "";
-  return `    ${command.name}) options='${[...all].map(option => `--${option}`).join(" ")}' words='${word}' ;;`;
+  return `    ${command.name}) options='${[...all].map(option => `--${option}`).join(" ")}' words="${word}" ;;`;
 }
 
 function valued(value: string): string {
@@ -104,14 +104,27 @@ function otherValues(): string {
   return [...new Set(names)].join(" | ");
 }
 
+/** Names of this host's backups as the last run or list saw them: who may not read that is offered none. */
+function namesFunction(): string[] {
+  return [
+    "_prometheus_backup_names() {",
+    "  local host",
+    `  host="$(sed --quiet "s/^HOST_NAME='\\(.*\\)'$/\\1/p" ${paths.settings} 2>/dev/null)"`,
+    `  cat -- ${paths.state}/cache/summaries-*/*."$host" 2>/dev/null |`,
+    "    sed --quiet 's/^\\([0-9]\\{8\\}T[0-9]\\{6\\}Z\\)\\.json .*/\\1/p' | sort --unique --reverse",
+    "}",
+  ];
+}
+
 /**
- * Completion for bash: commands, their options, folders where one is named. It reads no settings and asks no
+ * Completion for bash: commands, their options, folders where one is named, and names of backups. It asks no
  * repository.
  */
 export function renderCompletion(): string {
   const shown = commandsOfPeople();
   return [
     `# bash completion for ${programName}. Made from components/host/command/commands.ts.`,
+    ...namesFunction(),
     "_prometheus_backup() {",
     "  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-} " +
       'options="" words=""',
