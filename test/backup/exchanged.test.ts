@@ -10,7 +10,7 @@ beforeAll(() => {
   [1, 2].forEach(n => data.block(n));
   expect(data.call("run").code).toBe(0);
   // Whoever waits for a pipe is killed, with all that it has started: its code is then null.
-  data.shell.limit = 40;
+  data.shell.limit = 300;
 });
 afterAll(() => data.shell.remove());
 

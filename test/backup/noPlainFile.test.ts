@@ -15,7 +15,7 @@ beforeAll(() => {
   expect(data.call("run").code).toBe(0);
   expect(data.call("verify").code).toBe(0);
   // Whoever waits for a pipe is killed, with all that it has started: its code is then null.
-  data.shell.limit = 30;
+  data.shell.limit = 300;
 });
 afterAll(() => data.shell.remove());
 

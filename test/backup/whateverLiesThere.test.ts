@@ -9,7 +9,7 @@ let data: DataDirectory;
 beforeAll(() => {
   data = new DataDirectory();
   // Whoever waits, or reads a hole to its end, is killed: the code is then null.
-  data.shell.limit = 60;
+  data.shell.limit = 300;
 });
 afterAll(() => data.shell.remove());
 

@@ -5,7 +5,7 @@ import { Shell } from "./shell";
 
 const asRoot = test.runIf(process.getuid?.() === 0);
 const shell = new Shell();
-shell.limit = 30;
+shell.limit = 300;
 afterAll(() => shell.remove());
 
 const TAKE = `cd ..; BACKUP_STATE="$PWD/state" STATE_DIR="$PWD/state-restore" BACKUP_USER=nobody COMMAND=restore;`;
