@@ -329,7 +329,7 @@ end_restore() {
 remove_held() {
   local directory='' note="$STATE_DIRECTORY/hold"
   if [[ -f $note ]]; then
-    directory="$(as_user "$(stat --format %U -- "$note")" timeout 5 head -c 5000 -- "$note" | head -n 1)" ||
+    directory="$(as_user "$(stat --format %U -- "$note")" timeout 5 head -c 5000 -- "$note" | sed --quiet 1p)" ||
       directory=''
   fi
   if [[ $directory != /* || ! -d $directory/prometheus-backup-held ]]; then return 0; fi

@@ -197,6 +197,19 @@ function ended(text: string, state: string): Promise<number> {
   });
 }
 
+test("a run is refused in words, however many runs of another machine there were", () => {
+  const listing = Array.from(
+    { length: 20_000 },
+    (_, index) => `17\tmarks/${index.toString(16).padStart(32, "0")}\t2026-01-01 00:00:00\n`,
+  );
+  fs.writeFileSync(at("listing"), listing.join(""));
+  const { code, stderr } = shell.run(
+    `${machine("path", "original")} mkdir -p "$STATE_DIR/marks"; printf '%032d\\n-\\n%s\\n' 7 "$PWD/place" >"$STATE_DIR/marks/nas.last"
+    cp listing "$OBJECT_LIST"; require_own_marks`,
+  );
+  expect([code, stderr]).toEqual([12, expect.stringContaining("a run of 2026-01-01 00:00:00 UTC was not made here")]);
+});
+
 test("old marks go with what retention removes, the last one stays", () => {
   const listing = [
     `1\tmarks/${"a".repeat(32)}\t2026-01-01 00:00:00`,

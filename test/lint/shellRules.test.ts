@@ -20,6 +20,10 @@ test.each([
   ['say "${#B_ULID[@]} of ${#B_ULID[@]} blocks"', "no s"],
   ['say "$(sum "${B_SAMPLES[@]}") samples"', "no s"],
   ['"\\(.objects | length) objects"', "no s"],
+  ["first=$(names | head -n 1)", "ends before its input"],
+  ["words=$(say | tr a b | head -c 300)", "ends before its input"],
+  ["first=$(names | sed 1q)", "ends before its input"],
+  ["first=$(names | grep --max-count=1 x)", "ends before its input"],
   ['if ! systemctl --quiet restart -- "$UNIT"; then', "sixth start"],
 ])("%s", (line, why) => {
   expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([
@@ -38,6 +42,9 @@ test("what only looks like it is let through", () => {
   const good = [
     "# eval",
     "[[ -n $a ]] || grep --quiet x file",
+    "names | sed --quiet 1p",
+    "first=$(grep --max-count=1 x file | cut -f 2)",
+    'zstd -dc | head --bytes "$limit"',
     'systemctl stop -- "$UNIT"',
     'unset "$name"',
     'printf -v now "%(%s)T" -1',

@@ -26,6 +26,10 @@ const FORBIDDEN: [RegExp, string][] = [
     "a value becomes part of an awk program; pass it with -v",
   ],
   [
+    /[^|]\|\s*(head\s+(-n|-c|--lines)|sed\s+(-\S+\s+)*'?\d*q\b|grep\s[^|]*(--max-count|-m\s?\d))/,
+    "it ends before its input and whoever still writes is killed, which counts as a fault; take sed --quiet 1p or ${x:0:9}",
+  ],
+  [
     /[^|]\|\s*grep\s+(-\S+\s+)*(--quiet\b|-[A-Za-z]*q)/,
     "grep ends at the first hit and whoever still writes is killed, which counts as no hit; write >/dev/null",
   ],

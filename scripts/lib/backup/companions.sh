@@ -39,7 +39,8 @@ copy_companion() {
   elif mask_companion "$kind" "$file" "$copy" "$shown"; then
     return 0
   else
-    cause="$(head -c 200 -- "$SCRATCH/companion.error" | head -n 1)"
+    cause="$(head -c 200 -- "$SCRATCH/companion.error")"
+    cause=${cause%%$'\n'*}
     cause="it cannot be judged whether it holds a secret${cause:+ ($cause)}"
     if [[ $path == "$CONFIG_IN_FORCE" && -s $SCRATCH/prometheus.yml ]] &&
       mask_companion config "$SCRATCH/prometheus.yml" "$copy" "$shown"; then return 0; fi

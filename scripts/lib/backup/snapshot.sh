@@ -89,7 +89,7 @@ damage_behind() {
   local damaged ulid
   describe_blocks "$DATA_DIRECTORY" "$SCRATCH/refused.json" || return 0
   damaged="$(jq --raw-output '.[:5][] | "block \(.ulid): \(.reason)"' "$SCRATCH/refused.json.damaged")"
-  ulid="$(grep --only-matching --extended-regexp '[0-7][0-9A-HJKMNP-TV-Z]{25}' <<<"$1" | head -n 1)" || ulid=""
+  ulid="$(grep --only-matching --extended-regexp '[0-7][0-9A-HJKMNP-TV-Z]{25}' <<<"$1" | sed --quiet 1p)" || ulid=""
   if [[ -z $damaged && -n $ulid && ! -e $DATA_DIRECTORY/$ulid ]]; then damaged="block $ulid: it is gone"; fi
   if [[ -n $damaged ]]; then printf '%s (the server: %s)' "${damaged//$'\n'/; }" "$1"; fi
 }

@@ -151,7 +151,7 @@ publish_manifest() {
   local file=$1 missing
   repository_open || repository_fault "cannot be listed"
   require_new_name
-  missing="$(missing_objects "$file.objects" | head -n 3 | tr '\n' ' ')"
+  missing="$(missing_objects "$file.objects" | sed --quiet 1,3p | tr '\n' ' ')"
   if [[ -n $missing ]]; then
     REPOSITORY_ERROR="missing or of another size: $missing"
     repository_fault "check before the manifest"

@@ -127,7 +127,7 @@ check_configuration() { printf '%s' "$CONFIG_FILE"; }
 check_tools() {
   require_tools
   printf 'jq %s, zstd %s' "$(jq --version | sed 's/^jq-//')" \
-    "$(zstd --version | grep --only-matching --extended-regexp '[0-9]+\.[0-9.]+' | head -n 1)"
+    "$(zstd --version | grep --only-matching --extended-regexp '[0-9]+\.[0-9.]+' | sed --quiet 1p)"
   if command -v rclone >/dev/null; then
     printf ', rclone %s' "$(rclone --config /dev/null version 2>/dev/null | sed -n '1s/^rclone v//p')"
   fi
@@ -248,7 +248,7 @@ check_leftovers() {
 # removal_of_leftovers: the command that removes the first snapshots that are left.
 removal_of_leftovers() {
   local names=()
-  mapfile -t names < <(list_snapshots | head -n 5)
+  mapfile -t -n 5 names < <(list_snapshots)
   printf 'rm -r --'
   printf ' %q' "${names[@]/#/$DATA_DIRECTORY/snapshots/}"
 }

@@ -90,7 +90,7 @@ unpack_companions() {
 # check_companions DIR: just the files that the manifest names, and no link among them. False sets FETCH_ERROR.
 check_companions() {
   local odd
-  odd="$(comm -3 <(plain_members "$1" | sed --quiet --regexp-extended '/^d /d; s|^(.) [0-9]+ |\1 /|p' | sort) <(printf 'f %s\n' "${C_PATH[@]}" | sort) | sed 1q)"
+  odd="$(comm -3 <(plain_members "$1" | sed --quiet --regexp-extended '/^d /d; s|^(.) [0-9]+ |\1 /|p' | sort) <(printf 'f %s\n' "${C_PATH[@]}" | sort) | sed --quiet 1p)"
   if [[ -z $odd ]]; then return 0; fi
   FETCH_ERROR="$EXIT_VERIFICATION their object does not hold what the manifest says (${odd#"${odd%%[![:space:]]*}"})"
   return 1

@@ -217,7 +217,8 @@ count_names() {
 
 # explain_api_failure: sets DRILL_ERROR to the server's words, or to what is known without.
 explain_api_failure() {
-  DRILL_ERROR="$(jq --raw-output '.error? | strings' "$API_BODY" 2>/dev/null | head -c 300)"
+  DRILL_ERROR="$(jq --raw-output '.error? | strings' "$API_BODY" 2>/dev/null)" || DRILL_ERROR=""
+  DRILL_ERROR="${DRILL_ERROR:0:300}"
   DRILL_ERROR="${DRILL_ERROR:-no answer ($(answer_words))}"
 }
 

@@ -108,7 +108,7 @@ strange_marks() {
 require_own_marks() {
   local strange
   own_marks || return 1
-  strange="$(strange_marks "$OBJECT_LIST" | sed 1q)"
+  strange="$(strange_marks "$OBJECT_LIST" | sed --quiet 1p)"
   if [[ -n $strange ]]; then
     refuse_twin "$(awk -F '\t' -v mark="marks/$strange" '$2 == mark { print substr($3, 1, 19) " UTC";
       exit }' "$OBJECT_LIST")"
@@ -154,7 +154,7 @@ await_precedence() {
   while true; do
     at_repository marks >"$SCRATCH/marks.all" || return 1
     take_listing "$SCRATCH/marks.all" >"$SCRATCH/marks" || return 1
-    strange="$(strange_marks "$SCRATCH/marks" | sed 1q)"
+    strange="$(strange_marks "$SCRATCH/marks" | sed --quiet 1p)"
     if [[ -z $strange ]]; then return 0; fi
     if [[ $strange < $MARK ]] || (( SECONDS >= deadline )); then break; fi
     sleep 1

@@ -45,11 +45,11 @@ writes_in_place() { is_remote sftp || is_remote ftp || is_remote smb || is_remot
 rclone_failed() {
   local words cause
   if (( $1 == 124 || $1 == 137 )); then REPOSITORY_ERROR="no end within $TRANSFER_TIMEOUT_SECONDS s"; return 0; fi
-  words="$(grep --extended-regexp --max-count=1 'ERROR|CRITICAL|Failed|error' "$SCRATCH/error" 2>/dev/null | head -c 600)" || words=""
-  words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#(request id|RequestID): [^,]*, ?##; s#(host id:|HostID: )[^,]*,? ?##' <<<"$words")"
+  words="$(grep --extended-regexp --max-count=1 'ERROR|CRITICAL|Failed|error' "$SCRATCH/error" 2>/dev/null)" || words=""
+  words="$(sed --regexp-extended 's#^[0-9/]+ [0-9:]+ ##; s#\?[^ "]*##g; s#(request id|RequestID): [^,]*, ?##; s#(host id:|HostID: )[^,]*,? ?##' <<<"${words:0:600}")"
   # The line below often has the reason, behind a signed address, or in what Google's token service answered.
-  cause="$(sed --quiet --regexp-extended '/^(caused by|Response): /{ s#^[^:]*: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null | head -c 200)" || cause=""
-  REPOSITORY_ERROR="rclone: ${words:-status $1}${cause:+ ($cause)}"
+  cause="$(sed --quiet --regexp-extended '/^(caused by|Response): /{ s#^[^:]*: ##; s#[A-Z][a-z]+ "[^"]*": ##; p; q }' "$SCRATCH/error" 2>/dev/null)" || cause=""
+  REPOSITORY_ERROR="rclone: ${words:-status $1}${cause:+ (${cause:0:200})}"
   case "$words" in
     *AccessDenied* | *Forbidden* | *"status code: 403"*)
       REPOSITORY_ERROR+=" (the host's role or key may not do this on this prefix; 'pulumi up' attaches the policy)" ;;

@@ -77,9 +77,9 @@ tell_odd_names() {
   # rclone's list has "\n" and the like for them.
   odd="$(LC_ALL=C awk -F '\t' 'NF > 3 || /[\001-\010\012-\037\177]|\\[nrt\\]/' "$1")"
   if [[ -z $odd ]]; then return 0; fi
-  first="$(head -n 1 <<<"$odd" | cut -f 2 | head -c 100 | tr --complement '[:print:]\n' '?')"
+  first="$(cut -f 2 <<<"${odd%%$'\n'*}" | tr --complement '[:print:]\n' '?')"
   warn "repository $REPOSITORY: names with line ends or the like are there, $(wc -l <<<"$odd") in all, such as \
-'$first'; those objects are none of ours and left alone"
+'${first:0:100}'; those objects are none of ours and left alone"
 }
 
 # repository_put OBJECT: stores standard input. The object is whole under its name or (path) not there at all.

@@ -280,9 +280,9 @@ plan_configuration() {
   fi
   # Its unit may give the server more rights than its user has.
   if [[ $words == *"permission denied"* ]]; then return 0; fi
-  words="$(tr -s '\n\t ' ' ' <<<"${words##*FAILED:}" | head -c 300)"
+  words="$(tr -s '\n\t ' ' ' <<<"${words##*FAILED:}")"
   plan_line config "! $CONFIG_IN_FORCE has an error that the running server has not met yet"
-  refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE ($words)" \
+  refuse "$EXIT_REFUSED" "the server would not start again with $CONFIG_IN_FORCE (${words:0:300})" \
     "mend that file first: promtool check config $CONFIG_IN_FORCE"
 }
 

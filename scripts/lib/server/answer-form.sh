@@ -54,7 +54,8 @@ api_value() {
 answer_words() {
   local words=""
   if [[ $API_STATUS != 200 ]]; then printf 'HTTP %s%s' "$API_STATUS" "${API_ERROR:+ $API_ERROR}"; return 0; fi
-  words="$(sed '1 { s/^jq: error ([^)]*): //; q }' "$SCRATCH/answer.words" | head -c 300)" || true
+  words="$(sed '1 { s/^jq: error ([^)]*): //; q }' "$SCRATCH/answer.words")" || true
+  words=${words:0:300}
   case "$words" in
     '') printf 'HTTP 200, but nothing in it' ;;
     'not in its form: '* | 'no success'* | 'not one answer'*) printf 'HTTP 200, but no answer of Prometheus: %s' \

@@ -105,7 +105,7 @@ server_fault() {
 # version_at_least VERSION WANTED: compares dotted numbers ("2.42.0+ds" is 2.42.0).
 version_at_least() {
   local version=${1%%[!0-9.]*}
-  [[ "$(printf '%s\n%s\n' "$2" "$version" | sort --version-sort | head -n 1)" == "$2" ]]
+  [[ "$(printf '%s\n%s\n' "$2" "$version" | sort --version-sort | sed --quiet 1p)" == "$2" ]]
 }
 
 # read_status_pages: what the server says of itself. Sets SERVER_VERSION, STORAGE_PATH, ADMIN_API, RETENTION_SIZE,

@@ -40,8 +40,8 @@ start_scratch_server() {
   PROMETHEUS_URL="$SCRATCH_URL" API_CURL_CONFIG=""
   while api GET /-/ready; [[ $API_STATUS != 200 ]]; do
     if ! kill -0 "$SCRATCH_PID" 2>/dev/null || (( EPOCHSECONDS >= deadline )); then
-      SCRATCH_ERROR="$(grep 'err=\|level=ERROR\|error' "$SCRATCH/server.log" | tail -n 1 | head -c 400)" ||
-        SCRATCH_ERROR=""
+      SCRATCH_ERROR="$(grep 'err=\|level=ERROR\|error' "$SCRATCH/server.log" | tail -n 1)" || SCRATCH_ERROR=""
+      SCRATCH_ERROR=${SCRATCH_ERROR:0:400}
       return 1
     fi
     wait_for sleep 0.2

@@ -50,7 +50,7 @@ processes_below() {
   find /proc/[0-9]*/fd -lname "$pattern/*" -printf '%h\n' 2>/dev/null | sort --unique |
     while IFS=/ read -r _ _ pid _; do
     if [[ $pid == "$$" || $pid == "$BASHPID" ]] || { [[ $which != all ]] && in_unit "$pid"; }; then continue; fi
-    printf '%s\t%s\n' "$pid" "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | head -c 100)"
+    printf '%s\t%s\n' "$pid" "$(head -c 100 -- "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ')"
   done || true
 }
 

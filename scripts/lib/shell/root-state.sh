@@ -72,7 +72,7 @@ lock_keeper() {
   if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then echo strange; exit 0; fi
   exec 8<>"$1"
   if [ ! -f /proc/self/fd/8 ]; then echo strange; exit 0; fi
-  if ! flock --nonblock 8; then printf 'held %s\n' "$(head -n 1 <&8 | head -c 200)"; exit 0; fi
+  if ! flock --nonblock 8; then printf 'held %s\n' "$(head -c 200 <&8 | sed -n 1p)"; exit 0; fi
   truncate --size 0 /proc/self/fd/8 && printf '%s\n' "$2" >&8
   echo got
   exec cat >/dev/null

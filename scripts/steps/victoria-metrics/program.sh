@@ -38,8 +38,8 @@ download_failed() {
 # unpack_release URL: sets RELEASE to the one program of the archive.
 unpack_release() {
   local member
-  member="$(tar -tzf "$WORK/archive" 2>"$WORK/tar" | grep -m 1 -xE '([A-Za-z0-9._-]+/)*victoria-metrics(-prod)?')" ||
-    true
+  member="$(tar -tzf "$WORK/archive" 2>"$WORK/tar" | grep -xE '([A-Za-z0-9._-]+/)*victoria-metrics(-prod)?' |
+    sed --quiet 1p)" || true
   if [[ -z $member ]] || ! tar -xzOf "$WORK/archive" -- "$member" >"$WORK/release" 2>>"$WORK/tar"; then
     die_with "$EXIT_CONFIGURATION" "$WORK/tar" \
       "$1 is no tar.gz with the program victoria-metrics-prod; nothing was changed. Take the archive victoria-metrics-linux-$(dpkg --print-architecture 2>/dev/null || uname -m)-VERSION.tar.gz of a release"
