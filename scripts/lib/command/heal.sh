@@ -73,6 +73,7 @@ plan_heal() {
     jq --raw-output '.missing as $missing | .chosen[] | select([.ulid] | inside($missing))
       | "\(.ulid)|\(.minTime / 1000 | floor | todate) to \(.maxTime / 1000 | floor | todate), in backup \(.backup)"' \
         "$SCRATCH/healers.json")
+  if (( ${#NOT_READ[@]} > 0 )); then plan_line "not read" "$(join_words '; ' "${NOT_READ[@]}"); there may be more"; fi
   if (( ${#B_ULID[@]} > 0 )); then
     plan_fetch
     plan_access
@@ -93,10 +94,10 @@ plan_heal_server() {
   else plan_line server "not running, and stays so"; fi
 }
 
-# heal_verdict: ends with 9 if damage is left for which no backup has a copy, with 8 if a repository that could not be
-# read may have one.
+# heal_verdict: ends with 9 if damage is left for which no backup has a copy, with 8 if what could not be read may have
+# one, or may tell of more damage.
 heal_verdict() {
-  local code=$EXIT_VERIFICATION ulid vanished=()
+  local code=$EXIT_VERIFICATION ulid vanished=() found="nothing"
   for ulid in "${HOPELESS[@]}"; do
     if [[ ! -d $DATA_DIRECTORY/$ulid ]]; then vanished+=("$ulid"); fi
   done
@@ -108,10 +109,12 @@ heal_verdict() {
     if (( ${#UNREACHABLE[@]} > 0 )); then code=$EXIT_REPOSITORY; fi
     die "$code" "$(hopeless_words)" "move such a block out of $DATA_DIRECTORY if it keeps the server from starting"
   fi
-  if [[ -s $SCRATCH/wounds ]] || (( ${#B_ULID[@]} > 0 )); then return 0; fi
-  if (( ${#NOT_READ[@]} == 0 )); then say "✔ nothing is damaged or missing"; return 0; fi
-  say "✔ nothing is damaged or missing as far as the backups tell that could be read; not read:" \
-    "$(join_words '; ' "${NOT_READ[@]}")"
+  if [[ -s $SCRATCH/wounds ]] || (( ${#B_ULID[@]} > 0 )); then found="nothing else"; fi
+  if (( ${#NOT_READ[@]} > 0 )); then
+    die "$EXIT_REPOSITORY" "$found is damaged or missing as far as could be read; not read:\
+ $(join_words '; ' "${NOT_READ[@]}")" "run this again when it can be read"
+  fi
+  if [[ $found == nothing ]]; then say "✔ nothing is damaged or missing"; fi
 }
 
 # hopeless_words: what no backup has, or none of those that were read.
@@ -121,18 +124,19 @@ hopeless_words() {
 }
 
 # keep_own_marks: a damaged block keeps its own marks where they can be read, and what its meta.json counts of them:
-# series may have been deleted since the backup.
+# series may have been deleted since the backup. They come from the copies of describe_blocks.
 keep_own_marks() {
-  local ulid own staged
+  local ulid own staged count
   describe_blocks "$DATA_DIRECTORY" "$SCRATCH/marks.json" || return 0
   for ulid in "${B_ULID[@]}"; do
-    own="$DATA_DIRECTORY/$ulid" staged="$STAGING/$ulid"
+    own="$SCRATCH/marks.json.copies/$ulid" staged="$STAGING/$ulid"
     if ! grep --quiet "^$ulid"$'\t' "$SCRATCH/marks.json.tombstones"; then continue; fi
-    as_owner cp -- "$own/tombstones" "$staged/tombstones"
+    write_as_owner "$staged/tombstones" <"$own/tombstones"
+    count="$(jq '.stats.numTombstones? | numbers' "$own/meta.json" 2>/dev/null)" || count=""
+    if [[ ! $count =~ ^[0-9]{1,15}$ ]]; then continue; fi
     # shellcheck disable=SC2016  # jq expands it
-    as_owner jq --compact-output --slurpfile own "$own/meta.json" \
-      '($own[0].stats.numTombstones? // null) as $n | if $n == null then . else .stats.numTombstones = $n end' \
-      "$staged/meta.json" >"$SCRATCH/marked.json" 2>/dev/null || continue
+    as_owner jq --compact-output --argjson count "$count" '.stats.numTombstones = $count' "$staged/meta.json" \
+      >"$SCRATCH/marked.json" 2>/dev/null || continue
     write_as_owner "$staged/meta.json" <"$SCRATCH/marked.json"
   done
 }
