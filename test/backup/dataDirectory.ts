@@ -7,6 +7,7 @@ import { renderSettings } from "../../components/backupJob/confFile";
 import { Shell, type Called } from "../restore/shell";
 import type { Manifest } from "../hostCommand/site";
 import { onScreen } from "../screens/terminal";
+import { chunksOf, indexOf } from "../tools/blockFiles";
 import { readManifest } from "../tools/manifest";
 
 /** Magic number, version, no deletions, checksum: what Prometheus writes into every block. */
@@ -94,8 +95,8 @@ export class DataDirectory {
       compaction: { level, sources: sources ?? [name], parents: parents.map(parent => ({ ulid: parent })) },
     };
     this.put(`data/${name}/meta.json`, JSON.stringify(meta));
-    this.put(`data/${name}/index`, `index of ${name}`);
-    this.put(`data/${name}/chunks/000001`, `chunks of ${name}`);
+    this.put(`data/${name}/index`, indexOf(name));
+    this.put(`data/${name}/chunks/000001`, chunksOf(name));
     this.put(
       `data/${name}/tombstones`,
       numTombstones === 0

@@ -15,6 +15,9 @@ afterEach(() => data.shell.remove());
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
+const hollow = (name: string) => data.put(name, Buffer.alloc(fs.statSync(data.at(name)).size));
+const shorten = (name: string, by: number) => fs.truncateSync(data.at(name), fs.statSync(data.at(name)).size - by);
+
 /** Ways to spoil a live block, what is said of it, and whether its samples can still be read. */
 const WAYS: [(block: string) => void, string, boolean][] = [
   [block => data.remove(`${block}/chunks`), "its chunks are missing or empty", false],
@@ -26,6 +29,11 @@ const WAYS: [(block: string) => void, string, boolean][] = [
   ],
   [block => data.remove(`${block}/index`), "its index is missing or empty", false],
   [block => data.put(`${block}/index`, ""), "its index is missing or empty", false],
+  // What a file system leaves that lost power: the size, and zeros, or a part.
+  [block => hollow(`${block}/index`), "its index does not hold what Prometheus writes there", false],
+  [block => hollow(`${block}/chunks/000001`), "its chunks/000001 does not hold what Prometheus writes there", false],
+  [block => shorten(`${block}/index`, 10), "its index does not hold what Prometheus writes there", false],
+  [block => shorten(`${block}/chunks/000001`, 30), "its chunks/000001 does not hold what", false],
   [block => data.remove(`${block}/meta.json`), "its meta.json is missing or not readable", false],
   [block => fs.truncateSync(data.at(`${block}/meta.json`), 40), "its meta.json is missing or not readable", false],
   [block => data.remove(`${block}/tombstones`), "its tombstones are missing", true],
@@ -33,7 +41,7 @@ const WAYS: [(block: string) => void, string, boolean][] = [
 ];
 /** What only a comparison with the backup shows. */
 const CHANGES: typeof WAYS = [
-  [block => fs.truncateSync(data.at(`${block}/chunks/000001`), 7), "its files have ", false],
+  [block => fs.truncateSync(data.at(`${block}/chunks/000001`), 12), "its files have ", false],
   [
     block =>
       data.put(

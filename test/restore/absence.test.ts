@@ -216,7 +216,9 @@ slowTest("heal claims no more than the backups tell that could be read", () => {
     stderr: [hopeless(`no backup that was read has ${ULID} (not read: ${unread})`)],
   });
   const asFar = (found: string) =>
-    error(`${found} is damaged or missing as far as could be read; not read: ${unread}; run this again when it can be read`);
+    error(
+      `${found} is damaged or missing as far as could be read; not read: ${unread}; run this again when it can be read`,
+    );
   expect(verdict("HOPELESS=();")).toMatchObject({ code: 8, stderr: [asFar("nothing")] });
   expect(verdict(`HOPELESS=(); B_ULID=(${ULID});`)).toMatchObject({ code: 8, stderr: [asFar("nothing else")] });
 });

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { chunksOf, indexOf, textOf } from "../tools/blockFiles";
 import { Shell } from "./shell";
 import { representatives } from "../runner/pace";
 
@@ -17,7 +18,7 @@ const put = (name: string, content: string | Buffer = "x") => {
   fs.mkdirSync(path.join(shell.directory, path.dirname(name)), { recursive: true });
   fs.writeFileSync(path.join(shell.directory, name), content);
 };
-const origin = (name: string) => fs.readFileSync(path.join(shell.directory, name, "index"), "utf8");
+const origin = (name: string) => textOf(fs.readFileSync(path.join(shell.directory, name, "index")));
 const entries = () =>
   fs
     .readdirSync(path.join(shell.directory, "data"))
@@ -28,8 +29,8 @@ const putBlock = (directory: string, ulid: string, origin: string) => {
     `${directory}/${ulid}/meta.json`,
     JSON.stringify({ ulid, minTime: 0, maxTime: 7_200_000, stats: { numSamples: 1 } }),
   );
-  put(`${directory}/${ulid}/index`, origin);
-  put(`${directory}/${ulid}/chunks/000001`, origin);
+  put(`${directory}/${ulid}/index`, indexOf(origin));
+  put(`${directory}/${ulid}/chunks/000001`, chunksOf(origin));
   put(`${directory}/${ulid}/tombstones`, NO_DELETIONS);
 };
 
@@ -59,6 +60,19 @@ test.each(UNREADABLE)("tombstones that are %s are damage, and are not carried ov
   putBlock("stage", A, "whole");
   shell.print(`${FACTS} B_ULID=(${A}); keep_own_marks`);
   expect(fs.readFileSync(path.join(shell.directory, `stage/${A}/tombstones`))).toEqual(NO_DELETIONS);
+});
+
+test("an index of zeros is damage, also where files are opened one by one; one that is gone is none", () => {
+  put(`data/${A}/index`, Buffer.alloc(100));
+  const said = `${A} its index does not hold what Prometheus writes there (zeros, or only a part of it)`;
+  const oneByOne = "ends_of() { return 1; };";
+  expect(shell.print(`${FACTS} ${DAMAGE}`)).toBe(said);
+  expect(shell.print(`${FACTS} ${oneByOne} ${DAMAGE}`)).toBe(said);
+  // The disk does not give it, or a pipe has taken its place since.
+  const exchanged = `ends_of() { rm data/${A}/index; mkfifo data/${A}/index; return 1; };`;
+  expect(shell.print(`${FACTS} ${exchanged} ${DAMAGE}`)).toBe(said);
+  const gone = `ends_of() { rm -rf data/${A}; return 1; };`;
+  expect(shell.print(`${FACTS} ${gone} ${DAMAGE}`)).toBe("");
 });
 
 test("a block without tombstones is damaged; deletions of its own are kept when it comes back, with their number, and nothing else of its meta.json", () => {

@@ -45,6 +45,7 @@ read_blocks() {
   fi
   copy_small_files "$directory" "$target" || return 1
   read_tombstones "$target"
+  find_hollow "$directory" "$target" || return 1
   while IFS= read -r ulid; do metas+=("$target.copies/$ulid/meta.json"); done < <(
     awk -F '\t' '$2 ~ /\/meta\.json$/ && $1 > 0 { print substr($2, 1, 26) }' "$target.copied")
   if ! filter_blocks "$target" "${metas[@]}"; then
@@ -61,7 +62,7 @@ filter_blocks() {
   local target=$1
   shift
   jq --null-input --raw-output --compact-output --rawfile ulids "$target.ulids" --rawfile live "$target.live" \
-    --rawfile files "$target.files" \
+    --rawfile files "$target.files" --rawfile hollow "$target.hollow" \
     --rawfile tombstones "$target.tombstones" --argjson range "$BLOCK_RANGE_MS" "$(blocks_filter)" \
     "${@:-/dev/null}" >"$target.lines" 2>/dev/null &&
     (( $(wc -l <"$target.lines") == 3 ))
@@ -128,6 +129,74 @@ read_tombstones() {
   done <<<"$headers" >"$target.tombstones"
 }
 
+# Bytes at the beginning of an index and of a file of chunks (magic number, version and what follows), and at the end of
+# an index (six offsets of eight bytes, checksum).
+readonly PART_HEAD_BYTES=8 INDEX_TAIL_BYTES=52
+
+# find_hollow DIR FILE: FILE.hollow gets the paths of indices and files of chunks in FILE.files that are not empty, and
+# do not begin and end as Prometheus writes them: a file system that lost power leaves zeros, or a part. The format is in
+# tsdb/docs/format of Prometheus. False if one is not there any more.
+find_hollow() {
+  local directory=$1 target=$2 kind tail path files
+  : >"$target.hollow"
+  for kind in index chunks; do
+    if [[ $kind == index ]]; then tail=$INDEX_TAIL_BYTES; else tail=0; fi
+    parts_to_read "$kind" "$(( PART_HEAD_BYTES + tail ))" "$target.files" >"$target.parts" || return 1
+    awk -F '\t' '$1 == "short" { print $2 }' "$target.parts" >>"$target.hollow"
+    files=()
+    while IFS=$'\t' read -r _ path _; do files+=("$directory/$path"); done < <(grep '^whole' "$target.parts" || true)
+    if ! ends_of "$PART_HEAD_BYTES" "$tail" "${files[@]}" >"$target.ends" 2>/dev/null ||
+      (( $(wc -l <"$target.ends") != ${#files[@]} )); then
+      ends_of_each "$PART_HEAD_BYTES" "$tail" "${files[@]}" >"$target.ends" || return 1
+    fi
+    hollow_of "$kind" "$target.parts" "$target.ends" >>"$target.hollow" || return 1
+  done
+}
+
+# ends_of_each HEAD TAIL FILE...: what ends_of says, file by file: an empty line for one that the disk does not give, or
+# whose place something else has taken. False if one is gone.
+ends_of_each() {
+  local head=$1 tail=$2 path size numbers
+  shift 2
+  for path in "$@"; do
+    numbers=""
+    if size="$(stat --format %s -- "$path" 2>/dev/null)" && (( size >= head + tail )); then
+      numbers="$({ as_owner dd if="$path" "${READ_NOW[@]}" count="$head" &&
+        as_owner dd if="$path" "${READ_NOW[@]}" iflag=skip_bytes skip="$(( size - tail ))" count="$tail"; } 2>/dev/null |
+        od --address-radix=n --endian=big --format=u4 --width="$(( head + tail ))" --output-duplicates)" || numbers=""
+    fi
+    if [[ ! -e $path ]]; then return 1; fi
+    printf '%s\n' "$numbers"
+  done
+}
+
+# parts_to_read KIND BYTES FILE: the indices, or files of chunks, in FILE that are not empty and can be read: "short" if
+# they have less than BYTES, else "whole", path, size.
+parts_to_read() {
+  awk -F '\t' -v kind="$1" -v least="$2" '
+    { name = substr($1, index($1, "/")) }
+    $2 == "f" && $3 > 0 && $4 == "yes" && name ~ (kind == "index" ? "^/index$" : "^/chunks/[0-9][0-9][0-9][0-9][0-9][0-9]$") {
+      print ($3 < least ? "short" : "whole") "\t" $1 "\t" $3 }' "$3"
+}
+
+# hollow_of KIND PARTS ENDS: the paths of those whose numbers (ends_of) are not those of their kind.
+hollow_of() {
+  awk -F '\t' -v kind="$1" -v tail="$INDEX_TAIL_BYTES" '
+    FILENAME == ARGV[1] { if ($1 == "whole") { paths[++count] = $2; sizes[count] = $3 }; next }
+    { split($0, number, " "); path = paths[FNR]; version = int(number[2] / 16777216); ok = 1; some = 0 }
+    kind == "chunks" { ok = number[1] == 2243772637 && version == 1 }   # 85BD40DD
+    kind == "index" {
+      ok = number[1] == 3131758336 && (version == 1 || version == 2)    # BAAAD700
+      for (part = 0; part < 6; part++) {
+        offset = number[3 + 2 * part] * 4294967296 + number[4 + 2 * part]
+        if (offset > sizes[FNR] - tail) ok = 0
+        if (offset > 0) some = 1
+      }
+      ok = ok && some
+    }
+    !ok { print path }' "$2" "$3"
+}
+
 # meta_filter: jq functions behind the form of a meta.json: sound_metas($read), of [{at: ULID of the folder, is: what
 # lies there}], those that are the meta.json of that block.
 meta_filter() {
@@ -157,6 +226,7 @@ blocks_filter() {
         else .[$ulid].links = true end
       elif $row[0][26:] == "/chunks" and $row[1] == "d" then .[$ulid].folder = true
       elif $row[0][26:] == "/tombstones" then .[$ulid].marks = true else . end)) as $parts
+  | (reduce lines($hollow)[] as $path ({}; .[$path[0:26]] += [$path[27:]])) as $hollow
   | (reduce table($tombstones)[] as $row ({}; .[$row[0]] = $row[1])) as $marks
   | (reduce sound_metas([inputs | {at: (input_filename | split("/")[-2]), is: .}])[]
     as $meta ({}; .[$meta.ulid] = $meta)) as $metas
@@ -184,6 +254,8 @@ blocks_filter() {
       elif $part.links then {reason: "its chunks are not whole: what should be a file is none", usable: false}
       elif ($part | segments | length) != ($part | segments | max // 0)
         then {reason: "its chunks are not whole: a file is missing or empty", usable: false}
+      elif $hollow[$ulid] then {reason: "its \($hollow[$ulid][0]) does not hold what Prometheus writes there (zeros, or only a part of it)",
+        usable: false}
       elif ($part.marks | not) then {reason: "its tombstones are missing, so the server makes no snapshot",
         usable: true}
       elif ($marks | has($ulid) | not) then {reason: "its tombstones are not readable, so the server does not start",

@@ -30,14 +30,14 @@ opener() {
 BASH
 }
 
-# open_many PROGRAM WORD... :: FILE...: opener and PROGRAM as the backup user, with no more than OPEN_AT_ONCE files.
-# Status 124 if a file could not be opened in time; then PROGRAM has not begun.
+# open_many AS PROGRAM WORD... :: FILE...: opener and PROGRAM by as_backup_user or as_owner, with no more than
+# OPEN_AT_ONCE files. Status 124 if a file could not be opened in time; then PROGRAM has not begun.
 open_many() {
-  local program=$1 dots child letter="" quiet=0
-  shift
+  local as=$1 program=$2 dots child letter="" quiet=0
+  shift 2
   # A pipe of which this end is never closed: whatever becomes of the other one, nobody is ended by writing.
   exec {dots}<> <(:)
-  as_backup_user "$BASH" -c "$(opener; printf '%s\n' "$program")" opener "$dots" "$@" &
+  "$as" "$BASH" -c "$(opener; printf '%s\n' "$program")" opener "$dots" "$@" &
   child=$!
   while [[ $letter != e ]]; do
     if read -r -N 1 -t 1 -u "$dots" letter; then quiet=0; continue; fi
@@ -55,7 +55,7 @@ open_many() {
 
 # read_many BYTES COMMAND... :: FILE...: COMMAND, with the rights of the backup user, which opens plain files of no more
 # than BYTES by their names. False, and COMMAND has not begun, if one of them is anything else.
-read_many() { open_many "$(reading)" "$@"; }
+read_many() { open_many as_backup_user "$(reading)" "$@"; }
 
 # reading: the program of read_many, behind opener. What find looks at is what was opened.
 reading() {
@@ -72,7 +72,7 @@ sums_of() {
   local limit=$1 status=0
   shift
   while (( $# > 0 )); do
-    open_many "$(summing)" "$limit" :: "${@:1:OPEN_AT_ONCE}" || status=$?
+    open_many as_backup_user "$(summing)" "$limit" :: "${@:1:OPEN_AT_ONCE}" || status=$?
     shift "$(( $# < OPEN_AT_ONCE ? $# : OPEN_AT_ONCE ))"
   done
   return "$status"
@@ -86,5 +86,31 @@ summing() {
     while read -r sum name; do
       if [[ $name =~ ^\*?/dev/fd/([0-9]+)$ ]]; then printf '%s\t%s\n' "$sum" "${names[BASH_REMATCH[1]]}"; fi
     done
+BASH
+}
+
+# ends_of HEAD TAIL FILE...: of each of these files of the data's owner, in this order, its first HEAD bytes and its
+# last TAIL bytes (0 for none), as unsigned numbers of four bytes with the highest first, on one line. False if one is
+# no plain file of at least as many bytes, or could not be read.
+ends_of() {
+  local head=$1 tail=$2
+  shift 2
+  while (( $# > 0 )); do
+    open_many as_owner "$(reading_ends)" "$head" "$tail" :: "${@:1:OPEN_AT_ONCE}" || return 1
+    shift "$(( $# < OPEN_AT_ONCE ? $# : OPEN_AT_ONCE ))"
+  done
+}
+
+# reading_ends: the program of ends_of, behind opener.
+reading_ends() {
+  cat <<'BASH'
+  set -o pipefail
+  head=${words[0]} tail=${words[1]}
+  fit="$(find -L "${files[@]}" -maxdepth 0 -type f -size "+$(( head + tail - 1 ))c" -printf .)"
+  if (( ${#fit} != ${#files[@]} )); then exit 1; fi
+  numbers() { od --address-radix=n --endian=big --format=u4 --width="$1" --output-duplicates; }
+  if (( tail == 0 )); then head --quiet --bytes="$head" -- "${files[@]}" | numbers "$head"; exit; fi
+  paste -d ' ' <(head --quiet --bytes="$head" -- "${files[@]}" | numbers "$head") \
+    <(tail --quiet --bytes="$tail" -- "${files[@]}" | numbers "$tail")
 BASH
 }
