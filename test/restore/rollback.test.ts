@@ -142,6 +142,12 @@ test("a start of the server during a restore waits until its predecessor has end
   expect(fs.existsSync(path.join(shell.directory, "state/journal"))).toBe(true);
 });
 
+test("the guardian says that it is there, and goes when it is dismissed", () => {
+  const { code, stdout, stderr } = shell.run(`self_path() { printf '%s' "$PROGRAM"; }
+    start_guardian "$PWD/watched" recover --guard "$PWD/none"; echo there; dismiss_guardian; cat watched.guardian.log`);
+  expect([code, stdout, stderr]).toEqual([0, "there\n", ""]);
+});
+
 test("a restore whose server cannot be stopped moves nothing and leaves journal, guard and guardian in place", () => {
   reach("starting");
   const there = [shell.tree("data"), shell.tree("aside")];

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The guardian: a process that brings the old data back when the command that has stopped the server is killed.
 
-# The pipe to the guardian, and the descriptor that holds it open.
-GUARDIAN_PIPE="" GUARD_FD=""
+# The pipe to the guardian, which gets its name from start_guardian by the environment, and the descriptor that holds
+# it open.
+GUARDIAN_PIPE="${GUARDIAN_PIPE:-}" GUARD_FD=""
 
 # How long the guardian of a restore waits for a server that does not let go of its data;
 # after that the next start or command rolls back.
