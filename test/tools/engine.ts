@@ -20,6 +20,7 @@ import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
 import {
   type RegisterResourceRequest,
   RegisterResourceResponse,
+  type SupportsFeatureRequest,
   SupportsFeatureResponse,
 } from "@pulumi/pulumi/proto/resource_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
@@ -48,7 +49,12 @@ export async function startEngine(): Promise<StandInEngine> {
   const registered: string[] = [];
   const messages: string[] = [];
   const monitor: UntypedServiceImplementation = {
-    supportsFeature: answer(() => new SupportsFeatureResponse()),
+    supportsFeature: answer((request: SupportsFeatureRequest) => {
+      const response = new SupportsFeatureResponse();
+      response.setHassupport(request.getId() === "resourceHooks");
+      return response;
+    }),
+    registerResourceHook: answer(() => new Empty()),
     registerResource: answer((request: RegisterResourceRequest) => {
       registered.push(`${request.getType()} ${request.getName()}`);
       const response = new RegisterResourceResponse();

@@ -168,12 +168,12 @@ publish_manifest() {
 }
 
 # note_repaired ENTRIES COMPANIONS: what was sent just now is no longer damaged; what could not be sent again stays
-# noted.
+# noted, and all of it where the new notes cannot be written.
 note_repaired() {
   local damaged="$STATE_DIR/damaged/$REPOSITORY"
   if [[ ! -f $damaged ]]; then return 0; fi
   jq --raw-output 'if type == "array" then .[] else . end | .object // empty' "$1" "$2" >"$SCRATCH/repaired.$REPOSITORY"
   grep --invert-match --line-regexp --fixed-strings --file "$SCRATCH/repaired.$REPOSITORY" -- \
-    "$damaged" >"$damaged.new" || true
+    "$damaged" >"$damaged.new" || (( $? == 1 )) || return 0
   mv -fT -- "$damaged.new" "$damaged"
 }

@@ -134,8 +134,8 @@ read_tombstones() {
 readonly PART_HEAD_BYTES=8 INDEX_TAIL_BYTES=52
 
 # find_hollow DIR FILE: FILE.hollow gets the paths of indices and files of chunks in FILE.files that are not empty, and
-# do not begin and end as Prometheus writes them: a file system that lost power leaves zeros, or a part. The format is in
-# tsdb/docs/format of Prometheus. False if one is not there any more.
+# do not begin and end as Prometheus writes them: a file system that lost power leaves zeros, or a part. The format is
+# in tsdb/docs/format of Prometheus. False if one is not there any more.
 find_hollow() {
   local directory=$1 target=$2 kind tail path files
   : >"$target.hollow"
