@@ -217,7 +217,7 @@ slowTest("heal claims no more than the backups tell that could be read", () => {
   });
   const asFar = (found: string) =>
     error(
-      `${found} is damaged or missing as far as could be read; not read: ${unread}; run this again when it can be read`,
+      `${found} is damaged or missing as far as could be read; not read: ${unread}; run this again when that can be read, or is given up`,
     );
   expect(verdict("HOPELESS=();")).toMatchObject({ code: 8, stderr: [asFar("nothing")] });
   expect(verdict(`HOPELESS=(); B_ULID=(${ULID});`)).toMatchObject({ code: 8, stderr: [asFar("nothing else")] });

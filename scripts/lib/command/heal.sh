@@ -112,7 +112,7 @@ heal_verdict() {
   if [[ -s $SCRATCH/wounds ]] || (( ${#B_ULID[@]} > 0 )); then found="nothing else"; fi
   if (( ${#NOT_READ[@]} > 0 )); then
     die "$EXIT_REPOSITORY" "$found is damaged or missing as far as could be read; not read:\
- $(join_words '; ' "${NOT_READ[@]}")" "run this again when it can be read"
+ $(join_words '; ' "${NOT_READ[@]}")" "run this again when that can be read, or is given up"
   fi
   if [[ $found == nothing ]]; then say "✔ nothing is damaged or missing"; fi
 }
