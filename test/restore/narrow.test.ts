@@ -80,6 +80,18 @@ test("jobs that have the same to say say it once", () => {
   expect(said.stderr).toBe(["a", "b", "a"].map(text => `prometheus-backup: warning: ${text}\n`).join(""));
 });
 
+test("who waits for a repository is told how to do without it where the command can, within the line", () => {
+  const asked = (command: string) =>
+    data.shell.print(
+      `progress() { printf '  %s' "$1"; }; REPOSITORY_NAMES=(local offsite) COMMAND=${command}; say_asking 19 offsite`,
+    );
+  expect(["list", "status"].map(asked)).toEqual([
+    "  asking offsite for {}; only another: --repository NAME",
+    "  asking offsite for {}",
+  ]);
+  expect(asked("list").replace("{}", "20 s").length).toBeLessThan(COLUMNS);
+});
+
 test("help is folded once, at the width of the terminal", () => {
   // Each line but the last of a paragraph or option is as full as the next word allows.
   const lines = screens.get("help") ?? [];

@@ -66,11 +66,14 @@ await_answers() {
   exec {ANSWERS}>&-
 }
 
-# say_asking SECONDS NAME...: who has not answered yet and, after a while, how to do without.
+# say_asking SECONDS NAME...: who has not answered yet and, after a while, how to do without, where the command can.
 say_asking() {
   local seconds=$1 others=""
   shift
-  if (( seconds >= 5 && ${#REPOSITORY_NAMES[@]} > $# )); then others="; another one alone: --repository NAME"; fi
+  if (( seconds >= 5 && ${#REPOSITORY_NAMES[@]} > $# )) &&
+    [[ " ${COMMAND_OPTIONS[$COMMAND]:-} " == *" repository:"* ]]; then
+    others="; only another: --repository NAME"
+  fi
   progress "asking $(join_words ', ' "$@") for {}$others"
 }
 
