@@ -132,7 +132,9 @@ equals_copy() {
     if (( ended[1] != 0 )); then status=1; not_compared "$ulid" "its $file: cmp ended with ${ended[1]}"; break; fi
     compared=$(( compared + 1 ))
   done < <(find "$folder" -type f -printf '%P\n')
-  if (( compared == 0 && status == 0 )); then not_compared "$ulid" "nothing of its copy could be listed"; fi
+  if [[ -z $WOUND ]] && (( compared + status == 0 )); then
+    not_compared "$ulid" "nothing of its copy could be listed"
+  fi
   as_owner rm -rf -- "$folder"
   as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
   [[ -z $WOUND ]]
