@@ -59,4 +59,5 @@ readonly STATE_HEADROOM_BYTES=$((16 * 1024 * 1024))
 # Where the step "admin API" puts what starts a server behind its proxy.
 readonly BEHIND_PROXY=/usr/local/lib/prometheus-backup/behind-proxy
 
+# The settings of this host.
 CONFIG_FILE="${PROMETHEUS_BACKUP_CONFIG:-/etc/prometheus-backup/prometheus-backup.conf}"

@@ -9,7 +9,7 @@ PROGRESS_METER="" PROGRESS_TOTAL=""
 # In the job: bytes that had come before, the most that were seen, and "time bytes" of a while.
 ARRIVED_BEFORE=0 ARRIVED_MOST=0 ARRIVALS=()
 
-PROGRESS_AFTER_SECONDS=2
+PROGRESS_AFTER_SECONDS=2  # what is done sooner is not shown
 
 # progress TEXT: what is being done now; "{}" in it is how long already, or how long the server is down. With
 # PROGRESS_TOTAL set, bytes, speed and time left stand behind it: PROGRESS_METER is a function that sets ARRIVED, the

@@ -4,7 +4,7 @@
 
 NEXT_RUN=""  # of next_call
 
-CRON_FILE=/etc/cron.d/prometheus-backup
+CRON_FILE=/etc/cron.d/prometheus-backup  # the entry of the schedule
 
 # scheduled COMMAND: the five fields of the first line of the cron entry that calls this command; nothing if none does.
 scheduled() {
