@@ -102,7 +102,7 @@ JQ
 # (Another version of zstd packs the same files into other bytes, so the checksum alone is no proof.)
 equals_copy() {
   # Where the owner of the data can unpack it, and the next heal removes what a killed one left.
-  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file status=0 compared=0 ended=()
+  local ulid=$1 staging="$DATA_DIRECTORY/restore-$BACKUP" file ended=()
   local words="$SCRATCH/compare.words"
   local folder="$staging/part-compare"
   PACK_THREADS=1
@@ -114,6 +114,9 @@ equals_copy() {
     as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
     return 0
   fi
+  if ! find "$folder" -type f -printf '%P\n' >"$SCRATCH/compare.files" || [[ ! -s $SCRATCH/compare.files ]]; then
+    not_compared "$ulid" "not all of its copy could be listed"
+  fi
   while IFS= read -r file; do
     ended=(0 0)
     as_owner dd if="$DATA_DIRECTORY/$ulid/$file" "${READ_NOW[@]}" 2>"$words" |
@@ -124,17 +127,12 @@ equals_copy() {
     fi
     # To whom cmp does not listen any more, because it has seen a difference, has not failed by itself.
     if (( ended[0] != 0 && ended[0] != 141 )) && ! grep --quiet 'Broken pipe' "$words"; then
-      status=1
       not_compared "$ulid" "its $file: $(said "$words" "dd ended with ${ended[0]}")"
       break
     fi
     if (( ended[1] == 1 )); then WOUND="its $file is not what was backed up"; break; fi
-    if (( ended[1] != 0 )); then status=1; not_compared "$ulid" "its $file: cmp ended with ${ended[1]}"; break; fi
-    compared=$(( compared + 1 ))
-  done < <(find "$folder" -type f -printf '%P\n')
-  if [[ -z $WOUND ]] && (( compared + status == 0 )); then
-    not_compared "$ulid" "nothing of its copy could be listed"
-  fi
+    if (( ended[1] != 0 )); then not_compared "$ulid" "its $file: cmp ended with ${ended[1]}"; break; fi
+  done <"$SCRATCH/compare.files"
   as_owner rm -rf -- "$folder"
   as_owner rmdir --ignore-fail-on-non-empty -- "$staging" || true
   [[ -z $WOUND ]]
