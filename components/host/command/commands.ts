@@ -96,7 +96,9 @@ export const hostCommands: readonly HostCommand[] = [
     word: OPTIONAL,
     summary: "checksums of every object of a backup",
     anywhere: true,
-    about: "Reads every object of the backup where it lies and compares checksums.",
+    about:
+      "Reads every object of the backup where it lies and compares checksums. Here latest, the default, is the newest " +
+      "in each repository, suspect or not.",
     options: [{ name: "sample", value: "N/T", text: "only the N-th of T parts" }, json, repository],
     examples: [
       { line: "verify", text: "the newest backup in every repository" },
