@@ -185,7 +185,7 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
       const { code, stderr } = await site.command("run");
       expect(code, stderr).toBe(9);
       expect(stderr).toMatch(
-        /^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: \d+ samples instead of \d+ in the last good backup \(\d{8}T\d{6}Z\); it is kept, and retention deletes nothing for it\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/m,
+        /^prometheus-backup: warning: backup \d{8}T\d{6}Z is suspect: [\d.]+(?: k)? samples instead of [\d.]+(?: [kM])? in the last good backup \(\d{8}T\d{6}Z\); it is kept, and retention deletes nothing for it\. Data lost\? prometheus-backup\.sh restore latest\. Meant to be smaller\? prometheus-backup\.sh run --accept-smaller$/m,
       );
       expect((await site.metrics()).get("lost_blocks")).toBe(HISTORY_BLOCKS - 3);
       expect((await site.metrics()).get("suspect")).toBe(1);
@@ -195,9 +195,7 @@ describe.concurrent("F11: the TSDB is empty or much smaller than before", () => 
       // It is nothing to compare with, whether a run knows that from its notes or from the manifest.
       for (const notes of ["ls", "rm"]) {
         await setting.host.run(`${notes} ${site.stateDirectory}/cache/formed/*`);
-        expect((await site.command("run")).stderr).toContain(
-          ` samples instead of ${good.totals.samples} in the last good backup`,
-        );
+        expect((await site.command("run")).stderr).toContain(` in the last good backup (${good.name})`);
       }
 
       await site.good("run --accept-smaller");

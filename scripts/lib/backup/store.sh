@@ -136,7 +136,7 @@ judge_samples() {
   if [[ $EMPTY_SOURCE == true ]]; then SUSPECT="the server holds no blocks"
   elif (( samples * 100 < before * SHRINK_PERCENT )); then
     if [[ $ACCEPT_SMALLER == true ]]; then ACCEPT_LOSS=all plan_backup "$BLOCKS" "$HELD_BLOCKS" "$plan"; return 0; fi
-    SUSPECT="$(count_text "$samples" sample) instead of $before in the last good backup"
+    SUSPECT="$(samples_text "$samples") instead of $(human_count "$before") in the last good backup"
   elif [[ $unjudged != - && $ACCEPT_SMALLER == false ]]; then
     SUSPECT="it could not be compared with the backup before, $unjudged, which could not be judged"
   fi
