@@ -34,6 +34,10 @@ const LINES: [line: string, words: string][] = [
     "Done: backup 20261130T180035Z, up to 2026-11-30 18:00:35Z, 9 s",
   ],
   ["failed backup=20261130T180106Z exit_code=8 seconds=7", "Failed: backup 20261130T180106Z, exit code 8, 7 s"],
+  [
+    "failed backup=20261130T180106Z exit_code=8 seconds=7 stored_in=local,nas",
+    "Failed: backup 20261130T180106Z, exit code 8, 7 s; it is stored in local, nas",
+  ],
   // Nothing of a value is counted with that is no number.
   ["blocks count=5 bytes=x[$(touch${IFS}EXECUTED)]", "  the server has 5 blocks, 0 B"],
 ];

@@ -7,6 +7,7 @@ ACCEPT_SMALLER=false ACCEPT_LOSS="" PIN=false NOTE="" TAKE_OVER=false
 HELD_BLOCKS=""  # the file with the blocks that hold has set aside
 STAGE_START=0  # SECONDS when the last stage ended
 ALL_STORED=false NEWEST_SAMPLE=""  # in every repository
+STORED_IN=""  # names of those that have it, with commas between them
 # How many repositories got no backup, and how many a suspect one.
 LACKING=0 RUN_SUSPECT=0
 RELAY=""  # the job of relay_words
@@ -80,7 +81,7 @@ require_note() {
 # begin_run: lock and metrics of this run. From here on every end writes the metrics.
 begin_run() {
   load_metrics
-  SECONDS=0 STAGE_START=0 ALL_STORED=false NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR="" BACKUP=""
+  SECONDS=0 STAGE_START=0 ALL_STORED=false STORED_IN="" NEWEST_SAMPLE="" SNAPSHOT="" SNAPSHOT_DIR="" BACKUP=""
   CLEANUP_HOOKS+=(record_run remove_own_partials)
   open_state
   take_lock
@@ -110,7 +111,9 @@ record_run() {
     set_metric leftover_snapshots "$(list_snapshots | wc -l)"
     set_metric leftover_snapshots_bytes "$(bytes_below "$DATA_DIRECTORY/snapshots")"
   fi
-  if (( status != 0 )); then log "failed backup=${BACKUP:-none} exit_code=$status seconds=$SECONDS"; fi
+  if (( status != 0 )); then
+    log "failed backup=${BACKUP:-none} exit_code=$status seconds=$SECONDS${STORED_IN:+ stored_in=$STORED_IN}"
+  fi
   store_metrics || true
   if (( status == 0 )); then heartbeat success; else heartbeat fail; fi
 }
@@ -177,6 +180,7 @@ record_repository() {
   printf -v now '%(%s)T' -1
   set_metric repository_last_exit_code "$status" "repository=$name"
   if [[ ! -s $summary ]]; then LACKING=$(( LACKING + 1 )); return 0; fi
+  STORED_IN+="${STORED_IN:+,}$name"
   set_metric repository_last_success_timestamp_seconds "$now" "repository=$name"
   while IFS=$'\t' read -r key value; do
     if [[ $key == suspect ]]; then RUN_SUSPECT=$(( value > RUN_SUSPECT ? value : RUN_SUSPECT )) value=$RUN_SUSPECT; fi

@@ -56,7 +56,9 @@ log_in_words() {
     stored) word="  ${facts[repository]:-}: stored, $(human_bytes "${facts[sent]:-0}") sent, ${facts[seconds]:-0} s" ;;
     prune) word="  ${facts[repository]:-}: retention removes $(count_text "${facts[backups]:-0}" backup), $(count_text "${facts[objects]:-0}" object)" ;;
     done) word="Done: backup ${facts[backup]:-}, up to ${facts[newest_sample]/T/ }, ${facts[seconds]:-0} s" ;;
-    failed) word="Failed: backup ${facts[backup]:-}, exit code ${facts[exit_code]:-1}, ${facts[seconds]:-0} s" ;;
+    failed)
+      word="Failed: backup ${facts[backup]:-}, exit code ${facts[exit_code]:-1}, ${facts[seconds]:-0} s"
+      if [[ -n ${facts[stored_in]:-} ]]; then word+="; it is stored in ${facts[stored_in]//,/, }"; fi ;;
     *) return 1 ;;
   esac
   WORDS_FOR_PEOPLE=$word
