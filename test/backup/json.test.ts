@@ -144,6 +144,22 @@ test("heal: what is damaged and what would come back, what has, and what nobody 
   fs.writeFileSync(file, "x");
   const plan = printed("heal", "heal --plan --json", 0, server());
   expect(plan).toMatchObject({ done: false, damaged: [{ ulid: ulid(1) }], bringsBack: [ulid(1)], refusals: [] });
+  // A plan that does not know all of it, or does not bring all of it back, ends as the heal would.
+  const oldest = data.at(`repository/prom-1/backups/${fs.readdirSync(data.at("repository/prom-1/backups"))[0]}`);
+  const whole = fs.readFileSync(oldest);
+  fs.appendFileSync(oldest, "x");
+  expect(printed("heal", "heal --plan --json", 8, server())).toMatchObject({
+    bringsBack: [ulid(1)],
+    notRead: ["1 of 2 backups in local"],
+  });
+  fs.writeFileSync(oldest, whole);
+  data.block(3);
+  data.put(`data/${ulid(3)}/index`, "x");
+  expect(printed("heal", "heal --plan --json", 9, server())).toMatchObject({
+    bringsBack: [ulid(1)],
+    hopeless: [ulid(3)],
+  });
+  data.remove(`data/${ulid(3)}`);
   expect(printed("heal", "heal --yes --json", 0, server())).toMatchObject({ done: true, bringsBack: [ulid(1)] });
   fs.rmSync(data.at("data/restore-" + String(plan.backup)), { recursive: true });
   expect(

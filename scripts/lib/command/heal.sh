@@ -7,8 +7,8 @@ PUT_ASIDE=()  # where the damaged blocks are now
 HEAL_STOPPED=false  # whether a heal has stopped the server, this one or one that was killed
 DROPPED=true  # whether the server has let go of blocks that were moved away
 
-# command_heal [--plan] [--yes] [--quick] [--repository NAME]: ends with 9 if something damaged is in no backup. --quick
-# compares sizes, not contents.
+# command_heal [--plan] [--yes] [--quick] [--repository NAME]: ends with 9 if something damaged is in no backup, and
+# with 8 if not all could be read; --plan, too. --quick compares sizes, not contents.
 command_heal() {
   parse_heal_options "$@"
   require_restore_user
@@ -38,6 +38,7 @@ command_heal() {
     heal_verdict
     return 0
   fi
+  if [[ $PLAN_ONLY == true ]]; then heal_verdict; fi
   stop_after_plan "Bring back $(blocks_text ${#B_ULID[@]})?"
   begin_change "blocks=$(IFS=,; printf '%s' "${B_ULID[*]}")"
   STAGING="$DATA_DIRECTORY/restore-$BACKUP"
