@@ -24,6 +24,9 @@ test.each([
   ["words=$(say | tr a b | head -c 300)", "ends before its input"],
   ["first=$(names | sed 1q)", "ends before its input"],
   ["first=$(names | grep --max-count=1 x)", "ends before its input"],
+  ['TZ=UTC date --date="$text" +%s%3N', "uutils"],
+  ['date -u --date "-$hours hours" +%s', "uutils"],
+  ['line = line sprintf("%*s", wide, "")', "busybox"],
   ['if ! systemctl --quiet restart -- "$UNIT"; then', "sixth start"],
 ])("%s", (line, why) => {
   expect(violations("lib/x.sh", `f() {\n  ${line}\n}\n`)).toEqual([

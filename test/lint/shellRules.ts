@@ -1,7 +1,7 @@
 /**
  * What bash executes though it looks like data: the value of a variable in arithmetic, a key of an array in `unset`,
  * and what is said to be a name. Others' texts must not get there. The rules are narrow, so that what they find is
- * either changed or named below with a reason.
+ * either changed or named below with a reason. And what only some of the tools take that hosts have under one name.
  */
 
 /** `eval`, `source` and the like, and names that are made of texts. */
@@ -41,6 +41,9 @@ const FORBIDDEN: [RegExp, string][] = [
     /["'].*(\$\{#?\w+(\[@\])?\}|\$\w+|\$\(.*\)|%[ds]|\\\([^()]*\)) (damaged or missing )?(samples|blocks|objects|backups|snapshots|rules|checks|gaps|files|hosts)\b(?!=)/,
     "one of them has no s; write count_text, or counted in jq",
   ],
+  [/\bdate\b.*%[0-9]N/, "date of uutils knows no %3N; write %N"],
+  [/\bdate\b.*(--date|-d)[ =]"?-/, "date of uutils takes a sign in front for an option; count with EPOCHSECONDS"],
+  [/\bs?printf\(?\s*"[^"]*%[-0]*\*/, "awk of busybox knows no width that is a value; make it part of the format"],
 ];
 
 /** What is allowed all the same: file and a part of the line, and why. */

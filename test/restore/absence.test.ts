@@ -124,6 +124,12 @@ test("a host's folder that cannot be looked at is no empty repository", () => {
   expect(said(call).stdout).toBe(`cannot statx '${at("local")}/prom-1': Input/output error`);
 });
 
+test("a host's folder that is not there yet is an empty repository, in the words of any stat", () => {
+  const call = `stat() { printf "stat: cannot stat '%s': No such file or directory (os error 2)\\n" "\${*: -1}" >&2; return 1; }
+    select_repository 0; list_path && printf empty`;
+  expect(said(call).stdout).toBe("empty");
+});
+
 const list = "prometheus-backup.sh list";
 test.each([
   ["of this host", `resolve_backup ${MISSING}`, `there is no backup ${MISSING}; see what there is: ${list}`],

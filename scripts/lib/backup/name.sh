@@ -37,7 +37,7 @@ newest_name() {
 pass_name() {
   local given now try
   if [[ ! $1 =~ $BACKUP_PATTERN ]]; then return 0; fi
-  given="$(date --utc --date "${1:0:8} ${1:9:2}:${1:11:2}:${1:13:2}" +%s 2>/dev/null)" || return 0
+  given="$(date --utc --date "${1:0:4}-${1:4:2}-${1:6:2} ${1:9:2}:${1:11:2}:${1:13:2}" +%s 2>/dev/null)" || return 0
   for (( try = 0; try < NAME_WAIT_SECONDS * 10; try++ )); do
     printf -v now '%(%s)T' -1
     if (( now > given || given - now >= NAME_WAIT_SECONDS )); then return 0; fi

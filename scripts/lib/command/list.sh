@@ -184,7 +184,7 @@ fit_columns() {
       for (r = 1; r <= NR; r++) {
         n = split(rows[r], cells, "\t"); line = ""
         for (i = 1; i < n; i++) if (i in keep) {
-          line = line cells[i] sprintf("%*s", wide[i] - shown_length(cells[i]) + 2, "")
+          line = line cells[i] sprintf("%" (wide[i] - shown_length(cells[i]) + 2) "s", "")
         }
         if (!fold || shown_length(line cells[n]) <= width) { print line cells[n]; continue }
         sub(/ +$/, "", line)

@@ -10,7 +10,7 @@ list_path() {
     return 1
   fi
   if [[ ! -L $REPOSITORY_ROOT ]] && ! stat -- "$REPOSITORY_ROOT" >/dev/null 2>"$SCRATCH/error"; then
-    if [[ "$(<"$SCRATCH/error")" == *": No such file or directory" ]]; then return 0; fi
+    if [[ "$(<"$SCRATCH/error")" == *": No such file or directory"?(" (os error 2)") ]]; then return 0; fi
     path_failed
     return 1
   fi

@@ -81,7 +81,7 @@ plan_prune() {
   local target=$1 cutoff
   read_last_mark
   read_summaries "$SCRATCH/summaries.list" checked
-  cutoff="$(date -u --date "-$ORPHAN_GRACE_HOURS hours" '+%Y-%m-%d %H:%M:%S')"
+  printf -v cutoff '%(%F %T)T' "$((EPOCHSECONDS - ORPHAN_GRACE_HOURS * 3600))"
   take_notes journal "$STATE_DIR/journal/$REPOSITORY" "$SCRATCH/journal.$REPOSITORY"
   jq --raw-output .object "$SCRATCH/journal.$REPOSITORY" >"$SCRATCH/journaled"
   awk -F '\t' '$2 ~ /^(backups|pins)\//' "$OBJECT_LIST" >"$SCRATCH/listed.backups"

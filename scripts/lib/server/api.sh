@@ -236,6 +236,6 @@ server_metric() {
 server_metrics() {
   api GET /metrics
   if [[ $API_STATUS != 200 ]]; then return 1; fi
-  awk 'NF == 2 && /^[a-zA-Z_:][a-zA-Z0-9_:]*({.*})? [0-9.e+]+$/ && length($2) < 26 &&
+  awk 'NF == 2 && /^[a-zA-Z_:][a-zA-Z0-9_:]*([{].*[}])? [0-9.e+]+$/ && length($2) < 26 &&
     $2 ~ /^[0-9]+([.][0-9]+)?(e[+]?[0-9][0-9]?)?$/ && $2 + 0 < 9.2e18' "$API_BODY"
 }

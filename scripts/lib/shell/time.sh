@@ -6,7 +6,7 @@ readonly ZONES="${PROMETHEUS_BACKUP_ZONES:-/usr/share/zoneinfo}"
 
 # milliseconds_at TIME: in milliseconds since 1970; false for what is no time. Without a zone it is UTC.
 milliseconds_at() {
-  local text=$1 zone=UTC number="" unit
+  local text=$1 zone=UTC number="" unit found
   if [[ $text == *[[:cntrl:]\"\\]* ]]; then return 1; fi
   # Alone, a length of time is meant to lie behind us; to date it lies ahead ("2 hours"), or is a military zone ("2h").
   if [[ $text =~ ^([0-9]{1,6})\ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)(\ +ago)?$ ]]; then
@@ -15,14 +15,15 @@ milliseconds_at() {
       unit=weeks ;; esac
     text="$number $unit ago"
   elif [[ $text =~ $BACKUP_PATTERN ]]; then
-    text="${text:0:8} ${text:9:2}:${text:11:2}:${text:13:2}Z"
+    text="${text:0:4}-${text:4:2}-${text:6:2} ${text:9:2}:${text:11:2}:${text:13:2}Z"
   # What is no region, such as CET, date knows by itself, without summer time.
   elif [[ $text =~ ^(.*[^\ ])\ +([A-Z][A-Za-z_]*(/[A-Za-z0-9_+-]+)+)$ && -f $ZONES/${BASH_REMATCH[2]} ]]; then
     text=${BASH_REMATCH[1]} zone=${BASH_REMATCH[2]}
   fi
   # "5" is 05:00 to date, "2026" is 20:26, "12:00 a" has a military zone, "" is midnight.
   if [[ -z $text || $text =~ ^[0-9]{1,7}$ || $text =~ [0-9]\ *[A-SU-Ya-su-y]$ ]]; then return 1; fi
-  TZ="$zone" date --date="$text" +%s%3N 2>/dev/null
+  found="$(TZ="$zone" date --date="$text" +%s%N 2>/dev/null)" || return 1
+  printf '%s' "${found%??????}"
 }
 
 # bad_time OPTION TEXT: ends with 2.
