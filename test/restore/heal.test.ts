@@ -68,11 +68,22 @@ test("an index of zeros is damage, also where files are opened one by one; one t
   const oneByOne = "ends_of() { return 1; };";
   expect(shell.print(`${FACTS} ${DAMAGE}`)).toBe(said);
   expect(shell.print(`${FACTS} ${oneByOne} ${DAMAGE}`)).toBe(said);
+  // Of two programs that read them, one was ended.
+  const halved = 'eval "whole_$(declare -f ends_of)"; ends_of() { whole_ends_of "$@" | cut -d \' \' -f 1-4; };';
+  expect(shell.print(`${FACTS} ${halved} ${DAMAGE}`)).toBe(said);
   // The disk does not give it, or a pipe has taken its place since.
   const exchanged = `ends_of() { rm data/${A}/index; mkfifo data/${A}/index; return 1; };`;
   expect(shell.print(`${FACTS} ${exchanged} ${DAMAGE}`)).toBe(said);
   const gone = `ends_of() { rm -rf data/${A}; return 1; };`;
   expect(shell.print(`${FACTS} ${gone} ${DAMAGE}`)).toBe("");
+});
+
+test("a program that is ended while it reads sound blocks makes none of them damaged, and drops no deletions", () => {
+  put(`data/${A}/tombstones`, Buffer.concat([NO_DELETIONS.subarray(0, 5), Buffer.from("01000000000000", "hex")]));
+  const read = `(describe_blocks "$DATA_DIRECTORY" "$SCRATCH/blocks" && cat "$SCRATCH/blocks.damaged") || printf ended`;
+  const killed = (program: string) => `${program}() { kill -KILL "$BASHPID"; }; ${read}; unset -f ${program}`;
+  const ways = ["true", "od", "base64", "dd"].map(killed).join("; printf '|'; ");
+  expect(shell.print(`${FACTS} ends_of() { return 1; }; sleep() { :; }; ${ways}`)).toBe("[]\n|ended|ended|ended");
 });
 
 test("a block without tombstones is damaged; deletions of its own are kept when it comes back, with their number, and nothing else of its meta.json", () => {

@@ -128,7 +128,8 @@ hopeless_words() {
 # series may have been deleted since the backup. They come from the copies of describe_blocks.
 keep_own_marks() {
   local ulid own staged count
-  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/marks.json" || return 0
+  describe_blocks "$DATA_DIRECTORY" "$SCRATCH/marks.json" ||
+    die "$EXIT_VERIFICATION" "$BLOCK_ERROR" "run this again; no block of the server was changed"
   for ulid in "${B_ULID[@]}"; do
     own="$SCRATCH/marks.json.copies/$ulid" staged="$STAGING/$ulid"
     if ! grep --quiet "^$ulid"$'\t' "$SCRATCH/marks.json.tombstones"; then continue; fi

@@ -26,7 +26,7 @@ describe_blocks() {
     if read_blocks "$directory" "$target" "${names[@]}"; then return 0; fi
     if (( try < 3 )); then sleep 1; fi
   done
-  BLOCK_ERROR="the blocks in $directory changed while they were read"
+  BLOCK_ERROR="the blocks in $directory changed while they were read, or a program that reads them was ended"
   return 1
 }
 
@@ -44,7 +44,7 @@ read_blocks() {
       true; } >"$target.files"
   fi
   copy_small_files "$directory" "$target" || return 1
-  read_tombstones "$target"
+  read_tombstones "$target" || return 1
   find_hollow "$directory" "$target" || return 1
   while IFS= read -r ulid; do metas+=("$target.copies/$ulid/meta.json"); done < <(
     awk -F '\t' '$2 ~ /\/meta\.json$/ && $1 > 0 { print substr($2, 1, 26) }' "$target.copied")
@@ -110,22 +110,25 @@ copy_listed() {
 }
 
 # read_tombstones FILE: FILE.tombstones gets a line for each tombstones file in FILE.copies that the server can read:
-# ULID, tab, its content in base64, or nothing if it holds no marks. It can if magic number and version are right.
+# ULID, tab, its content in base64, or nothing if it holds no marks. It can if magic number and version are right. False
+# if a program that reads them has failed, which says nothing about the files.
 read_tombstones() {
-  local target=$1 ulid size header headers ulids=() lengths=() index=0
+  local target=$1 ulid size header headers content ulids=() lengths=() index=0
   : >"$target.tombstones"
   # 9 bytes: the header and checksum of a file without marks.
   awk -F '\t' '$2 ~ /\/tombstones$/ && $1 >= 9 { print substr($2, 1, 26) "\t" $1 }' "$target.copied" |
     while IFS=$'\t' read -r ulid size; do ulids+=("$ulid") lengths+=("$size"); done
   if (( ${#ulids[@]} == 0 )); then return 0; fi
   headers="$(cd -- "$target.copies" && printf '%s/tombstones\0' "${ulids[@]}" |
-    xargs --null head --quiet --bytes=5 -- | od --address-radix=n --format=x1 --width=5 --output-duplicates)"
+    xargs --null head --quiet --bytes=5 -- | od --address-radix=n --format=x1 --width=5 --output-duplicates)" ||
+    return 1
   while IFS= read -r header; do
     ulid="${ulids[index]}" size="${lengths[index]}"
     index=$(( index + 1 ))
     if [[ ${header//[[:space:]]/} != 0130ba3001 ]]; then continue; fi
     if (( size == 9 )); then printf '%s\t\n' "$ulid"; continue; fi
-    printf '%s\t%s\n' "$ulid" "$(base64 --wrap=0 -- "$target.copies/$ulid/tombstones")"
+    content="$(base64 --wrap=0 -- "$target.copies/$ulid/tombstones")" || return 1
+    printf '%s\t%s\n' "$ulid" "$content"
   done <<<"$headers" >"$target.tombstones"
 }
 
@@ -146,7 +149,8 @@ find_hollow() {
     files=()
     while IFS=$'\t' read -r _ path _; do files+=("$directory/$path"); done < <(grep '^whole' "$target.parts" || true)
     if ! ends_of "$PART_HEAD_BYTES" "$tail" "${files[@]}" >"$target.ends" 2>/dev/null ||
-      (( $(wc -l <"$target.ends") != ${#files[@]} )); then
+      ! awk -v lines="${#files[@]}" -v words="$(( (PART_HEAD_BYTES + tail) / 4 ))" \
+        'NF != words { short = 1 } END { exit short || NR != lines }' "$target.ends"; then
       ends_of_each "$PART_HEAD_BYTES" "$tail" "${files[@]}" >"$target.ends" || return 1
     fi
     hollow_of "$kind" "$target.parts" "$target.ends" >>"$target.hollow" || return 1
@@ -154,16 +158,19 @@ find_hollow() {
 }
 
 # ends_of_each HEAD TAIL FILE...: what ends_of says, file by file: an empty line for one that the disk does not give, or
-# whose place something else has taken. False if one is gone.
+# whose place something else has taken. False if one is gone, or if a program that reads it was ended by a signal or is
+# not there, which says nothing about the file.
 ends_of_each() {
-  local head=$1 tail=$2 path size numbers
+  local head=$1 tail=$2 path size numbers status
   shift 2
   for path in "$@"; do
-    numbers=""
+    numbers="" status=0
     if size="$(stat --format %s -- "$path" 2>/dev/null)" && (( size >= head + tail )); then
       numbers="$({ as_owner dd if="$path" "${READ_NOW[@]}" count="$head" &&
         as_owner dd if="$path" "${READ_NOW[@]}" iflag=skip_bytes skip="$(( size - tail ))" count="$tail"; } 2>/dev/null |
-        od --address-radix=n --endian=big --format=u4 --width="$(( head + tail ))" --output-duplicates)" || numbers=""
+        od --address-radix=n --endian=big --format=u4 --width="$(( head + tail ))" --output-duplicates)" || status=$?
+      if (( status >= 126 )); then return 1; fi
+      if (( status != 0 )); then numbers=""; fi
     fi
     if [[ ! -e $path ]]; then return 1; fi
     printf '%s\n' "$numbers"
