@@ -33,9 +33,6 @@ export function renderManPage(): string {
     // No command is broken within a word.
     ".nh",
     ".ad l",
-    // No command is broken within a word.
-    ".nh",
-    ".ad l",
     ".SH NAME",
     `${roff(programName)} \\- backs up and restores the Prometheus server of this host`,
     ".SH SYNOPSIS",
@@ -110,8 +107,10 @@ function namesFunction(): string[] {
     "_prometheus_backup_names() {",
     "  local host",
     `  host="$(sed --quiet "s/^HOST_NAME='\\(.*\\)'$/\\1/p" ${paths.settings} 2>/dev/null)"`,
-    `  cat -- ${paths.state}/cache/summaries-*/*."$host" 2>/dev/null |`,
-    "    sed --quiet 's/^\\([0-9]\\{8\\}T[0-9]\\{6\\}Z\\)\\.json .*/\\1/p' | sort --unique --reverse",
+    // Plain files alone: whoever completes does not wait for a pipe of the backup user.
+    `  find ${paths.state}/cache/summaries-* -maxdepth 1 -type f -name "*.$host" \\`,
+    "    -exec sed --quiet 's/^\\([0-9]\\{8\\}T[0-9]\\{6\\}Z\\)\\.json .*/\\1/p' {} + 2>/dev/null |",
+    "    sort --unique --reverse",
     "}",
   ];
 }

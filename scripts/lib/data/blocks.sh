@@ -41,7 +41,7 @@ read_blocks() {
   if (( $# > 0 )); then
     { ( cd -- "$directory" && find "$@" -mindepth 1 -name '*[![:print:]]*' -prune -o -readable \
       -printf '%p\t%y\t%s\tyes\n' -o -printf '%p\t%y\t%s\tno\n' ) 2>/dev/null ||
-      true; } >"$target.files"
+      (( $? == 1 )); } >"$target.files" || return 1
   fi
   copy_small_files "$directory" "$target" || return 1
   read_tombstones "$target" || return 1
@@ -81,7 +81,7 @@ sound_metas() {
 # what cannot be read has no copy.
 copy_small_files() {
   copy_listed "$1" "$2" || return 1
-  find "$2.copies" -type f -size "-$(( NOTE_BYTES + 1 ))c" -printf '%s\t%P\n' | sort -k 2 >"$2.copied"
+  find "$2.copies" -type f -size "-$(( NOTE_BYTES + 1 ))c" -printf '%s\t%P\n' | sort -k 2 >"$2.copied" || return 1
 }
 
 # copy_listed DIR FILE: the first half. tar opens what the list names without following a link or waiting, and no more
@@ -117,7 +117,7 @@ read_tombstones() {
   : >"$target.tombstones"
   # 9 bytes: the header and checksum of a file without marks.
   awk -F '\t' '$2 ~ /\/tombstones$/ && $1 >= 9 { print substr($2, 1, 26) "\t" $1 }' "$target.copied" |
-    while IFS=$'\t' read -r ulid size; do ulids+=("$ulid") lengths+=("$size"); done
+    while IFS=$'\t' read -r ulid size; do ulids+=("$ulid") lengths+=("$size"); done || return 1
   if (( ${#ulids[@]} == 0 )); then return 0; fi
   headers="$(cd -- "$target.copies" && printf '%s/tombstones\0' "${ulids[@]}" |
     xargs --null head --quiet --bytes=5 -- | od --address-radix=n --format=x1 --width=5 --output-duplicates)" ||
@@ -140,14 +140,15 @@ readonly PART_HEAD_BYTES=8 INDEX_TAIL_BYTES=52
 # do not begin and end as Prometheus writes them: a file system that lost power leaves zeros, or a part. The format is
 # in tsdb/docs/format of Prometheus. False if one is not there any more.
 find_hollow() {
-  local directory=$1 target=$2 kind tail path files
+  local directory=$1 target=$2 kind tail words path files
   : >"$target.hollow"
   for kind in index chunks; do
     if [[ $kind == index ]]; then tail=$INDEX_TAIL_BYTES; else tail=0; fi
     parts_to_read "$kind" "$(( PART_HEAD_BYTES + tail ))" "$target.files" >"$target.parts" || return 1
-    awk -F '\t' '$1 == "short" { print $2 }' "$target.parts" >>"$target.hollow"
     files=()
-    while IFS=$'\t' read -r _ path _; do files+=("$directory/$path"); done < <(grep '^whole' "$target.parts" || true)
+    while IFS=$'\t' read -r words path _; do
+      if [[ $words == whole ]]; then files+=("$directory/$path"); fi
+    done <"$target.parts"
     if ! ends_of "$PART_HEAD_BYTES" "$tail" "${files[@]}" >"$target.ends" 2>/dev/null ||
       ! awk -v lines="${#files[@]}" -v words="$(( (PART_HEAD_BYTES + tail) / 4 ))" \
         'NF != words { short = 1 } END { exit short || NR != lines }' "$target.ends"; then
@@ -182,14 +183,17 @@ ends_of_each() {
 parts_to_read() {
   awk -F '\t' -v kind="$1" -v least="$2" '
     { name = substr($1, index($1, "/")) }
-    $2 == "f" && $3 > 0 && $4 == "yes" && name ~ (kind == "index" ? "^/index$" : "^/chunks/[0-9][0-9][0-9][0-9][0-9][0-9]$") {
+    { wanted = kind == "index" ? "^/index$" : "^/chunks/[0-9][0-9][0-9][0-9][0-9][0-9]$" }
+    $2 == "f" && $3 > 0 && $4 == "yes" && name ~ wanted {
       print ($3 < least ? "short" : "whole") "\t" $1 "\t" $3 }' "$3"
 }
 
-# hollow_of KIND PARTS ENDS: the paths of those whose numbers (ends_of) are not those of their kind.
+# hollow_of KIND PARTS ENDS: the paths of those that are too short, or whose numbers (ends_of) are not those of their
+# kind.
 hollow_of() {
   awk -F '\t' -v kind="$1" -v tail="$INDEX_TAIL_BYTES" '
-    FILENAME == ARGV[1] { if ($1 == "whole") { paths[++count] = $2; sizes[count] = $3 }; next }
+    FILENAME == ARGV[1] && $1 == "short" { print $2; next }
+    FILENAME == ARGV[1] { paths[++count] = $2; sizes[count] = $3; next }
     { split($0, number, " "); path = paths[FNR]; version = int(number[2] / 16777216); ok = 1; some = 0 }
     kind == "chunks" { ok = number[1] == 2243772637 && version == 1 }   # 85BD40DD
     kind == "index" {
